@@ -1,0 +1,56 @@
+# One verb a line. Everything works on a fresh clone with Python 3.11+, make and git, as root or not.
+PYTHON ?= python3
+VENV   ?= .venv
+PY      = $(VENV)/bin/python
+PORT   ?= 8000
+
+.PHONY: run demo test lint browser-test lock messages clean help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/.runtime: requirements.txt
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the program needs ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what tests and lint need ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+locale/%/LC_MESSAGES/django.mo: locale/%/LC_MESSAGES/django.po | $(VENV)/.runtime
+	@$(VENV)/bin/pybabel -q compile -D django -i $< -o $@
+
+MESSAGES = locale/th/LC_MESSAGES/django.mo
+
+run: $(VENV)/.runtime $(MESSAGES) ## demo world on http://127.0.0.1:$(PORT) (SQLite, safe to repeat)
+	@DEBUG=1 PORT=$(PORT) $(PY) manage.py migrate -v0
+	@DEBUG=1 PORT=$(PORT) $(PY) manage.py seed_demo --if-empty
+	@DEBUG=1 PORT=$(PORT) $(PY) manage.py runserver --insecure --noreload 127.0.0.1:$(PORT)
+
+demo: $(VENV)/.runtime $(MESSAGES) ## the main job without a browser, on a throw-away database
+	@DEBUG=1 $(PY) -m hpcbilling.demo
+
+test: $(VENV)/.dev $(MESSAGES) ## the whole suite, on SQLite and on PostgreSQL
+	@$(PY) -m tests --db both -n 2
+
+lint: $(VENV)/.dev $(MESSAGES) ## ruff, mypy, import direction, migrations, translations
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	DEBUG=1 $(VENV)/bin/mypy .
+	$(VENV)/bin/lint-imports --no-cache
+	DEBUG=1 $(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m tests.translations
+
+browser-test: $(VENV)/.dev $(MESSAGES) ## only the tests that drive a browser (needs Chromium)
+	@$(PY) -m tests --db sqlite -m browser
+
+messages: $(VENV)/.dev ## collect new texts into locale/*/django.po (needs gettext)
+	@$(PY) -m tests.translations --update
+
+lock: $(VENV)/.dev ## write requirements*.txt anew from requirements*.in
+	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
+	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) staticfiles hpcbilling.sqlite3* locale/*/LC_MESSAGES/*.mo

@@ -1,0 +1,76 @@
+"""Organisations and their projects: who stands behind a Slurm account."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.tiers import Tier
+
+
+class BillingMode(models.TextChoices):
+    RECEIPTS = "receipts", _("receipts, by user")
+    INVOICES = "invoices", _("invoices, by month")
+
+
+class Organisation(models.Model):
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=160, unique=True)
+    tier = models.ForeignKey(Tier, models.PROTECT, db_column="tier", null=True, blank=True, verbose_name=_("tier"))
+    billing_mode = models.CharField(_("billed by"), max_length=10, choices=BillingMode, default=BillingMode.RECEIPTS)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "organisations"
+        ordering = ("name",)
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(billing_mode__in=BillingMode.values), name="organisations_billing_mode_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(models.Model):
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    organisation = models.ForeignKey(Organisation, models.PROTECT, verbose_name=_("organisation"))
+    name = models.CharField(_("name"), max_length=160)
+    description = models.TextField(_("description"), blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "projects"
+        ordering = ("organisation", "name")
+        verbose_name = _("project")
+        verbose_name_plural = _("projects")
+        constraints = (
+            models.UniqueConstraint(fields=["organisation", "name"], name="projects_organisation_name_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProjectAccount(models.Model):
+    """A Slurm account that belongs to a project. One account belongs to one project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="accounts", verbose_name=_("project"))
+    account = models.CharField(_("Slurm account"), max_length=120, unique=True)
+
+    class Meta:
+        db_table = "project_accounts"
+        ordering = ("account",)
+        verbose_name = _("Slurm account")
+        verbose_name_plural = _("Slurm accounts")
+
+    def __str__(self) -> str:
+        return self.account

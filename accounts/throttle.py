@@ -1,0 +1,7 @@
+"""Login lockout: placeholder replaced next."""
+
+from axes.handlers.base import AxesBaseHandler
+
+
+class ThrottleHandler(AxesBaseHandler):
+    pass

@@ -1,0 +1,38 @@
+"""Write the signed head of the audit chain to a file outside the database."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from audit import chain, services
+from core.commands import AppCommand
+from core.context import SYSTEM
+from core.errors import UsageError
+
+
+class Command(AppCommand):
+    help = "Seal the audit chain: a signed head that verify_audit --head checks later."
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--out", required=True, metavar="FILE", help="where the sealed head is written")
+        parser.add_argument("--dry-run", action="store_true", help="show the head, write nothing")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        verdict = chain.verify()
+        if not verdict.ok:
+            self.exit_code = 1
+            self.stderr.write(f"Not sealed: the chain is broken at row #{verdict.first_bad}: {verdict.reason}")
+            return {}
+        sealed = chain.seal()
+        if not options["dry_run"]:
+            try:
+                Path(options["out"]).write_text(json.dumps(sealed, indent=1) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"The head cannot be written: {error}") from error
+            services.record(
+                actor=SYSTEM, action="audit_seal", target=f"#{sealed['id']}", extra={"hash": sealed["hash"]}
+            )
+        return sealed

@@ -1,0 +1,139 @@
+"""Receipts: priced bundles of jobs, with everything that priced them written on them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Tier
+from billing.models.rates import CpuBasis, RateVersion
+from core.states import Transitions
+
+
+class ReceiptStatus(models.TextChoices):
+    PENDING = "pending", _("pending")
+    PAID = "paid", _("paid")
+    VOID = "void", _("void")
+
+
+RECEIPT_TRANSITIONS: Transitions = {
+    ReceiptStatus.PENDING: frozenset({ReceiptStatus.PAID, ReceiptStatus.VOID}),
+    ReceiptStatus.PAID: frozenset(),
+    ReceiptStatus.VOID: frozenset(),
+}
+
+
+class Receipt(models.Model):
+    """One tier's jobs of one user in a window of days. Rates are a snapshot; totals never change."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, db_column="username", related_name="receipts", verbose_name=_("user")
+    )
+    start = models.DateField(_("from"), db_column="start")
+    end = models.DateField(_("to"), db_column="end")
+    total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=Decimal(0))
+    subtotal = models.DecimalField(_("subtotal"), max_digits=14, decimal_places=2, default=Decimal(0))
+    tax_label = models.CharField(_("tax"), max_length=30, blank=True)
+    tax_rate = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2, default=Decimal(0))
+    tax_amount = models.DecimalField(_("tax amount"), max_digits=14, decimal_places=2, default=Decimal(0))
+    currency = models.CharField(_("currency"), max_length=3)
+    pricing_tier = models.ForeignKey(
+        Tier, models.PROTECT, db_column="pricing_tier", related_name="+", verbose_name=_("tier")
+    )
+    tier_reason = models.CharField(_("why this tier"), max_length=255, blank=True)
+    rate_version = models.ForeignKey(RateVersion, models.PROTECT, related_name="+", verbose_name=_("rate version"))
+    rate_cpu = models.DecimalField(_("per core-hour"), max_digits=12, decimal_places=6)
+    rate_gpu = models.DecimalField(_("per GPU-hour"), max_digits=12, decimal_places=6)
+    rate_mem = models.DecimalField(_("per GB-hour"), max_digits=12, decimal_places=6)
+    cpu_basis = models.CharField(_("CPU basis"), max_length=10, choices=CpuBasis)
+    rates_locked_at = models.DateTimeField(_("rates as of"))
+    status = models.CharField(_("status"), max_length=10, choices=ReceiptStatus, default=ReceiptStatus.PENDING)
+    method = models.CharField(_("method"), max_length=40, blank=True)
+    tx_ref = models.CharField(_("payment reference"), max_length=255, blank=True)
+    paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
+    voided_at = models.DateTimeField(_("voided"), null=True, blank=True)
+    voided_by = models.CharField(_("voided by"), max_length=64, blank=True)
+    void_reason = models.CharField(_("reason for voiding"), max_length=255, blank=True)
+    created_by = models.CharField(_("created by"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "receipts"
+        ordering = ("-created_at", "-id")
+        verbose_name = _("receipt")
+        verbose_name_plural = _("receipts")
+        indexes = (
+            models.Index("user", models.F("created_at").desc(), name="idx_receipts_user_date"),
+            models.Index("status", models.F("created_at").desc(), name="idx_receipts_status_date"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=models.Q(status__in=ReceiptStatus.values), name="receipts_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(total__gte=0, subtotal__gte=0, tax_amount__gte=0, tax_rate__gte=0),
+                name="receipts_amounts_not_negative",
+            ),
+            models.CheckConstraint(condition=models.Q(end__gte=models.F("start")), name="receipts_window_ordered"),
+            models.CheckConstraint(
+                condition=models.Q(status="paid", paid_at__isnull=False) | ~models.Q(status="paid"),
+                name="receipts_paid_has_date",
+            ),
+            models.CheckConstraint(
+                condition=(models.Q(status="void", voided_at__isnull=False) & ~models.Q(void_reason=""))
+                | ~models.Q(status="void"),
+                name="receipts_void_has_reason",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("billing:receipt", args=[self.pk])
+
+    @property
+    def username(self) -> str:
+        return str(self.user_id)
+
+    @property
+    def claim(self) -> str:
+        """What its jobs carry in ``claimed_by``."""
+        return f"receipt:{self.pk}"
+
+
+class ReceiptItem(models.Model):
+    """One job on a receipt. A job stands on one live receipt at most; voiding keeps the line as history."""
+
+    id = models.BigAutoField(primary_key=True)
+    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="items", verbose_name=_("receipt"))
+    job_key = models.CharField(_("job key"), max_length=160)
+    job_id_display = models.CharField(_("job id"), max_length=80)
+    cpu_core_hours = models.DecimalField(_("core-hours"), max_digits=14, decimal_places=4)
+    gpu_hours = models.DecimalField(_("GPU-hours"), max_digits=14, decimal_places=4)
+    mem_gb_hours = models.DecimalField(_("GB-hours"), max_digits=14, decimal_places=4)
+    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=2)
+    is_live = models.BooleanField(_("live"), default=True)
+
+    class Meta:
+        db_table = "receipt_items"
+        ordering = ("job_id_display", "id")
+        verbose_name = _("receipt line")
+        verbose_name_plural = _("receipt lines")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["job_key"], condition=models.Q(is_live=True), name="receipt_items_job_key_live_unique"
+            ),
+            models.UniqueConstraint(fields=["receipt", "job_key"], name="receipt_items_receipt_job_unique"),
+            models.CheckConstraint(
+                condition=models.Q(cpu_core_hours__gte=0, gpu_hours__gte=0, mem_gb_hours__gte=0, cost__gte=0),
+                name="receipt_items_amounts_not_negative",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.job_key

@@ -1,0 +1,75 @@
+"""Base of our management commands: text or JSON out, exit codes that a script can act on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from abc import abstractmethod
+from argparse import ArgumentTypeError
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from core.errors import AppError
+
+EXIT_PARTIAL = 3
+
+
+def day(text: str) -> date:
+    """Argument type: an ISO day such as 2026-10-31."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a day; write it as 2026-10-31") from error
+
+
+class AppCommand(BaseCommand):
+    """Subclasses fill ``add_options`` and ``run``; ``run`` returns what to print, and sets ``exit_code``.
+
+    Exit: 0 done, 1 failed, 2 usage, 3 done but something was refused, 69
+    unreachable, 75 locked by another run, 78 configuration.
+    """
+
+    requires_system_checks: list[str] = []
+    exit_code = 0
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+        self.add_options(parser)
+
+    def add_options(self, parser: CommandParser) -> None:
+        """Add the command's own arguments."""
+
+    @abstractmethod
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Do the work; the result is printed as text or JSON."""
+
+    def describe(self, result: dict[str, Any]) -> str:
+        """Text form of the result; the default is one ``name value`` pair a line."""
+        return "\n".join(f"{key:<12} {value}" for key, value in result.items() if value not in ({}, [], ""))
+
+    def progress(self, message: str) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(message)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            result = self.run(options)
+        except AppError as error:
+            raise CommandError(error.message, returncode=error.exit_code) from error
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error), returncode=78) from error
+        except (OperationalError, InterfaceError) as error:
+            message = f"The database cannot be reached or refused the work (see DATABASE_URL): {error}"
+            raise CommandError(message.strip(), returncode=69) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database refused: {error}") from error
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
+        elif text := self.describe(result):
+            self.stdout.write(text)
+        if self.exit_code:
+            sys.exit(self.exit_code)

@@ -1,0 +1,74 @@
+"""Locks. Taken late, held to the end of the transaction (or of the run), never across an outside call."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection, connections
+
+from core.errors import Busy
+
+
+def _key(space: str, name: str) -> int:
+    digest = hashlib.sha256(f"{space}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def lock_for_transaction(space: str, name: str = "") -> None:
+    """Hold ``space:name`` until the current transaction ends.
+
+    PostgreSQL: a transaction-scoped advisory lock. SQLite: transactions begin
+    IMMEDIATE, so being inside one already is the lock.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("lock_for_transaction() needs a transaction")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(space, name)])
+
+
+@contextmanager
+def run_lock(name: str) -> Iterator[None]:
+    """Hold ``name`` for the length of a command; raises ``Busy`` when another process has it.
+
+    The lock dies with its process: a session-scoped advisory lock on a connection
+    of its own (PostgreSQL) or a locked file beside the database (SQLite).
+    """
+    if connection.vendor == "postgresql":
+        with _advisory_session_lock(name):
+            yield
+    else:
+        with _file_lock(name):
+            yield
+
+
+@contextmanager
+def _advisory_session_lock(name: str) -> Iterator[None]:
+    own = connections.create_connection("default")
+    try:
+        with own.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [_key("run", name)])
+            if not cursor.fetchone()[0]:
+                raise Busy(f"Another run of {name} is under way; try again when it has finished.")
+        yield
+    finally:
+        own.close()
+
+
+@contextmanager
+def _file_lock(name: str) -> Iterator[None]:
+    database = str(connection.settings_dict["NAME"])
+    if "memory" in database:
+        yield
+        return
+    path = Path(f"{database}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.lock.run")
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"Another run of {name} is under way; try again when it has finished.") from error
+        yield

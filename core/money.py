@@ -1,0 +1,33 @@
+"""Money: decimal amounts with a currency beside them, and the only rounding in the product."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from babel.numbers import get_currency_precision
+
+HOUR_PLACES = 4
+RATE_PLACES = 6
+
+
+def places(currency: str) -> int:
+    """Decimal places of an ISO 4217 currency: THB 2, JPY 0, KWD 3."""
+    return get_currency_precision(currency)
+
+
+def quantize(value: Decimal, decimals: int) -> Decimal:
+    """Round half-up (away from zero) to ``decimals`` places. Nothing else in the product rounds money."""
+    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """12.34 THB -> 1234. Raises ``ValueError`` when the amount has more places than the currency."""
+    scaled = amount.scaleb(places(currency))
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"{amount} has more decimal places than {currency} allows")
+    return int(scaled)
+
+
+def from_minor(minor: int, currency: str) -> Decimal:
+    """1234 satang -> Decimal('12.34')."""
+    return Decimal(minor).scaleb(-places(currency))

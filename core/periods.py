@@ -1,0 +1,49 @@
+"""Days and months of the site's own time zone as half-open UTC windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``start <= t < end``; either side may be open (None)."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)
+
+
+def day_start(day: date, zone: ZoneInfo | None = None) -> datetime:
+    """First instant of ``day`` in ``zone`` (default: the site's), in UTC."""
+    return datetime.combine(day, time.min, zone or timezone.get_default_timezone()).astimezone(UTC)
+
+
+def days_window(first: date | None, last: date | None) -> Window:
+    """Window of whole days, both named days included."""
+    return Window(
+        day_start(first) if first else None,
+        day_start(last + timedelta(days=1)) if last else None,
+    )
+
+
+def today() -> date:
+    return timezone.localdate(timezone=timezone.get_default_timezone())
+
+
+def month_start(day: date) -> date:
+    return day.replace(day=1)
+
+
+def next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def previous_month(day: date) -> date:
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=1)

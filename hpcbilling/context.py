@@ -1,0 +1,12 @@
+"""What every template may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {"ORG_NAME": settings.ORG_NAME, "CURRENCY": settings.PAYMENT_CURRENCY}

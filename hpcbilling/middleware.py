@@ -1,0 +1,53 @@
+"""Request id, audit context and one log line a request."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from core import context
+
+logger = logging.getLogger("hpcbilling.request")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
+QUIET = ("/static/", "/metrics", "/healthz", "/readyz")
+
+
+class RequestContextMiddleware:
+    """Gives every request an id (an incoming ``X-Request-ID`` is kept when it is harmless) and logs it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if _SAFE_ID.match(given) else uuid.uuid4().hex
+        agent = request.headers.get("User-Agent", "")
+        started = time.monotonic()
+        with context.bound(context.RequestContext(request_id, context.client_ip(request), agent)):
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            if not request.path.startswith(QUIET):
+                _log(request, response, request_id, started)
+        return response
+
+
+def _log(request: HttpRequest, response: HttpResponse, request_id: str, started: float) -> None:
+    milliseconds = round((time.monotonic() - started) * 1000, 1)
+    logger.info(
+        "%s %s %s %sms", request.method, request.path, response.status_code, milliseconds,
+        extra={
+            "fields": {
+                "request_id": request_id,
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "latency_ms": milliseconds,
+                "user": str(context.actor_of(request)) if hasattr(request, "user") else "",
+            }
+        },
+    )  # fmt: skip

@@ -1,0 +1,274 @@
+"""All settings of the project, read from the environment.
+
+Every variable is listed in ``.env.example`` (a test compares the two). A secret
+may also be given as ``NAME_FILE``, the path of a file that holds it. Production
+(``DEBUG`` off) refuses to start when something a demo may leave open is unset.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+if env.bool("READ_DOT_ENV", default=True) and (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+
+# --- secrets and hosts -------------------------------------------------------
+SECRET_KEY: str = env.str("SECRET_KEY", default="")
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
+# How many reverse proxies of ours append to X-Forwarded-For; 0 trusts only the socket.
+TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+# --- payments (needed early: the refusals below look at them) ----------------
+PAYMENT_PROVIDER: str = env.str("PAYMENT_PROVIDER", default="dummy" if DEBUG else "")
+PAYMENT_CURRENCY: str = env.str("PAYMENT_CURRENCY", default="THB").upper()
+PAYMENT_WEBHOOK_SECRET: str = env.str("PAYMENT_WEBHOOK_SECRET", default="")
+PAYMENT_WEBHOOK_TOLERANCE_SEC: int = env.int("PAYMENT_WEBHOOK_TOLERANCE_SEC", default=300)
+# The dummy provider moves no money; outside DEBUG it does not exist.
+DUMMY_PROVIDER_ALLOWED: bool = DEBUG
+PAYMENT_PROVIDERS: dict[str, str] = {"dummy": "payments.providers.dummy.provider.DummyProvider"}
+
+if DEBUG:
+    SECRET_KEY = SECRET_KEY or "insecure-development-key-never-used-when-debug-is-off"
+    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+    SITE_BASE_URL = SITE_BASE_URL or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
+    PAYMENT_WEBHOOK_SECRET = PAYMENT_WEBHOOK_SECRET or "insecure-development-webhook-secret"
+else:
+    _missing = [
+        f"{name}: {why}"
+        for name, value, why in (
+            ("SECRET_KEY", SECRET_KEY, "set a random text of 50 characters or more"),
+            ("ALLOWED_HOSTS", ALLOWED_HOSTS, "set the host names that this site answers to"),
+            ("SITE_BASE_URL", SITE_BASE_URL, "set the public address, such as https://billing.example.ac.th"),
+        )
+        if not value
+    ]
+    if PAYMENT_PROVIDER == "dummy":
+        _missing.append("PAYMENT_PROVIDER: dummy is for DEBUG=1 only; name a real provider or leave it empty")
+    if _missing:
+        raise ImproperlyConfigured(
+            "Refusing to start with DEBUG off. Mend these environment variables:\n  " + "\n  ".join(_missing)
+        )
+
+# --- applications ------------------------------------------------------------
+INSTALLED_APPS = [
+    "hpcbilling.apps.FinanceAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_prometheus",
+    "rest_framework",
+    "csp",
+    "axes",
+    "core",
+    "audit",
+    "accounts",
+    "subscriptions",
+    "usage",
+    "billing",
+    "payments",
+    "hpcbilling.apps.HpcBillingConfig",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "hpcbilling.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "hpcbilling.urls"
+WSGI_APPLICATION = "hpcbilling.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "hpcbilling.context.site",
+            ],
+        },
+    }
+]
+
+# --- database ----------------------------------------------------------------
+DATABASE_URL: str = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hpcbilling.sqlite3'}")
+DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
+_db = DATABASES["default"]
+_db["ATOMIC_REQUESTS"] = False
+if _db["ENGINE"] == "django.db.backends.sqlite3":
+    # One writer at a time, readers never wait; a writer takes its lock when the transaction begins.
+    _db["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 60,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    _db.setdefault("CONN_MAX_AGE", 60)
+    _db["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people ------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["username"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "accounts:login"
+ADMIN_PASSWORD: str = env.str("ADMIN_PASSWORD", default="")
+SEED_DEMO_USERS: bool = env.bool("SEED_DEMO_USERS", default=False)
+DEMO_USERS: list[str] = env.list("DEMO_USERS", default=[])
+DEFAULT_TIER = "private"
+
+AUTH_THROTTLE_MAX_FAILS: int = env.int("AUTH_THROTTLE_MAX_FAILS", default=5)
+AUTH_THROTTLE_WINDOW_SEC: int = env.int("AUTH_THROTTLE_WINDOW_SEC", default=900)
+AUTH_THROTTLE_LOCK_SEC: int = env.int("AUTH_THROTTLE_LOCK_SEC", default=900)
+# axes decides when to ask and what to answer; our handler keeps the counters (accounts/throttle.py).
+AXES_HANDLER = "accounts.throttle.ThrottleHandler"
+AXES_CLIENT_IP_CALLABLE = "core.context.client_ip"
+AXES_FAILURE_LIMIT = AUTH_THROTTLE_MAX_FAILS
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
+
+# --- usage and billing -------------------------------------------------------
+USAGE_SOURCES: dict[str, str] = {
+    "slurmrestd": "usage.sources.slurmrestd.SlurmrestdSource",
+    "sacct": "usage.sources.sacct.SacctSource",
+    "csv": "usage.sources.csvfile.CsvSource",
+}
+FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
+SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster")
+SLURM_CONF: str = env.str("SLURM_CONF", default="")
+SLURM_JWT: str = env.str("SLURM_JWT", default="")
+SLURMRESTD_URL: str = env.str("SLURMRESTD_URL", default="").rstrip("/")
+SLURMRESTD_TOKEN: str = env.str("SLURMRESTD_TOKEN", default="")
+SLURMRESTD_USER: str = env.str("SLURMRESTD_USER", default="")
+SLURMRESTD_API_VERSION: str = env.str("SLURMRESTD_API_VERSION", default="")
+SLURMRESTD_TLS_VERIFY: str = env.str("SLURMRESTD_TLS_VERIFY", default="true")
+SLURMRESTD_TIMEOUT: int = env.int("SLURMRESTD_TIMEOUT", default=60)
+# Jobs that ended in these Slurm states are kept and shown, never charged.
+BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
+ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")
+ORG_ADDRESS: str = env.str("ORG_ADDRESS", default="")
+ORG_TAX_ID: str = env.str("ORG_TAX_ID", default="")
+ORG_EMAIL: str = env.str("ORG_EMAIL", default="")
+
+# --- language and time -------------------------------------------------------
+LANGUAGE_CODE: str = env.str("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", _("English")), ("th", _("Thai"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE: str = env.str("TIME_ZONE", default="Asia/Bangkok")
+USE_I18N = True
+USE_TZ = True
+
+# --- static files ------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- security headers --------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- API ---------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "core.problems.exception_handler",
+}
+
+# --- observability -----------------------------------------------------------
+METRICS_ENABLED: bool = env.bool("METRICS_ENABLED", default=True)
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="text" if DEBUG else "json")
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "core.logs.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        # One line a request comes from our middleware; the development server's own would say it twice.
+        "django.server": {"level": "ERROR"},
+        "axes": {"level": "ERROR"},
+    },
+}
+PROMETHEUS_EXPORT_MIGRATIONS = False

@@ -1,0 +1,35 @@
+"""``python -m tests [--db sqlite|postgres|both] [pytest arguments]``: the suite on both databases."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from tests.postgres import server
+
+
+def run(name: str, database_url: str | None, arguments: list[str]) -> int:
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    if database_url:
+        environment["DATABASE_URL"] = database_url
+    print(f"== {name} ==", flush=True)  # noqa: T201
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--db", choices=("sqlite", "postgres", "both"), default="both")
+    options, arguments = parser.parse_known_args()
+    status = 0
+    if options.db in ("sqlite", "both"):
+        status = run("SQLite", None, ["-m", "not postgres", *arguments])
+    if options.db in ("postgres", "both"):
+        with server() as url:
+            status = run("PostgreSQL", url, arguments) or status
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

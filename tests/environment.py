@@ -1,0 +1,24 @@
+"""Environment of the suite, loaded before settings: nothing of the developer's own shell or .env leaks in."""
+
+import os
+
+_KEEP = {"DATABASE_URL", "SLURM_CONF", "SLURMRESTD_URL", "SLURMRESTD_TOKEN", "SLURMRESTD_USER"}
+for _name in (
+    "SECRET_KEY", "ALLOWED_HOSTS", "SITE_BASE_URL", "PAYMENT_PROVIDER", "PAYMENT_WEBHOOK_SECRET", "FALLBACK_CSV",
+    "ADMIN_PASSWORD", "DEMO_USERS", "METRICS_TOKEN", "TIME_ZONE", "LANGUAGE_CODE", "SLURM_CLUSTER",
+    "BILLING_FREE_STATES", "PAYMENT_CURRENCY", "TRUSTED_PROXY_COUNT",
+):  # fmt: skip
+    os.environ.pop(_name, None)
+os.environ.update(
+    {
+        "DEBUG": "1",
+        "SECRET_KEY": "only-for-tests-" + "x" * 40,
+        "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+        "SITE_BASE_URL": "http://testserver",
+        "PAYMENT_WEBHOOK_SECRET": "webhook-secret-of-the-test-suite",
+        "LOG_LEVEL": "ERROR",
+        "READ_DOT_ENV": "0",
+    }
+)
+# Playwright's sync API runs an event loop in this thread; our ORM calls beside it are still synchronous.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
