@@ -1,7 +1,15 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        from accounts import actions, defaults
+        from audit import registry
+
+        registry.register(actions.ACTIONS)
+        post_migrate.connect(defaults.create_default_tiers, sender=self, dispatch_uid="accounts.tiers")

@@ -5,4 +5,8 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS = {
     "audit_export": _("Audit log exported"),
     "audit_seal": _("Audit chain sealed"),
+    # written by audit.audited.AuditedAdmin for any app
+    "object_add": _("Added in the console"),
+    "object_change": _("Changed in the console"),
+    "object_delete": _("Deleted in the console"),
 }

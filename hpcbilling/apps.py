@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class FinanceAdminConfig(AdminConfig):
@@ -11,3 +12,11 @@ class FinanceAdminConfig(AdminConfig):
 class HpcBillingConfig(AppConfig):
     name = "hpcbilling"
     label = "hpcbilling"
+
+    def ready(self) -> None:
+        from accounts.roles import sync_groups
+        from hpcbilling import checks, collector  # noqa: F401 - importing checks registers them
+
+        collector.register()
+        # The last app of all: by now ``migrate`` has created the permissions of every other.
+        post_migrate.connect(sync_groups, sender=self, dispatch_uid="accounts.groups")

@@ -167,7 +167,7 @@ AXES_HANDLER = "accounts.throttle.ThrottleHandler"
 AXES_CLIENT_IP_CALLABLE = "core.context.client_ip"
 AXES_FAILURE_LIMIT = AUTH_THROTTLE_MAX_FAILS
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+AXES_LOCKOUT_CALLABLE = "accounts.throttle.locked_response"
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 

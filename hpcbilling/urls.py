@@ -1,8 +1,19 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from accounts import views as accounts_views
+from hpcbilling import ops
 
 urlpatterns = [
+    path("healthz", ops.healthz, name="healthz"),
+    path("readyz", ops.readyz, name="readyz"),
+    path("metrics", ops.metrics, name="metrics"),
+    path("accounts/", include("accounts.urls")),
+    path("i18n/setlang/", accounts_views.set_language, name="set_language"),
+    path("admin/login/", accounts_views.to_login),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password_change")),
     path("admin/", admin.site.urls),
 ]

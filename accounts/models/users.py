@@ -26,7 +26,10 @@ class Role(models.TextChoices):
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(username=fold_username(username or ""))
+        name = fold_username(username or "")
+        if "\0" in name:  # PostgreSQL would answer with an error instead of "no such row"
+            raise self.model.DoesNotExist
+        return self.get(username=name)
 
     def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(username=fold_username(username), **fields)

@@ -1,0 +1,17 @@
+"""What this app writes to the audit log."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {
+    "login_success": _("Signed in"),
+    "login_failure": _("Sign-in failed"),
+    "logout": _("Signed out"),
+    "lockout_start": _("Lockout began"),
+    "lockout_active": _("Sign-in refused during a lockout"),
+    "lockout_end": _("Lockout ended"),
+    "password_change": _("Password changed"),
+    "user_bootstrap": _("Administrator created or updated"),
+    "user_demo": _("Demo user created"),
+    "tier_override_set": _("Tier override set"),
+    "tier_override_clear": _("Tier override removed"),
+}

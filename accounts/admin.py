@@ -1,0 +1,160 @@
+"""Users, tiers, organisations and lockouts in the finance console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.forms import EditUserForm, NewUserForm
+from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, TierOverride, TierRule, User
+from accounts.services.throttle import unlock
+from audit.audited import AuditedAdmin
+from audit.services import record
+from core.context import actor_of
+
+
+@admin.register(User)
+class PeopleAdmin(AuditedAdmin, UserAdmin):
+    """Users are made inactive, never deleted: receipts name them. Only a superuser touches superusers."""
+
+    form = EditUserForm
+    add_form = NewUserForm
+    list_display = ("username", "role", "is_active", "is_superuser", "last_login", "created_at")
+    list_filter = ("role", "is_active", "groups")
+    search_fields = ("username",)
+    filter_horizontal = ("groups",)
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Rights"), {"fields": ("role", "is_active", "is_superuser", "groups")}),
+        (_("More"), {"fields": ("language", "last_login", "created_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "role", "usable_password", "password1", "password2")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        fields: tuple[str, ...] = ("last_login", "created_at")
+        if obj is not None:
+            fields = (*fields, "username")  # the name is the key: receipts, jobs and the audit log use it
+        return fields if _is_superuser(request) else (*fields, "is_superuser")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not _is_superuser(request):
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        entry = super().log_change(request, obj, message)
+        if "_audit_before" not in request.__dict__:  # not the form of the user: the form of the password
+            record(actor=actor_of(request), action="password_change", target=obj.username, entity=obj)
+        return entry
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+@admin.register(AuthThrottle)
+class LockoutAdmin(admin.ModelAdmin):
+    list_display = ("username", "ip", "fail_count", "window_start", "locked_until", "locked_now")
+    list_filter = (("locked_until", admin.EmptyFieldListFilter),)
+    search_fields = ("username", "ip")
+    ordering = ("-locked_until", "-window_start")
+    show_full_result_count = False
+    actions = ("unlock",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuthThrottle | None = None) -> bool:
+        return obj is None and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuthThrottle | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("locked"), boolean=True)
+    def locked_now(self, row: AuthThrottle) -> bool:
+        return row.locked_until is not None and row.locked_until > timezone.now()
+
+    @admin.action(description=_("Unlock"), permissions=["change"])
+    def unlock(self, request: HttpRequest, queryset: QuerySet[AuthThrottle]) -> None:
+        count = unlock(actor=actor_of(request), rows=queryset)
+        text = ngettext("%(count)d entry unlocked.", "%(count)d entries unlocked.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(Tier)
+class TierAdmin(AuditedAdmin):
+    list_display = ("code", "name", "name_th", "position")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Tier | None = None) -> bool:
+        return False
+
+
+@admin.register(TierRule)
+class TierRuleAdmin(AuditedAdmin):
+    list_display = ("position", "kind", "pattern", "tier", "is_active", "note")
+    list_display_links = ("position", "pattern")
+    list_filter = ("kind", "tier", "is_active")
+    list_select_related = ("tier",)
+
+
+@admin.register(TierOverride)
+class TierOverrideAdmin(AuditedAdmin):
+    list_display = ("username", "tier", "valid_from", "valid_until", "reason", "set_by")
+    list_filter = ("tier",)
+    list_select_related = ("tier",)
+    search_fields = ("username", "reason")
+    readonly_fields = ("set_by", "created_at")
+
+    def save_model(self, request: HttpRequest, obj: TierOverride, form: Any, change: bool) -> None:
+        obj.set_by = actor_of(request).name[:64]
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(AuditedAdmin):
+    list_display = ("name", "tier", "billing_mode", "is_active")
+    list_filter = ("tier", "billing_mode", "is_active")
+    list_select_related = ("tier",)
+    search_fields = ("name",)
+    readonly_fields = ("uuid", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Organisation | None = None) -> bool:
+        return False
+
+
+class ProjectAccountInline(admin.TabularInline):
+    model = ProjectAccount
+    extra = 1
+
+
+@admin.register(Project)
+class ProjectAdmin(AuditedAdmin):
+    audit_related = ("accounts",)
+    inlines = (ProjectAccountInline,)
+    list_display = ("name", "organisation", "is_active")
+    list_filter = ("is_active", "organisation")
+    list_select_related = ("organisation",)
+    search_fields = ("name", "accounts__account")
+    readonly_fields = ("uuid", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
+        return False

@@ -1,0 +1,41 @@
+"""Forms of signing in and of the users in the console."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, UserChangeForm, UsernameField
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.models.users import fold_username
+
+
+class LoginForm(AuthenticationForm):
+    """One message for an unknown name, a wrong password and an inactive user."""
+
+    error_messages = {
+        "invalid_login": _("The user name or the password is not right."),
+        "inactive": _("The user name or the password is not right."),
+    }
+
+    def clean_username(self) -> str:
+        return fold_username(self.cleaned_data["username"])
+
+
+class FoldedUsernameField(UsernameField):
+    def to_python(self, value: Any) -> Any:
+        return fold_username(super().to_python(value) or "")
+
+
+class NewUserForm(AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("username", "role")
+        field_classes: ClassVar[dict[str, Any]] = {"username": FoldedUsernameField}
+
+
+class EditUserForm(UserChangeForm):
+    class Meta:
+        model = User
+        fields = ("role", "is_active", "is_superuser", "groups", "language")

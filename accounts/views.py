@@ -1,0 +1,81 @@
+"""Sign in, sign out, change the password, choose the language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import views as auth_views
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views import i18n
+from django.views.decorators.http import require_POST
+
+from accounts.forms import LoginForm
+from accounts.models import User
+from audit.services import record
+from core.context import actor_of
+
+
+class LoginView(auth_views.LoginView):
+    """Django's view: rotates the session key, follows a safe ``next`` only. The lockout sits in the back end."""
+
+    template_name = "accounts/login.html"
+    authentication_form = LoginForm
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        language = form.get_user().language
+        if language in dict(settings.LANGUAGES):
+            translation.activate(language)
+            _remember(response, language)
+        return response
+
+
+class PasswordChangeView(auth_views.PasswordChangeView):
+    """Keeps this session; every other session of the user ends, for it was opened with the old password."""
+
+    template_name = "accounts/password_change.html"
+    success_url = reverse_lazy("accounts:password_change")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response = super().form_valid(form)
+            actor = actor_of(self.request)
+            record(actor=actor, action="password_change", target=actor.name, entity=form.user)
+        messages.success(self.request, _("Your password is changed. Other sessions of yours have ended."))
+        return response
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Django's language switch (safe ``next``, cookie); a signed-in user finds the choice again at the next sign-in."""
+    response = i18n.set_language(request)
+    language = request.POST.get("language", "")
+    if request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        User.objects.filter(pk=request.user.pk).update(language=language)
+    return response
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """The console's own sign-in page leads to ours, so there is one door with one guard."""
+    query = request.META.get("QUERY_STRING", "")
+    return redirect(f"{reverse_lazy('accounts:login')}{'?' + query if query else ''}")
+
+
+def _remember(response: HttpResponse, language: str) -> None:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        path=settings.LANGUAGE_COOKIE_PATH,
+        domain=settings.LANGUAGE_COOKIE_DOMAIN,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )

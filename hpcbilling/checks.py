@@ -1,0 +1,64 @@
+"""What ``manage.py check --deploy`` says about a production site. Settings already refuse the worst at start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+SECRET_KEY_LENGTH = 50
+METRICS_TOKEN_LENGTH = 16
+
+
+@register(Tags.security, deploy=True)
+def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [*_addresses(), *_secrets(), *_payments(), *_metrics()]
+
+
+@register(Tags.compatibility)
+def plugins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The payment provider that is named must be one we know; the other plug-ins load on first use."""
+    provider = settings.PAYMENT_PROVIDER
+    if provider and provider not in settings.PAYMENT_PROVIDERS:
+        known = ", ".join(sorted(settings.PAYMENT_PROVIDERS))
+        return [Error(f"PAYMENT_PROVIDER={provider} is not known.", hint=f"Use one of: {known}.", id="hpcbilling.E007")]
+    return []
+
+
+def _addresses() -> Iterator[CheckMessage]:
+    if not settings.SITE_BASE_URL.startswith("https://"):
+        yield Error(
+            "SITE_BASE_URL does not start with https://.",
+            hint="Payment providers return people and send webhooks to this address; both need TLS.",
+            id="hpcbilling.E001",
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield Error("ALLOWED_HOSTS allows every host name.", hint="List the site's own names.", id="hpcbilling.E002")
+
+
+def _secrets() -> Iterator[CheckMessage]:
+    if len(settings.SECRET_KEY) < SECRET_KEY_LENGTH or settings.SECRET_KEY.startswith("insecure-"):
+        yield Error(
+            f"SECRET_KEY is shorter than {SECRET_KEY_LENGTH} characters or is the one for development.",
+            hint="python3 -c 'import secrets; print(secrets.token_urlsafe(64))'",
+            id="hpcbilling.E003",
+        )
+
+
+def _payments() -> Iterator[CheckMessage]:
+    if settings.PAYMENT_PROVIDER == "dummy":
+        yield Error("PAYMENT_PROVIDER=dummy moves no money.", hint="Name a real provider.", id="hpcbilling.E004")
+
+
+def _metrics() -> Iterator[CheckMessage]:
+    token = settings.METRICS_TOKEN
+    if settings.METRICS_ENABLED and not token:
+        yield Warning(
+            "METRICS_TOKEN is not set: /metrics answers this machine only.",
+            hint="Set a token, or METRICS_ENABLED=0.",
+            id="hpcbilling.W005",
+        )
+    if token and len(token) < METRICS_TOKEN_LENGTH:
+        yield Error(f"METRICS_TOKEN is shorter than {METRICS_TOKEN_LENGTH} characters.", id="hpcbilling.E006")

@@ -1,0 +1,59 @@
+"""Run the periodic commands that are due."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, close_old_connections
+
+from core.commands import EXIT_PARTIAL, AppCommand
+from hpcbilling.periodic import run_due
+
+
+class Command(AppCommand):
+    help = "Run the periodic commands that are due, each by one runner only. With --loop, look again every minute."
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--loop", action="store_true", help="keep running; SIGTERM ends it after the current command"
+        )
+        parser.add_argument("--pause", type=float, default=60.0, help="seconds between two looks with --loop (60)")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options["loop"]:
+            self._loop(options["pause"])
+            return {}
+        return self._once(threading.Event())
+
+    def _once(self, stop: threading.Event) -> dict[str, Any]:
+        outcomes = []
+        for outcome in run_due():
+            outcomes.append({"name": outcome.name, "status": outcome.status, "error": outcome.error})
+            if stop.is_set():
+                break
+        if any(outcome["status"] == "failed" for outcome in outcomes):
+            self.exit_code = EXIT_PARTIAL
+        return {"ran": outcomes}
+
+    def _loop(self, pause: float) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            try:
+                if text := self.describe(self._once(stop)):
+                    self.stdout.write(text)
+            except (DatabaseError, InterfaceError) as error:
+                self.stderr.write(f"The database cannot be reached, trying again: {error}")
+            close_old_connections()
+            stop.wait(pause)
+        self.exit_code = 0
+
+    def describe(self, result: dict[str, Any]) -> str:
+        return "\n".join(
+            f"{item['name']:<16} {item['status']}{': ' + item['error'] if item['error'] else ''}"
+            for item in result.get("ran", [])
+        )
