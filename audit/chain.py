@@ -31,20 +31,20 @@ class Verdict:
 
 def verify(sealed: dict[str, Any] | None = None) -> Verdict:
     """Walk the chain from the first row, in constant memory; with ``sealed``, prove that head is still in it."""
-    rows, prev_hash, sealed_seen = 0, GENESIS, sealed is None or sealed["id"] == 0
+    rows, prev_hash = 0, GENESIS
+    awaited: int | None = sealed["id"] if sealed and sealed["id"] else None
     for row in AuditLog.objects.order_by("id").values(*FIELDS, "prev_hash", "hash").iterator(chunk_size=5000):
         rows += 1
         reason = _fault(row, rows, prev_hash)
         if reason:
             return Verdict(rows, False, min(row["id"], rows), reason, prev_hash)
         prev_hash = row["hash"]
-        if sealed and row["id"] == sealed["id"]:
+        if sealed and row["id"] == awaited:
             if row["hash"] != sealed["hash"]:
                 return Verdict(rows, False, row["id"], "the hash differs from the sealed head", prev_hash)
-            sealed_seen = True
-    if not sealed_seen:
-        assert sealed is not None
-        return Verdict(rows, False, rows + 1, f"rows up to sealed #{sealed['id']} are missing", prev_hash)
+            awaited = None
+    if awaited is not None:
+        return Verdict(rows, False, rows + 1, f"rows up to sealed #{awaited} are missing", prev_hash)
     return Verdict(rows, True, None, "", prev_hash)
 
 

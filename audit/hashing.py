@@ -26,20 +26,22 @@ def plain(value: object) -> Any:
 
     Decimals, dates and floats become text (a database may reformat them), NUL is dropped.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
         return {str(plain(str(key))): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
+    return _text(value)
+
+
+def _text(value: object) -> str:
     if isinstance(value, datetime):
         return stamp(value)
-    if isinstance(value, Decimal):
-        return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return str(value).replace("\0", "").encode("utf-8", "replace").decode()
 
 

@@ -1,7 +1,26 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = _("Billing")
+
+    def ready(self) -> None:
+        from audit import registry
+        from billing import actions
+
+        registry.register(actions.ACTIONS)
+        post_migrate.connect(_default_rates, sender=self, dispatch_uid="billing.default_rates")
+
+
+def _default_rates(using: str, **kwargs: Any) -> None:
+    from django.db import connections
+
+    from billing.services import rates
+
+    if using == "default" and "rates_versioned" in connections[using].introspection.table_names():
+        rates.ensure_default_rates()

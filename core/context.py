@@ -33,7 +33,8 @@ class Actor:
 
 SYSTEM = Actor("system")
 
-_current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+_NOBODY = RequestContext()
+_current: ContextVar[RequestContext] = ContextVar("request_context", default=_NOBODY)  # noqa: B039 - frozen
 
 
 def current() -> RequestContext:

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'receipt',
-                'verbose_name_plural': 'receipts',
+                'verbose_name_plural': 'receipts', 'permissions': (('mark_paid_receipt', 'Can mark receipts as paid'), ('void_receipt', 'Can void receipts')),
                 'db_table': 'receipts',
                 'ordering': ('-created_at', '-id'),
             },

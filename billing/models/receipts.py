@@ -68,6 +68,7 @@ class Receipt(models.Model):
         ordering = ("-created_at", "-id")
         verbose_name = _("receipt")
         verbose_name_plural = _("receipts")
+        permissions = (("mark_paid_receipt", "Can mark receipts as paid"), ("void_receipt", "Can void receipts"))
         indexes = (
             models.Index("user", models.F("created_at").desc(), name="idx_receipts_user_date"),
             models.Index("status", models.F("created_at").desc(), name="idx_receipts_status_date"),

@@ -1,0 +1,10 @@
+"""What this app writes to the audit log."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {
+    "rate_update": _("Rates set"),
+    "receipt_create": _("Receipt created"),
+    "receipt_void": _("Receipt voided"),
+    "mark_paid": _("Receipt paid"),
+}

@@ -1,0 +1,215 @@
+"""Finance's view of rates and receipts. Buttons call services; nothing is edited or deleted by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.db.models import Count, QuerySet, Sum
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from billing.models import Rate, RateVersion, Receipt, ReceiptItem, ReceiptStatus
+from billing.services.rates import NewRates, set_rates
+from billing.services.receipts import mark_paid, void_receipt
+from core.context import Actor, actor_of
+from core.errors import AppError
+from core.exports import csv_response
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Seen, never edited: changes go through services."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Rate)
+class RateAdmin(ReadOnlyAdmin):
+    list_display = ("tier", "cpu", "gpu", "mem", "updated_at")
+
+
+class RateVersionForm(forms.ModelForm):
+    effective_at = forms.SplitDateTimeField(
+        label=_("effective from"), required=False, widget=AdminSplitDateTime,
+        help_text=_("Empty: from now on. Past moments are refused; documents may rest on the old rates."),
+    )  # fmt: skip
+
+    class Meta:
+        model = RateVersion
+        fields = ("tier", "cpu", "gpu", "mem", "cpu_basis", "effective_at", "note")
+
+    def clean_effective_at(self) -> datetime | None:
+        moment: datetime | None = self.cleaned_data["effective_at"]
+        if moment and moment < timezone.now():
+            raise forms.ValidationError(_("Rates cannot begin in the past: documents may rest on the old ones."))
+        return moment
+
+
+@admin.register(RateVersion)
+class RateVersionAdmin(ReadOnlyAdmin):
+    """History of rates; adding appends a version, nothing is changed or removed."""
+
+    form = RateVersionForm
+    list_display = ("tier", "effective_at", "cpu", "gpu", "mem", "cpu_basis", "set_by", "note")
+    list_filter = ("tier",)
+    list_select_related = ("tier",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.add_rateversion")
+
+    def save_model(self, request: HttpRequest, obj: RateVersion, form: ModelForm, change: bool) -> None:
+        saved = set_rates(
+            actor=actor_of(request), tier=obj.tier, effective_at=form.cleaned_data["effective_at"], note=obj.note,
+            rates=NewRates(obj.cpu, obj.gpu, obj.mem, obj.cpu_basis),
+        )  # fmt: skip
+        obj.pk = saved.pk
+
+
+class ReceiptItemInline(admin.TabularInline):
+    model = ReceiptItem
+    fields = ("job_id_display", "job_key", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost", "is_live")
+    readonly_fields = fields
+    can_delete = False
+    max_num = 0
+    show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReceiptItem]:
+        """The first lines only; the CSV has them all."""
+        lines = super().get_queryset(request)
+        receipt_id = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        shown = lines.filter(receipt_id=receipt_id).values_list("pk", flat=True)[:SHOWN_LINES]
+        return lines.filter(pk__in=list(shown))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+SHOWN_LINES = 200
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "window", "pricing_tier", "amount", "status", "method", "paid_at", "created_at")
+    list_filter = ("status", "pricing_tier", ("created_at", admin.DateFieldListFilter), "method")
+    search_fields = ("=id", "user__username", "tx_ref")
+    list_select_related = ("user", "pricing_tier")
+    list_per_page = 50
+    inlines = (ReceiptItemInline,)
+    actions = ("mark_paid_action", "void_action", "export_csv")
+
+    @admin.display(description=_("window"), ordering="start")
+    def window(self, receipt: Receipt) -> str:
+        return f"{receipt.start} … {receipt.end}"
+
+    @admin.display(description=_("total"), ordering="total")
+    def amount(self, receipt: Receipt) -> str:
+        return format_html('<span class="num">{} {}</span>', f"{receipt.total:,.2f}", receipt.currency)
+
+    def has_mark_paid_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.mark_paid_receipt")
+
+    def has_void_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.void_receipt")
+
+    @admin.action(description=_("Mark as paid …"), permissions=["mark_paid"])
+    def mark_paid_action(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
+        return _confirmed(self, request, queryset, PAY)
+
+    @admin.action(description=_("Void …"), permissions=["void"])
+    def void_action(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
+        return _confirmed(self, request, queryset, VOID)
+
+    @admin.action(description=_("Export as CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> StreamingHttpResponse:
+        return csv_response("receipts.csv", EXPORT, queryset.order_by("id").values_list(*EXPORT).iterator(2000))
+
+
+EXPORT = (
+    "id", "user_id", "start", "end", "pricing_tier_id", "rate_cpu", "rate_gpu", "rate_mem", "total", "currency",
+    "status", "method", "tx_ref", "paid_at", "created_at", "void_reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedAction:
+    """A change that shows what it will do, and to how much, before it does it."""
+
+    name: str
+    title: str | Promise
+    field_label: str | Promise
+    button: Callable[[int], str]
+    done: Callable[[int], str]
+    run: Callable[[Actor, Receipt, str], bool]
+
+
+PAY = ConfirmedAction(
+    name="mark_paid_action",
+    title=_("Mark receipts as paid"),
+    field_label=_("Payment reference (transfer slip, receipt number)"),
+    button=lambda n: ngettext("Mark %(n)d receipt as paid", "Mark %(n)d receipts as paid", n) % {"n": n},
+    done=lambda n: ngettext("%(n)d receipt marked as paid.", "%(n)d receipts marked as paid.", n) % {"n": n},
+    run=lambda actor, receipt, text: mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=text),
+)
+VOID = ConfirmedAction(
+    name="void_action",
+    title=_("Void receipts"),
+    field_label=_("Reason"),
+    button=lambda n: ngettext("Void %(n)d receipt", "Void %(n)d receipts", n) % {"n": n},
+    done=lambda n: ngettext("%(n)d receipt voided.", "%(n)d receipts voided.", n) % {"n": n},
+    run=lambda actor, receipt, text: void_receipt(actor=actor, receipt=receipt, reason=text),
+)
+
+
+def _confirmed(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Receipt], action: ConfirmedAction
+) -> HttpResponse | None:
+    """First POST shows the page, the second (with ``confirm``) acts on each pending receipt by itself."""
+    pending = queryset.filter(status=ReceiptStatus.PENDING).select_related("user").order_by("id")
+    text = request.POST.get("text", "").strip()
+    if "confirm" in request.POST and text:
+        done = 0
+        for receipt in pending:
+            try:
+                done += action.run(actor_of(request), receipt, text)
+            except AppError as error:
+                model_admin.message_user(request, f"{receipt}: {error.message}", messages.ERROR)
+        model_admin.message_user(request, action.done(done), messages.SUCCESS if done else messages.WARNING)
+        return None
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": action.title,
+        "opts": model_admin.model._meta,
+        "action": action.name,
+        "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+        "field_label": action.field_label,
+        "button": action.button(pending.count()),
+        "receipts": pending,
+        "left_out": queryset.exclude(status=ReceiptStatus.PENDING).count(),
+        "sums": pending.order_by("currency").values("currency").annotate(total=Sum("total"), count=Count("id")),
+        "missing": "confirm" in request.POST,
+    }
+    return TemplateResponse(request, "admin/billing/receipt/confirm.html", context)

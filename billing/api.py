@@ -1,0 +1,118 @@
+"""``/formula``: the rates as JSON, for everybody to read and for rate editors to set."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.dateparse import parse_datetime
+from django.utils.http import quote_etag
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.models import Tier
+from billing.models import CpuBasis, RateVersion
+from billing.selectors.rates import etag, version_at
+from billing.services.rates import NewRates, parse_rate, set_rates
+from core.context import actor_of
+from core.errors import AppError, BadInput
+
+
+class UnknownTier(AppError):
+    code = "unknown_tier"
+    http_status = 404
+
+
+class ReadOrRateEditor(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.method in SAFE_METHODS or request.user.has_perm("billing.add_rateversion")
+
+
+def _tier(code: object) -> Tier:
+    tier = Tier.objects.filter(pk=str(code or "")).first()
+    if tier is None:
+        known = ", ".join(Tier.objects.values_list("pk", flat=True))
+        raise UnknownTier(f"There is no tier {code!r}; known are {known}.")
+    return tier
+
+
+def _text(version: RateVersion) -> str:
+    """The body, with rates as JSON numbers in their exact decimal digits."""
+    numbers = ", ".join(f'"{name}": {getattr(version, name).normalize():f}' for name in ("cpu", "gpu", "mem"))
+    rest = {
+        "type": version.tier_id,
+        "currency": settings.PAYMENT_CURRENCY,
+        "unit": "per-hour",
+        "cpu_basis": version.cpu_basis,
+        "effective_at": version.effective_at.isoformat(),
+    }
+    return f'{json.dumps(rest)[:-1]}, "rates": {{{numbers}}}}}'
+
+
+def _answer(version: RateVersion, status: int = 200) -> HttpResponse:
+    response = HttpResponse(_text(version), status=status, content_type="application/json")
+    response["ETag"] = quote_etag(etag(version))
+    patch_cache_control(response, no_cache=True)
+    return response
+
+
+def _etags(header: str) -> list[str]:
+    return [part.strip().removeprefix("W/").strip('"') for part in header.split(",") if part.strip()]
+
+
+class FormulaView(APIView):
+    """GET ``/formula?type=mu``; POST ``{"type", "cpu", "gpu", "mem"}`` with optional ``note``, ``effective_at``."""
+
+    permission_classes = (ReadOrRateEditor,)
+
+    def get(self, request: Request) -> HttpResponse:
+        code = request.query_params.get("type")
+        if not code:
+            raise BadInput(
+                "Name a tier, as in /formula?type=mu.", tiers=list(Tier.objects.values_list("pk", flat=True))
+            )
+        version = version_at(_tier(code).pk, timezone.now())
+        given = request.headers.get("If-None-Match", "")
+        if given.strip() == "*" or etag(version) in _etags(given):
+            response = HttpResponse(status=304)
+            response["ETag"] = quote_etag(etag(version))
+            return response
+        return _answer(version)
+
+    def post(self, request: Request) -> HttpResponse:
+        data: Any = request.data
+        if not isinstance(data, dict):
+            raise BadInput("Send a JSON object with type, cpu, gpu and mem.")
+        missing = [name for name in ("type", "cpu", "gpu", "mem") if name not in data]
+        if missing:
+            raise BadInput(f"Missing: {', '.join(missing)}.", field=missing[0])
+        rates = NewRates(
+            cpu=parse_rate("cpu", data["cpu"]),
+            gpu=parse_rate("gpu", data["gpu"]),
+            mem=parse_rate("mem", data["mem"]),
+            cpu_basis=str(data.get("cpu_basis", CpuBasis.ALLOCATED)),
+        )
+        wanted = _etags(request.headers.get("If-Match", ""))
+        version = set_rates(
+            actor=actor_of(request._request), tier=_tier(data["type"]), rates=rates,
+            effective_at=_moment(data.get("effective_at")), note=str(data.get("note", ""))[:200],
+            if_match=wanted[0] if wanted and wanted != ["*"] else None,
+        )  # fmt: skip
+        return _answer(version)
+
+
+def _moment(value: object) -> Any:
+    if value is None:
+        return None
+    try:
+        moment = parse_datetime(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or timezone.is_naive(moment):
+        raise BadInput("effective_at: write a time with its zone, as 2026-12-01T00:00:00+07:00.", field="effective_at")
+    return moment

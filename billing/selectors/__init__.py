@@ -1,0 +1,1 @@
+"""Reads that join jobs, prices and documents."""

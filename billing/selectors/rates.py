@@ -1,0 +1,38 @@
+"""Which rates are in force when."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from django.utils import timezone
+
+from billing.models import RateVersion
+from core.errors import Conflict
+
+
+class MissingRate(Conflict):
+    """A tier has no rate at a moment. Never priced as zero."""
+
+    code = "missing_rate"
+
+
+def version_at(tier: str, moment: datetime) -> RateVersion:
+    """The version of ``tier`` in force at ``moment``. Raises ``MissingRate``, naming both."""
+    version = RateVersion.objects.filter(tier=tier, effective_at__lte=moment).order_by("-effective_at").first()
+    if version is None:
+        raise MissingRate(f"Tier {tier} has no rate at {moment:%Y-%m-%d %H:%M %Z}; set one before billing.", tier=tier)
+    return version
+
+
+def upcoming(tier: str, moment: datetime | None = None) -> RateVersion | None:
+    """The next version of ``tier`` after ``moment`` (default: now), if one is set."""
+    later = RateVersion.objects.filter(tier=tier, effective_at__gt=moment or timezone.now())
+    return later.order_by("effective_at").first()
+
+
+def etag(version: RateVersion) -> str:
+    """Strong validator of one tier's current rates."""
+    return hashlib.sha256(f"{version.pk}:{version.tier_id}:{version.effective_at.isoformat()}".encode()).hexdigest()[
+        :32
+    ]

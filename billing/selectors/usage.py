@@ -1,0 +1,324 @@
+"""What jobs cost: billed ones by their receipt line, the others by the rates in force now.
+
+Every figure of a page comes from one statement over ``_PRICED``: jobs, their live
+receipt line if they have one, and the prices of their (user, account).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.tiers import TierResolver
+from billing import sql
+from billing.models import CpuBasis
+from billing.selectors.rates import MissingRate, version_at
+from core.periods import days_window, today
+from usage.models import ImportRun, ImportStatus, Job
+from usage.models.jobs import JobQuerySet
+
+STATUS_LABELS: dict[str, str | Promise] = {
+    "billed": _("billed"),
+    "unbilled": _("not billed yet"),
+    "free": _("free of charge"),
+    "zero": _("nothing used"),
+    "running": _("running"),
+    "pending": _("waiting"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """``username`` None is everybody. Days are the site's, both included. ``billed`` is '', 'yes' or 'no'."""
+
+    username: str | None
+    start: date | None = None
+    end: date | None = None
+    account: str = ""
+    state: str = ""
+    billed: str = ""
+    query: str = ""
+
+    def jobs(self) -> JobQuerySet:
+        """With a window: jobs that ended in it. Without: all, running and waiting ones too."""
+        jobs: JobQuerySet = Job.objects.all()
+        window = days_window(self.start, self.end)
+        exact = {"username": self.username, "account": self.account, "state": self.state}
+        jobs = jobs.filter(**{name: value for name, value in exact.items() if value})
+        if window.start:
+            jobs = jobs.filter(end_at__gte=window.start)
+        if window.end:
+            jobs = jobs.filter(end_at__lt=window.end)
+        if self.billed:
+            jobs = jobs.exclude(claimed_by="") if self.billed == "yes" else jobs.filter(claimed_by="")
+        if self.query:
+            jobs = jobs.filter(job_id_display__startswith=self.query) | jobs.filter(job_name__icontains=self.query)
+        return jobs
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """One job: hours with 4 places, money with 2; ``cost`` is what it cost or would cost now."""
+
+    job: Job
+    cpu_core_hours: Decimal
+    gpu_hours: Decimal
+    mem_gb_hours: Decimal
+    cost: Decimal
+    receipt_id: int | None
+    status: str
+    tier: str
+
+    @property
+    def status_label(self) -> str:
+        return str(STATUS_LABELS[self.status])
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    rows: list[UsageRow]
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """``cost`` = ``billed`` + ``unbilled``."""
+
+    jobs: int
+    cpu_core_hours: Decimal
+    gpu_hours: Decimal
+    mem_gb_hours: Decimal
+    cost: Decimal
+    billed: Decimal
+    unbilled: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateRow:
+    account: str
+    partition: str
+    jobs: int
+    cpu_core_hours: Decimal
+    gpu_hours: Decimal
+    mem_gb_hours: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """Money a resource cost on one day; the parts are for charts and are not rounded lines."""
+
+    day: date
+    cpu: Decimal
+    gpu: Decimal
+    mem: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    accounts: list[str]
+    states: list[str]
+
+
+def totals(flt: UsageFilter) -> Totals:
+    billed = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
+    row = _select(flt, f"COUNT(*), {_sums()}, {sql.money_sum_sql(billed)}")[0]
+    jobs, (cpu, gpu, mem, cost), on_receipts = row[0], _amounts(row[1:5]), sql.money_from_sql(row[5])
+    return Totals(jobs, cpu, gpu, mem, cost, on_receipts, cost - on_receipts)
+
+
+def by_account(flt: UsageFilter) -> list[AggregateRow]:
+    """Sums by Slurm account and partition, by name."""
+    rows = _select(
+        flt, f"account, partition, COUNT(*), {_sums()}", "GROUP BY account, partition ORDER BY account, partition"
+    )
+    return [AggregateRow(account, partition, jobs, *_amounts(sums)) for account, partition, jobs, *sums in rows]
+
+
+def _sums() -> str:
+    hours = ", ".join(sql.hour_sum_sql(name) for name in ("cpu", "gpu", "mem"))
+    return f"{hours}, {sql.money_sum_sql('cost')}"
+
+
+def _amounts(row: Sequence[Any]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    cpu, gpu, mem = (sql.hours_from_sql(value) for value in row[:3])
+    return cpu, gpu, mem, sql.money_from_sql(row[3])
+
+
+def by_day(flt: UsageFilter) -> list[DayRow]:
+    """Cost by resource and local day of the job's end, oldest first; days without cost are left out."""
+    day = sql.local_day_sql("end_at")
+    rows = _select(
+        flt,
+        f"{day} AS day, SUM(cpu * rate_cpu), SUM(gpu * rate_gpu), SUM(mem * rate_mem)",
+        "WHERE end_at IS NOT NULL AND cost > 0 GROUP BY 1 ORDER BY 1",
+    )
+    return [
+        DayRow(date.fromisoformat(str(row[0])), *(Decimal(str(value)).quantize(Decimal("0.01")) for value in row[1:]))
+        for row in rows
+    ]
+
+
+def page(flt: UsageFilter, *, after: str = "", size: int = 50) -> UsagePage:
+    """Newest end first, running jobs on top; ``after`` is the cursor of the page before."""
+    jobs = flt.jobs()
+    running = list(jobs.filter(end_at__isnull=True).order_by("-id")[:size]) if not after else []
+    ended = jobs.filter(end_at__isnull=False).order_by("-end_at", "-id")
+    if cursor := _open_cursor(after):
+        ended = ended.filter(end_at__lte=cursor[0]).exclude(end_at=cursor[0], id__gte=cursor[1])
+    found = list(ended[: size + 1])
+    shown = found[:size]
+    more = f"{int(shown[-1].end_at.timestamp())}-{shown[-1].pk}" if len(found) > size and shown[-1].end_at else ""
+    return UsagePage(_price([*running, *shown]), more)
+
+
+def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
+    """Every row of the filter, oldest first, in bounded chunks."""
+    chunk: list[Job] = []
+    for job in flt.jobs().order_by("id").iterator(chunk_size=2000):
+        chunk.append(job)
+        if len(chunk) == 2000:  # noqa: PLR2004 - the chunk of the iterator above
+            yield from _price(chunk)
+            chunk = []
+    yield from _price(chunk)
+
+
+def choices(username: str | None) -> Choices:
+    jobs = Job.objects.all() if username is None else Job.objects.filter(username=username)
+    return Choices(
+        list(jobs.order_by("account").values_list("account", flat=True).distinct()),
+        list(jobs.order_by("state").values_list("state", flat=True).distinct()),
+    )
+
+
+def latest_import() -> datetime | None:
+    """When usage was last brought in without failing."""
+    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL))
+    moment: datetime | None = good.aggregate(latest=Max("finished_at"))["latest"]
+    return moment
+
+
+# --- pricing a set of jobs ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    username: str
+    account: str
+    tier: str
+    cpu: str
+    gpu: str
+    mem: str
+    basis: str
+
+
+def _prices(pairs: set[tuple[str, str]]) -> list[_Price]:
+    """Rates in force now for each (user, account). A tier without a rate shows no price rather than a wrong one."""
+    resolver, now = TierResolver.load(on=today()), timezone.now()
+    versions: dict[str, tuple[str, str, str, str]] = {}
+    found = []
+    for username, account in sorted(pairs):
+        tier = resolver.resolve(username, account).tier
+        if tier not in versions:
+            try:
+                version = version_at(tier, now)
+                versions[tier] = (str(version.cpu), str(version.gpu), str(version.mem), version.cpu_basis)
+            except MissingRate:
+                versions[tier] = ("0", "0", "0", CpuBasis.ALLOCATED)
+        found.append(_Price(username, account, tier, *versions[tier]))
+    return found
+
+
+def _select(flt: UsageFilter, columns: str, tail: str = "") -> list[Any]:
+    jobs = flt.jobs().order_by()
+    pairs = set(jobs.values_list("username", "account").distinct())
+    inner, parameters = jobs.values("id").query.sql_with_params()
+    statement, price_parameters = _priced(_prices(pairs))
+    sql.prepare()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{statement} WHERE j.id IN ({inner})) SELECT {columns} FROM priced {tail}",
+            [*price_parameters, *settings.BILLING_FREE_STATES, *parameters],
+        )
+        found: list[Any] = cursor.fetchall()
+    return found
+
+
+def _priced(prices: list[_Price]) -> tuple[str, list[str]]:
+    """``WITH ... priced AS (SELECT ...`` up to its WHERE, and its first parameters."""
+    number = "CAST(%s AS numeric)" if connection.vendor == "postgresql" else "%s"
+    rows = [(p.username, p.account, p.cpu, p.gpu, p.mem, p.basis) for p in prices] or [("", "", "0", "0", "0", "")]
+    values = ", ".join([f"(%s, %s, {number}, {number}, {number}, %s)"] * len(rows))
+    used = "CASE WHEN p.basis = 'used' THEN COALESCE(j.used_cpu_seconds, 0) ELSE j.cpu_core_seconds END"
+    hours = (sql.hours_sql(f"({used})"), sql.hours_sql("j.gpu_seconds"), sql.mem_hours_sql("j.mem_mib_seconds"))
+    rates = ("p.cpu", "p.gpu", "p.mem")
+    free = ", ".join(["%s"] * len(settings.BILLING_FREE_STATES)) or "''"
+    chargeable = f"j.end_at IS NOT NULL AND j.elapsed_seconds > 0 AND j.state NOT IN ({free})"
+    statement = f"""
+        WITH p(username, account, cpu, gpu, mem, basis) AS (VALUES {values}), priced AS (
+        SELECT j.id, j.account, j.partition, j.end_at, i.receipt_id,
+            COALESCE(i.cpu_core_hours, {hours[0]}) AS cpu,
+            COALESCE(i.gpu_hours, {hours[1]}) AS gpu,
+            COALESCE(i.mem_gb_hours, {hours[2]}) AS mem,
+            COALESCE(r.rate_cpu, p.cpu) AS rate_cpu,
+            COALESCE(r.rate_gpu, p.gpu) AS rate_gpu,
+            COALESCE(r.rate_mem, p.mem) AS rate_mem,
+            CASE WHEN i.cost IS NOT NULL THEN i.cost
+                 WHEN {chargeable} THEN {sql.cost_sql(*hours, rates)}
+                 ELSE 0 END AS cost
+        FROM jobs j
+        JOIN p ON p.username = j.username AND p.account = j.account
+        LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
+        LEFT JOIN receipts r ON r.id = i.receipt_id"""
+    return statement, [value for row in rows for value in row]
+
+
+def _price(jobs: list[Job]) -> list[UsageRow]:
+    """Price the jobs of one page in one statement, keeping their order."""
+    if not jobs:
+        return []
+    prices = _prices({(job.username, job.account) for job in jobs})
+    tiers = {(p.username, p.account): p.tier for p in prices}
+    statement, parameters = _priced(prices)
+    marks = ", ".join(["%s"] * len(jobs))
+    sql.prepare()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{statement} WHERE j.id IN ({marks})) SELECT id, cpu, gpu, mem, cost, receipt_id FROM priced",
+            [*parameters, *settings.BILLING_FREE_STATES, *(job.pk for job in jobs)],
+        )
+        found = {row[0]: row[1:] for row in cursor.fetchall()}
+    return [_row(job, found[job.pk], tiers[job.username, job.account]) for job in jobs]
+
+
+def _row(job: Job, priced: tuple[Any, ...], tier: str) -> UsageRow:
+    cpu, gpu, mem = (Decimal(str(value)).quantize(Decimal("0.0001")) for value in priced[:3])
+    cost = Decimal(str(priced[3])).quantize(Decimal("0.01"))
+    return UsageRow(job, cpu, gpu, mem, cost, priced[4], _status(job, priced[4]), tier)
+
+
+def _status(job: Job, receipt_id: int | None) -> str:
+    if receipt_id is not None:
+        return "billed"
+    if job.end_at is None:
+        return "pending" if job.state == "PENDING" else "running"
+    if job.state in settings.BILLING_FREE_STATES:
+        return "free"
+    return "unbilled" if job.elapsed_seconds else "zero"
+
+
+def _open_cursor(text: str) -> tuple[datetime, int] | None:
+    seconds, _dash, key = text.partition("-")
+    if not (seconds.isdigit() and key.isdigit()):
+        return None
+    return datetime.fromtimestamp(int(seconds), timezone.get_default_timezone()), int(key)

@@ -1,0 +1,163 @@
+"""Receipts: create, pay, void. One set-based path whatever the number of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit import services as audit
+from billing import metrics, sql
+from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
+from billing.selectors import billable
+from billing.selectors.billable import Group
+from core.context import Actor
+from core.errors import AppError, BadInput, Conflict
+from core.locks import lock_for_transaction
+from core.states import transition
+from usage.models.jobs import JobQuerySet
+from usage.services.claims import claim_jobs, release_jobs
+
+
+class TotalChanged(Conflict):
+    """Usage or rates changed between the preview and the order to create."""
+
+    code = "total_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Result of ``create_all``; ``failed`` maps a user to what went wrong."""
+
+    receipts: list[Receipt]
+    skipped: dict[str, int]
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def create_receipts(
+    *, actor: Actor, username: str, start: date | None, end: date | None, expected: str | None = None
+) -> list[Receipt]:
+    """Put every unbilled chargeable job of the window on a receipt, one receipt a tier, all or nothing.
+
+    Nothing left to bill gives an empty list: a repeat or a lost race is not an
+    error. Raises ``TotalChanged`` when ``expected`` (a preview's token) no longer
+    fits, ``MissingRate``, and ``BadInput`` for an unknown user or a reversed window.
+    """
+    billable.check_window(start, end)
+    user = User.objects.filter(pk=username).first()
+    if user is None:
+        raise BadInput(f"There is no user {username!r}.", field="username")
+    lock_for_transaction("receipts", username)
+    first, last = billable.bill_days(username, start, end)
+    candidates = billable.candidates_of(username, first, last)
+    now = timezone.now()
+    groups = billable.groups_of(username, candidates, now)
+    if groups and expected is not None:
+        quotes = [quote for group in groups if (quote := billable.quote_of(group, candidates))]
+        if quotes and billable.token_of(quotes) != expected:
+            raise TotalChanged("New usage or new rates arrived since the preview; please look at it again.")
+    receipts = [
+        receipt for group in groups if (receipt := _create_one(actor, user, first, last, group, candidates, now))
+    ]
+    for receipt in receipts:
+        audit.record(
+            actor=actor, action="receipt_create", target=str(receipt.pk), entity=receipt,
+            extra={"username": username, "tier": receipt.pricing_tier_id, "total": receipt.total,
+                   "currency": receipt.currency, "start": receipt.start, "end": receipt.end},
+        )  # fmt: skip
+    transaction.on_commit(lambda: metrics.receipts_created(len(receipts)))
+    return receipts
+
+
+def create_all(*, actor: Actor, start: date | None, end: date | None) -> Run:
+    """Receipts for everybody with unbilled usage. A user whose receipt fails is parked and the run goes on."""
+    billable.check_window(start, end)
+    receipts: list[Receipt] = []
+    failed: dict[str, str] = {}
+    known = set(User.objects.values_list("username", flat=True))
+    for username in billable.usernames_to_bill(start, end):
+        if username not in known:
+            continue
+        try:
+            receipts += create_receipts(actor=actor, username=username, start=start, end=end)
+        except AppError as error:
+            failed[username] = error.message
+    return Run(receipts, billable.skipped_jobs(start, end), failed)
+
+
+def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_at: datetime | None = None) -> bool:
+    """pending -> paid, once. Returns False when it was paid already; raises ``InvalidTransition`` when void."""
+    with transaction.atomic():
+        moved = transition(
+            receipt, ReceiptStatus.PAID, table=RECEIPT_TRANSITIONS,
+            method=method, tx_ref=tx_ref, paid_at=paid_at or timezone.now(),
+        )  # fmt: skip
+        if moved:
+            audit.record(
+                actor=actor, action="mark_paid", target=str(receipt.pk), entity=receipt,
+                changes={"status": [ReceiptStatus.PENDING, ReceiptStatus.PAID]},
+                extra={"method": method, "tx_ref": tx_ref, "total": receipt.total, "currency": receipt.currency},
+            )  # fmt: skip
+            transaction.on_commit(lambda: metrics.receipt_moved("paid"))
+    return moved
+
+
+def void_receipt(*, actor: Actor, receipt: Receipt, reason: str) -> bool:
+    """pending -> void. The lines stay as history, the jobs become billable again. Needs a reason."""
+    if not reason.strip():
+        raise BadInput("Say why the receipt is voided.", field="reason")
+    with transaction.atomic():
+        moved = transition(
+            receipt, ReceiptStatus.VOID, table=RECEIPT_TRANSITIONS,
+            voided_at=timezone.now(), voided_by=actor.name, void_reason=reason.strip(),
+        )  # fmt: skip
+        if moved:
+            ReceiptItem.objects.filter(receipt=receipt).update(is_live=False)
+            jobs = release_jobs(document=receipt.claim)
+            audit.record(
+                actor=actor, action="receipt_void", target=str(receipt.pk), entity=receipt,
+                changes={"status": [ReceiptStatus.PENDING, ReceiptStatus.VOID]},
+                extra={"reason": reason.strip(), "jobs_released": jobs},
+            )  # fmt: skip
+            transaction.on_commit(lambda: metrics.receipt_moved("void"))
+    return moved
+
+
+def _create_one(
+    actor: Actor, user: User, start: date, end: date, group: Group, candidates: JobQuerySet, now: datetime
+) -> Receipt | None:
+    """Header, claim, lines, total: four statements for one job or for a hundred thousand."""
+    version = group.version
+    receipt = Receipt.objects.create(
+        user=user, start=start, end=end, currency=settings.PAYMENT_CURRENCY, pricing_tier=group.tier,
+        tier_reason=group.reason, rate_version=version, rate_cpu=version.cpu, rate_gpu=version.gpu,
+        rate_mem=version.mem, cpu_basis=version.cpu_basis, rates_locked_at=now, created_by=actor.name,
+    )  # fmt: skip
+    if not claim_jobs(group.jobs(candidates), document=receipt.claim):
+        receipt.delete()  # every job of the group lacks what this CPU basis needs
+        return None
+    _insert_items(receipt, group)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {sql.money_sum_sql('cost')} FROM receipt_items WHERE receipt_id = %s", [receipt.pk])
+        receipt.total = receipt.subtotal = sql.money_from_sql(cursor.fetchone()[0])
+    receipt.save(update_fields=["total", "subtotal"])
+    receipt.refresh_from_db()
+    return receipt
+
+
+def _insert_items(receipt: Receipt, group: Group) -> None:
+    cpu, gpu, mem = billable.hour_columns(group)
+    sql.prepare()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO receipt_items (receipt_id, job_key, job_id_display, cpu_core_hours, gpu_hours, mem_gb_hours,"
+            f" cost, is_live) SELECT %s, job_key, job_id_display, cpu, gpu, mem, {billable.price_sql()}, TRUE FROM"
+            f" (SELECT job_key, job_id_display, {cpu} AS cpu, {gpu} AS gpu, {mem} AS mem FROM jobs"
+            " WHERE claimed_by = %s ORDER BY job_key) h",
+            [receipt.pk, *billable.rate_parameters(group.version), receipt.claim],
+        )
