@@ -27,7 +27,8 @@ WIDTH = 64
 REPORT_EVERY = 10
 ANONYMOUS = Actor("anonymous")
 
-# %(fresh)s: the oldest window start that still counts. A lock outlives its window.
+# %(fresh)s: the oldest window start that still counts. A lock outlives its window. The lock is returned as it is:
+# SQLite 3.40 answers ``IS NOT NULL`` wrongly in RETURNING for a column that the INSERT leaves out.
 _RESERVE = """
 INSERT INTO auth_throttle (username, ip, window_start, fail_count) VALUES (%(username)s, %(ip)s, %(now)s, 1)
 ON CONFLICT (username, ip) DO UPDATE SET
@@ -35,7 +36,7 @@ ON CONFLICT (username, ip) DO UPDATE SET
                     THEN 1 ELSE auth_throttle.fail_count + 1 END,
   window_start = CASE WHEN auth_throttle.locked_until IS NULL AND auth_throttle.window_start <= %(fresh)s
                       THEN %(now)s ELSE auth_throttle.window_start END
-RETURNING fail_count, locked_until IS NOT NULL
+RETURNING fail_count, locked_until
 """
 
 
@@ -78,8 +79,8 @@ def reserve(*, username: object, ip: str) -> Attempt:
     values = {"username": name, "ip": network, "now": adapt(now), "fresh": adapt(fresh)}
     with connection.cursor() as cursor:
         cursor.execute(_RESERVE, values)
-        number, locked = cursor.fetchone()
-    return Attempt(name, network, number, number <= settings.AUTH_THROTTLE_MAX_FAILS and not locked)
+        number, locked_until = cursor.fetchone()
+    return Attempt(name, network, number, locked_until is None and number <= settings.AUTH_THROTTLE_MAX_FAILS)
 
 
 @transaction.atomic
