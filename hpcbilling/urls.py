@@ -5,9 +5,17 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import views as accounts_views
+from billing.api import FormulaView
+from billing.views.playground import playground
 from hpcbilling import ops
+from hpcbilling.views import home
 
 urlpatterns = [
+    path("", home, name="home"),
+    path("playground/", playground, name="playground"),
+    path("", include("billing.urls")),
+    path("formula", FormulaView.as_view(), name="formula"),
+    path("payments/", include("payments.urls")),
     path("healthz", ops.healthz, name="healthz"),
     path("readyz", ops.readyz, name="readyz"),
     path("metrics", ops.metrics, name="metrics"),

@@ -1,0 +1,136 @@
+"""What people may ask of the pages: windows, filters, a job to price."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Tier
+from billing.selectors.usage import Choices, UsageFilter
+from core.periods import month_start, previous_month, today
+
+# Outside these years a day may have no instant in UTC, and no Slurm record is that old or that new.
+_SENSIBLE = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
+PERIODS = {
+    "month": _("This month"),
+    "last": _("Last month"),
+    "90": _("Last 90 days"),
+    "all": _("All time"),
+}
+BILLED = {"yes": _("On a receipt"), "no": _("Not on a receipt")}
+DEFAULT_PERIOD = "90"
+
+
+def period_days(period: str) -> tuple[date | None, date | None]:
+    """First and last day of a preset; ``all`` is open on both sides."""
+    now = today()
+    if period == "month":
+        return month_start(now), now
+    if period == "last":
+        return previous_month(now), month_start(now) - timedelta(days=1)
+    if period == "90":
+        return now - timedelta(days=89), now
+    return None, None
+
+
+def _day_field(label: Any) -> forms.DateField:
+    # input_formats: the browser's date field sends ISO days, whatever the language of the page.
+    return forms.DateField(
+        label=label,
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        validators=_SENSIBLE,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": _("Write the day as 2026-10-31.")},
+    )
+
+
+class WindowForm(forms.Form):
+    """A window of whole days; either side may stay open."""
+
+    start = _day_field(_("From"))
+    end = _day_field(_("To"))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("start") and data.get("end") and data["end"] < data["start"]:
+            self.add_error("end", _("The window ends before it begins."))
+        return data
+
+
+class UsageForm(WindowForm):
+    """The filter of the usage page, read from the URL. What is not valid is reported and left out."""
+
+    period = forms.ChoiceField(required=False, choices=[("", ""), *PERIODS.items()])
+    account = forms.CharField(label=_("Account"), required=False, max_length=120)
+    state = forms.CharField(label=_("State"), required=False, max_length=40)
+    billed = forms.ChoiceField(
+        label=_("Billed"),
+        required=False,
+        choices=[("", _("Any")), *BILLED.items()],
+    )
+    q = forms.CharField(
+        label=_("Job id or name"), required=False, max_length=80, widget=forms.TextInput(attrs={"type": "search"})
+    )
+
+    def offer(self, choices: Choices) -> None:
+        """Turn account and state into lists of what this user has."""
+        for name, values, any_label in (
+            ("account", choices.accounts, _("All accounts")),
+            ("state", choices.states, _("All states")),
+        ):
+            options = [("", any_label), *((value, value) for value in values if value)]
+            self.fields[name].widget = forms.Select(choices=options)
+
+    @property
+    def chosen_period(self) -> str:
+        """The preset in force; empty when days were given by hand."""
+        data = self.cleaned_data
+        if data.get("start") or data.get("end"):
+            return ""
+        return data.get("period") or DEFAULT_PERIOD
+
+    def days(self) -> tuple[date | None, date | None]:
+        if period := self.chosen_period:
+            return period_days(period)
+        return self.cleaned_data.get("start"), self.cleaned_data.get("end")
+
+    def usage_filter(self, username: str | None, *, billed: str = "") -> UsageFilter:
+        self.is_valid()
+        start, end = self.days()
+        data = self.cleaned_data
+        return UsageFilter(
+            username=username,
+            start=start,
+            end=end,
+            account=data.get("account", ""),
+            state=data.get("state", ""),
+            billed=billed or data.get("billed", ""),
+            query=data.get("q", "").strip(),
+        )
+
+
+class PlaygroundForm(forms.Form):
+    """A job that has not run: what it would ask of the cluster."""
+
+    tier = forms.ModelChoiceField(Tier.objects.all(), label=_("Tier"), empty_label=None)
+    nodes = forms.IntegerField(label=_("Nodes"), min_value=1, max_value=100_000)
+    cpus = forms.IntegerField(label=_("CPUs per node"), min_value=0, max_value=100_000)
+    gpus = forms.IntegerField(label=_("GPUs per node"), min_value=0, max_value=10_000)
+    mem = forms.DecimalField(
+        label=_("Memory per node (GB)"), min_value=Decimal(0), max_value=Decimal(1_000_000), decimal_places=3
+    )
+    hours = forms.DecimalField(
+        label=_("Hours"),
+        help_text=_("Wall-clock time of the job; 1.5 is one hour and a half."),
+        min_value=Decimal(0),
+        max_value=Decimal(100_000),
+        decimal_places=4,
+    )
+
+    DEFAULTS = {"nodes": 1, "cpus": 8, "gpus": 0, "mem": 32, "hours": 12}

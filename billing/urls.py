@@ -1,0 +1,15 @@
+"""Usage, receipts and the playground; mounted at the root."""
+
+from django.urls import path
+
+from billing.views import receipts, usage
+
+app_name = "billing"
+urlpatterns = [
+    path("usage/", usage.index, name="usage"),
+    path("usage.csv", usage.download, name="usage_csv"),
+    path("receipts/", receipts.index, name="receipts"),
+    path("receipts/new/", receipts.new, name="receipt_new"),
+    path("receipts/<int:pk>/", receipts.detail, name="receipt"),
+    path("receipts/<int:pk>/lines.csv", receipts.lines, name="receipt_lines"),
+]

@@ -1,0 +1,1 @@
+"""Self-service pages. Every read goes through a filter that names the signed-in user."""

@@ -1,0 +1,163 @@
+"""My receipts: list, make, read, take away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from billing.forms import PERIODS, WindowForm, period_days
+from billing.models import Receipt, ReceiptStatus
+from billing.selectors.billable import Preview, preview_receipts
+from billing.services.receipts import TotalChanged, create_receipts
+from billing.views import receipt_page
+from core.context import actor_of
+from core.errors import AppError
+from core.exports import csv_response
+
+PAGE_SIZE = 50
+CSV_HEADER = ("receipt", "job_id", "job_key", "core_hours", "gpu_hours", "gb_hours", "cost", "currency")
+
+
+@require_safe
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    mine = Receipt.objects.filter(user_id=actor_of(request).name)
+    counts = mine.aggregate(
+        all=Count("pk"),
+        open_sum=Sum("total", filter=Q(status=ReceiptStatus.PENDING)),
+        **{status.value: Count("pk", filter=Q(status=status)) for status in ReceiptStatus},
+    )
+    status = request.GET.get("status", "")
+    status = status if status in ReceiptStatus.values else ""
+    shown = mine.filter(status=status) if status else mine
+    page = Paginator(_with_jobs(shown), PAGE_SIZE).get_page(request.GET.get("page"))
+    tabs = [("", _("All"), counts["all"])] + [(s.value, s.label, counts[s.value]) for s in ReceiptStatus]
+    context = {"page": page, "status": status, "tabs": tabs, "counts": counts}
+    return render(request, "billing/receipts.html", context)
+
+
+def _with_jobs(receipts: QuerySet[Receipt]) -> QuerySet[Receipt]:
+    return receipts.select_related("pricing_tier").annotate(jobs=Count("items"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def new(request: HttpRequest) -> HttpResponse:
+    """Step 1 names the days, step 2 shows what would be made; only POST makes it."""
+    username = actor_of(request).name
+    asked = "start" in request.GET or "end" in request.GET
+    form = WindowForm(request.POST if request.method == "POST" else request.GET if asked else None)
+    if request.method == "POST" and form.is_valid():
+        return _create(request, username, form)
+    context: dict[str, Any] = {"form": form, "periods": _period_links(), "asked": asked}
+    if asked and form.is_valid():
+        context["preview"] = preview = _preview(request, username, form)
+        context["skipped"] = _skipped(preview.skipped) if preview else []
+    return render(request, "billing/receipt_new.html", context, status=400 if form.errors else 200)
+
+
+def _preview(request: HttpRequest, username: str, form: WindowForm) -> Preview | None:
+    try:
+        return preview_receipts(username=username, **form.cleaned_data)
+    except AppError as error:
+        messages.error(request, error.message)
+        return None
+
+
+def _skipped(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """Reasons in words, with the number of jobs."""
+    words = {
+        "free_state": _("ended by a fault of the cluster: free of charge"),
+        "zero_time": _("used nothing"),
+        "billed_by_invoice": _("billed to the organisation by the month"),
+        "no_cpu_time": _("the record lacks the CPU time that this price counts"),
+        "not_ended": _("still running or waiting"),
+    }
+    return [(words.get(reason, reason), number) for reason, number in counts.items()]
+
+
+def _create(request: HttpRequest, username: str, form: WindowForm) -> HttpResponse:
+    days = form.cleaned_data
+    expected = request.POST.get("expected") or None
+    try:
+        made = create_receipts(actor=actor_of(request), username=username, expected=expected, **days)
+    except TotalChanged:
+        messages.warning(
+            request,
+            _("New usage or new rates arrived while you were reading. Nothing was created; here is the new total."),
+        )
+        return redirect(_preview_url(days))
+    except AppError as error:
+        messages.error(request, error.message)
+        return redirect("billing:receipt_new")
+    if not made:
+        messages.info(request, _("Nothing was left to bill: these jobs are on a receipt already."))
+        return redirect("billing:receipts")
+    messages.success(
+        request,
+        ngettext(
+            "Receipt created. It waits for your payment.", "%(count)s receipts created, one for each tier.", len(made)
+        )
+        % {"count": len(made)},
+    )
+    return redirect(made[0]) if len(made) == 1 else redirect("billing:receipts")
+
+
+def _preview_url(days: dict[str, Any]) -> str:
+    return f"{reverse('billing:receipt_new')}?{urlencode({name: str(day or '') for name, day in days.items()})}"
+
+
+def _period_links() -> list[tuple[str, str]]:
+    """(label, query string) of the presets; open ends stay empty."""
+    links = []
+    for period in ("all", "last", "month"):
+        start, end = period_days(period)
+        label = _("Everything not billed yet") if period == "all" else str(PERIODS[period])
+        links.append((label, "?" + urlencode({"start": str(start or ""), "end": str(end or "")})))
+    return links
+
+
+def _find(request: HttpRequest, pk: int) -> Receipt:
+    """The receipt, when this user may see it. Somebody else's is as absent as one that does not exist."""
+    receipts = Receipt.objects.select_related("pricing_tier", "rate_version")
+    if not (request.user.is_staff and request.user.has_perm("billing.view_receipt")):
+        receipts = receipts.filter(user_id=actor_of(request).name)
+    receipt = receipts.filter(pk=pk).first()
+    if receipt is None:
+        raise Http404(_("There is no such receipt."))
+    return receipt
+
+
+@require_safe
+@login_required
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    receipt = _find(request, pk)
+    context = {
+        "receipt": receipt,
+        "is_mine": receipt.username == actor_of(request).name,
+        "organisation": {"address": settings.ORG_ADDRESS, "tax_id": settings.ORG_TAX_ID, "email": settings.ORG_EMAIL},
+        **receipt_page.context(receipt, request.GET.get("page")),
+    }
+    return render(request, "billing/receipt.html", context)
+
+
+@require_safe
+@login_required
+def lines(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    receipt = _find(request, pk)
+    columns = ("job_id_display", "job_key", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
+    rows = receipt.items.order_by("id").values_list(*columns).iterator(chunk_size=2000)
+    cells = ([receipt.pk, *row, receipt.currency] for row in rows)
+    return csv_response(f"receipt-{receipt.pk}.csv", CSV_HEADER, cells)

@@ -1,0 +1,104 @@
+"""My usage: which jobs cost what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from billing.forms import BILLED, PERIODS, UsageForm
+from billing.selectors import usage
+from billing.selectors.usage import UsageFilter, UsageRow
+from core.context import actor_of
+from core.exports import csv_response
+
+VIEWS = {"detail": _("Every job"), "aggregate": _("By account"), "billed": _("Billed jobs")}
+PAGE_SIZE = 50
+_CURSOR = re.compile(r"[0-9]{1,11}-[0-9]{1,18}\Z")
+CSV_HEADER = (
+    "job_id", "cluster", "name", "account", "partition", "state", "submitted", "started", "ended", "elapsed_seconds",
+    "cpus", "gpus", "memory_mib", "core_hours", "gpu_hours", "gb_hours", "tier", "cost", "status", "receipt",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in force: removing it leads to ``without``."""
+
+    label: str | Promise
+    value: str | Promise
+    without: str
+
+
+@require_safe
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    username = actor_of(request).name
+    view = request.GET.get("view", "detail")
+    view = view if view in VIEWS else "detail"
+    form, flt = _filter(request, view)
+    form.offer(usage.choices(username))
+    context: dict[str, Any] = {
+        "form": form,
+        "filter": flt,
+        "view": view,
+        "views": VIEWS,
+        "periods": PERIODS,
+        "period": form.chosen_period,
+        "active": _active(request, form),
+        "totals": usage.totals(flt),
+        "latest_import": usage.latest_import(),
+    }
+    if view == "aggregate":
+        context["accounts"] = usage.by_account(flt)
+    else:
+        after = request.GET.get("after", "")
+        context["after"] = after if _CURSOR.match(after) else ""
+        context["page"] = usage.page(flt, after=context["after"], size=PAGE_SIZE)
+    return render(request, "billing/usage.html", context)
+
+
+@require_safe
+@login_required
+def download(request: HttpRequest) -> StreamingHttpResponse:
+    """The same filter as the page, every row, oldest first."""
+    _form, flt = _filter(request, request.GET.get("view", ""))
+    return csv_response("usage.csv", CSV_HEADER, (_cells(row) for row in usage.iter_rows(flt)))
+
+
+def _filter(request: HttpRequest, view: str) -> tuple[UsageForm, UsageFilter]:
+    form = UsageForm(request.GET)
+    return form, form.usage_filter(actor_of(request).name, billed="yes" if view == "billed" else "")
+
+
+def _active(request: HttpRequest, form: UsageForm) -> list[Chip]:
+    """Filters in force beside the period, each with the address of the page without it."""
+    chips = []
+    for name in ("account", "state", "billed", "q"):
+        if value := form.cleaned_data.get(name):
+            rest = request.GET.copy()
+            for dropped in (name, "after"):
+                rest.pop(dropped, None)
+            text = BILLED[value] if name == "billed" else value
+            chips.append(Chip(form.fields[name].label or name, text, f"?{rest.urlencode()}"))
+    return chips
+
+
+def _cells(row: UsageRow) -> list[object]:
+    job, zone = row.job, timezone.get_default_timezone()
+    moments = [
+        value and timezone.localtime(value, zone).isoformat() for value in (job.submit_at, job.start_at, job.end_at)
+    ]
+    return [
+        job.job_id_display, job.cluster, job.job_name, job.account, job.partition, job.state, *moments,
+        job.elapsed_seconds, job.cpus, job.gpus, job.mem_mib, row.cpu_core_hours, row.gpu_hours, row.mem_gb_hours,
+        row.tier, row.cost, row.status, row.receipt_id,
+    ]  # fmt: skip

@@ -1,0 +1,103 @@
+"""Template words: money, hours, days, icons, status chips."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core import icons, wording
+from core.money import places
+
+register = template.Library()
+
+# What each state looks like: (tone, icon). A word always stands beside it.
+LOOKS = {
+    "pending": ("warn", "clock"),
+    "paid": ("good", "check"),
+    "void": ("struck", "ban"),
+    "billed": ("info", "receipt"),
+    "unbilled": ("", "open"),
+    "free": ("", "gift"),
+    "zero": ("", "dash"),
+    "running": ("", "play"),
+    "done": ("good", "check"),
+    "partial": ("warn", "alert"),
+    "failed": ("bad", "close"),
+    "authorized": ("warn", "clock"),
+    "succeeded": ("good", "check"),
+    "canceled": ("", "ban"),
+    "needs_review": ("bad", "alert"),
+}
+
+
+@register.filter
+def money(value: Decimal | None, currency: str = "") -> str:
+    return "" if value is None else wording.money_text(value, currency)
+
+
+@register.simple_tag
+def amount(value: Decimal | None, currency: str) -> SafeString:
+    """Money with a small currency sign before it: for large type."""
+    number = wording.decimal_text(Decimal(value or 0), places(currency))
+    return format_html(
+        '<span class="amount"><span class="cur">{}</span>{}</span>', wording.currency_sign(currency), number
+    )
+
+
+@register.filter
+def hours(value: Decimal | None, decimals: int = 2) -> str:
+    return "" if value is None else wording.hours_text(value, int(decimals))
+
+
+@register.filter
+def count(value: int | None) -> str:
+    return wording.decimal_text(Decimal(value or 0), 0)
+
+
+@register.filter
+def rate(value: Decimal) -> str:
+    return wording.rate_text(value)
+
+
+@register.filter
+def day(value: date | datetime | None) -> str:
+    return wording.day_text(value)
+
+
+@register.filter
+def short_day(value: date) -> str:
+    return wording.short_day_text(value)
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    return wording.moment_text(value)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return icons.icon(name)
+
+
+@register.simple_tag
+def status_chip(status: str, label: object) -> SafeString:
+    """Word and icon in the tone of the state; colour alone never carries it."""
+    tone, name = LOOKS.get(status, ("", "open"))
+    return format_html('<span class="chip {}">{}<span class="word">{}</span></span>', tone, icons.icon(name), label)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The query string of this page with some parameters set, or dropped when empty."""
+    data: QueryDict = context["request"].GET.copy()
+    for name, value in changes.items():
+        data.pop(name, None)
+        if value not in ("", None):
+            data[name] = str(value)
+    return "?" + data.urlencode()

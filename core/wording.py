@@ -1,0 +1,95 @@
+"""Numbers, money and days as people read them, in the language of the page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal, get_currency_symbol
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from core.money import HOUR_PLACES, places
+
+MINUS = "\u2212"
+NARROW_SPACE = "\u00a0"
+BUDDHIST_ERA = 543
+
+
+@lru_cache
+def _locale(language: str) -> Locale:
+    return Locale.parse("th_TH" if language.startswith("th") else "en_GB")
+
+
+def locale() -> Locale:
+    """Babel's locale of the active language; English days are written the British way."""
+    return _locale(get_language() or "en")
+
+
+def is_thai() -> bool:
+    return locale().language == "th"
+
+
+def decimal_text(value: Decimal, least: int, most: int | None = None) -> str:
+    """``1,234.50``: grouped, between ``least`` and ``most`` places, with a true minus."""
+    pattern = "#,##0" + ("." + "0" * least + "#" * ((most or least) - least) if (most or least) else "")
+    return format_decimal(value, format=pattern, locale=locale(), decimal_quantization=True).replace("-", MINUS)
+
+
+def currency_sign(currency: str) -> str:
+    """``THB`` in English, ``฿`` in Thai."""
+    return currency if not is_thai() else get_currency_symbol(currency, locale=locale())
+
+
+def money_text(value: Decimal | int, currency: str = "") -> str:
+    """``1,234.50`` without a currency (for table columns), ``THB 1,234.50`` with one."""
+    amount = decimal_text(Decimal(value), places(currency) if currency else 2)
+    return f"{currency_sign(currency)}{NARROW_SPACE}{amount}" if currency else amount
+
+
+def rate_text(value: Decimal) -> str:
+    """A price per hour: at least 2 places, as many as were set."""
+    return decimal_text(Decimal(value), 2, 6)
+
+
+def hours_text(value: Decimal | int, decimals: int = 2) -> str:
+    """Hours at 2 places for reading, at 4 where the arithmetic is shown."""
+    return decimal_text(Decimal(value), min(decimals, HOUR_PLACES))
+
+
+def day_text(value: date | datetime | None) -> str:
+    """``20 Nov 2026``; in Thai with the Buddhist year, ``20 พ.ย. 2569``."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = timezone.localtime(value, timezone.get_default_timezone()).date()
+    if is_thai():
+        return f"{format_date(value, 'd MMM', locale=locale())} {value.year + BUDDHIST_ERA}"
+    return format_date(value, "d MMM y", locale=locale()).replace("Sept", "Sep")
+
+
+def short_day_text(value: date) -> str:
+    """``20 Nov``, for axes."""
+    return format_date(value, "d MMM", locale=locale()).replace("Sept", "Sep")
+
+
+def moment_text(value: datetime | None) -> str:
+    """``20 Nov 2026, 14:05 UTC+7``: the site's own time, with the zone said."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value, timezone.get_default_timezone())
+    clock = format_time(local, "HH:mm", locale=locale())
+    zone = _zone(local)
+    return f"{day_text(local)} {clock} น. ({zone})" if is_thai() else f"{day_text(local)}, {clock} {zone}"
+
+
+def _zone(local: datetime) -> str:
+    offset = local.utcoffset() or timedelta()
+    minutes = round(offset.total_seconds() / 60)
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else MINUS}{hours}" + (f":{rest:02d}" if rest else "")
