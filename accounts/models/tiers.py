@@ -77,8 +77,12 @@ class TierOverride(models.Model):
         verbose_name = _("tier override")
         verbose_name_plural = _("tier overrides")
         constraints = (
+            models.UniqueConstraint(fields=["username", "valid_from"], name="tier_overrides_user_from_unique"),
+            # NULLs differ from each other, and SQLite cannot be told otherwise
             models.UniqueConstraint(
-                fields=["username", "valid_from"], name="tier_overrides_user_from_unique", nulls_distinct=False
+                fields=["username"],
+                condition=models.Q(valid_from__isnull=True),
+                name="tier_overrides_one_open_start_a_user",
             ),
             models.CheckConstraint(
                 condition=models.Q(valid_from__isnull=True)

@@ -96,7 +96,7 @@ def test_a_stranger_to_the_console_is_told_so_instead_of_sent_round(client: Clie
     client.force_login(alice)
     answer = client.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0] == "/accounts/login/?next=%2Fadmin%2F"
-    assert b"not open to you" in answer.content
+    assert b"You are signed in as alice" in answer.content
 
 
 def test_the_language_is_remembered_for_the_next_sign_in(client: Client, alice: Any) -> None:
