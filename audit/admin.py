@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import services
 from audit.hashing import stamp
 from audit.models import AuditLog
+from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.exports import csv_response
 
@@ -25,22 +26,12 @@ EXPORT = (
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(admin.ModelAdmin):
+class AuditLogAdmin(ReadOnlyAdmin):
     list_display = ("id", "ts", "actor", "action_name", "target", "status", "ip")
     list_filter = (("ts", admin.DateFieldListFilter), "action", "status")
     search_fields = ("actor", "target", "request_id", "entity_id")
     list_per_page = 100
-    show_full_result_count = False
     actions = ("export_csv",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditLog | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditLog | None = None) -> bool:
-        return False
 
     @admin.display(description=_("action"), ordering="action")
     def action_name(self, row: AuditLog) -> str:

@@ -24,24 +24,10 @@ from django.utils.translation import ngettext
 from billing.models import Rate, RateVersion, Receipt, ReceiptItem, ReceiptStatus
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import mark_paid, void_receipt
+from core.admin import ReadOnlyAdmin
 from core.context import Actor, actor_of
 from core.errors import AppError
 from core.exports import csv_response
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Seen, never edited: changes go through services."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Rate)

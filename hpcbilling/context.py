@@ -9,4 +9,8 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"ORG_NAME": settings.ORG_NAME, "CURRENCY": settings.PAYMENT_CURRENCY}
+    return {
+        "ORG_NAME": settings.ORG_NAME,
+        "CURRENCY": settings.PAYMENT_CURRENCY,
+        "PAYMENTS_ENABLED": bool(settings.PAYMENT_PROVIDER),
+    }

@@ -1,0 +1,1 @@
+"""A complete provider without money, for demos and tests."""

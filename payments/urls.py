@@ -1,0 +1,12 @@
+from django.urls import path
+
+from payments import views
+
+app_name = "payments"
+urlpatterns = [
+    path("receipt/<int:receipt_id>/start", views.start, name="start"),
+    path("thanks", views.thanks, name="thanks"),
+    path("simulate", views.simulate, name="simulate"),
+    path("webhook", views.webhook, name="webhook"),
+    path("webhooks/<slug:provider_name>/", views.webhook, name="webhook_of"),
+]
