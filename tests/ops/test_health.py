@@ -1,0 +1,179 @@
+"""Alive, ready, measured: and honest when the database is away."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from hpcbilling import __version__, ops
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def sample(text: str, name: str) -> float:
+    lines = [line for line in text.splitlines() if line.startswith(name + " ")]
+    assert lines, f"{name} is not exported"
+    return float(lines[0].rsplit(" ", 1)[1])
+
+
+def scrape(**headers: str) -> str:
+    answer = Client().get("/metrics", headers=headers or None)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def point_database_at(address: dict[str, Any]) -> dict[str, Any]:
+    """Change where new connections go; returns what was there."""
+    stored = connections.settings["default"]
+    old = {name: stored[name] for name in address}
+    stored.update(address)
+    return old
+
+
+def test_healthz_answers_with_the_version_of_the_package_and_without_a_query() -> None:
+    answer = Client().get("/healthz")
+    assert answer.json() == {"status": "ok", "version": __version__}
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_is_200_when_all_is_well() -> None:
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "ok", "migrations": "ok"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_is_503_and_names_a_migration_that_is_missing() -> None:
+    recorder = MigrationRecorder(connection)
+    app, name = max(leaf for leaf in ops.migration_leaves() if leaf[0] == "hpcbilling")
+    recorder.record_unapplied(app, name)
+    try:
+        answer = Client().get("/readyz")
+    finally:
+        recorder.record_applied(app, name)
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"database": "ok", "migrations": f"not applied: {app}.{name}"}
+
+
+@pytest.fixture
+def silent_port() -> Any:
+    """A port that accepts and never says a word: the worst kind of dead server."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        yield listener.getsockname()[1]
+
+
+def away(kind: str, port: int) -> dict[str, Any]:
+    if connection.vendor == "sqlite":
+        return {"NAME": "/nonexistent/folder/db.sqlite3"}
+    return {"HOST": "127.0.0.1", "PORT": port if kind == "silent" else 1}
+
+
+@pytest.mark.parametrize("kind", ["refused", "silent"])
+def test_a_database_that_is_away_gives_503_quickly_and_no_secret(kind: str, silent_port: int) -> None:
+    old = point_database_at(away(kind, silent_port))
+    started = time.monotonic()
+    try:
+        answer = Client().get("/readyz")
+        numbers = scrape()
+        alive = Client().get("/healthz").status_code
+    finally:
+        point_database_at(old)
+    assert time.monotonic() - started < 10
+    assert (answer.status_code, alive) == (503, 200)
+    assert "cannot be reached" in answer.json()["checks"]["database"]
+    assert "127.0.0.1" not in answer.content.decode()
+    assert sample(numbers, "hpcbilling_database_up") == 0
+    assert "hpcbilling_logins_total" in numbers
+
+
+# --- /metrics ----------------------------------------------------------------
+def test_our_series_exist_before_anything_happened() -> None:
+    code = (
+        "import django; django.setup(); from prometheus_client import generate_latest, REGISTRY;"
+        "print(generate_latest(REGISTRY).decode())"
+    )
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "hpcbilling.settings",
+        "DATABASE_URL": "sqlite:////nonexistent/x",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for series in (
+        'hpcbilling_logins_total{result="success"}', 'hpcbilling_logins_total{result="failure"}',
+        'hpcbilling_logins_total{result="refused"}', 'hpcbilling_lockouts_total{event="start"}',
+        'hpcbilling_lockouts_total{event="end"}',
+    ):  # fmt: skip
+        assert sample(done.stdout, series) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_numbers_of_the_database_are_read_at_the_scrape(make_user: Any) -> None:
+    from django.utils import timezone
+
+    from audit.models import AuditLog
+    from usage.models import ImportRun
+
+    make_user("alice")
+    ended = timezone.now()
+    ImportRun.objects.create(source="csv", status="done", actor="x", finished_at=ended)
+    ImportRun.objects.create(source="csv", status="failed", actor="x", finished_at=ended + timezone.timedelta(hours=1))
+    Client().post("/accounts/login/", {"username": "alice", "password": PASSWORD, "next": "/healthz"})
+    text = scrape()
+    assert sample(text, "hpcbilling_audit_rows") == AuditLog.objects.count() >= 1
+    assert sample(text, "hpcbilling_last_import_timestamp_seconds") == pytest.approx(ended.timestamp(), abs=1)
+    assert sample(text, 'hpcbilling_receipts{status="paid"}') == 0
+    assert sample(text, "hpcbilling_database_up") == 1
+
+
+@pytest.mark.django_db
+def test_sign_ins_are_counted_by_result(alice: Any) -> None:
+    def count(result: str) -> float:
+        return sample(scrape(), f'hpcbilling_logins_total{{result="{result}"}}')
+
+    before = {result: count(result) for result in ("success", "failure", "refused")}
+    for password in ("wrong",) * 6:
+        Client().post("/accounts/login/", {"username": "alice", "password": password})
+    after = {result: count(result) for result in before}
+    assert after == {"success": before["success"], "failure": before["failure"] + 5, "refused": before["refused"] + 1}
+
+
+def test_metrics_can_be_switched_off(settings: Any) -> None:
+    settings.METRICS_ENABLED = False
+    assert Client().get("/metrics").status_code == 404
+
+
+@pytest.mark.parametrize("given", ["", "Bearer wrong", "Bearer ", "Basic dG9rZW4=", "Bearer tökén"])
+def test_with_a_token_only_its_bearer_reads(settings: Any, given: str) -> None:
+    settings.METRICS_TOKEN = "a-long-enough-token"
+    assert Client().get("/metrics", headers={"Authorization": given}).status_code == 401
+    assert "hpcbilling_logins_total" in scrape(Authorization="Bearer a-long-enough-token")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_without_a_token_only_this_machine_reads(settings: Any, debug: bool) -> None:
+    settings.DEBUG = debug
+    assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics").status_code == 200
+    assert Client(REMOTE_ADDR="::1").get("/metrics").status_code == 200
+    assert Client(REMOTE_ADDR="192.0.2.1").get("/metrics").status_code == 403
+
+
+def test_what_a_proxy_on_this_machine_forwards_is_not_this_machine() -> None:
+    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
+        assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
