@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class UsageConfig(AppConfig):
     name = "usage"
     verbose_name = _("Usage")
+
+    def ready(self) -> None:
+        from audit import registry
+        from usage import actions, metrics
+
+        registry.register(actions.ACTIONS)
+        metrics.prewarm()

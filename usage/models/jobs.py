@@ -90,6 +90,8 @@ class Job(models.Model):
             models.Index("username", models.F("end_at").desc(), models.F("id").desc(), name="idx_jobs_user_end"),
             # lines of a document; empty claims are left out, so importing costs nothing
             models.Index(fields=["claimed_by"], condition=~models.Q(claimed_by=""), name="idx_jobs_claimed"),
+            # records without a submit time, which may meet the same record under its full key; usually none
+            models.Index(fields=["job_key"], condition=models.Q(submit_at__isnull=True), name="idx_jobs_weak_key"),
         )
         constraints = (
             models.CheckConstraint(
