@@ -13,11 +13,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.models import Tier
+from accounts.tiers import TierResolver
 from billing import pricing
 from billing.forms import PlaygroundForm
 from billing.models import RateVersion
 from billing.selectors.rates import MissingRate, version_at
 from core import money
+from core.context import actor_of
+from core.periods import today
 
 SECONDS = Decimal(3600)
 MIB = Decimal(1024)
@@ -41,16 +44,23 @@ class Answer:
 @require_safe
 def playground(request: HttpRequest) -> HttpResponse:
     asked = "hours" in request.GET
-    defaults = {**PlaygroundForm.DEFAULTS, "tier": settings.DEFAULT_TIER}
+    defaults = {**PlaygroundForm.DEFAULTS, "tier": _own_tier(request)}
     form = PlaygroundForm(request.GET if asked else defaults)
     context: dict[str, Any] = {"form": form, "asked": asked}
     if form.is_valid():
         data = form.cleaned_data
-        answers = {tier.pk: _price(tier, data) for tier in Tier.objects.all()}
+        answers = {tier: _price(tier, data) for tier in Tier.objects.all()}
         context["tier"] = data["tier"]
-        context["answer"] = answers[data["tier"].pk]
-        context["others"] = [(tier, answers[tier.pk]) for tier in form.fields["tier"].queryset]  # type: ignore[attr-defined]
+        context["answer"] = answers[data["tier"]]
+        context["others"] = list(answers.items())
     return render(request, "billing/playground.html", context)
+
+
+def _own_tier(request: HttpRequest) -> str:
+    """The tier of the one who asks; what a stranger would pay when nobody is signed in."""
+    if not request.user.is_authenticated:
+        return settings.DEFAULT_TIER
+    return TierResolver.load(on=today()).resolve(actor_of(request).name, "").tier
 
 
 def _price(tier: Tier, data: dict[str, Any]) -> Answer | None:

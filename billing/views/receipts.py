@@ -49,7 +49,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _with_jobs(receipts: QuerySet[Receipt]) -> QuerySet[Receipt]:
-    return receipts.select_related("pricing_tier").annotate(jobs=Count("items"))
+    return receipts.select_related("pricing_tier").annotate(jobs=Count("items")).order_by("-created_at", "-pk")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,0 +1,197 @@
+"""What needs finance this morning: exceptions first, then money by age. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Max, Model, Q, Sum
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing.models import Receipt, ReceiptStatus
+from core import wording
+from payments.models import EventOutcome, Payment, PaymentEvent, PaymentStatus
+from usage.models import ImportRun, ImportStatus, Job, QuarantinedRow
+
+STALE_IMPORT = timedelta(hours=26)
+RECENT = timedelta(days=7)
+OLD_USAGE_DAYS = 60
+PAID_DAYS = 30
+AGES = ((0, 30), (31, 60), (61, 90), (91, None))
+Viewer = User | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the list: how many, of what, what to do, where."""
+
+    number: int
+    what: str
+    advice: str
+    url: str
+    tone: str = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    label: str
+    count: int
+    total: Decimal
+    url: str
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Everything the page shows; each part only to those who may open the list behind it."""
+    viewer, now = request.user, timezone.now()
+    data: dict[str, Any] = {
+        "findings": [item for item in _findings(viewer, now) if item.number],
+        "latest_import": _latest_import(),
+    }
+    if viewer.has_perm("billing.view_receipt"):
+        ages = _ages(now)
+        data |= {
+            "ages": ages,
+            "open": {"count": sum(age.count for age in ages), "total": sum((a.total for a in ages), Decimal(0))},
+            "paid": _paid(now),
+            "paid_days": PAID_DAYS,
+            "open_url": list_url(Receipt, status__exact=ReceiptStatus.PENDING),
+            "paid_url": list_url(Receipt, status__exact=ReceiptStatus.PAID),
+        }
+    return data
+
+
+def list_url(model: type[Model], **lookups: object) -> str:
+    """The admin list of ``model`` with a filter; empty when it is not registered."""
+    meta = model._meta
+    try:
+        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    except NoReverseMatch:
+        return ""
+    return f"{address}?{urlencode({name: str(value) for name, value in lookups.items()})}" if lookups else address
+
+
+def _findings(viewer: Viewer, now: datetime) -> list[Finding]:
+    found: list[Finding] = []
+    if viewer.has_perm("payments.view_payment"):
+        found += _payment_findings(now)
+    if viewer.has_perm("usage.view_importrun"):
+        found += _usage_findings(now)
+    if viewer.has_perm("usage.view_job"):
+        found.append(_forgotten_usage(now))
+    return found
+
+
+def _payment_findings(now: datetime) -> list[Finding]:
+    review = Payment.objects.filter(status=PaymentStatus.NEEDS_REVIEW).count()
+    bad = (EventOutcome.MISMATCH, EventOutcome.FAILED)
+    events = PaymentEvent.objects.filter(outcome__in=bad, received_at__gte=now - timedelta(days=PAID_DAYS))
+    return [
+        Finding(
+            review,
+            _("payments need review"),
+            _("Money arrived that does not fit its receipt. Compare amount and reference, then decide."),
+            list_url(Payment, status__exact=PaymentStatus.NEEDS_REVIEW),
+            "bad",
+        ),
+        Finding(
+            events.count(),
+            _("payment messages that did not match or failed, 30 days"),
+            _("Nothing was marked as paid because of them. Read the reason beside each."),
+            list_url(PaymentEvent, outcome__in=",".join(bad)),
+            "bad",
+        ),
+    ]
+
+
+def _usage_findings(now: datetime) -> list[Finding]:
+    runs = ImportRun.objects.filter(status=ImportStatus.FAILED, started_at__gte=now - RECENT)
+    latest = _latest_import()
+    stale = latest is None or now - latest > STALE_IMPORT
+    since = wording.moment_text(latest) if latest else _("never")
+    return [
+        Finding(
+            runs.count(),
+            _("imports failed, 7 days"),
+            _("Usage of those hours may be missing. The next good run brings it in."),
+            list_url(ImportRun, status__exact=ImportStatus.FAILED),
+            "bad",
+        ),
+        Finding(
+            int(stale),
+            _("usage is not up to date"),
+            _("Last good import: %(moment)s. Check the timer and the connection to Slurm.") % {"moment": since},
+            list_url(ImportRun),
+        ),
+        Finding(
+            QuarantinedRow.objects.count(),
+            _("rows in quarantine"),
+            _("These rows were refused and are not billed. The reason stands beside each."),
+            list_url(QuarantinedRow),
+        ),
+    ]
+
+
+def _forgotten_usage(now: datetime) -> Finding:
+    before = now - timedelta(days=OLD_USAGE_DAYS)
+    jobs = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
+    return Finding(
+        jobs.aggregate(users=Count("username", distinct=True))["users"],
+        _("users with unbilled usage older than 60 days"),
+        _("Create their receipts, or ask them to."),
+        list_url(Job, claimed_by__exact="", end_at__lt=before.date()),
+    )
+
+
+def _latest_import() -> datetime | None:
+    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL))
+    moment: datetime | None = good.aggregate(latest=Max("finished_at"))["latest"]
+    return moment
+
+
+def _ages(now: datetime) -> list[Age]:
+    """Pending receipts by the days since they were created, in one query."""
+    aggregates: dict[str, Any] = {}
+    for index, (least, most) in enumerate(AGES):
+        window = Q(created_at__lte=now - timedelta(days=least))
+        if most is not None:
+            window &= Q(created_at__gt=now - timedelta(days=most + 1))
+        aggregates |= {f"count_{index}": Count("pk", filter=window), f"total_{index}": Sum("total", filter=window)}
+    row = Receipt.objects.filter(status=ReceiptStatus.PENDING).aggregate(**aggregates)
+    return [
+        Age(
+            _age_label(least, most),
+            row[f"count_{index}"],
+            row[f"total_{index}"] or Decimal(0),
+            _age_url(now, least, most),
+        )
+        for index, (least, most) in enumerate(AGES)
+    ]
+
+
+def _age_label(least: int, most: int | None) -> str:
+    if most is None:
+        return _("over %(days)s days") % {"days": least - 1}
+    return _("%(least)s to %(most)s days") % {"least": least, "most": most}
+
+
+def _age_url(now: datetime, least: int, most: int | None) -> str:
+    lookups: dict[str, object] = {"status__exact": ReceiptStatus.PENDING}
+    if least:
+        lookups["created_at__lte"] = (now - timedelta(days=least)).isoformat()
+    if most is not None:
+        lookups["created_at__gt"] = (now - timedelta(days=most + 1)).isoformat()
+    return list_url(Receipt, **lookups)
+
+
+def _paid(now: datetime) -> dict[str, Any]:
+    paid = Receipt.objects.filter(status=ReceiptStatus.PAID, paid_at__gte=now - timedelta(days=PAID_DAYS))
+    return paid.aggregate(count=Count("pk"), total=Sum("total"))
