@@ -1,0 +1,174 @@
+"""Periodic work: due or not, claimed once, a failure is kept and stops nobody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.utils import timezone
+
+from accounts.models import AuthThrottle
+from hpcbilling.models import PeriodicTask
+from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, run_due
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 11, 2, 5, 0, tzinfo=UTC)
+DAILY = Task("clearsessions", (), timedelta(days=1))
+BROKEN = Task("prune", ("--what", "receipts"), timedelta(days=1))
+
+
+def names(*tasks: Task) -> list[tuple[str, str]]:
+    return [(outcome.name, outcome.status) for outcome in run_due(tasks)]
+
+
+def test_a_task_runs_when_due_and_not_again_before_its_time() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert names(DAILY) == [("clearsessions", "done")]
+        clock.shift(timedelta(hours=23))
+        assert names(DAILY) == []
+        clock.shift(timedelta(hours=1))
+        assert names(DAILY) == [("clearsessions", "done")]
+
+
+def test_a_failure_is_kept_in_words_and_the_next_task_still_runs() -> None:
+    assert names(BROKEN, DAILY) == [("prune", "failed"), ("clearsessions", "done")]
+    row = PeriodicTask.objects.get(name="prune")
+    assert (row.last_status, row.claimed_until) == ("failed", None)
+    assert "receipts" in row.last_error
+
+
+def test_a_command_that_does_not_exist_is_a_failure_and_no_crash() -> None:
+    assert names(Task("no_such_command", (), timedelta(days=1))) == [("no_such_command", "failed")]
+
+
+def test_a_task_whose_runner_died_is_free_again_after_its_lease() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert claim(DAILY)
+        clock.shift(DAILY.lease - timedelta(seconds=1))
+        assert not claim(DAILY)
+        clock.shift(timedelta(seconds=1))
+        assert claim(DAILY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_twenty_runners_one_gets_the_task() -> None:
+    won: list[bool] = []
+    together = threading.Barrier(20)
+
+    def runner() -> None:
+        try:
+            together.wait()
+            won.append(claim(DAILY))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=runner) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 19 + [True]
+
+
+def test_usage_is_imported_only_where_there_is_a_slurm_to_ask(settings: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    settings.SLURMRESTD_URL = settings.SLURM_CONF = ""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not live_source_configured()
+    sacct = tmp_path / "sacct"
+    sacct.write_text("#!/bin/sh\n")
+    sacct.chmod(0o755)
+    assert live_source_configured()
+    sacct.unlink()
+    settings.SLURMRESTD_URL = "http://localhost:6820"
+    assert live_source_configured()
+
+
+def test_every_periodic_command_exists() -> None:
+    from django.core.management import get_commands
+
+    assert {task.name for task in TASKS} <= get_commands().keys()
+
+
+def test_the_command_prints_what_it_ran(settings: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    settings.SLURMRESTD_URL = settings.SLURM_CONF = ""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = StringIO()
+    call_command("run_due", format="json", stdout=out)
+    assert {item["name"]: item["status"] for item in json.loads(out.getvalue())["ran"]} == {
+        "clearsessions": "done", "prune": "done",
+    }  # fmt: skip
+
+
+def test_the_loop_ends_on_sigterm_with_exit_0(tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'loop.sqlite3'}", "SLURMRESTD_URL": "",
+                   "SLURM_CONF": "", "PYTHONUNBUFFERED": "1", "PATH": str(tmp_path)}  # fmt: skip
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True)
+    with subprocess.Popen(
+        [*manage, "run_due", "--loop", "--pause", "600"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as loop:
+        assert loop.stdout is not None
+        for line in loop.stdout:
+            if line.startswith("prune"):
+                break
+        started = time.monotonic()
+        loop.send_signal(signal.SIGTERM)
+        assert loop.wait(timeout=20) == 0
+    assert time.monotonic() - started < 10
+
+
+# --- prune -------------------------------------------------------------------
+def throttle_row(username: str, days: int, **fields: Any) -> None:
+    start = timezone.now() - timedelta(days=days)
+    AuthThrottle.objects.create(username=username, ip="192.0.2.1", window_start=start, fail_count=1, **fields)
+
+
+def prune(**options: Any) -> dict[str, int]:
+    out = StringIO()
+    call_command("prune", format="json", stdout=out, **options)
+    return dict(json.loads(out.getvalue()))
+
+
+def test_prune_deletes_old_counters_and_keeps_new_ones_and_running_locks() -> None:
+    throttle_row("old", 91)
+    throttle_row("new", 89)
+    throttle_row("locked", 91, locked_until=timezone.now() + timedelta(days=1))
+    assert prune(what="throttle", dry_run=True) == {"throttle": 1}
+    assert AuthThrottle.objects.count() == 3
+    assert prune(what="throttle") == {"throttle": 1}
+    assert set(AuthThrottle.objects.values_list("username", flat=True)) == {"new", "locked"}
+    assert prune(what="throttle") == {"throttle": 0}
+
+
+def test_prune_deletes_sessions_that_ended_and_no_live_one() -> None:
+    for days in (-100, 1):
+        session = SessionStore()
+        session.set_expiry(timezone.now() + timedelta(days=days))
+        session.create()
+    assert prune(older_than="1d") == {"throttle": 0, "sessions": 1}
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"what": "audit"}, {"older_than": "soon"}, {"older_than": "0d"}, {"older_than": "-1d"}]
+)
+def test_prune_refuses_what_it_must_not_delete_with_exit_2(options: dict[str, str]) -> None:
+    with pytest.raises(CommandError) as refused:
+        prune(**options)
+    assert refused.value.returncode == 2
