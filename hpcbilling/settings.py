@@ -155,8 +155,13 @@ LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:login"
 ADMIN_PASSWORD: str = env.str("ADMIN_PASSWORD", default="")
-SEED_DEMO_USERS: bool = env.bool("SEED_DEMO_USERS", default=False)
-DEMO_USERS: list[str] = env.list("DEMO_USERS", default=[])
+SEED_DEMO_USERS: bool = env.bool("SEED_DEMO_USERS", default=DEBUG)
+_DEMO_CAST = (
+    "alice:user bob:user carol:user dave:user som.chai:user opr:user finance:finance auditor:auditor admin:admin"
+)
+DEMO_USERS: list[str] = env.list(
+    "DEMO_USERS", default=[entry.replace(":", ":hpc-demo:") for entry in _DEMO_CAST.split()] if DEBUG else []
+)
 DEFAULT_TIER = "private"
 
 AUTH_THROTTLE_MAX_FAILS: int = env.int("AUTH_THROTTLE_MAX_FAILS", default=5)
