@@ -58,6 +58,16 @@ def _sum_sql(column: str, decimals: int) -> str:
     return f"COALESCE(SUM({column}), 0)"
 
 
+def minor_sql(column: str) -> str:
+    """A money column with 2 places as whole minor units, to compare exactly on any database."""
+    return f"CAST(ROUND({column} * 100) AS {'INTEGER' if connection.vendor == 'sqlite' else 'bigint'})"
+
+
+def minor_of_sum_sql(column: str) -> str:
+    """What ``money_sum_sql`` gave, as whole minor units."""
+    return column if connection.vendor == "sqlite" else minor_sql(column)
+
+
 def money_from_sql(value: Decimal | int) -> Decimal:
     """What ``money_sum_sql`` gave, as money with 2 places."""
     return _from_sql(value, 2)

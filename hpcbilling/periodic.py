@@ -41,6 +41,7 @@ class Task:
 
 
 TASKS = (
+    Task("sync_rates", (), timedelta(minutes=5)),
     Task("import_usage", ("--source", "auto"), timedelta(hours=1), live_source_configured, timedelta(hours=6)),
     Task("clearsessions", (), timedelta(days=1)),
     Task("prune", ("--what", "throttle", "--older-than", "90d"), timedelta(days=1)),

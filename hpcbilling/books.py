@@ -1,0 +1,133 @@
+"""Named invariants of the books. Each returns what is wrong, in words; nothing when all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from audit import chain
+from billing import sql
+from billing.models import Rate
+from billing.selectors.rates import MissingRate, version_at
+
+SHOWN = 20
+
+
+def _rows(statement: str) -> list[tuple[Any, ...]]:
+    sql.prepare()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} LIMIT {SHOWN}")
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def receipt_totals() -> list[str]:
+    """Subtotal = sum of lines, total = subtotal + tax."""
+    rows = _rows(
+        f"""SELECT r.id, r.subtotal, r.tax_amount, r.total, i.lines FROM receipts r
+        JOIN (SELECT receipt_id, {sql.money_sum_sql("cost")} AS lines FROM receipt_items GROUP BY receipt_id) i
+        ON i.receipt_id = r.id
+        WHERE {sql.minor_sql("r.subtotal")} <> {sql.minor_of_sum_sql("i.lines")}
+        OR {sql.minor_sql("r.total")} <> {sql.minor_sql("r.subtotal")} + {sql.minor_sql("r.tax_amount")}"""
+    )
+    return [f"receipt {row[0]}: lines {sql.money_from_sql(row[4])}, subtotal {row[1]}, total {row[3]}" for row in rows]
+
+
+def receipt_prices() -> list[str]:
+    """Every line recomputed from its job and the receipt's own rates gives the same hours and cost."""
+    used = "CASE WHEN r.cpu_basis = 'used' THEN j.used_cpu_seconds ELSE j.cpu_core_seconds END"
+    hours = (sql.hours_sql(f"({used})"), sql.hours_sql("j.gpu_seconds"), sql.mem_hours_sql("j.mem_mib_seconds"))
+    cost = sql.cost_sql(*hours, ("r.rate_cpu", "r.rate_gpu", "r.rate_mem"))
+    pairs = zip(("i.cpu_core_hours", "i.gpu_hours", "i.mem_gb_hours", "i.cost"), (*hours, cost), strict=True)
+    differs = " OR ".join(f"{stored} <> CAST({computed} AS numeric)" for stored, computed in pairs)
+    rows = _rows(
+        f"""SELECT i.receipt_id, i.job_key FROM receipt_items i JOIN receipts r ON r.id = i.receipt_id
+        JOIN jobs j ON j.job_key = i.job_key WHERE i.is_live AND ({differs})"""
+    )
+    return [f"receipt {row[0]}: the line of job {row[1]} cannot be recomputed" for row in rows]
+
+
+def job_claims() -> list[str]:
+    """A job is claimed by exactly the live receipt that has its line, and by nothing else."""
+    claim = "'receipt:' || i.receipt_id"
+    lines = _rows(
+        f"""SELECT i.receipt_id, i.job_key FROM receipt_items i LEFT JOIN jobs j ON j.job_key = i.job_key
+        WHERE i.is_live AND (j.id IS NULL OR j.claimed_by <> {claim})"""
+    )
+    jobs = _rows(
+        f"""SELECT j.job_key, j.claimed_by FROM jobs j LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
+        WHERE j.claimed_by <> '' AND (i.id IS NULL OR j.claimed_by <> {claim})"""
+    )
+    return [f"receipt {row[0]}: job {row[1]} is not claimed by it" for row in lines] + [
+        f"job {row[0]} is claimed by {row[1]}, which has no live line for it" for row in jobs
+    ]
+
+
+def receipt_states() -> list[str]:
+    """Void receipts have no live line, the others no dead one."""
+    rows = _rows(
+        """SELECT DISTINCT r.id, r.status FROM receipts r JOIN receipt_items i ON i.receipt_id = r.id
+        WHERE (r.status = 'void' AND i.is_live) OR (r.status <> 'void' AND NOT i.is_live)"""
+    )
+    return [f"receipt {row[0]} is {row[1]} but its lines are not" for row in rows]
+
+
+def payments() -> list[str]:
+    """A succeeded payment belongs to a paid receipt of its amount and currency, at most one each."""
+    wrong = _rows(
+        f"""SELECT p.id, r.id, r.status FROM payments p JOIN receipts r ON r.id = p.receipt_id
+        WHERE p.status = 'succeeded' AND (r.status <> 'paid' OR r.currency <> p.currency
+        OR {sql.minor_sql("r.total")} <> p.amount_cents)"""
+    )
+    lonely = _rows(
+        """SELECT r.id, r.method FROM receipts r WHERE r.status = 'paid' AND r.method <> 'manual' AND NOT EXISTS
+        (SELECT 1 FROM payments p WHERE p.receipt_id = r.id AND p.status = 'succeeded')"""
+    )
+    return [
+        f"payment {row[0]} succeeded but receipt {row[1]} is {row[2]} or asks for another amount" for row in wrong
+    ] + [f"receipt {row[0]} is paid by {row[1]} without a succeeded payment" for row in lonely]
+
+
+def audit_trail() -> list[str]:
+    """Every receipt was created, and every paid one paid, exactly once in the audit log."""
+    rows = _rows(
+        """SELECT r.id, r.status, COALESCE(a.made, 0), COALESCE(a.paid, 0) FROM receipts r LEFT JOIN
+        (SELECT entity_id, SUM(CASE WHEN action = 'receipt_create' THEN 1 ELSE 0 END) AS made,
+        SUM(CASE WHEN action = 'mark_paid' THEN 1 ELSE 0 END) AS paid FROM audit_log
+        WHERE entity_type = 'receipt' GROUP BY entity_id) a ON a.entity_id = CAST(r.id AS text)
+        WHERE COALESCE(a.made, 0) <> 1 OR COALESCE(a.paid, 0) <> CASE WHEN r.status = 'paid' THEN 1 ELSE 0 END"""
+    )
+    return [
+        f"receipt {row[0]} ({row[1]}): created {row[2]} times, paid {row[3]} times in the audit log" for row in rows
+    ]
+
+
+def current_rates() -> list[str]:
+    """The table ``rates`` shows the newest version in force."""
+    wrong, now = [], timezone.now()
+    for rate in Rate.objects.all():
+        try:
+            version = version_at(rate.tier_id, now)
+        except MissingRate as error:
+            wrong.append(error.message)
+            continue
+        if (rate.cpu, rate.gpu, rate.mem) != (version.cpu, version.gpu, version.mem):
+            wrong.append(f"rates of {rate.tier_id} differ from the version of {version.effective_at:%Y-%m-%d %H:%M}")
+    return wrong
+
+
+def audit_chain() -> list[str]:
+    """The hash chain is whole."""
+    verdict = chain.verify()
+    return [] if verdict.ok else [f"row #{verdict.first_bad}: {verdict.reason}"]
+
+
+INVARIANTS: dict[str, Callable[[], list[str]]] = {
+    check.__name__: check
+    for check in (
+        receipt_totals, receipt_prices, job_claims, receipt_states, payments, audit_trail, current_rates, audit_chain,
+    )
+}  # fmt: skip

@@ -1,0 +1,145 @@
+"""The demo world: sample usage priced, billed and paid by the same services as the real thing."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from accounts.models import RuleKind, Tier, TierRule
+from accounts.services.users import DemoUser, create_demo_users
+from billing.models import Receipt, ReceiptStatus
+from billing.services.receipts import create_all, create_receipts, mark_paid, void_receipt
+from core.context import SYSTEM, Actor
+from core.errors import Misconfigured
+from core.periods import month_start, next_month, today
+from payments.models import Payment
+from payments.providers.dummy.provider import signed_event
+from payments.services.checkout import start_payment
+from payments.services.webhooks import receive
+from usage.models import Job
+from usage.services.imports import ImportResult, import_usage
+
+SAMPLE = Path(__file__).parent / "sample"
+_TIME_COLUMNS = ("Submit", "Start", "End")
+_RULES = (
+    (10, RuleKind.ACCOUNT, "physics", "mu"),
+    (20, RuleKind.ACCOUNT, "chem", "mu"),
+    (30, RuleKind.ACCOUNT, "gov-*", "gov"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    jobs: int
+    receipts: dict[str, int]
+    payments: int
+    cast: list[DemoUser]
+
+
+def is_empty() -> bool:
+    return not Job.objects.exists() and not Receipt.objects.exists()
+
+
+def seed() -> Seeded:
+    """Make users, tiers, usage, receipts in every state and payments. DEBUG only: its passwords are public."""
+    if not settings.DUMMY_PROVIDER_ALLOWED:
+        raise Misconfigured("seed_demo makes accounts with public passwords; it runs only with DEBUG=1.")
+    cast = create_demo_users(actor=SYSTEM)
+    make_tier_rules()
+    import_sample()
+    import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
+    for month in _closed_months():
+        _bill_and_pay(month)
+    return Seeded(
+        jobs=Job.objects.count(),
+        receipts={status: Receipt.objects.filter(status=status).count() for status in ReceiptStatus.values},
+        payments=Payment.objects.count(),
+        cast=cast,
+    )
+
+
+def make_tier_rules() -> None:
+    for position, kind, pattern, tier in _RULES:
+        TierRule.objects.get_or_create(
+            position=position, defaults={"kind": kind, "pattern": pattern, "tier": Tier.objects.get(pk=tier)}
+        )
+
+
+def import_sample() -> ImportResult:
+    """Import the sample, moved by whole days so that its last job ended yesterday."""
+    with tempfile.NamedTemporaryFile("w", suffix=".psv", encoding="utf-8") as moved:
+        moved.writelines(_moved_lines())
+        moved.flush()
+        return import_usage(actor=SYSTEM, source="csv", file=moved.name, timezone="UTC")
+
+
+def _moved_lines() -> Iterator[str]:
+    with gzip.open(SAMPLE / "usage.psv.gz", "rt", encoding="utf-8") as sample:
+        header, *lines = sample.read().splitlines()
+    columns = [header.split("|").index(name) for name in _TIME_COLUMNS]
+    rows = [line.split("|") for line in lines]
+    last = max(int(row[columns[2]]) for row in rows if row[columns[2]].isdigit())
+    days = (today() - timedelta(days=1) - datetime.fromtimestamp(last, UTC).date()).days
+    yield header + "\n"
+    for row in rows:
+        for column in columns:
+            if row[column].isdigit():
+                row[column] = str(int(row[column]) + days * 86400)
+        yield "|".join(row) + "\n"
+
+
+def _closed_months() -> list[date]:
+    """First days of the months that are over and have usage, oldest first."""
+    oldest = Job.objects.filter(end_at__isnull=False).order_by("end_at").values_list("end_at", flat=True).first()
+    months, month = [], month_start(oldest.date()) if oldest else month_start(today())
+    while month < month_start(today()):
+        months.append(month)
+        month = next_month(month)
+    return months
+
+
+def _bill_and_pay(month: date) -> None:
+    """Old months are paid; the last but one shows every state; the last one is still to be paid."""
+    run = create_all(actor=Actor("finance"), start=month, end=next_month(month) - timedelta(days=1))
+    age = (month_start(today()).year - month.year) * 12 + month_start(today()).month - month.month
+    for number, receipt in enumerate(run.receipts):
+        if age > 2:  # noqa: PLR2004 - months
+            _pay_old(number, receipt)
+        elif age == 2:  # noqa: PLR2004
+            _show_a_state(number, receipt)
+
+
+def _pay_old(number: int, receipt: Receipt) -> None:
+    if number % 3 == 2:  # noqa: PLR2004 - every third came by bank transfer
+        mark_paid(actor=Actor("finance"), receipt=receipt, method="manual", tx_ref=f"bank transfer {receipt.pk:06d}")
+    else:
+        _pay_online(receipt, "payment.succeeded")
+
+
+def _show_a_state(number: int, receipt: Receipt) -> None:
+    if number == 0:
+        void_receipt(
+            actor=Actor("finance"), receipt=receipt, reason="Made before the month was complete; see the next one"
+        )
+        create_receipts(actor=Actor("finance"), username=receipt.username, start=receipt.start, end=receipt.end)
+    elif number == 1:
+        _pay_online(receipt, "payment.failed")
+    elif number == 2:  # noqa: PLR2004
+        _pay_online(receipt, "payment.succeeded", amount=1)
+    else:
+        _pay_online(receipt, "payment.succeeded")
+
+
+def _pay_online(receipt: Receipt, event_type: str, **changes: object) -> None:
+    payment = start_payment(actor=Actor(receipt.username), receipt=receipt)
+    body, headers = signed_event(
+        payment, event_type, event_id=f"evt_demo_{payment.pk}", timestamp=int(time.time()), **changes
+    )
+    receive(provider_name="dummy", body=body, headers=headers)

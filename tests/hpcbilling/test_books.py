@@ -1,0 +1,90 @@
+"""check_books: silent on a lived-in database, and every kind of damage is named."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from audit import triggers
+from billing.models import Rate, Receipt, ReceiptItem
+from hpcbilling import books, seeding
+from payments.models import Payment
+from usage.models import Job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world(db: None, settings: Any) -> seeding.Seeded:
+    settings.DEBUG = True  # the demo cast exists only then
+    return seeding.seed()
+
+
+def first_live_item() -> ReceiptItem:
+    return ReceiptItem.objects.filter(is_live=True, cost__gt=0).select_related("receipt").first()  # type: ignore[return-value]
+
+
+def alter_audit(sql: str) -> None:
+    triggers.remove(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+DAMAGE: dict[str, Any] = {
+    "receipt_totals": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(total=1),
+    "receipt_prices": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(mem_mib_seconds=10**12),
+    "job_claims": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(claimed_by=""),
+    "receipt_states": lambda: ReceiptItem.objects.filter(pk=first_live_item().pk).update(is_live=False),
+    "payments": lambda: Payment.objects.filter(
+        pk=Payment.objects.filter(status="succeeded").values("pk")[:1]).update(amount_cents=1),
+    "audit_trail": lambda: alter_audit("DELETE FROM audit_log WHERE action = 'mark_paid'"),
+    "current_rates": lambda: Rate.objects.filter(pk="mu").update(cpu=99),
+    "audit_chain": lambda: alter_audit("UPDATE audit_log SET actor = 'mallory' WHERE id = 3"),
+}  # fmt: skip
+
+
+def test_the_demo_worlds_books_are_in_order_and_checking_is_silent(world: seeding.Seeded) -> None:
+    out = StringIO()
+    call_command("check_books", stdout=out)
+    assert out.getvalue() == ""
+    assert min(world.receipts.values()) >= 1, "the demo shows receipts in every state"
+
+
+def test_every_invariant_has_a_damage_that_it_finds() -> None:
+    assert set(DAMAGE) == set(books.INVARIANTS)
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGE))
+def test_damage_is_named(name: str, world: seeding.Seeded) -> None:
+    DAMAGE[name]()
+    out = StringIO()
+    with pytest.raises(SystemExit) as stop:
+        call_command("check_books", name, stdout=out)
+    assert stop.value.code == 1
+    assert out.getvalue().startswith(f"{name}: ")
+
+
+def test_an_unknown_invariant_is_a_usage_error() -> None:
+    with pytest.raises(CommandError, match="receipt_totals") as error:
+        call_command("check_books", "nothing")
+    assert error.value.returncode == 2
+
+
+def test_the_demo_world_is_made_once_and_never_over_real_data(world: seeding.Seeded) -> None:
+    jobs = Job.objects.count()
+    call_command("seed_demo", if_empty=True, stdout=StringIO())
+    assert Job.objects.count() == jobs
+    with pytest.raises(CommandError, match="empty"):
+        call_command("seed_demo")
+
+
+def test_the_demo_world_cannot_be_made_in_production(settings: Any) -> None:
+    settings.DUMMY_PROVIDER_ALLOWED = False
+    with pytest.raises(CommandError, match="DEBUG") as error:
+        call_command("seed_demo")
+    assert error.value.returncode == 78
+    assert not Job.objects.exists()
