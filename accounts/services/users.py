@@ -83,9 +83,10 @@ def _groups() -> dict[str, str]:
 
 
 def create_demo_users(*, actor: Actor) -> list[DemoUser]:
-    """Create the users of DEMO_USERS that do not exist yet; returns the whole cast, so that a caller can print logins.
+    """Create the users of DEMO_USERS that do not exist yet.
 
-    Nothing happens, and the list is empty, unless DEBUG and SEED_DEMO_USERS are both on.
+    Returns the whole cast, so that a caller can print logins. Nothing happens, and
+    the list is empty, unless DEBUG and SEED_DEMO_USERS are both on.
     """
     if not (settings.DEBUG and settings.SEED_DEMO_USERS):
         return []
