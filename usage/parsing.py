@@ -100,13 +100,10 @@ def parse_duration(text: str) -> int:
     if match is None:
         raise RowError("bad_duration", f"{text[:60]!r} is not a duration")
     parts = [int(part) for part in match[2].split(":")]
-    if match[1] is None:
-        parts = [0] * (3 - len(parts)) + parts
-    else:
-        parts += [0] * (3 - len(parts))
-    hours, minutes, seconds = parts
-    if (minutes >= _SIXTY and (hours or match[1])) or (seconds >= _SIXTY and (hours or minutes or match[1])):
+    if any(part >= _SIXTY for part in parts[1:]):
         raise RowError("bad_duration", f"{text[:60]!r} has more than 59 minutes or seconds")
+    gap = [0] * (3 - len(parts))
+    hours, minutes, seconds = parts + gap if match[1] else gap + parts
     half_up = 1 if match[3] and match[3][0] >= "5" else 0
     return ((int(match[1] or 0) * 24 + hours) * 60 + minutes) * 60 + seconds + half_up
 

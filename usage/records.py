@@ -107,7 +107,7 @@ class Draft:
     raw: str = field(default="", repr=False)
 
 
-_LIMITS = {"cluster": 64, "job_id_display": 80, "username": 120, "account": 120}
+_LIMITS = {"state": 40, "cluster": 64, "job_id_display": 80, "username": 120, "account": 120}
 
 
 def build(draft: Draft) -> JobRecord:

@@ -41,7 +41,8 @@ UPDATE import_stage SET verdict = CASE
     WHEN j.import_run_id = %s AND j.end_at IS NOT NULL THEN 'again'
     ELSE 'update' END
 FROM jobs j
-WHERE j.job_key = import_stage.job_key AND (j.submit_at IS NULL) = (import_stage.submit_at IS NULL)
+WHERE import_stage.verdict = '' AND j.job_key = import_stage.job_key
+    AND (j.submit_at IS NULL) = (import_stage.submit_at IS NULL)
 """
 
 _LOCK = """
@@ -59,12 +60,13 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE submit_at IS NULL),
 _ADOPT = """
 UPDATE jobs SET job_key = s.job_key, submit_at = s.submit_at, job_id = s.job_id
 FROM (
-    SELECT cluster || ':' || job_id_display || ':0' AS open_key, MIN(job_key) AS job_key, MIN(submit_at) AS submit_at,
-        MIN(job_id) AS job_id, MIN(username) AS username
-    FROM import_stage WHERE end_at IS NOT NULL OR submit_at IS NOT NULL GROUP BY 1 HAVING COUNT(*) = 1
-) s
-WHERE jobs.job_key = s.open_key AND jobs.submit_at IS NULL AND jobs.username = s.username
-    AND NOT EXISTS (SELECT 1 FROM jobs known WHERE known.job_key = s.job_key)
+    SELECT cluster || ':' || job_id_display || ':0' AS open_key, username, MAX(job_key) AS job_key
+    FROM import_stage c
+    WHERE verdict = '' AND (end_at IS NOT NULL OR submit_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM jobs known WHERE known.job_key = c.job_key)
+    GROUP BY 1, 2
+) pick JOIN import_stage s ON s.job_key = pick.job_key
+WHERE jobs.job_key = pick.open_key AND jobs.submit_at IS NULL AND jobs.username = pick.username
 """
 
 # One record under two kinds of key: with a submit time from one source, without from another.
@@ -81,7 +83,7 @@ WHERE import_stage.verdict = '' AND import_stage.end_at IS NULL AND import_stage
     AND j.username = import_stage.username AND j.cluster = import_stage.cluster
     AND j.job_id_display = import_stage.job_id_display AND j.submit_at IS NOT NULL
 """
-# Two records whose keys of different kinds read the same: a resized or requeued job ends when its next run is submitted.
+# Two records whose keys of different kinds read the same: a resized job ends when its next record is submitted.
 _CLASH = """
 UPDATE import_stage SET verdict = CASE WHEN import_stage.end_at IS NULL THEN 'stale' ELSE 'clash' END
 FROM jobs j WHERE import_stage.verdict = '' AND j.job_key = import_stage.job_key
@@ -134,15 +136,14 @@ def _judge(cursor: Any, run_id: int) -> None:
     postgresql = connection.vendor == "postgresql"
     if postgresql:
         cursor.execute("ANALYZE import_stage")  # the planner must see 5,000 rows, not guess at a hash of all jobs
-    cursor.execute(_HAS_WEAK)
-    stored, staged = cursor.fetchone()
-    if stored:
-        cursor.execute(_ADOPT)
-    if postgresql:
         cursor.execute(_LOCK)
     cursor.execute(_JUDGE, [run_id])
+    cursor.execute(_HAS_WEAK)
+    stored, staged = cursor.fetchone()
     if stored or staged:
         cursor.execute(_SAME_UNDER_OTHER_KEY)
+        cursor.execute(_ADOPT)
+        cursor.execute(_JUDGE, [run_id])  # what was adopted is known now
         cursor.execute(_OPEN_UNDER_OTHER_KEY)
         cursor.execute(_CLASH)
 
