@@ -69,7 +69,7 @@ class RateVersionAdmin(ReadOnlyAdmin):
             actor=actor_of(request), tier=obj.tier, effective_at=form.cleaned_data["effective_at"], note=obj.note,
             rates=NewRates(obj.cpu, obj.gpu, obj.mem, obj.cpu_basis),
         )  # fmt: skip
-        obj.pk = saved.pk
+        obj.pk, obj.effective_at, obj.set_by = saved.pk, saved.effective_at, saved.set_by
 
 
 class ReceiptItemInline(admin.TabularInline):
