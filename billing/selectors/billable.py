@@ -69,15 +69,23 @@ class Group:
         mine = candidates.filter(account__in=self.accounts)
         return mine.filter(used_cpu_seconds__isnull=False) if self.version.cpu_basis == CpuBasis.USED else mine
 
+    def without_cpu_time(self, candidates: JobQuerySet) -> int:
+        """Jobs that cannot be priced because their source did not say what CPU time they used."""
+        if self.version.cpu_basis != CpuBasis.USED:
+            return 0
+        return candidates.filter(account__in=self.accounts, used_cpu_seconds__isnull=True).count()
+
 
 def preview_receipts(*, username: str, start: date | None, end: date | None) -> Preview:
     """What ``create_receipts`` would make now. Days are the site's, both included; None means open."""
     check_window(start, end)
     first, last = bill_days(username, start, end)
     candidates = candidates_of(username, first, last)
-    quotes = [
-        quote for group in groups_of(username, candidates, timezone.now()) if (quote := quote_of(group, candidates))
-    ]
+    groups = groups_of(username, candidates, timezone.now())
+    quotes = [quote for group in groups if (quote := quote_of(group, candidates))]
+    skipped = skipped_jobs(first, last, username)
+    if unknown := sum(group.without_cpu_time(candidates) for group in groups):
+        skipped["no_cpu_time"] = unknown
     return Preview(
         quotes=quotes,
         start=first,
@@ -85,7 +93,7 @@ def preview_receipts(*, username: str, start: date | None, end: date | None) -> 
         currency=settings.PAYMENT_CURRENCY,
         total=sum((quote.total for quote in quotes), Decimal(0)),
         token=token_of(quotes),
-        skipped=skipped_jobs(first, last, username),
+        skipped=skipped,
     )
 
 

@@ -169,6 +169,7 @@ def test_the_used_basis_bills_the_cpu_time_that_was_used() -> None:
     set_rates(actor=SYSTEM, tier=mu, rates=NewRates(Decimal(1), Decimal(0), Decimal(0), cpu_basis="used"))
     make_job(cpus=4, used_cpu_seconds=1800)
     make_job(cpus=4, used_cpu_seconds=None)  # the source did not say: not billed rather than guessed
+    assert preview_receipts(username="alice", **OCTOBER).skipped == {"no_cpu_time": 1}
     (receipt,) = bill()
     assert receipt.total == Decimal("0.50")
     assert (receipt.items.count(), receipt.cpu_basis) == (1, "used")
