@@ -17,7 +17,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing.models import Receipt, ReceiptStatus
+from audit.models import AuditLog
+from billing.models import RateVersion, Receipt, ReceiptStatus
 from core import wording
 from payments.models import EventOutcome, Payment, PaymentEvent, PaymentStatus
 from usage.models import ImportRun, ImportStatus, Job, QuarantinedRow
@@ -27,6 +28,17 @@ RECENT = timedelta(days=7)
 OLD_USAGE_DAYS = 60
 PAID_DAYS = 30
 AGES = ((0, 30), (31, 60), (61, 90), (91, None))
+MAIN_LISTS: tuple[type[Model], ...] = (
+    Receipt,
+    Payment,
+    PaymentEvent,
+    Job,
+    ImportRun,
+    QuarantinedRow,
+    RateVersion,
+    User,
+    AuditLog,
+)
 Viewer = User | AnonymousUser
 
 
@@ -67,6 +79,17 @@ def context(request: HttpRequest) -> dict[str, Any]:
             "paid_url": list_url(Receipt, status__exact=ReceiptStatus.PAID),
         }
     return data
+
+
+def main_lists(request: HttpRequest) -> list[tuple[str, str, bool]]:
+    """(name, address, is it open now) of the lists that are used daily, as far as this viewer may see them."""
+    links = []
+    for model in MAIN_LISTS:
+        meta = model._meta
+        address = list_url(model)
+        if address and request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
+            links.append((str(meta.verbose_name_plural), address, request.path.startswith(address)))
+    return links
 
 
 def list_url(model: type[Model], **lookups: object) -> str:

@@ -1,0 +1,111 @@
+"""The main stories, in a real browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from billing.models import Receipt
+
+# The server and the browser run beside the test: its data must be committed. The
+# migrated rates, tiers and groups are put back after each flush.
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+
+PAGES = ["/", "/usage/", "/usage/?view=aggregate", "/receipts/", "/receipts/new/?start=&end=", "/playground/"]
+CONSOLE = [
+    "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
+    "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/",
+]  # fmt: skip
+
+
+def test_sign_in_filter_and_follow_a_job_to_its_price(visit: Any, usage: None) -> None:
+    alice = visit()
+    alice.sign_in("alice")
+    alice.page.click("nav >> text=Usage")
+    alice.page.select_option("#id_account", "ministry")
+    alice.page.click("main >> text=Filter")
+    assert "account=ministry" in alice.page.url
+    assert alice.page.locator("tbody tr").count() == 20
+    alice.page.click("text=Account: ministry")
+    assert alice.page.locator("tbody tr").count() == 40
+    assert alice.complaints == []
+
+
+def test_create_receipts_and_pay_one_at_the_checkout(visit: Any, usage: None) -> None:
+    alice = visit()
+    alice.sign_in("alice")
+    alice.page.click("text=Create a receipt")
+    alice.page.click("text=Everything not billed yet")
+    alice.page.click("text=Create 2 receipts")
+    alice.page.click("text=Receipt 1")
+    alice.page.click("main button:has-text('Pay')")
+    alice.page.wait_for_url("**/payments/simulate**")
+    alice.page.click("main button[value=succeed]")
+    alice.page.wait_for_url("**/payments/thanks**")
+    assert "Thank you, it is paid" in alice.page.inner_text("main")
+    assert Receipt.objects.get(pk=1).status == "paid"
+    alice.page.click("text=Open the receipt")
+    assert "Checkout opened" in alice.page.inner_text(".timeline")
+    assert alice.complaints == []
+
+
+def test_a_failed_payment_leaves_the_receipt_open(visit: Any, usage: None) -> None:
+    alice = visit()
+    alice.sign_in("alice")
+    alice.go("/receipts/new/?start=&end=")
+    alice.page.click("text=Create 2 receipts")
+    alice.page.click("text=Receipt 2")
+    alice.page.click("main button:has-text('Pay')")
+    alice.page.click("main button[value=fail]")
+    assert "Not paid" in alice.page.inner_text("main h1")
+    assert set(Receipt.objects.values_list("status", flat=True)) == {"pending"}
+    assert alice.complaints == []
+
+
+def test_the_language_switch_stays(visit: Any, usage: None) -> None:
+    alice = visit()
+    alice.sign_in("alice")
+    alice.go("/usage/?period=all")
+    alice.page.click("button[value=th]")
+    assert alice.page.url.endswith("/usage/?period=all")
+    assert alice.page.get_attribute("html", "lang") == "th"
+    alice.go("/receipts/")
+    assert alice.page.get_attribute("html", "lang") == "th"
+    assert alice.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_a_phone_in_both_languages(visit: Any, usage: None, scheme: str) -> None:
+    alice = visit(color_scheme=scheme)
+    alice.sign_in("alice")
+    alice.go("/receipts/new/?start=&end=")
+    alice.page.click("text=Create 2 receipts")
+    alice.page.set_viewport_size({"width": 390, "height": 844})
+    for language in ("en", "th"):
+        alice.go("/")
+        alice.page.click(f"button[value={language}]")
+        for path in [*PAGES, "/receipts/1/"]:
+            alice.go(path)
+            assert alice.overflow() == 0, (path, language)
+    assert alice.complaints == []
+
+
+def test_the_console_breaks_no_policy(visit: Any, usage: None, superuser: Any) -> None:
+    finance = visit()
+    finance.sign_in("root")
+    for path in CONSOLE:
+        finance.go(path)
+    assert finance.complaints == []
+
+
+def test_everything_works_without_scripts(visit: Any, usage: None) -> None:
+    alice = visit(java_script_enabled=False)
+    alice.sign_in("alice")
+    alice.go("/playground/")
+    alice.page.fill("#id_hours", "2")
+    alice.page.click("main button[type=submit]")
+    assert "16.0000" in alice.page.inner_text("#price")
+    alice.page.click("summary:has-text('alice')")
+    alice.page.click("text=Sign out")
+    alice.page.wait_for_url("**/accounts/login/")

@@ -1,0 +1,138 @@
+"""What every page owes: a strict policy, both languages, one look."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.utils import translation
+
+from tests.pages.conftest import read, text
+
+SITE = [
+    "/", "/usage/", "/usage/?view=aggregate", "/usage/?view=billed", "/usage/?q=zzz", "/receipts/", "/receipts/new/",
+    "/receipts/new/?start=&end=", "/receipts/{pk}/", "/playground/", "/accounts/password/", "/payments/thanks?rid={pk}",
+]  # fmt: skip
+CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
+# Words that stay as they are in Thai: names, codes, units, the other language's own name.
+KEPT = {
+    "English", "CSV", "CPU", "GPU", "Slurm", "UTC", "THB", "HPC", "Billing", "GB", "COMPLETED", "PENDING", "RUNNING",
+    "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
+}  # fmt: skip
+STATIC = Path(project.BASE_DIR) / "static" / "hpcbilling"
+
+
+@pytest.fixture
+def signed_in(client: Any, superuser: Any, receipt: Any) -> Any:
+    client.force_login(superuser, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.mark.parametrize("path", SITE)
+def test_pages_carry_a_strict_policy_and_nothing_inline(as_alice: Any, receipt: Any, path: str) -> None:
+    response = as_alice.get(path.format(pk=receipt.pk))
+    assert response.status_code == 200
+    policy = response["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'self'" in policy
+    page = read(response)
+    assert (page.styles, page.inline_scripts) == ([], [])
+
+
+@pytest.mark.parametrize("path", CONSOLE)
+def test_console_lists_carry_nothing_inline(signed_in: Any, path: str) -> None:
+    page = read(signed_in.get(path))
+    assert (page.styles, page.inline_scripts) == ([], [])
+
+
+def english_left(words: str) -> set[str]:
+    return {word for word in re.findall(r"[A-Za-z]{3,}", words) if word not in KEPT}
+
+
+@pytest.mark.parametrize("path", SITE)
+def test_thai_pages_are_thai_to_the_last_word(as_alice: Any, receipt: Any, path: str) -> None:
+    as_alice.cookies[project.LANGUAGE_COOKIE_NAME] = "th"
+    response = as_alice.get(path.format(pk=receipt.pk))
+    assert '<html lang="th">' in response.content.decode()
+    # What people typed (reasons, rule patterns, notes on rates) stays in their words.
+    words = text(response)
+    for typed in (receipt.tier_reason, receipt.rate_version.note, "rule 20: account ministry", "password"):
+        words = words.replace(typed, "") if typed else words
+    assert english_left(words) == set()
+
+
+def test_days_and_money_follow_the_language(as_alice: Any, receipt: Any) -> None:
+    url = f"/receipts/{receipt.pk}/"
+    year = receipt.created_at.year
+    assert f"{year}," in text(as_alice.get(url))
+    as_alice.cookies[project.LANGUAGE_COOKIE_NAME] = "th"
+    words = text(as_alice.get(url))
+    assert str(year + 543) in words
+    assert "฿ 8.00" in words
+
+
+def test_the_language_switch_returns_to_the_same_address(as_alice: Any, receipt: Any) -> None:
+    response = as_alice.post("/i18n/setlang/", {"language": "th", "next": "/usage/?period=all"}, follow=True)
+    assert response.redirect_chain == [("/usage/?period=all", 302)]
+    assert '<html lang="th">' in response.content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_error_pages_are_our_own(client: Any, db: None, settings: Any, language: str) -> None:
+    client.cookies[project.LANGUAGE_COOKIE_NAME] = language
+    response = client.get("/nowhere/")
+    assert response.status_code == 404
+    assert "hpcbilling/site.css" in response.content.decode()
+    with translation.override(language):
+        assert translation.gettext("This page does not exist") in text(response)
+
+
+def test_an_expired_form_says_what_to_do(alice: Any) -> None:
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    response = client.post("/receipts/new/", {"start": "", "end": ""})
+    assert response.status_code == 403
+    assert "The form has expired" in text(response)
+
+
+def test_site_and_console_share_their_tokens() -> None:
+    def tokens(name: str) -> str:
+        return (STATIC / name).read_text().split("/* tokens */")[1].split("/* end of tokens */")[0]
+
+    assert tokens("site.css") == tokens("admin.css")
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize(
+    ("front", "back", "least"),
+    [
+        ("ink", "paper", 4.5), ("ink", "card", 4.5), ("ink-2", "paper", 4.5), ("ink-2", "card", 4.5),
+        ("ink-2", "tint", 4.5),
+        ("accent", "paper", 4.5), ("accent", "card", 4.5), ("accent", "tint", 4.5), ("on-accent", "accent", 4.5),
+        ("on-accent", "accent-hover", 4.5), ("good", "good-tint", 4.5), ("warn", "warn-tint", 4.5),
+        ("bad", "bad-tint", 4.5),
+        ("ink", "tint", 4.5), ("ink", "warn-tint", 4.5), ("ink", "bad-tint", 4.5), ("edge", "card", 3),
+        ("edge", "paper", 3),
+        ("series-1", "card", 3), ("series-2", "card", 3), ("series-3", "card", 3), ("series-4", "card", 3),
+    ],
+)  # fmt: skip
+def test_colours_have_enough_contrast(theme: int, front: str, back: str, least: float) -> None:
+    block = (STATIC / "site.css").read_text().split("/* end of tokens */")[0].split("prefers-color-scheme: dark")[theme]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+    assert contrast(colours[front], colours[back]) >= least

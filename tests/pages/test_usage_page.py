@@ -1,0 +1,135 @@
+"""My usage: filter, totals, pages, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.factories import make_job, make_jobs
+from tests.pages.conftest import text
+
+
+def rows(response: Any) -> list[dict[str, str]]:
+    body = b"".join(response).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(body)))
+
+
+def test_each_job_shows_its_hours_and_cost(as_alice: Any, jobs: None) -> None:
+    words = text(as_alice.get("/usage/"))
+    assert "501 lattice physics normal" in words
+    assert "4.00 – 8.00 8.00 not billed yet" in words  # core-hours, no GPU, GB-hours, baht
+    assert "4.00 – 8.00 20.00 not billed yet" in words
+
+
+def test_totals_belong_to_the_filter(as_alice: Any, jobs: None) -> None:
+    assert "Cost THB 28.00" in text(as_alice.get("/usage/"))
+    assert "Cost THB 20.00" in text(as_alice.get("/usage/?account=ministry"))
+
+
+def test_the_period_decides_by_the_day_a_job_ended(as_alice: Any, jobs: None, days_ago: Any) -> None:
+    make_job(job_id=777, end_at=days_ago(200))
+    assert "777" not in text(as_alice.get("/usage/"))
+    assert "777" in text(as_alice.get("/usage/?period=all"))
+    day = days_ago(200).date().isoformat()
+    words = text(as_alice.get(f"/usage/?start={day[:8]}01&end={day[:8]}28"))
+    assert "501" not in words
+
+
+def test_filters_stay_in_every_link(as_alice: Any, jobs: None) -> None:
+    page = as_alice.get("/usage/?account=physics&period=all&q=lat").content.decode()
+    assert "view=aggregate" in page
+    links = [part.split('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:]]
+    kept = [link for link in links if "view=aggregate" in link or link.startswith("/usage.csv")]
+    assert len(kept) == 2
+    assert all("account=physics" in link and "q=lat" in link and "period=all" in link for link in kept)
+
+
+def test_a_filter_in_force_can_be_removed_alone(as_alice: Any, jobs: None) -> None:
+    chips = as_alice.get("/usage/?account=physics&billed=no").context["active"]
+    assert [(str(chip.label), str(chip.value), chip.without) for chip in chips] == [
+        ("Account", "physics", "?billed=no"),
+        ("Billed", "Not on a receipt", "?account=physics"),
+    ]
+
+
+def test_by_account_adds_up(as_alice: Any, jobs: None) -> None:
+    words = text(as_alice.get("/usage/?view=aggregate"))
+    assert "ministry normal 1 4.00 – 8.00 20.00" in words
+    assert "Total 2 8.00 0.00 16.00 28.00" in words
+
+
+def test_billed_view_leads_to_the_receipt(as_alice: Any, receipt: Any) -> None:
+    make_job(job_id=888, end_at=receipt.created_at)
+    response = as_alice.get("/usage/?view=billed&period=all")
+    assert f'href="/receipts/{receipt.pk}/"' in response.content.decode()
+    assert "888" not in text(response)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start=yesterday", "start=2026-13-01", "start=0001-01-01&end=9999-12-31", "start=2026-02-02&end=2026-01-01",
+        "view=%00", "period=nonsense", "q=%00", "q=" + "x" * 500, "billed=maybe", "after=%C2%B2-1",
+        "after=99999999999999-1",
+        "after=1", "page=-1", "account=%27%20OR%201=1",
+    ],
+)  # fmt: skip
+def test_a_broken_filter_is_answered_not_crashed_on(as_alice: Any, jobs: None, query: str) -> None:
+    assert as_alice.get(f"/usage/?{query}").status_code == 200
+    assert as_alice.get(f"/usage.csv?{query}").status_code == 200
+
+
+def test_a_wrong_day_says_so_beside_the_field(as_alice: Any, jobs: None) -> None:
+    assert "Write the day as 2026-10-31." in text(as_alice.get("/usage/?start=31/10/2026"))
+
+
+def test_pages_show_every_job_once(as_alice: Any, alice: Any, days_ago: Any) -> None:
+    make_jobs(120, end_at=days_ago(1))
+    seen: list[str] = []
+    url = "/usage/"
+    while url:
+        response = as_alice.get(url)
+        page = response.context["page"]
+        seen += [row.job.job_id_display for row in page.rows]
+        url = f"/usage/?after={page.next_cursor}" if page.next_cursor else ""
+    assert len(seen) == len(set(seen)) == 120
+
+
+@pytest.mark.parametrize("path", ["/", "/usage/", "/usage/?view=aggregate", "/usage/?view=billed"])
+def test_queries_do_not_grow_with_jobs(
+    as_alice: Any, alice: Any, days_ago: Any, path: str, django_assert_max_num_queries: Any
+) -> None:
+    make_jobs(10, end_at=days_ago(1))
+    with django_assert_max_num_queries(60) as few:
+        as_alice.get(path)
+    make_jobs(190, end_at=days_ago(1))
+    with django_assert_max_num_queries(len(few)):
+        as_alice.get(path)
+
+
+def test_csv_keeps_the_filter(as_alice: Any, jobs: None) -> None:
+    found = rows(as_alice.get("/usage.csv?account=ministry"))
+    assert [(row["job_id"], row["core_hours"], row["cost"], row["status"]) for row in found] == [
+        ("502", "4.0000", "20.00", "unbilled")
+    ]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+cmd", "-2", "@SUM(A1)", "\tx"])
+def test_no_cell_of_the_csv_is_a_formula(as_alice: Any, alice: Any, days_ago: Any, name: str) -> None:
+    make_job(job_name=name, account=name, end_at=days_ago(1))
+    for row in rows(as_alice.get("/usage.csv")):
+        assert not any(value.startswith(("=", "+", "-", "@", "\t")) for value in row.values())
+
+
+def test_hostile_names_are_text(as_alice: Any, alice: Any, days_ago: Any) -> None:
+    make_job(job_name="<script>alert(1)</script>", account="<b>x", end_at=days_ago(1))
+    assert "<script>alert" not in as_alice.get("/usage/").content.decode()
+
+
+def test_a_newcomer_is_told_what_will_appear(as_alice: Any) -> None:
+    assert "No jobs of yours have arrived yet" in text(as_alice.get("/"))
+    assert "No jobs fit this filter" in text(as_alice.get("/usage/"))
+    assert "No receipts yet" in text(as_alice.get("/receipts/"))

@@ -1,0 +1,126 @@
+"""``python -m tests.translations [--update]``: is every text of the product there in Thai?
+
+Texts are collected from a copy of the sources by Django's own ``makemessages``
+(which needs GNU gettext), so the check never touches the working tree. ``--update``
+merges new texts into ``locale/*/LC_MESSAGES/django.po``, for a person to translate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("accounts", "audit", "billing", "core", "hpcbilling", "payments", "subscriptions", "usage", "templates")
+LANGUAGES = ("en", "th")
+# Header lines that would change with every run, or say nothing.
+NOISE = re.compile(r'^"(Project-Id|Report-Msgid|POT-Crea|PO-Rev|Last-Tr|Language-Team|Generated-By).*\n', re.MULTILINE)
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%[sd]")
+
+
+def po_path(language: str) -> Path:
+    return ROOT / "locale" / language / "LC_MESSAGES" / "django.po"
+
+
+def load(path: Path, language: str) -> Catalog:
+    if not path.exists():
+        return Catalog(locale=language, domain="django")
+    with path.open("rb") as source:
+        return read_po(source, locale=language, domain="django")
+
+
+def collect() -> dict[str, Catalog]:
+    """Every text of the sources, in a catalogue for each language, translated as far as the po files go."""
+    with tempfile.TemporaryDirectory() as folder:
+        for app in APPS:
+            if (ROOT / app).exists():
+                ignored = shutil.ignore_patterns("migrations", "__pycache__", "node_modules")
+                shutil.copytree(ROOT / app, Path(folder, app), ignore=ignored)
+        shutil.copytree(ROOT / "locale", Path(folder, "locale"))
+        arguments = ["--no-obsolete", "--no-location", "--no-wrap", "--ignore", "tests/*"]
+        command = [sys.executable, "-m", "django", "makemessages", *(f"-l{code}" for code in LANGUAGES), *arguments]
+        environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+        return {code: load(Path(folder, "locale", code, "LC_MESSAGES", "django.po"), code) for code in LANGUAGES}
+
+
+def texts(value: str | tuple[str, ...] | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def placeholders(text: str) -> set[str]:
+    return set(PLACEHOLDER.findall(text))
+
+
+def faults(message: Message) -> Iterator[str]:
+    """What is wrong with one translation."""
+    sources, targets = texts(message.id), texts(message.string)
+    if message.fuzzy:
+        yield "is a guess (fuzzy)"
+    if not all(targets):
+        yield "has no translation"
+        return
+    # A plural form may leave the number out ("one receipt"), but may not name what the source does not.
+    known = set().union(*(placeholders(text) for text in sources))
+    for target in targets:
+        if placeholders(target) - known or (len(sources) == 1 and placeholders(target) != known):
+            yield f"has other placeholders: {target!r}"
+    if sources[0].startswith("\n") != targets[0].startswith("\n"):
+        yield "begins with a line break on one side only"
+
+
+def check(found: Catalog) -> list[str]:
+    complaints = []
+    for message in found:
+        if message.id:
+            complaints += [f"{texts(message.id)[0]!r} {fault}" for fault in faults(message)]
+    return complaints
+
+
+def update(found: dict[str, Catalog]) -> None:
+    for code, catalog in found.items():
+        catalog.header_comment = "# Texts of hpcbilling. New ones are merged in by `make messages`."
+        catalog.fuzzy = False
+        for message in catalog:
+            if message.id and message.fuzzy:
+                message.string = "" if isinstance(message.id, str) else ("",) * catalog.num_plurals
+                message.flags.discard("fuzzy")
+            message.previous_id = []
+        path = po_path(code)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        write_po(buffer, catalog, width=0, sort_output=True)
+        path.write_text(NOISE.sub("", buffer.getvalue().decode()))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--update", action="store_true", help="merge new texts into the po files")
+    options = parser.parse_args()
+    missing = [tool for tool in ("xgettext", "msgmerge") if not shutil.which(tool)]
+    if missing:
+        print(f"GNU gettext is missing ({', '.join(missing)}): install the package gettext.", file=sys.stderr)  # noqa: T201
+        return 1
+    found = collect()
+    if options.update:
+        update(found)
+    complaints = check(found["th"])
+    for complaint in complaints:
+        print(complaint)  # noqa: T201
+    print(f"{len(found['th'])} texts, {len(complaints)} to mend in Thai")  # noqa: T201
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
