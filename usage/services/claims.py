@@ -8,10 +8,12 @@ from usage.models.jobs import Job, JobQuerySet
 def claim_jobs(jobs: JobQuerySet, *, document: str) -> int:
     """Give every still unclaimed job of ``jobs`` to ``document`` (such as ``receipt:12``) in one UPDATE.
 
-    Returns how many it got. A job that another transaction claims at the same
-    moment stays with the first one: the condition is checked again on the locked row.
+    Returns how many it got. Rows are locked by id, the order an import locks them in,
+    so the two never wait for each other in a circle; a job that another transaction
+    claims at the same moment stays with the first one.
     """
-    return jobs.unbilled().order_by().update(claimed_by=document)
+    free = jobs.unbilled().order_by("pk").select_for_update()
+    return Job.objects.filter(pk__in=free.values("pk"), claimed_by="").update(claimed_by=document)
 
 
 def release_jobs(*, document: str) -> int:
