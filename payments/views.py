@@ -61,12 +61,17 @@ def thanks(request: HttpRequest) -> HttpResponse:
     return render(request, "payments/thanks.html", {"receipt": receipt, "payment": payment})
 
 
-@require_http_methods(["GET", "POST"])
-@login_required
 def simulate(request: HttpRequest) -> HttpResponse:
-    """The dummy provider's hosted checkout. It answers with a signed webhook, as a real one would."""
+    """The dummy provider's hosted checkout; in production there is no such page, for anybody."""
     if not settings.DUMMY_PROVIDER_ALLOWED:
         raise Http404
+    return _simulate(request)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def _simulate(request: HttpRequest) -> HttpResponse:
+    """Show what is asked for; the chosen outcome comes back as a signed webhook, as from a real provider."""
     external_id = (request.POST if request.method == "POST" else request.GET).get("payment", "")
     payment = get_object_or_404(Payment, provider="dummy", external_payment_id=external_id, user=request.user)
     outcome = request.POST.get("outcome", "")

@@ -199,6 +199,7 @@ def test_dummy_refuses_to_exist_in_production(settings: Any, receipt: Receipt, c
     with pytest.raises(Misconfigured, match="dummy"):
         DummyProvider()
     assert client.post("/payments/webhooks/dummy/", b"{}", content_type="application/json").status_code == 404
+    assert client.get("/payments/simulate").status_code == 404
     client.force_login(receipt.user)
     assert client.get("/payments/simulate").status_code == 404
 
