@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,7 @@ from django.utils.translation import ngettext
 
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, TierOverride, TierRule, User
+from accounts.roles import GROUPS
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
 from audit.services import record
@@ -66,6 +68,27 @@ class PeopleAdmin(AuditedAdmin, UserAdmin):
 
 def _is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupsAdmin(AuditedAdmin, GroupAdmin):
+    """A site's own groups. The product's five are shown only: ``migrate`` would undo a change to them."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return not _is_ours(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return not _is_ours(obj) and super().has_delete_permission(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        super().delete_queryset(request, queryset.exclude(name__in=GROUPS))
+
+
+def _is_ours(group: Group | None) -> bool:
+    return group is not None and group.name in GROUPS
 
 
 @admin.register(AuthThrottle)

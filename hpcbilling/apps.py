@@ -15,7 +15,7 @@ class HpcBillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.roles import sync_groups
-        from hpcbilling import checks, collector  # noqa: F401 - importing checks registers them
+        from hpcbilling import checks, collector, periodic_admin  # noqa: F401 - two of them register on import
 
         collector.register()
         # The last app of all: by now ``migrate`` has created the permissions of every other.

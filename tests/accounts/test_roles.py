@@ -150,6 +150,22 @@ def test_a_user_in_a_group_without_the_admin_role_stays_out_of_the_console(clien
     assert client.get("/admin/").status_code == 302
 
 
+def test_a_sites_own_group_is_audited_and_the_products_groups_are_only_shown(client: Client, superuser: Any) -> None:
+    client.force_login(superuser)
+    view = Permission.objects.get(content_type__app_label="usage", codename="view_job")
+    client.post(reverse("admin:auth_group_add"), {"name": "Helpdesk", "permissions": [view.pk]})
+    entry = AuditLog.objects.get(action="object_add")
+    assert entry.changes["permissions"] == [None, [str(view)]]
+    finance = Group.objects.get(name="Finance")
+    address = reverse("admin:auth_group_change", args=[finance.pk])
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"name": "Finance", "permissions": []}).status_code == 403
+    assert client.post(reverse("admin:auth_group_delete", args=[finance.pk]), {"post": "yes"}).status_code == 403
+    listing = {"action": "delete_selected", "_selected_action": [finance.pk], "post": "yes"}
+    client.post(reverse("admin:auth_group_changelist"), listing)
+    assert Group.objects.filter(name="Finance").exists()
+
+
 # --- tiers, rules, projects ---------------------------------------------------
 def test_a_slurm_account_given_to_a_project_is_audited_with_the_project(client: Client, superuser: Any) -> None:
     client.force_login(superuser)

@@ -22,6 +22,8 @@ import yaml
 from django.core.management import get_commands
 from django.test import Client
 
+from hpcbilling.periodic import TASKS
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / "hpcbilling" / "settings.py"
 
@@ -63,6 +65,13 @@ def test_the_table_in_the_operations_document_is_the_same_list() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \|.*\| (.+) \|$", text, re.M))
     assert rows == {name: above.removeprefix("# ") for above, name, _value in example()}
+
+
+def test_the_operations_document_lists_every_periodic_task() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(.+)` \| (?:hourly|daily|every .+?) \|", text, re.M)) == {
+        " ".join((task.name, *task.arguments)) for task in TASKS
+    }
 
 
 def test_every_variable_in_env_example_has_its_comment() -> None:

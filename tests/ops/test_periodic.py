@@ -110,9 +110,8 @@ def test_the_command_prints_what_it_ran(settings: Any, monkeypatch: Any, tmp_pat
     monkeypatch.setenv("PATH", str(tmp_path))
     out = StringIO()
     call_command("run_due", format="json", stdout=out)
-    assert {item["name"]: item["status"] for item in json.loads(out.getvalue())["ran"]} == {
-        "clearsessions": "done", "prune": "done",
-    }  # fmt: skip
+    ran = {item["name"]: item["status"] for item in json.loads(out.getvalue())["ran"]}
+    assert ran == {task.name: "done" for task in TASKS if task.name != "import_usage"}
 
 
 def test_the_loop_ends_on_sigterm_with_exit_0(tmp_path: Path) -> None:
@@ -131,6 +130,15 @@ def test_the_loop_ends_on_sigterm_with_exit_0(tmp_path: Path) -> None:
         loop.send_signal(signal.SIGTERM)
         assert loop.wait(timeout=20) == 0
     assert time.monotonic() - started < 10
+
+
+def test_the_console_shows_the_last_error_and_lets_nobody_edit(client: Any, auditor: Any) -> None:
+    assert names(BROKEN) == [("prune", "failed")]
+    client.force_login(auditor)
+    page = client.get("/admin/hpcbilling/periodictask/")
+    assert page.status_code == 200
+    assert b"knows no receipts" in page.content
+    assert client.get("/admin/hpcbilling/periodictask/add/").status_code == 403
 
 
 # --- prune -------------------------------------------------------------------

@@ -1,0 +1,27 @@
+"""The periodic tasks in the console.
+
+Not in ``hpcbilling.admin``: that module is imported to make the site, and what it registers meanwhile is lost.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from hpcbilling.models import PeriodicTask
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(admin.ModelAdmin):
+    """To look at only: ``run_due`` writes it."""
+
+    list_display = ("name", "last_run_at", "last_status", "claimed_until", "last_error")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
+        return False
