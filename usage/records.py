@@ -151,7 +151,8 @@ def build(draft: Draft) -> JobRecord:
         gpus=billed.gpus,
         gpu_types=gpu_types,
         mem_mib=billed.mem_mib,
-        nodes=billed.nodes or draft.nodes,
+        # Where nothing was held, Slurm's node count is the request.
+        nodes=billed.nodes or (draft.nodes if billed.cpus else 0),
         billing_tres=billed.billing,
         req_cpus=requested.cpus,
         req_gpus=requested.gpus,

@@ -1,0 +1,133 @@
+"""The other side of the wire: a slurmrestd on loopback that serves captured bodies, and a sacct on PATH."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+TOKEN = "secret-token-of-the-tests"
+OLD_FIELDS = ("start_time", "end_time", "skip_steps", "cluster")
+NEW_FIELDS = (*OLD_FIELDS, "show_duplicates", "disable_truncate_usage_time", "users")
+
+
+@dataclass
+class Daemon:
+    """What the daemon answers. ``answers`` maps a path to (status, body, content type); the rest is 404."""
+
+    url: str = ""
+    answers: dict[str, tuple[int, bytes, str]] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[int, tuple[str, ...]] = field(default_factory=lambda: {36: OLD_FIELDS, 38: OLD_FIELDS})
+    asked: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    delay: float = 0
+
+    def answer(self, path: str, query: dict[str, str]) -> tuple[int, bytes, str]:
+        if path in self.answers:
+            return self.answers[path]
+        if path == "/openapi/v3":
+            paths = {
+                f"/slurmdb/v0.0.{version}/jobs{end}": {"get": {"parameters": [{"name": name} for name in fields]}}
+                for version, fields in self.versions.items()
+                for end in ("", "/")[:1]
+            }
+            return 200, json.dumps({"paths": paths}).encode(), "application/json"
+        if path in {f"/slurmdb/v0.0.{version}/jobs" for version in self.versions}:
+            start, end = (int(query[name].removeprefix("uts")) for name in ("start_time", "end_time"))
+            found = [job for job in self.jobs if _overlaps(job, start, end)]
+            body = {"meta": {}, "errors": [] if found else [NOTHING], "jobs": found}
+            return 200, json.dumps(body).encode(), "application/json"
+        return 404, b"Unable find requested URL. Please view /openapi/v3 for API reference.", "text/plain"
+
+
+NOTHING = {"error_number": 9003, "error": "Nothing found with query", "description": "Nothing found"}
+
+
+def _overlaps(job: dict[str, Any], start: int, end: int) -> bool:
+    """slurmdbd's rule: eligible before the window's end, ended after its start, both inclusive."""
+    times = job["time"]
+    return times["eligible"] <= end and (not times["end"] or times["end"] >= start)
+
+
+@pytest.fixture
+def slurmrestd(settings: Any) -> Iterator[Daemon]:
+    daemon = Daemon()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            daemon.asked.append((parts.path, query, dict(self.headers)))
+            time.sleep(daemon.delay)
+            status, body, kind = daemon.answer(parts.path, query)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    daemon.url = f"http://127.0.0.1:{server.server_address[1]}"
+    settings.SLURMRESTD_URL = daemon.url
+    settings.SLURMRESTD_TOKEN = TOKEN
+    settings.SLURMRESTD_USER = "root"
+    settings.SLURMRESTD_API_VERSION = ""
+    settings.SLURMRESTD_TIMEOUT = 10
+    yield daemon
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass
+class Sacct:
+    """A program named sacct, first on PATH; it writes down how it was called."""
+
+    folder: Path
+
+    def says(self, text: bytes = b"", *, errors: str = "", code: int = 0, seconds: float = 0) -> None:
+        (self.folder / "answer").write_bytes(text)
+        (self.folder / "errors").write_text(errors)
+        script = self.folder / "sacct"
+        script.write_text(
+            "#!/bin/sh\n"
+            f'cd "{self.folder}"\n'
+            'printf "%s\\n" "$@" -- >> calls\n'
+            'printf "%s\\n" "TZ=$TZ" "SLURM_TIME_FORMAT=$SLURM_TIME_FORMAT" "SACCT_FORMAT=$SACCT_FORMAT" > environment\n'
+            f"cat answer; cat errors >&2; {f'exec sleep {seconds}' if seconds else f'exit {code}'}\n"
+        )
+        script.chmod(0o755)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        text = (self.folder / "calls").read_text()
+        return [call.strip("\n").split("\n") for call in text.split("--\n")[:-1]]
+
+    @property
+    def environment(self) -> list[str]:
+        return (self.folder / "environment").read_text().splitlines()
+
+
+@pytest.fixture
+def sacct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sacct:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return Sacct(folder)
+
+
+@pytest.fixture
+def no_sacct(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,0 +1,347 @@
+"""Verdicts: every row read ends in exactly one, and no record is stored, changed or billed twice."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, connections
+from prometheus_client import REGISTRY
+
+from audit.models import AuditLog
+from core.context import SYSTEM
+from core.errors import Busy, UsageError
+from core.locks import run_lock
+from tests.usage.helpers import HEADER, HIST, LIVE, row, run_import, write
+from usage.models import Cluster, ImportRun, Job, QuarantinedRow
+from usage.services import imports, staging
+from usage.services.claims import claim_jobs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "usage.psv"
+
+
+def claim(**which: Any) -> None:
+    assert claim_jobs(Job.objects.filter(**which), document="receipt:1") == 1
+
+
+# --- new, known, changed -----------------------------------------------------------
+def test_a_running_job_is_kept_without_an_end_and_updated_in_place_when_it_ends(file: Path) -> None:
+    running = row(1, End="Unknown", State="RUNNING", ElapsedRaw=50)
+    assert run_import(write(file, running)).pending == 1
+    job = Job.objects.get()
+    assert (job.end_at, job.elapsed_seconds) == (None, 50)
+    assert run_import(write(file, running.replace("|50|", "|60|"))).pending == 1
+    job.refresh_from_db()
+    assert job.elapsed_seconds == 60
+    result = run_import(write(file, row(1)))
+    assert (result.updated, result.imported, result.pending) == (1, 0, 0)
+    job.refresh_from_db()
+    assert (job.has_ended, job.elapsed_seconds, job.cpu_core_seconds, job.state) == (True, 100, 200, "COMPLETED")
+
+
+def test_an_older_listing_does_not_reopen_a_job_that_has_ended(file: Path) -> None:
+    run_import(write(file, row(1)))
+    assert run_import(write(file, row(1, End="Unknown", State="RUNNING", ElapsedRaw=5))).pending == 1
+    assert Job.objects.get().cpu_core_seconds == 200
+
+
+def test_an_end_that_slurm_only_expects_is_no_end(file: Path) -> None:
+    assert run_import(write(file, row(1, State="RUNNING"))).pending == 1
+    assert Job.objects.get().end_at is None
+
+
+def test_a_record_that_changed_before_it_was_billed_is_updated(file: Path) -> None:
+    run_import(write(file, row(1, ElapsedRaw=90)))
+    first = Job.objects.get()
+    result = run_import(write(file, row(1)))
+    assert (result.updated, result.duplicate) == (1, 0)
+    second = Job.objects.get()
+    assert (second.pk, second.elapsed_seconds, second.gpu_seconds) == (first.pk, 100, 0)
+    assert second.import_run_id != first.import_run_id
+
+
+def test_a_record_that_changed_after_it_was_billed_goes_to_quarantine_untouched(file: Path) -> None:
+    run_import(write(file, row(1), row(2)))
+    claim(job_id=1)
+    before = Job.objects.filter(job_id=1).values().get()
+    result = run_import(write(file, row(1, ElapsedRaw=99, End=1790000099), row(2)))
+    assert (result.by_reason, result.duplicate) == ({"changed_after_billing": 1}, 1)
+    assert Job.objects.filter(job_id=1).values().get() == before
+    refused = QuarantinedRow.objects.get()
+    assert refused.detail == "c1:1:1789999000"
+    assert '"ElapsedRaw":"99"' in refused.raw
+    again = run_import(write(file, row(1, ElapsedRaw=99, End=1790000099)))
+    assert (again.quarantined, QuarantinedRow.objects.count()) == (1, 1)
+
+
+def test_a_billed_record_that_comes_again_as_it_was_is_a_duplicate(file: Path) -> None:
+    run_import(write(file, row(1, TotalCPU="")))
+    claim(job_id=1)
+    result = run_import(write(file, row(1)))
+    assert (result.duplicate, result.quarantined) == (1, 0)
+    assert Job.objects.get().used_cpu_seconds is None, "a billed record is not edited at all"
+
+
+def test_used_cpu_is_filled_in_and_never_taken_away(file: Path) -> None:
+    for total, verdict, value in (("", "imported", None), ("00:01:29.500", "updated", 90), ("", "duplicate", 90)):
+        result = run_import(write(file, row(1, TotalCPU=total)))
+        assert getattr(result, verdict) == 1
+        assert Job.objects.get().used_cpu_seconds == value
+
+
+def test_a_source_that_knows_less_does_not_blank_what_is_known(file: Path) -> None:
+    run_import(write(file, row(1) + "|train|gpu", header=HEADER + "|JobName|Partition"))
+    run_import(write(file, row(1, ElapsedRaw=101)))
+    job = Job.objects.get()
+    assert (job.elapsed_seconds, job.job_name, job.partition) == (101, "train", "gpu")
+
+
+@pytest.mark.parametrize("chunk", [1, 5000])
+def test_of_one_key_twice_in_one_input_the_last_wins_whatever_the_chunks(
+    file: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK", chunk)
+    result = run_import(write(file, row(1, ElapsedRaw=10), row(2), row(1, ElapsedRaw=20)))
+    assert (result.imported, result.duplicate, result.updated) == (2, 1, 0)
+    assert Job.objects.get(job_id=1).elapsed_seconds == 20
+
+
+def test_a_job_id_that_comes_back_after_years_is_another_job(file: Path) -> None:
+    later = row(1, User="bob", Submit=1889999000, Start=1890000000, End=1890000100)
+    assert run_import(write(file, row(1), later, row(1, Cluster="c2"))).imported == 3
+
+
+# --- two kinds of key ---------------------------------------------------------------
+WEAK = HEADER.replace("|Submit", "").replace("|Start", "")
+
+
+def weak(job: int = 1, **cells: Any) -> str:
+    parts = row(job, **cells).split("|")
+    return "|".join(parts[:5] + parts[7:])
+
+
+def test_a_job_seen_running_without_a_submit_time_gets_its_full_key_when_it_ends(file: Path) -> None:
+    run_import(write(file, weak(1, End="Unknown", State="RUNNING"), header=WEAK))
+    assert Job.objects.get().job_key == "c1:1:0"
+    assert run_import(write(file, row(1))).updated == 1
+    assert Job.objects.get().job_key == "c1:1:1789999000"
+    assert run_import(write(file, weak(1, End="Unknown", State="RUNNING"), header=WEAK)).pending == 1
+    assert Job.objects.count() == 1
+
+
+def test_a_job_seen_running_and_ended_without_a_submit_time_is_one_job(file: Path) -> None:
+    run_import(write(file, weak(1, End="Unknown", State="RUNNING"), header=WEAK))
+    assert run_import(write(file, weak(1), header=WEAK)).updated == 1
+    assert Job.objects.get().job_key == "c1:1:1790000100"
+    assert run_import(write(file, weak(1), header=WEAK)).duplicate == 1
+
+
+def test_keys_of_two_kinds_that_read_the_same_are_refused_not_mixed(file: Path) -> None:
+    run_import(write(file, weak(1, End=1790000100), header=WEAK))
+    other = row(1, User="bob", Submit=1790000100, Start=1790000200, End=1790000300)
+    result = run_import(write(file, other))
+    assert result.by_reason == {"key_clash": 1}
+    assert Job.objects.get().username == "alice"
+
+
+# --- what was asked -----------------------------------------------------------------
+def test_other_users_and_clusters_are_left_out_and_named(file: Path) -> None:
+    write(file, row(1), row(2, User="bob"), row(3, Cluster="c2"))
+    result = run_import(file, user="alice", cluster="c1")
+    assert (result.rows_read, result.imported) == (1, 1)
+    assert result.notes == ["1 rows of other users were left out.", "1 rows of other clusters were left out."]
+
+
+def test_a_cluster_appears_with_its_first_job(file: Path) -> None:
+    run_import(write(file, row(1), row(2, Cluster="c2")))
+    run_import(write(file, row(1)))
+    assert sorted(Cluster.objects.values_list("name", flat=True)) == ["c1", "c2"]
+
+
+def test_an_unknown_zone_and_an_empty_window_are_usage_errors(file: Path) -> None:
+    write(file, row(1))
+    for zone in ("Mars/Olympus", "../etc/passwd", "/etc/localtime"):
+        with pytest.raises(UsageError, match="time zone"):
+            run_import(file, timezone=zone)
+    moment = ImportRun._meta.get_field("started_at").to_python("2026-10-01T00:00:00Z")
+    with pytest.raises(UsageError, match="window"):
+        run_import(file, start=moment, end=moment)
+    assert not ImportRun.objects.exists()
+
+
+# --- the run itself -----------------------------------------------------------------
+def test_a_dry_run_counts_the_same_and_stores_nothing(file: Path) -> None:
+    run_import(write(file, row(1, ElapsedRaw=1), row(2)))
+    write(file, row(1), row(2), row(3), row(4, User=""), row(5, State="RUNNING"), row(3), weak(9))
+    audit = AuditLog.objects.count()
+    tried = run_import(file, dry_run=True)
+    assert (Job.objects.count(), ImportRun.objects.count(), QuarantinedRow.objects.count()) == (2, 1, 0)
+    assert AuditLog.objects.count() == audit
+    real = run_import(file)
+    same = set(tried.as_dict()) - {"seconds"}
+    assert {name: tried.as_dict()[name] for name in same} == {name: real.as_dict()[name] for name in same}
+    assert (real.imported, real.updated, real.duplicate, real.pending, real.quarantined) == (1, 1, 2, 1, 2)
+
+
+def test_a_run_is_kept_with_its_counters_and_one_audit_entry(file: Path) -> None:
+    result = run_import(write(file, row(1), row(2, State="RUNNING"), "broken"))
+    run = ImportRun.objects.get(pk=result.run_id)
+    assert (run.status, run.rows_read, run.imported, run.pending, run.quarantined) == ("partial", 3, 1, 1, 1)
+    assert (run.source, run.cluster, run.file_name, run.actor) == ("csv", "c1", "usage.psv", "system")
+    assert run.finished_at
+    entry = AuditLog.objects.get(action="usage_import")
+    assert (entry.target, entry.status, entry.entity_id) == ("csv:c1", "ok", str(run.pk))
+    assert entry.extra["by_reason"] == {"field_count": 1}
+
+
+def metric(verdict: str) -> float:
+    return REGISTRY.get_sample_value("hpcbilling_usage_rows_total", {"source": "csv", "result": verdict}) or 0.0
+
+
+def test_every_series_exists_before_the_first_import_and_counts_rows(file: Path) -> None:
+    for source in ("slurmrestd", "sacct", "csv"):
+        for verdict in ("imported", "updated", "duplicate", "steps", "pending", "quarantined"):
+            labels = {"source": source, "result": verdict}
+            assert REGISTRY.get_sample_value("hpcbilling_usage_rows_total", labels) is not None
+    before = metric("imported")
+    run_import(write(file, row(1), row(2)))
+    run_import(file, dry_run=True)
+    assert metric("imported") == before + 2
+
+
+def test_a_failure_in_the_middle_keeps_whole_chunks_and_the_next_run_completes(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 10)
+    write(file, *(row(number) for number in range(1, 36)))
+    update, calls = staging._update_sql, []
+
+    def failing() -> str:
+        calls.append(1)
+        # By now the third chunk's rows are inserted; its next statement fails.
+        return update() if len(calls) < 3 else "UPDATE jobs SET no_such_column = %s WHERE id = %s"
+
+    monkeypatch.setattr(staging, "_update_sql", failing)
+    with pytest.raises(DatabaseError, match="no_such_column"):
+        run_import(file)
+    run = ImportRun.objects.get()
+    assert (run.status, run.imported, run.rows_read) == ("failed", 20, 20)
+    assert "no_such_column" in run.error
+    assert Job.objects.count() == 20
+    assert AuditLog.objects.get(action="usage_import").status == "failed"
+    monkeypatch.setattr(staging, "_update_sql", update)
+    result = run_import(file)
+    assert (result.imported, result.duplicate, Job.objects.count()) == (15, 20, 35)
+
+
+def test_a_run_that_died_is_marked_by_the_next_one(file: Path) -> None:
+    dead = ImportRun.objects.create(source="csv", cluster="c1", actor="system")
+    elsewhere = ImportRun.objects.create(source="csv", cluster="c2", actor="system")
+    run_import(write(file, row(1)))
+    dead.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert (dead.status, elsewhere.status) == ("failed", "running")
+    assert "Interrupted" in dead.error
+
+
+def test_while_a_cluster_is_being_imported_another_import_of_it_is_busy(file: Path) -> None:
+    write(file, row(1))
+    with run_lock("import:c1"), pytest.raises(Busy) as caught:
+        run_import(file)
+    assert caught.value.exit_code == 75
+    assert run_import(file).imported == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_one_cluster_at_once_store_every_job_once() -> None:
+    results: list[Any] = []
+    barrier = threading.Barrier(2)
+
+    def one() -> None:
+        try:
+            barrier.wait(10)
+            results.append(run_import(HIST / "sacct-X-D.psv.gz").imported)
+        except Busy as error:
+            results.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 2
+    busy = [result for result in results if isinstance(result, Busy)]
+    # Either they met (one is refused) or one was through before the other took the lock (it imports nothing).
+    assert sorted(result for result in results if not isinstance(result, Busy)) == ([1094] if busy else [0, 1094])
+    assert Job.objects.count() == 1095
+
+
+@pytest.mark.django_db(transaction=True)
+def test_imports_of_two_clusters_that_bring_the_same_file_store_every_job_once(file: Path) -> None:
+    """Other lock names, same rows: the chunks themselves queue up."""
+    import_both = [LIVE / "sacct-X-epoch.psv", write(file, row(1), *_live_rows(), header=HEADER)]
+    errors: list[BaseException] = []
+
+    def one(path: Path) -> None:
+        try:
+            run_import(path)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=one, args=(path,)) for path in import_both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert Job.objects.filter(cluster="bench", end_at__isnull=False).count() == 65
+
+
+def _live_rows() -> list[str]:
+    lines = (LIVE / "sacct-X-epoch.psv").read_text().splitlines()
+    names = lines[0].split("|")
+    wanted = [names.index(name) for name in HEADER.split("|")]
+    return ["|".join(line.split("|")[index] for index in wanted) for line in lines[1:]]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_document_that_claims_a_job_during_its_update_wins(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claim commits between the import's reading and its verdict: the change must be refused, not written."""
+    run_import(write(file, row(1)))
+    judge = staging._judge
+
+    def claim_first(cursor: Any, run_id: int) -> None:
+        done = threading.Thread(target=_claim_and_close)
+        done.start()
+        done.join()
+        judge(cursor, run_id)
+
+    monkeypatch.setattr(staging, "_judge", claim_first)
+    assert connection.vendor == "postgresql"
+    result = run_import(write(file, row(1, ElapsedRaw=7)))
+    assert result.by_reason == {"changed_after_billing": 1}
+    assert Job.objects.get().elapsed_seconds == 100
+
+
+def _claim_and_close() -> None:
+    try:
+        claim(job_id=1)
+    finally:
+        connections.close_all()
+
+
+def test_the_actor_is_written_down(file: Path) -> None:
+    run_import(write(file, row(1)))
+    assert ImportRun.objects.get().actor == SYSTEM.name

@@ -1,0 +1,263 @@
+"""slurmrestd: the same jobs as sacct in every shape, and no trouble taken for "no usage"."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from core.errors import Misconfigured, Unavailable
+from tests.usage.conftest import NEW_FIELDS, OLD_FIELDS, TOKEN, Daemon
+from tests.usage.helpers import HIST, LIVE, SHAPES, at, keys, oracle, read_json, run_import, stored
+from usage.models import ImportRun, Job, QuarantinedRow
+from usage.sources.restjson import number
+
+pytestmark = pytest.mark.django_db
+
+FACTS = (
+    "job_key", "job_id_display", "array_job_id", "array_task_id", "het_job_id", "het_offset", "username", "account",
+    "partition", "qos", "state", "submit_at", "start_at", "end_at", "cpus", "gpus", "gpu_types", "mem_mib", "nodes",
+    "billing_tres", "req_cpus", "req_gpus", "req_mem_mib", "cluster",
+)  # fmt: skip
+SHAPE_FILES = sorted(path.name for path in SHAPES.glob("*.gz"))
+
+
+def facts(**which: Any) -> list[Any]:
+    return list(Job.objects.filter(**which).order_by("job_key").values(*FACTS))
+
+
+def ask(
+    daemon: Daemon, capture: Any = LIVE, name: str = "slurmdb-v0.0.38-jobs-skip_steps.json.gz", **options: Any
+) -> Any:
+    daemon.jobs = read_json(capture / name)["jobs"] if name else daemon.jobs
+    start, end, _ = oracle(HIST if capture == HIST else LIVE)
+    return run_import(source="slurmrestd", **{"start": start, "end": end, **options})
+
+
+def test_two_months_by_rest_equal_the_oracle_and_the_text_record_by_record(slurmrestd: Daemon) -> None:
+    result = ask(slurmrestd, HIST)
+    start, end, expected = oracle(HIST)
+    assert stored(start, end) == expected
+    by_rest = facts(end_at__isnull=False)
+    assert len(slurmrestd.asked) == 62, "one description, then one request a day"
+    assert run_import(HIST / "sacct-X-D.psv.gz", start=start, end=end).duplicate == result.imported == len(by_rest)
+    Job.objects.all().delete()
+    run_import(HIST / "sacct-X-D.psv.gz", start=start, end=end)
+    assert facts(end_at__isnull=False) == by_rest
+
+
+@pytest.mark.parametrize("name", ["", *SHAPE_FILES])
+def test_every_json_shape_gives_the_jobs_that_sacct_gives(slurmrestd: Daemon, name: str) -> None:
+    start, end, expected = oracle(LIVE)
+    text = run_import(LIVE / "sacct-X-epoch.psv", start=start, end=end)
+    by_text = facts()
+    Job.objects.all().delete()
+    result = ask(slurmrestd, SHAPES, name) if name else ask(slurmrestd)
+    assert (result.imported, result.pending, result.quarantined) == (text.imported, text.pending, 0)
+    assert facts() == by_text
+    assert stored(start, end) == expected
+
+
+def test_shapes_with_steps_say_what_was_used_and_those_without_do_not(slurmrestd: Daemon) -> None:
+    ask(slurmrestd)
+    assert not Job.objects.filter(elapsed_seconds__gt=0, used_cpu_seconds__isnull=False).exists()
+    jobs = slurmrestd.jobs
+    for job in jobs:
+        job["time"]["total"] = {"seconds": 3, "microseconds": 500_000}
+    assert ask(slurmrestd, name="").updated > 50
+    assert set(Job.objects.filter(end_at__isnull=False).values_list("used_cpu_seconds", flat=True)) == {4}
+
+
+def test_a_window_of_days_counts_a_long_job_once(slurmrestd: Daemon) -> None:
+    start, end, _ = oracle(LIVE)
+    result = ask(slurmrestd, start=at(int(start.timestamp()) - 5 * 86400), end=end)
+    assert result.rows_read == 72
+    assert len({json.dumps(query) for _, query, _ in slurmrestd.asked}) == 1 + 6
+
+
+def test_the_newest_version_that_both_know_is_taken_with_the_flags_that_it_knows(slurmrestd: Daemon) -> None:
+    slurmrestd.versions = {38: OLD_FIELDS, 41: NEW_FIELDS, 42: NEW_FIELDS, 99: NEW_FIELDS}
+    ask(slurmrestd)
+    path, query, headers = slurmrestd.asked[-1]
+    assert path == "/slurmdb/v0.0.42/jobs"
+    flags = {name for name, value in query.items() if value == "true"}
+    assert flags == {"skip_steps", "show_duplicates", "disable_truncate_usage_time"}
+    assert query["start_time"] == "uts1795187051"
+    assert (headers["X-SLURM-USER-NAME"], headers["X-SLURM-USER-TOKEN"]) == ("root", TOKEN)
+
+
+def test_an_old_daemon_is_not_sent_fields_that_it_refuses(slurmrestd: Daemon) -> None:
+    ask(slurmrestd)
+    path, query, _ = slurmrestd.asked[-1]
+    assert path == "/slurmdb/v0.0.38/jobs"
+    assert set(query) == {"start_time", "end_time", "skip_steps"}
+
+
+def test_a_version_that_is_set_is_used_and_its_404_names_the_setting(slurmrestd: Daemon, settings: Any) -> None:
+    settings.SLURMRESTD_API_VERSION = "v0.0.40"
+    with pytest.raises(Unavailable, match=r"does not serve v0\.0\.40 .*SLURMRESTD_API_VERSION"):
+        ask(slurmrestd)
+    slurmrestd.versions = {40: NEW_FIELDS, 42: NEW_FIELDS}
+    ask(slurmrestd)
+    assert slurmrestd.asked[-1][0] == "/slurmdb/v0.0.40/jobs"
+    settings.SLURMRESTD_API_VERSION = "latest"
+    with pytest.raises(Misconfigured, match="SLURMRESTD_API_VERSION"):
+        ask(slurmrestd)
+
+
+def test_a_daemon_that_serves_no_known_version_is_named_with_what_it_serves(slurmrestd: Daemon) -> None:
+    slurmrestd.versions = {36: OLD_FIELDS}
+    with pytest.raises(Unavailable, match=r"serves v0\.0\.36; this program knows v0\.0\.38"):
+        ask(slurmrestd)
+
+
+JOBS = "/slurmdb/v0.0.38/jobs"
+HTML = b"<!DOCTYPE html><html><body>Bad gateway</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, "error-expired-token.json", r"token has expired or is refused .*1007"),
+        (500, "error-bad-time.json", "error 9000: .*Unable to parse time format"),
+        (500, "error-unknown-field.json", "error 9000: .*Unknown Query field"),
+        (400, "error-unencoded-colon.txt", "HTTP 400 without JSON: 'Unable to parse query.'"),
+        (401, b"Authentication failure", "refuses the token or the user name"),
+        (403, b"", "refuses the token"),
+        (502, HTML, "web page .*502"),
+        (200, HTML, "web page .*200"),
+        (200, b"", "without JSON"),
+        (200, b'{"jobs": [', "without JSON"),
+        (200, b"[]", "without JSON"),
+        (200, b'{"errors": []}', "without a list of jobs"),
+        (503, b'{"errors": [], "jobs": []}', "HTTP 503 without saying why"),
+        (302, b"", "HTTP 302 without JSON"),
+    ],
+)
+def test_an_answer_that_is_not_jobs_is_an_error_and_never_no_usage(
+    slurmrestd: Daemon, status: int, body: str | bytes, words: str
+) -> None:
+    content = (LIVE / body).read_bytes() if isinstance(body, str) else body
+    slurmrestd.answers[JOBS] = (status, content, "text/html" if content == HTML else "application/json")
+    with pytest.raises(Unavailable, match=words) as caught:
+        ask(slurmrestd)
+    assert caught.value.exit_code == 69
+    assert TOKEN not in str(caught.value)
+    assert not ImportRun.objects.exists()
+
+
+def test_nothing_found_is_no_usage_and_no_error(slurmrestd: Daemon) -> None:
+    slurmrestd.answers[JOBS] = (200, (LIVE / "error-nothing-found.json").read_bytes(), "application/json")
+    result = ask(slurmrestd)
+    assert (result.rows_read, result.source) == (0, "slurmrestd")
+    assert ImportRun.objects.get().status == "done"
+
+
+def test_an_error_after_the_first_day_fails_the_run_and_keeps_what_was_stored(
+    slurmrestd: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage.services.imports.CHUNK", 5)
+    answer, calls = slurmrestd.answer, []
+
+    def failing(path: str, query: dict[str, str]) -> tuple[int, bytes, str]:
+        calls.append(path)
+        if calls.count(JOBS) > 30:
+            return 200, (LIVE / "error-expired-token.json").read_bytes(), "application/json"
+        return answer(path, query)
+
+    monkeypatch.setattr(slurmrestd, "answer", failing)
+    with pytest.raises(Unavailable, match="expired"):
+        ask(slurmrestd, HIST)
+    run = ImportRun.objects.get()
+    assert run.status == "failed"
+    assert run.imported + run.pending == Job.objects.count() > 100
+
+
+def test_silence_and_a_closed_port_are_told_apart(slurmrestd: Daemon, settings: Any) -> None:
+    slurmrestd.delay, settings.SLURMRESTD_TIMEOUT = 3, 0.3
+    with pytest.raises(Unavailable, match=r"did not answer within 0\.3 seconds"):
+        ask(slurmrestd)
+    settings.SLURMRESTD_URL = "http://127.0.0.1:9"
+    with pytest.raises(Unavailable, match=r"cannot be reached .*refused"):
+        ask(slurmrestd)
+    settings.SLURMRESTD_URL = slurmrestd.url.replace("http:", "https:")
+    with pytest.raises(Unavailable, match="TLS"):
+        ask(slurmrestd)
+
+
+@pytest.mark.parametrize("name", ["SLURMRESTD_URL", "SLURMRESTD_TOKEN"])
+def test_a_missing_setting_is_named(slurmrestd: Daemon, settings: Any, name: str) -> None:
+    setattr(settings, name, "")
+    settings.SLURM_JWT = ""
+    with pytest.raises(Misconfigured, match=name) as caught:
+        ask(slurmrestd)
+    assert caught.value.exit_code == 78
+
+
+def test_the_user_is_taken_from_the_token_when_it_is_not_set(slurmrestd: Daemon, settings: Any) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"sun": "billing"}).encode()).decode().rstrip("=")
+    settings.SLURMRESTD_USER, settings.SLURMRESTD_TOKEN, settings.SLURM_JWT = "", "", f"x.{claims}.y"
+    ask(slurmrestd)
+    assert slurmrestd.asked[-1][2]["X-SLURM-USER-NAME"] == "billing"
+
+
+def test_the_token_is_never_logged_stored_or_sent_to_a_redirect(
+    slurmrestd: Daemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ask(slurmrestd)
+    assert TOKEN not in caplog.text
+    assert TOKEN not in json.dumps(list(ImportRun.objects.values()), default=str)
+    slurmrestd.answers[JOBS] = (307, b"", "text/plain")
+    with pytest.raises(Unavailable):
+        ask(slurmrestd)
+
+
+def test_a_record_without_its_parts_is_refused_and_its_neighbours_kept(slurmrestd: Daemon) -> None:
+    jobs = read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"]
+    del jobs[0]["tres"]["allocated"]
+    jobs[1]["time"]["elapsed"] = -4
+    jobs[2]["association"]["user"] = jobs[2]["user"] = ""
+    jobs[3]["state"]["current"] = []
+    jobs[4]["job_id"] = None
+    slurmrestd.jobs = jobs
+    result = ask(slurmrestd, name="")
+    assert result.by_reason == {"bad_duration": 1, "bad_job_id": 1, "bad_record": 1, "no_state": 1, "no_user": 1}
+    assert result.imported + result.pending == 67
+    assert all(json.loads(row.raw)["cluster"] == "bench" for row in QuarantinedRow.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(5, 5), (0, 0), (None, None), ("Infinity", None), (True, None), (-2, None), (18446744073709551614, None),
+     ({"set": True, "infinite": False, "number": 7}, 7), ({"set": False, "infinite": False, "number": 0}, None),
+     ({"set": True, "infinite": True, "number": 0}, None)],
+)  # fmt: skip
+def test_numbers_of_every_version_are_read(value: Any, read: int | None) -> None:
+    assert number(value) == read
+
+
+def test_a_pending_array_shows_its_rest_as_sacct_does(slurmrestd: Daemon) -> None:
+    job = next(
+        job for job in read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"] if not job["time"]["end"]
+    )
+    job["array"] = {"job_id": job["job_id"], "task_id": None, "task": "5-20%3"}
+    slurmrestd.jobs = [job]
+    ask(slurmrestd, name="")
+    kept = Job.objects.get()
+    assert (kept.job_id_display, kept.array_job_id, kept.array_task_id) == (
+        f"{job['job_id']}_[5-20%3]",
+        job["job_id"],
+        None,
+    )
+
+
+def test_keys_stay_the_same_when_the_source_changes(slurmrestd: Daemon) -> None:
+    ask(slurmrestd)
+    before = keys()
+    start, end, _ = oracle(LIVE)
+    run_import(LIVE / "sacct-X-epoch.psv", start=start, end=end)
+    assert keys() == before
