@@ -9,13 +9,15 @@ PORT   ?= 8000
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(VENV)/.runtime: requirements.txt
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python lacks its venv module; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.runtime: requirements.txt | $(PY)
 	@echo "Installing what the program needs ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+$(VENV)/.dev: requirements-dev.txt | $(PY)
 	@echo "Installing what tests and lint need ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
@@ -27,7 +29,7 @@ MESSAGES = locale/th/LC_MESSAGES/django.mo
 run: $(VENV)/.runtime $(MESSAGES) ## demo world on http://127.0.0.1:$(PORT) (SQLite, safe to repeat)
 	@DEBUG=1 PORT=$(PORT) $(PY) manage.py migrate -v0
 	@DEBUG=1 PORT=$(PORT) $(PY) manage.py seed_demo --if-empty
-	@DEBUG=1 PORT=$(PORT) $(PY) manage.py runserver --insecure --noreload 127.0.0.1:$(PORT)
+	@DEBUG=1 PORT=$(PORT) $(PY) manage.py runserver --noreload 127.0.0.1:$(PORT)
 
 demo: $(VENV)/.runtime $(MESSAGES) ## the main job without a browser, on a throw-away database
 	@DEBUG=1 $(PY) -m hpcbilling.demo
