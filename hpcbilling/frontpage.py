@@ -170,7 +170,7 @@ def _forgotten_usage(now: datetime) -> Finding:
         jobs.aggregate(users=Count("username", distinct=True))["users"],
         _("users with unbilled usage older than 60 days"),
         _("Create their receipts, or ask them to."),
-        list_url(Job, claimed_by__exact="", end_at__lt=before.date()),
+        list_url(Job, claimed_by__exact="", end_at__lt=before.isoformat()),
     )
 
 

@@ -20,7 +20,7 @@ CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/au
 # Words that stay as they are in Thai: names, codes, units, the other language's own name.
 KEPT = {
     "English", "CSV", "CPU", "GPU", "Slurm", "UTC", "THB", "HPC", "Billing", "GB", "COMPLETED", "PENDING", "RUNNING",
-    "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
+    "zzz", "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
 }  # fmt: skip
 STATIC = Path(project.BASE_DIR) / "static" / "hpcbilling"
 
