@@ -102,12 +102,12 @@ def test_an_override_holds_from_its_first_to_its_last_day(on: date, tier: str) -
 
 
 def test_a_dated_override_beats_an_open_one_and_the_later_start_the_earlier() -> None:
-    override("gov")
-    override("mu", valid_from=date(2026, 11, 1))
-    assert resolve()[0] == "mu"
-    override("private", valid_from=date(2026, 11, 10))
-    assert resolve()[0] == "private"
-    assert resolve(on=date(2026, 10, 1))[0] == "gov"
+    override("private")
+    override("mu", valid_from=date(2026, 11, 10))
+    override("gov", valid_from=date(2026, 11, 1))
+    assert resolve(on=date(2026, 11, 20))[0] == "mu"
+    assert resolve(on=date(2026, 11, 5))[0] == "gov"
+    assert resolve(on=date(2026, 10, 1))[0] == "private"
 
 
 def test_resolving_many_jobs_asks_the_database_three_times(django_assert_num_queries: Any) -> None:
