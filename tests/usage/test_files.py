@@ -253,7 +253,7 @@ def test_reading_takes_the_same_memory_for_ten_times_the_rows(file: Path) -> Non
         return most
 
     peak(100)
-    assert peak(20_000) < 2 * peak(2_000) + 500_000
+    assert peak(8_000) < 2 * peak(800) + 300_000
 
 
 KINDS = ["cut", "pipe", "byte", "newline", "drop"]

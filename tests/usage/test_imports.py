@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection, connections, transaction
 from prometheus_client import REGISTRY
 
 from audit.models import AuditLog
@@ -28,7 +28,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def claim(**which: Any) -> None:
-    assert claim_jobs(Job.objects.filter(**which), document="receipt:1") == 1
+    with transaction.atomic():
+        assert claim_jobs(Job.objects.filter(**which), document="receipt:1") == 1
 
 
 # --- new, known, changed -----------------------------------------------------------

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -96,6 +96,7 @@ def import_usage(
     request = opening.make_request(
         file=file, start=start, end=end, user=user, cluster=cluster, delimiter=delimiter, zone=timezone
     )
+    connection.ensure_connection()  # a database that is down is said first, before sources and locks
     opened = opening.open_source(source, request)
     with run_lock(f"import:{opened.cluster}"):
         if not dry_run:

@@ -1,0 +1,97 @@
+"""--source auto: slurmrestd, then sacct, then the fallback file; each that is passed over is named with its reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+
+from core.errors import Unavailable, UsageError
+from tests.usage.conftest import Daemon, Sacct
+from tests.usage.helpers import LIVE, read_json, row, run_import, write
+from usage.models import ImportRun, Job
+
+pytestmark = pytest.mark.django_db
+EPOCH_FILE = LIVE / "sacct-X-epoch.psv"
+SHORTLY_AFTER = datetime(2026, 11, 20, 15, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(settings: Any) -> None:
+    settings.SLURMRESTD_URL = settings.SLURMRESTD_TOKEN = settings.SLURM_JWT = settings.FALLBACK_CSV = ""
+
+
+def live_jobs() -> list[dict[str, Any]]:
+    return read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"]
+
+
+@time_machine.travel(SHORTLY_AFTER, tick=False)
+def test_slurmrestd_comes_first_and_nothing_is_passed_over(slurmrestd: Daemon, sacct: Sacct) -> None:
+    slurmrestd.jobs = live_jobs()
+    result = run_import()
+    assert (result.source, result.imported, result.notes) == ("slurmrestd", 65, [])
+
+
+@time_machine.travel(SHORTLY_AFTER, tick=False)
+def test_a_refused_token_is_noted_and_sacct_is_asked(slurmrestd: Daemon, sacct: Sacct) -> None:
+    body = (LIVE / "error-expired-token.json").read_bytes()
+    slurmrestd.answers["/slurmdb/v0.0.38/jobs"] = (200, body, "application/json")
+    sacct.says(EPOCH_FILE.read_bytes().replace(b"|", b"\x1f"))
+    result = run_import()
+    assert (result.source, result.imported) == ("sacct", 65)
+    assert result.notes[0].startswith("slurmrestd passed over: slurmrestd: the token has expired")
+    assert ImportRun.objects.get().notes == result.notes
+
+
+def test_the_fallback_file_comes_last_with_a_note_for_each_source_before_it(no_sacct: None, settings: Any) -> None:
+    settings.FALLBACK_CSV = str(EPOCH_FILE)
+    result = run_import()
+    assert (result.source, result.imported) == ("csv", 65)
+    assert result.notes == [
+        "slurmrestd passed over: not configured. SLURMRESTD_URL is not set.",
+        "sacct passed over: sacct is not installed here (it was not found on PATH).",
+    ]
+
+
+def test_when_all_fail_every_reason_is_listed_and_no_run_is_kept(no_sacct: None, settings: Any, tmp_path: Path) -> None:
+    settings.SLURMRESTD_URL, settings.SLURMRESTD_TOKEN = "http://127.0.0.1:9", "x"
+    settings.FALLBACK_CSV = str(tmp_path / "gone.csv")
+    with pytest.raises(Unavailable) as caught:
+        run_import()
+    assert caught.value.exit_code == 69
+    for words in ("slurmrestd passed over", "refused", "sacct is not installed", "csv passed over", "gone.csv"):
+        assert words in caught.value.message
+    assert not ImportRun.objects.exists()
+
+
+def test_a_file_needs_no_chain_and_goes_with_no_live_source(tmp_path: Path) -> None:
+    file = write(tmp_path / "u.psv", row(1))
+    result = run_import(str(file), source="auto")
+    assert (result.source, result.notes) == ("csv", [])
+    with pytest.raises(UsageError, match="--file"):
+        run_import(str(file), source="sacct")
+
+
+@time_machine.travel(SHORTLY_AFTER, tick=False)
+def test_without_dates_a_first_look_goes_back_thirty_days_and_the_next_two_before_the_newest_end(sacct: Sacct) -> None:
+    sacct.says(EPOCH_FILE.read_bytes().replace(b"|", b"\x1f"))
+    run_import(source="sacct")
+    newest = Job.objects.filter(end_at__isnull=False).latest("end_at").end_at
+    again = run_import(source="sacct")
+    starts = [call[call.index("-S") + 1] for call in sacct.calls]
+    ends = [call[call.index("-E") + 1] for call in sacct.calls]
+    first, second = datetime.fromisoformat(f"{starts[0]}Z"), datetime.fromisoformat(f"{starts[-1]}Z")
+    assert SHORTLY_AFTER - first < timedelta(days=30, seconds=2)
+    assert second == newest - timedelta(days=2)
+    assert datetime.fromisoformat(f"{ends[-1]}Z") >= SHORTLY_AFTER
+    assert (again.imported, again.duplicate, again.pending) == (0, 65, 7)
+
+
+def test_a_source_that_is_not_registered_is_named_with_those_that_are() -> None:
+    from core.errors import Misconfigured
+
+    with pytest.raises(Misconfigured, match="knows no 'abacus'; it has csv, sacct, slurmrestd"):
+        run_import(source="abacus")

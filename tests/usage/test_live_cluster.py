@@ -1,0 +1,63 @@
+"""Against a running Slurm: slurmrestd and sacct must tell the same story. Skipped where there is none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.errors import Unavailable
+from tests.usage.helpers import run_import, stored
+from usage.models import Job
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.cluster,
+    pytest.mark.skipif(
+        not (os.environ.get("SLURM_CONF") and os.environ.get("SLURMRESTD_URL")),
+        reason="no running Slurm: SLURM_CONF and SLURMRESTD_URL are not set",
+    ),
+]
+FACTS = (
+    "job_key", "username", "account", "state", "submit_at", "start_at", "end_at", "elapsed_seconds", "cpus", "gpus",
+    "mem_mib", "nodes", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds", "fingerprint", "job_id_display",
+)  # fmt: skip
+
+
+def window() -> tuple[datetime, datetime]:
+    """The last ten days that hold jobs, up to the newest end."""
+    command = ["sacct", "-aXDPn", "-S", "2020-01-01", "-E", "now", "-o", "End"]
+    environment = {**os.environ, "TZ": "UTC", "SLURM_TIME_FORMAT": "%s"}
+    text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    newest = max((int(line) for line in text.split() if line.isdigit()), default=0)
+    assert newest, "the cluster has no ended jobs"
+    end = datetime.fromtimestamp(newest, UTC)
+    return end - timedelta(days=10), end
+
+
+def test_slurmrestd_and_sacct_give_the_same_records_and_sums() -> None:
+    start, end = window()
+    by_rest = run_import(source="slurmrestd", start=start, end=end)
+    sums, facts = stored(start, end), _facts()
+    assert by_rest.imported > 0
+    assert run_import(source="sacct", start=start, end=end).duplicate == by_rest.imported, "the sources disagree"
+    Job.objects.all().delete()
+    by_sacct = run_import(source="sacct", start=start, end=end)
+    assert (by_sacct.imported, by_sacct.quarantined) == (by_rest.imported, 0)
+    assert (stored(start, end), _facts()) == (sums, facts)
+
+
+def _facts() -> list[Any]:
+    return list(Job.objects.filter(end_at__isnull=False).order_by("job_key").values(*FACTS))
+
+
+def test_a_token_that_is_not_the_daemons_is_refused(settings: Any) -> None:
+    settings.SLURMRESTD_TOKEN = "not.a.token"
+    settings.SLURMRESTD_USER = "root"
+    start, end = window()
+    with pytest.raises(Unavailable, match=r"refused|refuses|error"):
+        run_import(source="slurmrestd", start=start, end=end)
+    assert not Job.objects.exists()
