@@ -48,6 +48,7 @@ ADMIN = (
     ngettext_lazy("entry", "entries", 0),
     _("This object doesn’t have a change history. It probably wasn’t added via this admin site."),
     _("View selected %(model)s"),
+    _("0 of %(cnt)s selected"),
 )
 
 AUTH = (
