@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.forms import EditUserForm, NewUserForm
+from accounts.forms import EditUserForm, NewUserForm, TierOverrideForm
 from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, TierOverride, TierRule, User
 from accounts.roles import GROUPS
 from accounts.services.throttle import unlock
@@ -141,6 +141,7 @@ class TierRuleAdmin(AuditedAdmin):
 
 @admin.register(TierOverride)
 class TierOverrideAdmin(AuditedAdmin):
+    form = TierOverrideForm
     list_display = ("username", "tier", "valid_from", "valid_until", "reason", "set_by")
     list_filter = ("tier",)
     list_select_related = ("tier",)

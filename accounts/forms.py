@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, UserChangeForm, UsernameField
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +38,15 @@ class NewUserForm(AdminUserCreationForm):
 
 
 class EditUserForm(UserChangeForm):
+    language = forms.ChoiceField(
+        label=_("language"), choices=[("", _("as the browser asks")), *settings.LANGUAGES], required=False
+    )
+
     class Meta:
         model = User
         fields = ("role", "is_active", "is_superuser", "groups", "language")
+
+
+class TierOverrideForm(forms.ModelForm):
+    def clean_username(self) -> str:
+        return fold_username(self.cleaned_data["username"])

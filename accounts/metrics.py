@@ -9,5 +9,5 @@ LOCKOUTS = Counter("hpcbilling_lockouts", "Lockouts by event", ["event"])
 
 for _result in ("success", "failure", "refused"):
     LOGINS.labels(result=_result)
-for _event in ("start", "end"):
+for _event in ("start", "active", "end"):
     LOCKOUTS.labels(event=_event)

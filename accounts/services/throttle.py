@@ -110,6 +110,7 @@ def record_failure(*, attempt: Attempt) -> bool:
 def record_refusal(*, attempt: Attempt) -> None:
     """An attempt was refused unread. Logged for the first and every tenth: a flood must not fill the audit log."""
     LOGINS.labels(result="refused").inc()
+    LOCKOUTS.labels(event="active").inc()
     refused = attempt.number - settings.AUTH_THROTTLE_MAX_FAILS
     if refused <= 1 or refused % REPORT_EVERY == 0:
         extra = {"attempts_refused": max(refused, 1)}

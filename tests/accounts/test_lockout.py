@@ -227,6 +227,14 @@ def test_a_lockout_is_audited_from_start_to_end(alice: Any) -> None:
     ]  # fmt: skip
 
 
+def test_a_right_password_that_was_being_checked_while_others_failed_ends_the_lockout(alice: Any) -> None:
+    last = [throttle.reserve(username="alice", ip="192.0.2.10") for _ in range(5)][-1]
+    throttle.record_failure(attempt=last)
+    throttle.record_success(username="alice", ip="192.0.2.10")
+    assert [name for name, _target in actions("lockout_start", "lockout_end")] == ["lockout_start", "lockout_end"]
+    assert not AuthThrottle.objects.exists()
+
+
 def test_a_flood_of_refused_attempts_does_not_fill_the_audit_log(alice: Any) -> None:
     fail(5)
     before = AuditLog.objects.count()

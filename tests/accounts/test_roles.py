@@ -179,6 +179,18 @@ def test_a_slurm_account_given_to_a_project_is_audited_with_the_project(client: 
     assert AuditLog.objects.filter(action="object_add").latest("id").changes["accounts"] == [None, ["phys01"]]
 
 
+def test_an_override_for_another_spelling_of_the_same_name_is_refused_in_words(client: Client, superuser: Any) -> None:
+    client.force_login(superuser)
+    data = {"username": " Alice ", "tier": "mu", "reason": "letter"}
+    address = reverse("admin:accounts_tieroverride_add")
+    assert client.post(address, data).status_code == 302
+    row = TierOverride.objects.get()
+    assert (row.username, row.set_by) == ("alice", "root")
+    again = client.post(address, {**data, "username": "ALICE"})
+    assert again.status_code == 200
+    assert again.context["adminform"].form.errors
+
+
 def test_a_deleted_override_is_audited_with_what_it_said(client: Client, superuser: Any) -> None:
     row = TierOverride.objects.create(username="alice", tier_id="mu", reason="letter", set_by="x")
     client.force_login(superuser)
