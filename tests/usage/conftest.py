@@ -36,9 +36,11 @@ class Daemon:
             return self.answers[path]
         if path == "/openapi/v3":
             paths = {
-                f"/slurmdb/v0.0.{version}/jobs{end}": {"get": {"parameters": [{"name": name} for name in fields]}}
+                # Later daemons describe the path with a slash at its end.
+                f"/slurmdb/v0.0.{version}/jobs{'/' * (version >= 40)}": {
+                    "get": {"parameters": [{"name": name} for name in fields]}
+                }
                 for version, fields in self.versions.items()
-                for end in ("", "/")[:1]
             }
             return 200, json.dumps({"paths": paths}).encode(), "application/json"
         if path in {f"/slurmdb/v0.0.{version}/jobs" for version in self.versions}:

@@ -153,6 +153,7 @@ def test_nothing_found_is_no_usage_and_no_error(slurmrestd: Daemon) -> None:
     slurmrestd.answers[JOBS] = (200, (LIVE / "error-nothing-found.json").read_bytes(), "application/json")
     result = ask(slurmrestd)
     assert (result.rows_read, result.source) == (0, "slurmrestd")
+    assert result.notes == ["slurmrestd found no jobs at all in this window."]
     assert ImportRun.objects.get().status == "done"
 
 
@@ -232,12 +233,20 @@ def test_a_record_without_its_parts_is_refused_and_its_neighbours_kept(slurmrest
 
 @pytest.mark.parametrize(
     ("value", "read"),
-    [(5, 5), (0, 0), (None, None), ("Infinity", None), (True, None), (-2, None), (18446744073709551614, None),
+    [(5, 5), (0, 0), (None, None), ("Infinity", None), ("7", 7), (7.0, 7), (-2, None), (18446744073709551614, None),
      ({"set": True, "infinite": False, "number": 7}, 7), ({"set": False, "infinite": False, "number": 0}, None),
      ({"set": True, "infinite": True, "number": 0}, None)],
 )  # fmt: skip
 def test_numbers_of_every_version_are_read(value: Any, read: int | None) -> None:
     assert number(value) == read
+
+
+@pytest.mark.parametrize("count", ["many", 4.5, True, [], "-1", "９"])
+def test_an_amount_that_cannot_be_read_is_refused_and_not_taken_for_zero(slurmrestd: Daemon, count: Any) -> None:
+    job = read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"][0]
+    job["tres"]["allocated"][0]["count"] = count
+    slurmrestd.jobs = [job]
+    assert ask(slurmrestd, name="").by_reason == {"bad_record": 1}
 
 
 def test_a_pending_array_shows_its_rest_as_sacct_does(slurmrestd: Daemon) -> None:

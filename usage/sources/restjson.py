@@ -11,6 +11,8 @@ from usage.records import BadRow, Draft, Item, build, clean
 _MICRO = 1_000_000
 # Where a count is unknown Slurm writes its NO_VAL numbers (or -2, or null).
 _NO_VAL = (2**32 - 2, 2**64 - 2)
+_WORDS = {"": None, "Infinity": None, "NaN": None}
+_DIGITS = 20
 
 
 def read_job(job: object, *, cluster: str) -> Item:
@@ -26,12 +28,22 @@ def read_job(job: object, *, cluster: str) -> Item:
 
 
 def number(value: object) -> int | None:
-    """A number of any version: 5, null, "Infinity", {"set": true, "infinite": false, "number": 5}."""
+    """A number of any version: 5, "5", null, "Infinity", {"set": true, "infinite": false, "number": 5}.
+
+    None where Slurm says that it has none. Raises ``RowError`` for anything else:
+    an amount that cannot be read must not become zero.
+    """
     if isinstance(value, dict):
         value = value.get("number") if value.get("set") and not value.get("infinite") else None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0 or value in _NO_VAL:
-        return None
-    return value
+    if isinstance(value, str):
+        value = (
+            int(value) if value.isascii() and value.isdigit() and len(value) <= _DIGITS else _WORDS.get(value, value)
+        )
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return None if value is None or value < 0 or value in _NO_VAL else value
+    raise RowError("bad_record", f"{str(value)[:40]!r} is not a number")
 
 
 def _draft(job: dict[str, Any], cluster: str) -> Draft:

@@ -17,6 +17,7 @@ from typing import Any
 
 import requests
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core.errors import Misconfigured, Unavailable
 from usage.records import Item
@@ -49,13 +50,17 @@ class SlurmrestdSource(UsageSource):
         self.check()
         whole = self.window()
         walk = WindowWalk(*whole)
+        found = False
         with self._session() as session:
             version, flags = self._version(session)
             for start, end in split_window(*whole, days=1):
                 for job in self._jobs(session, version, flags, start, end):
+                    found = True
                     item = read_job(job, cluster=self.request.cluster)
                     if walk.speaks(item, start, end):
                         yield item
+        if not found:  # also what a wrong --cluster looks like
+            self.notes.append(_("slurmrestd found no jobs at all in this window."))
 
     def _session(self) -> requests.Session:
         session = requests.Session()
