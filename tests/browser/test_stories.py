@@ -107,6 +107,18 @@ def test_the_console_breaks_no_policy(visit: Any, usage: None, superuser: Any) -
     assert finance.complaints == []
 
 
+def test_the_price_follows_the_form_and_the_link_follows_the_price(visit: Any, db: None) -> None:
+    stranger = visit()
+    stranger.go("/playground/")
+    stranger.page.fill("#id_cpus", "3")
+    stranger.page.fill("#id_hours", "2")
+    stranger.page.wait_for_function("document.getElementById('price').innerText.includes('6.0000')")
+    stranger.page.wait_for_url("**cpus=3**")
+    stranger.page.fill("#id_hours", "")
+    stranger.page.wait_for_function("document.getElementById('price').innerText.includes('does not fit')")
+    assert stranger.complaints == []
+
+
 def test_everything_works_without_scripts(visit: Any, usage: None) -> None:
     alice = visit(java_script_enabled=False)
     alice.sign_in("alice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,21 @@ def test_pages_carry_a_strict_policy_and_nothing_inline(as_alice: Any, receipt: 
 def test_console_lists_carry_nothing_inline(signed_in: Any, path: str) -> None:
     page = read(signed_in.get(path))
     assert (page.styles, page.inline_scripts) == ([], [])
+
+
+@pytest.mark.parametrize("path", SITE)
+def test_pages_can_be_read_aloud(as_alice: Any, receipt: Any, path: str) -> None:
+    """One main heading, a name for every field, a caption for every table, words beside every icon."""
+    page = as_alice.get(path.format(pk=receipt.pk)).content.decode()
+    assert page.count("<h1") == 1
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels)), levels
+    labelled = set(re.findall(r'<label for="([^"]+)"', page))
+    fields = re.findall(r"<(?:input|select|textarea)[^>]*>", page)
+    shown = [field for field in fields if 'type="hidden"' not in field]
+    assert {match[1] for field in shown if (match := re.search(r' id="([^"]+)"', field))} == labelled
+    assert page.count("<table") == page.count("<caption")
+    assert all('aria-hidden="true"' in icon or "role=" in icon for icon in re.findall(r"<svg[^>]*>", page))
 
 
 def english_left(words: str) -> set[str]:

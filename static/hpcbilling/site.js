@@ -1,0 +1,20 @@
+// The one script of the site: the playground's price follows the form while it is filled in.
+// Without it the button does the same.
+(() => {
+  const form = document.getElementById("playground");
+  let timer = 0;
+  let asked = 0;
+  const update = async () => {
+    const query = "?" + new URLSearchParams(new FormData(form));
+    const mine = ++asked;
+    const response = await fetch(query, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!response || !response.ok || mine !== asked) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    document.getElementById("price").replaceChildren(...page.getElementById("price").childNodes);
+    history.replaceState(null, "", query);
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(update, 250);
+  });
+})();
