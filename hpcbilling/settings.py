@@ -274,6 +274,9 @@ LOGGING = {
     "loggers": {
         # One line a request comes from our middleware; the development server's own would say it twice.
         "django.server": {"level": "ERROR"},
+        # Refusals (4xx) are in that line too; Django's own handlers would print everything a second time.
+        "django.request": {"level": "ERROR"},
+        "django": {"handlers": []},
         "axes": {"level": "ERROR"},
     },
 }

@@ -64,6 +64,14 @@ def test_the_audit_row_carries_the_id_and_address_of_its_request(alice: Any) -> 
     assert (entry.request_id, entry.ip, entry.user_agent) == ("trace-me-12345", "192.0.2.4", "Test/1")
 
 
+def test_nothing_is_printed_twice() -> None:
+    """Everything goes up to the one handler at the root; a refusal has its line from us, not one more from Django."""
+    assert logging.getLogger("django").handlers == []
+    assert logging.getLogger("django").propagate
+    assert not logging.getLogger("django.request").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("django.request").isEnabledFor(logging.ERROR)
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/nothing.css"])
 def test_what_machines_ask_all_day_is_not_logged(client: Client, lines: list[dict[str, Any]], path: str) -> None:
     client.get(path)
