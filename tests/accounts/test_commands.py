@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from accounts.services.demo import create_demo_users
+from accounts.services.users import create_demo_users
 from audit.models import AuditLog
 from core.context import SYSTEM
 from core.errors import Misconfigured
