@@ -112,10 +112,10 @@ def test_the_price_follows_the_form_and_the_link_follows_the_price(visit: Any, d
     stranger.go("/playground/")
     stranger.page.fill("#id_cpus", "3")
     stranger.page.fill("#id_hours", "2")
-    stranger.page.wait_for_function("document.getElementById('price').innerText.includes('6.0000')")
+    stranger.page.locator("#price", has_text="6.0000").wait_for()
     stranger.page.wait_for_url("**cpus=3**")
     stranger.page.fill("#id_hours", "")
-    stranger.page.wait_for_function("document.getElementById('price').innerText.includes('does not fit')")
+    stranger.page.locator("#price", has_text="does not fit").wait_for()
     assert stranger.complaints == []
 
 
