@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 from usage.models.jobs import ACTIVE_STATES
@@ -107,12 +106,12 @@ class Draft:
     raw: str = field(default="", repr=False)
 
 
-_LIMITS = {"state": 40, "cluster": 64, "job_id_display": 80, "username": 120, "account": 120}
+_LIMITS = (("state", 40), ("cluster", 64), ("job_id_display", 80), ("username", 120), ("account", 120))
 
 
 def build(draft: Draft) -> JobRecord:
     """Derive key, products and fingerprint. Raises ``RowError`` for what cannot be kept or billed."""
-    for name, limit in _LIMITS.items():
+    for name, limit in _LIMITS:
         _check_identity(name, getattr(draft, name), limit)
     if not draft.username:
         raise RowError("no_user", "the row names no user and is not a step")
@@ -178,15 +177,17 @@ def _check_identity(name: str, text: str, limit: int) -> None:
     """Text that decides who pays is taken as it is or not at all."""
     if len(text) > limit:
         raise RowError("too_long", f"{name} has {len(text)} characters, {limit} are allowed")
-    if not text.isascii() and clean(text) != text:
+    if text.isascii() and text.isprintable():
+        return
+    if clean(text) != text:
         raise RowError("bad_encoding", f"{name} is not valid UTF-8")
     if any(character < " " or character == "\x7f" for character in text):
         raise RowError("bad_encoding", f"{name} holds a control character")
 
 
-def _check_range(values: Iterable[int]) -> None:
+def _check_range(values: tuple[int, ...]) -> None:
     # Products are computed in Python, where integers do not wrap; the columns hold 64 bits.
-    if any(not 0 <= value <= MAX_INT for value in values):
+    if min(values) < 0 or max(values) > MAX_INT:
         raise RowError("out_of_range", "an amount or a product does not fit into 64 bits")
 
 

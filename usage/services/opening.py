@@ -20,7 +20,8 @@ from usage.records import Item, JobRecord
 from usage.sources.base import SourceRequest, UsageSource
 
 AUTO = "auto"
-CHAIN = ("slurmrestd", "sacct", "csv")
+LIVE = ("slurmrestd", "sacct")
+CHAIN = (*LIVE, "csv")
 OVERLAP = timedelta(days=2)
 FIRST_LOOK = timedelta(days=30)
 
@@ -93,7 +94,7 @@ def _open(key: str, request: SourceRequest, notes: list[str]) -> Opened:
     factory = registry.load("USAGE_SOURCES", key)
     if factory.live and request.file:
         raise UsageError(_("--file goes with the source csv, not with %(source)s.") % {"source": key})
-    source: UsageSource = factory(with_window(request, key) if factory.live else request)
+    source: UsageSource = factory(with_window(request) if factory.live else request)
     source.check()
     items = source.rows()
     try:
@@ -105,22 +106,22 @@ def _open(key: str, request: SourceRequest, notes: list[str]) -> Opened:
     return Opened(source, items if first is None else chain((first,), items), cluster, notes)
 
 
-def with_window(request: SourceRequest, source: str) -> SourceRequest:
+def with_window(request: SourceRequest) -> SourceRequest:
     """Without dates: from two days before the newest end that is stored (jobs end after one looked), until now."""
     end = request.end or timezone.now().replace(microsecond=0) + timedelta(seconds=1)
     start = request.start
     if start is None:
-        newest = _newest_end(request, source)
+        newest = _newest_end(request)
         start = min(newest, end) - OVERLAP if newest else end - FIRST_LOOK
     if start >= end:
         raise UsageError(_("The window is empty: its start is not before its end."))
     return replace(request, start=start.astimezone(UTC), end=end.astimezone(UTC))
 
 
-def _newest_end(request: SourceRequest, source: str) -> datetime | None:
+def _newest_end(request: SourceRequest) -> datetime | None:
     jobs = Job.objects.filter(cluster=request.cluster)
     if not request.only_cluster and not jobs.exists():
         # SLURM_CLUSTER may be unset while the source names its cluster itself.
-        jobs = Job.objects.filter(source=source)
+        jobs = Job.objects.filter(source__in=LIVE)
     newest: datetime | None = jobs.aggregate(newest=Max("end_at"))["newest"]
     return newest

@@ -8,17 +8,18 @@ that a document claiming them meanwhile is seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
+from time import gmtime, strftime
 from typing import Any
 
 from django.db import connection
 
 from usage.records import COLUMNS, JobRecord
 
-TIMES = ("submit_at", "start_at", "end_at")
+TIMES = ("submit_at", "start_at", "end_at")  # side by side in JobRecord
 # The record's identity stays; a source that knows less must not blank what another one knew.
 _KEPT_WHEN_EMPTY = ("account", "partition", "qos", "job_name", "exit_code")
 _KEPT_WHEN_NULL = ("used_cpu_seconds", "billing_tres")
@@ -150,32 +151,29 @@ def _judge(cursor: Any, run_id: int) -> None:
 
 def _load(cursor: Any, records: Sequence[JobRecord]) -> None:
     names = ", ".join((*COLUMNS, "verdict"))
-    as_row = attrgetter(*COLUMNS)
-    times = [COLUMNS.index(name) for name in TIMES]
     if connection.vendor == "postgresql":
         with cursor.copy(f"COPY import_stage ({names}) FROM STDIN") as copy:
-            for record in records:
-                copy.write_row((*_with_times(as_row(record), times), ""))
+            for row in _rows(records, offset="+00"):
+                copy.write_row(row)
         return
     marks = ", ".join(["%s"] * (len(COLUMNS) + 1))
-    cursor.executemany(
-        f"INSERT INTO import_stage ({names}) VALUES ({marks})",
-        [(*_with_times(as_row(record), times), "") for record in records],
-    )
+    # SQLite keeps UTC without an offset, as Django writes it.
+    cursor.executemany(f"INSERT INTO import_stage ({names}) VALUES ({marks})", list(_rows(records, offset="")))
 
 
-def _with_times(row: tuple[Any, ...], times: list[int]) -> list[Any]:
-    values = list(row)
-    for index in times:
-        if values[index] is not None:
-            values[index] = _timestamp(values[index])
-    return values
+def _rows(records: Sequence[JobRecord], *, offset: str) -> Iterator[tuple[Any, ...]]:
+    as_row = attrgetter(*COLUMNS)
+    first = COLUMNS.index(TIMES[0])
+    last = first + len(TIMES)
+    for record in records:
+        row = as_row(record)
+        times = [None if epoch is None else _timestamp(epoch) + offset for epoch in row[first:last]]
+        yield (*row[:first], *times, *row[last:], "")
 
 
+@lru_cache(maxsize=65_536)
 def _timestamp(epoch: int) -> str:
-    """As the database's own client would write it: SQLite keeps UTC without an offset, as Django does."""
-    moment = datetime.fromtimestamp(epoch, UTC)
-    return str(moment) if connection.vendor == "postgresql" else str(moment.replace(tzinfo=None))
+    return strftime("%Y-%m-%d %H:%M:%S", gmtime(epoch))
 
 
 def _insert_sql() -> str:

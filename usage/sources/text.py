@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring as quote
 from zoneinfo import ZoneInfo
 
 from usage.parsing import (
-    JobId,
     RowError,
     parse_count,
     parse_duration,
@@ -34,77 +33,80 @@ def known_columns(header: Sequence[str]) -> int:
     return len({name.strip().lower() for name in header} & _KNOWN)
 
 
+# Cells in the order in which ``RowReader`` unpacks them.
+_WANTED = (
+    "jobidraw", "jobid", "cluster", "user", "account", "state", "submit", "start", "end", "elapsedraw", "elapsed",
+    "alloctres", "reqtres", "totalcpu", "nnodes", "exitcode", "partition", "qos", "jobname",
+)  # fmt: skip
+
+
 class RowReader:
     """Turns the cells of a row into a record. Columns in any order, unknown ones ignored, names in any case."""
 
     def __init__(self, header: Sequence[str], *, cluster: str, zone_of: Callable[[str], ZoneInfo]) -> None:
-        self.names = [name.strip() for name in header]
-        self._at = {name.lower(): index for index, name in enumerate(self.names)}
+        self.width = len(header)
+        names = [name.strip() for name in header]
+        at = {name.lower(): index for index, name in enumerate(names)}
+        self._wanted = [at.get(name) for name in _WANTED]
+        self._keys = [f"{quote(name)}:" if name else "" for name in names]
         self._cluster = cluster
         self._zone_of = lru_cache(maxsize=None)(zone_of)
-        self._has_alloc = "alloctres" in self._at
+        self._has_alloc = "alloctres" in at
 
     def read(self, cells: Sequence[str], text: str, line_no: int) -> Item:
         try:
-            if len(cells) != len(self.names):
-                raise RowError("field_count", f"{len(cells)} fields, the header has {len(self.names)}")
+            if len(cells) != self.width:
+                raise RowError("field_count", f"{len(cells)} fields, the header has {self.width}")
             return self._read(cells)
         except RowError as error:
             return BadRow(line_no, text, error.reason, error.detail)
 
-    def _cell(self, cells: Sequence[str], name: str) -> str:
-        index = self._at.get(name)
-        return "" if index is None else cells[index].strip()
-
     def _read(self, cells: Sequence[str]) -> Item:
-        raw_id, shown = self._cell(cells, "jobidraw"), self._cell(cells, "jobid")
-        display = parse_job_id(shown or raw_id)
-        raw = parse_job_id(raw_id) if raw_id else display
+        (
+            raw_id, shown, cluster, user, account, state, submit, start, end, elapsed_raw, elapsed_text,
+            alloc, req, total_cpu, nodes, exit_code, partition, qos, job_name,
+        ) = ["" if index is None else cells[index].strip() for index in self._wanted]  # fmt: skip
+        shown = shown or raw_id
+        display = parse_job_id(shown)
+        raw = parse_job_id(raw_id) if raw_id and raw_id != shown else display
         if display.is_step or raw.is_step:
             return STEP
-        return build(self._draft(cells, raw.base, display, shown or raw_id))
-
-    def _draft(self, cells: Sequence[str], job_id: int, display: JobId, shown: str) -> Draft:
-        def cell(name: str) -> str:
-            return self._cell(cells, name)
-
-        cluster = cell("cluster") or self._cluster
+        cluster = cluster or self._cluster
         zone = self._zone_of(cluster)
-        requested = parse_tres(cell("reqtres"))
-        elapsed = self._elapsed(cells)
-        return Draft(
+        requested = parse_tres(req)
+        elapsed = parse_duration(elapsed_raw or elapsed_text)
+        draft = Draft(
             cluster=cluster,
-            job_id=job_id,
+            job_id=raw.base,
             display=display,
             job_id_display=shown,
-            username=cell("user"),
-            account=cell("account"),
-            state=parse_state(cell("state")),
-            submit=parse_time(cell("submit"), zone),
-            start=parse_time(cell("start"), zone),
-            end=parse_time(cell("end"), zone),
+            username=user,
+            account=account,
+            state=parse_state(state),
+            submit=parse_time(submit, zone),
+            start=parse_time(start, zone),
+            end=parse_time(end, zone),
             elapsed=elapsed,
             # A present but empty AllocTRES means "never started": the request was not held, so it is not billed.
-            billed=parse_tres(cell("alloctres")) if self._has_alloc else requested,
+            billed=parse_tres(alloc) if self._has_alloc else requested,
             requested=requested,
-            used_cpu=used_cpu(cell("totalcpu"), elapsed),
-            nodes=parse_count(cell("nnodes") or "0") if self._has_alloc else 0,
-            exit_code=cell("exitcode"),
-            partition=cell("partition"),
-            qos=cell("qos"),
-            job_name=cell("jobname"),
-            raw=json.dumps(
-                {name: value for name, value in zip(self.names, cells, strict=True) if value and name},
-                ensure_ascii=False,
-                separators=(",", ":"),
-            ),
+            used_cpu=used_cpu(total_cpu, elapsed),
+            nodes=parse_count(nodes or "0") if self._has_alloc else 0,
+            exit_code=exit_code,
+            partition=partition,
+            qos=qos,
+            job_name=job_name,
+            raw=self._as_json(cells),
         )
+        return build(draft)
 
-    def _elapsed(self, cells: Sequence[str]) -> int:
-        text = self._cell(cells, "elapsedraw") or self._cell(cells, "elapsed")
-        if not text:
-            raise RowError("bad_duration", "the elapsed time is empty")
-        return parse_duration(text)
+    def _as_json(self, cells: Sequence[str]) -> str:
+        """The row as a JSON object of its non-empty cells; written by hand because it is done for every row."""
+        return (
+            "{"
+            + ",".join([key + quote(cell) for key, cell in zip(self._keys, cells, strict=True) if cell and key])
+            + "}"
+        )
 
 
 def used_cpu(text: str, elapsed: int) -> int | None:
