@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class FinanceAdminConfig(AdminConfig):
@@ -12,6 +13,7 @@ class FinanceAdminConfig(AdminConfig):
 class HpcBillingConfig(AppConfig):
     name = "hpcbilling"
     label = "hpcbilling"
+    verbose_name = _("Operations")
 
     def ready(self) -> None:
         from accounts.roles import sync_groups

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings as project
 from django.utils import translation
+from django.views import defaults
 
 from tests.pages.conftest import read, text
 
@@ -104,6 +105,16 @@ def test_error_pages_are_our_own(client: Any, db: None, settings: Any, language:
     assert "hpcbilling/site.css" in response.content.decode()
     with translation.override(language):
         assert translation.gettext("This page does not exist") in text(response)
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+@pytest.mark.parametrize("view", [defaults.server_error, defaults.bad_request])
+def test_broken_requests_get_a_page_that_needs_nothing_but_itself(rf: Any, language: str, view: Any) -> None:
+    with translation.override(language):
+        response = view(rf.get("/")) if view is defaults.server_error else view(rf.get("/"), Exception())
+        assert f'<html lang="{language}">' in response.content.decode()
+        assert translation.gettext("To the front page") in text(response)
+    assert read(response).styles == []
 
 
 def test_an_expired_form_says_what_to_do(alice: Any) -> None:
