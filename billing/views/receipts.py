@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from billing.forms import PERIODS, WindowForm, period_days
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors.billable import Preview, preview_receipts
+from billing.selectors.rates import MissingRate
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from core.context import actor_of
@@ -72,8 +73,15 @@ def _preview(request: HttpRequest, username: str, form: WindowForm) -> Preview |
     try:
         return preview_receipts(username=username, **form.cleaned_data)
     except AppError as error:
-        messages.error(request, error.message)
+        messages.error(request, _in_words(error))
         return None
+
+
+def _in_words(error: AppError) -> str:
+    """Errors that a user can meet here, in the language of the page; the log has the rest."""
+    if isinstance(error, MissingRate):
+        return _("A tier of your jobs has no price now. Nothing was created; ask finance to set a rate.")
+    return error.message
 
 
 def _skipped(counts: dict[str, int]) -> list[tuple[str, int]]:
@@ -100,7 +108,7 @@ def _create(request: HttpRequest, username: str, form: WindowForm) -> HttpRespon
         )
         return redirect(_preview_url(days))
     except AppError as error:
-        messages.error(request, error.message)
+        messages.error(request, _in_words(error))
         return redirect("billing:receipt_new")
     if not made:
         messages.info(request, _("Nothing was left to bill: these jobs are on a receipt already."))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from billing.models import Receipt, ReceiptItem
+from billing.models import RateVersion, Receipt, ReceiptItem
 from billing.services.receipts import mark_paid, void_receipt
 from core.context import Actor
 from tests.factories import make_job, make_jobs
@@ -152,3 +154,10 @@ def test_the_lines_download_as_csv_without_formulas(as_alice: Any, receipt: Any)
     body = b"".join(as_alice.get(f"/receipts/{receipt.pk}/lines.csv")).decode()
     assert "'=1+1" in body
     assert ",8.00,THB" in body
+
+
+def test_a_tier_without_a_price_is_said_in_words_and_bills_nothing(as_alice: Any, jobs: None) -> None:
+    RateVersion.objects.filter(tier_id="gov").update(effective_at=timezone.now() + timedelta(days=1))
+    assert "has no price now" in text(as_alice.get(PREVIEW))
+    assert "has no price now" in text(as_alice.post("/receipts/new/", {"start": "", "end": ""}, follow=True))
+    assert not Receipt.objects.exists()
