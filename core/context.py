@@ -34,7 +34,7 @@ class Actor:
 SYSTEM = Actor("system")
 
 _NOBODY = RequestContext()
-_current: ContextVar[RequestContext] = ContextVar("request_context", default=_NOBODY)  # noqa: B039 - frozen
+_current: ContextVar[RequestContext] = ContextVar("request_context", default=_NOBODY)
 
 
 def current() -> RequestContext:

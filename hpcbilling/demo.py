@@ -49,7 +49,8 @@ def _pay(receipt_id: int) -> str:
     receipt.refresh_from_db()
     if receipt.status != "paid" or [answer["status"] for answer in answers] != ["processed", "duplicate"]:
         raise SystemExit(f"the payment did not settle once: {answers}, receipt {receipt.status}")
-    return f"receipt {receipt} of {receipt.username}: {receipt.total:,.2f} {receipt.currency} paid; the repeat was a duplicate"
+    paid = f"{receipt.total:,.2f} {receipt.currency}"
+    return f"receipt {receipt} of {receipt.username}: {paid} paid; the provider's repeat changed nothing"
 
 
 def run() -> None:
