@@ -104,6 +104,7 @@ def test_cut_and_shifted_rows_are_refused_and_the_next_row_is_read(file: Path) -
         ({"State": ""}, "no_state"),
         ({"User": "u" * 121}, "too_long"),
         ({"Account": "a\x07b"}, "bad_encoding"),
+        ({"AllocTRES": "gres/gpu:a\x00b=1"}, "bad_encoding"),
         ({"AllocTRES": "cpu=64,mem=900000P", "ElapsedRaw": 999999999}, "out_of_range"),
     ],
 )
@@ -112,7 +113,7 @@ def test_a_row_that_cannot_be_read_whole_is_refused_with_its_reason(file: Path, 
     result = run_import(write(file, text, row(2)))
     assert (result.imported, result.by_reason) == (1, {reason: 1})
     refused = QuarantinedRow.objects.get()
-    assert (refused.raw, refused.line_no, refused.reason) == (text, 2, reason)
+    assert (refused.raw, refused.line_no, refused.reason) == (text.replace("\0", "\\x00"), 2, reason)
 
 
 def test_bytes_that_are_not_utf8_are_refused_in_a_user_and_replaced_in_a_job_name(file: Path) -> None:
@@ -187,7 +188,7 @@ def test_local_times_take_the_given_zone_then_the_clusters_then_the_sites(file: 
         (b"User^JobID^End\na^1^2", ["'User^JobID^End'", "missing: User, JobID or JobIDRaw", "--delimiter"]),
         (b"User|JobID|End|State\na|1|2|3", ["'User', 'JobID', 'End', 'State'", "ElapsedRaw or Elapsed, AllocTRES"]),
         (gzip.compress(f"{HEADER}\n{row(1)}\n".encode() * 500)[:200], ["cut off or damaged"]),
-        (gzip.compress(b""), ["is empty"]),
+        (gzip.compress(b"", mtime=0), ["is empty"]),
     ],
 )
 def test_a_file_that_is_no_usage_is_an_error_and_never_no_usage(file: Path, content: bytes, words: list[str]) -> None:
