@@ -187,7 +187,7 @@ def test_local_times_take_the_given_zone_then_the_clusters_then_the_sites(file: 
         (b'{"jobs": []}', ["JSON"]),
         (b"User^JobID^End\na^1^2", ["'User^JobID^End'", "missing: User, JobID or JobIDRaw", "--delimiter"]),
         (b"User|JobID|End|State\na|1|2|3", ["'User', 'JobID', 'End', 'State'", "ElapsedRaw or Elapsed, AllocTRES"]),
-        (gzip.compress(f"{HEADER}\n{row(1)}\n".encode() * 500)[:200], ["cut off or damaged"]),
+        (gzip.compress(f"{HEADER}\n{row(1)}\n".encode() * 500, mtime=0)[:200], ["cut off or damaged"]),
         (gzip.compress(b"", mtime=0), ["is empty"]),
     ],
 )
