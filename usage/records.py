@@ -113,6 +113,8 @@ def build(draft: Draft) -> JobRecord:
     """Derive key, products and fingerprint. Raises ``RowError`` for what cannot be kept or billed."""
     for name, limit in _LIMITS:
         _check_identity(name, getattr(draft, name), limit)
+    for gpu_type, _ in draft.billed.gpu_types:
+        _check_identity("GPU type", gpu_type, 64)
     if not draft.username:
         raise RowError("no_user", "the row names no user and is not a step")
     end = None if draft.state in ACTIVE_STATES else draft.end

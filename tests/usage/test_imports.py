@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,21 @@ def test_a_failure_in_the_middle_keeps_whole_chunks_and_the_next_run_completes(
     monkeypatch.setattr(staging, "_update_sql", update)
     result = run_import(file)
     assert (result.imported, result.duplicate, Job.objects.count()) == (15, 20, 35)
+
+
+def test_what_the_database_refuses_while_rows_are_loaded_is_a_database_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL rows go in by the driver's own COPY, past Django's translation of errors."""
+    load = staging._load
+
+    def spoiled(cursor: Any, records: list[Any]) -> None:
+        load(cursor, [replace(record, gpu_types="{") for record in records])
+
+    monkeypatch.setattr(staging, "_load", spoiled)
+    with pytest.raises(DatabaseError):
+        run_import(write(file, row(1)))
+    assert ImportRun.objects.get().status == "failed"
 
 
 def test_a_run_that_died_is_marked_by_the_next_one(file: Path) -> None:

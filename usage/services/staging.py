@@ -154,7 +154,8 @@ def _judge(cursor: Any, run_id: int) -> None:
 def _load(cursor: Any, records: Sequence[JobRecord]) -> None:
     names = ", ".join((*COLUMNS, "verdict"))
     if connection.vendor == "postgresql":
-        with cursor.copy(f"COPY import_stage ({names}) FROM STDIN") as copy:
+        # The driver's own call: its errors must still come out as Django's.
+        with connection.wrap_database_errors, cursor.copy(f"COPY import_stage ({names}) FROM STDIN") as copy:
             for row in _rows(records, offset="+00"):
                 copy.write_row(row)
         return
