@@ -205,6 +205,13 @@ def test_the_user_is_taken_from_the_token_when_it_is_not_set(slurmrestd: Daemon,
     assert slurmrestd.asked[-1][2]["X-SLURM-USER-NAME"] == "billing"
 
 
+def test_no_proxy_of_the_environment_sees_the_token(slurmrestd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert ask(slurmrestd).imported == 65
+
+
 def test_the_token_is_never_logged_stored_or_sent_to_a_redirect(
     slurmrestd: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
