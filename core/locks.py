@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from django.db import connection, connections
+from django.db import Error, connection, connections
 
 from core.errors import Busy
 
@@ -54,7 +54,12 @@ def _advisory_session_lock(name: str) -> Iterator[None]:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [_key("run", name)])
             if not cursor.fetchone()[0]:
                 raise Busy(f"Another run of {name} is under way; try again when it has finished.")
-        yield
+        try:
+            yield
+        finally:
+            # Closing alone frees the lock only when the server notices; a lost connection has freed it already.
+            with suppress(Error), own.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_key("run", name)])
     finally:
         own.close()
 
