@@ -17,11 +17,15 @@ from accounts.models.users import fold_username
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """``tier`` code; ``source`` organisation, override, rule or default; ``detail`` for people, in their language."""
+    """``tier`` code; ``source`` organisation, override, rule or default; ``reason`` as ``describe_reason`` reads it.
+
+    A reason is stored on documents, so it holds no language: ``default``, ``override:alice``,
+    ``organisation:Name``, ``rule:10:account:physics*``.
+    """
 
     tier: str
     source: str
-    detail: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +71,35 @@ class TierResolver:
         user, slurm_account = fold_username(username), account.casefold()
         organisation, own_tier = self.organisations.get(slurm_account, ("", ""))
         if own_tier:
-            return Resolution(own_tier, "organisation", _("organisation %(name)s") % {"name": organisation})
+            return Resolution(own_tier, "organisation", f"organisation:{organisation}")
         if user in self.overrides:
-            return Resolution(self.overrides[user], "override", _("set for user %(name)s") % {"name": user})
+            return Resolution(self.overrides[user], "override", f"override:{user}")
         looks_at = {RuleKind.USER: user, RuleKind.ACCOUNT: slurm_account, RuleKind.ORGANISATION: organisation}
         for rule in self.rules:
             text = looks_at[RuleKind(rule.kind)].casefold()
             if text and fnmatchcase(text, rule.pattern.casefold()):
-                return Resolution(rule.tier, "rule", _describe(rule))
-        return Resolution(self.default, "default", _("default tier"))
+                return Resolution(rule.tier, "rule", f"rule:{rule.position}:{rule.kind}:{rule.pattern}")
+        return Resolution(self.default, "default", "default")
 
 
-def _describe(rule: Rule) -> str:
+def describe_reason(reason: str) -> str:
+    """A stored reason in the reader's language; text of no known form stays as it is."""
+    source, _colon, rest = reason.partition(":")
+    if source == "rule":
+        return _describe_rule(reason)
+    words = {
+        "default": _("default tier"),
+        "override": _("set for user %(name)s"),
+        "organisation": _("organisation %(name)s"),
+    }
+    return words[source] % {"name": rest} if source in words else reason
+
+
+def _describe_rule(reason: str) -> str:
+    position, kind, pattern = reason.split(":", 3)[1:]
     words = {
         RuleKind.USER: _("rule %(position)s: user %(pattern)s"),
         RuleKind.ACCOUNT: _("rule %(position)s: account %(pattern)s"),
         RuleKind.ORGANISATION: _("rule %(position)s: organisation %(pattern)s"),
     }
-    return words[RuleKind(rule.kind)] % {"position": rule.position, "pattern": rule.pattern}
+    return words[RuleKind(kind)] % {"position": position, "pattern": pattern}

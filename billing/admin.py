@@ -28,6 +28,7 @@ from core.admin import ReadOnlyAdmin
 from core.context import Actor, actor_of
 from core.errors import AppError
 from core.exports import csv_response
+from core.wording import day_text, money_text
 
 
 @admin.register(Rate)
@@ -109,11 +110,11 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("window"), ordering="start")
     def window(self, receipt: Receipt) -> str:
-        return f"{receipt.start} … {receipt.end}"
+        return f"{day_text(receipt.start)} – {day_text(receipt.end)}"
 
     @admin.display(description=_("total"), ordering="total")
     def amount(self, receipt: Receipt) -> str:
-        return format_html('<span class="num">{} {}</span>', f"{receipt.total:,.2f}", receipt.currency)
+        return format_html('<span class="num">{}</span>', money_text(receipt.total, receipt.currency))
 
     def has_mark_paid_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.mark_paid_receipt")

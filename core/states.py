@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from core.errors import InvalidTransition
 
@@ -24,5 +25,6 @@ def transition(row: models.Model, to: str, *, table: Transitions, **values: obje
     row.refresh_from_db()
     status = getattr(row, "status")  # noqa: B009 - any model with a status column
     if not moved and status != to:
-        raise InvalidTransition(f"{row} is {status} and cannot become {to}.")
+        words = _("%(row)s is %(status)s and cannot become %(wanted)s.")
+        raise InvalidTransition(words % {"row": row, "status": status, "wanted": to})
     return bool(moved)

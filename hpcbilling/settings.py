@@ -206,6 +206,7 @@ LANGUAGES = [("en", _("English")), ("th", _("Thai"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env.str("TIME_ZONE", default="Asia/Bangkok")
 USE_I18N = True
+FORMAT_MODULE_PATH = ["hpcbilling.formats"]
 USE_TZ = True
 
 # --- static files ------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyAdmin
+from core.wording import money_text
 from payments.models import Payment, PaymentEvent
 
 
@@ -33,7 +34,7 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("amount"), ordering="amount_cents")
     def money(self, payment: Payment) -> str:
-        return format_html('<span class="num">{} {}</span>', f"{payment.amount:,.2f}", payment.currency)
+        return format_html('<span class="num">{}</span>', money_text(payment.amount, payment.currency))
 
 
 @admin.register(PaymentEvent)

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('tax_rate', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=5, verbose_name='tax rate (%)')),
                 ('tax_amount', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='tax amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('tier_reason', models.CharField(blank=True, max_length=255, verbose_name='why this tier')),
+                ('tier_reason', models.TextField(blank=True, help_text='One reason a line.', verbose_name='why this tier')),
                 ('rate_cpu', models.DecimalField(decimal_places=6, max_digits=12, verbose_name='per core-hour')),
                 ('rate_gpu', models.DecimalField(decimal_places=6, max_digits=12, verbose_name='per GPU-hour')),
                 ('rate_mem', models.DecimalField(decimal_places=6, max_digits=12, verbose_name='per GB-hour')),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
+from accounts.tiers import describe_reason
 from billing.models.rates import CpuBasis, RateVersion
 from core.states import Transitions
 
@@ -46,7 +47,7 @@ class Receipt(models.Model):
     pricing_tier = models.ForeignKey(
         Tier, models.PROTECT, db_column="pricing_tier", related_name="+", verbose_name=_("tier")
     )
-    tier_reason = models.CharField(_("why this tier"), max_length=255, blank=True)
+    tier_reason = models.TextField(_("why this tier"), blank=True, help_text=_("One reason a line."))
     rate_version = models.ForeignKey(RateVersion, models.PROTECT, related_name="+", verbose_name=_("rate version"))
     rate_cpu = models.DecimalField(_("per core-hour"), max_digits=12, decimal_places=6)
     rate_gpu = models.DecimalField(_("per GPU-hour"), max_digits=12, decimal_places=6)
@@ -100,6 +101,11 @@ class Receipt(models.Model):
     @property
     def username(self) -> str:
         return str(self.user_id)
+
+    @property
+    def tier_reasons(self) -> list[str]:
+        """Why this tier, in the reader's language."""
+        return [describe_reason(line) for line in self.tier_reason.splitlines()]
 
     @property
     def claim(self) -> str:

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import BillingMode, ProjectAccount, Tier, User
-from accounts.tiers import TierResolver
+from accounts.tiers import TierResolver, describe_reason
 from billing import sql
 from billing.models import CpuBasis, RateVersion
 from billing.selectors import rates
@@ -37,6 +38,11 @@ class TierQuote:
     gpu_hours: Decimal
     mem_gb_hours: Decimal
     total: Decimal
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why this tier, in the reader's language."""
+        return [describe_reason(line) for line in self.reason.splitlines()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,9 @@ def skipped_jobs(start: date | None, end: date | None, username: str | None = No
 
 def check_window(start: date | None, end: date | None) -> None:
     if start and end and end < start:
-        raise BadInput(f"The window ends ({end}) before it begins ({start}).", field="end")
+        raise BadInput(
+            _("The window ends (%(end)s) before it begins (%(start)s).") % {"start": start, "end": end}, field="end"
+        )
 
 
 def _in_window(jobs: JobQuerySet, start: date | None, end: date | None) -> JobQuerySet:
@@ -166,9 +174,9 @@ def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Gro
         if found.tier not in groups:
             groups[found.tier] = Group(tiers[found.tier], "", rates.version_at(found.tier, now))
         groups[found.tier].accounts.append(account)
-        reasons.setdefault(found.tier, Counter())[str(found.detail)] += 1
+        reasons.setdefault(found.tier, Counter())[found.reason] += 1
     for code, group in groups.items():
-        group.reason = "; ".join(reasons[code])[:255]
+        group.reason = "\n".join(reasons[code])
     return sorted(groups.values(), key=lambda group: group.tier.position)
 
 

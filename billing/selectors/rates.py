@@ -6,6 +6,7 @@ import hashlib
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.models import RateVersion
 from core.errors import Conflict
@@ -21,7 +22,8 @@ def version_at(tier: str, moment: datetime) -> RateVersion:
     """The version of ``tier`` in force at ``moment``. Raises ``MissingRate``, naming both."""
     version = RateVersion.objects.filter(tier=tier, effective_at__lte=moment).order_by("-effective_at").first()
     if version is None:
-        raise MissingRate(f"Tier {tier} has no rate at {moment:%Y-%m-%d %H:%M %Z}; set one before billing.", tier=tier)
+        words = _("Tier %(tier)s has no rate at %(moment)s; set one before billing.")
+        raise MissingRate(words % {"tier": tier, "moment": f"{moment:%Y-%m-%d %H:%M %Z}"}, tier=tier)
     return version
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Tier
 from audit import services as audit
@@ -58,20 +59,26 @@ class NewRates:
     cpu_basis: str = CpuBasis.ALLOCATED
 
 
+def _no_number(name: str, value: object) -> str:
+    return _("%(name)s: %(value)s is not a number.") % {"name": name, "value": repr(value)[:60]}
+
+
 def parse_rate(name: str, value: object) -> Decimal:
     """A rate from outside: plain ASCII decimal, 0 to 999999.999999, at most 6 places. Raises ``BadInput``."""
     text = str(value).strip()
     if isinstance(value, bool) or not text.isascii() or "_" in text:
-        raise BadInput(f"{name}: {value!r} is not a number.", field=name)
+        raise BadInput(_no_number(name, value), field=name)
     try:
         number = Decimal(text)
     except InvalidOperation as error:
-        raise BadInput(f"{name}: {value!r} is not a number.", field=name) from error
+        raise BadInput(_no_number(name, value), field=name) from error
     if not number.is_finite() or not 0 <= number <= LARGEST:
-        raise BadInput(f"{name}: must be between 0 and {LARGEST}.", field=name)
+        raise BadInput(
+            _("%(name)s: must be between 0 and %(largest)s.") % {"name": name, "largest": LARGEST}, field=name
+        )
     exponent = number.normalize().as_tuple().exponent
     if isinstance(exponent, int) and exponent < -RATE_PLACES:
-        raise BadInput(f"{name}: at most {RATE_PLACES} decimal places.", field=name)
+        raise BadInput(_("%(name)s: at most %(n)s decimal places.") % {"name": name, "n": RATE_PLACES}, field=name)
     return abs(number)
 
 
@@ -89,10 +96,10 @@ def set_rates(
     now = timezone.now()
     before = RateVersion.objects.filter(tier=tier, effective_at__lte=now).order_by("-effective_at").first()
     if if_match is not None and (before is None or if_match != etag(before)):
-        raise StaleRate(f"The rates of {tier.pk} changed since you read them; read them again.")
+        raise StaleRate(_("The rates of %(tier)s changed since you read them; read them again.") % {"tier": tier.pk})
     moment = effective_at or now
     if moment < now:
-        raise BadInput("Rates cannot begin in the past: documents may rest on the old ones.", field="effective_at")
+        raise BadInput(_("Rates cannot begin in the past: documents may rest on the old ones."), field="effective_at")
     version = RateVersion(
         tier=tier, effective_at=moment, cpu=rates.cpu, gpu=rates.gpu, mem=rates.mem, cpu_basis=rates.cpu_basis,
         set_by=actor.name, note=note,

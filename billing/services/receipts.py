@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import services as audit
@@ -51,7 +52,7 @@ def create_receipts(
     billable.check_window(start, end)
     user = User.objects.filter(pk=username).first()
     if user is None:
-        raise BadInput(f"There is no user {username!r}.", field="username")
+        raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="username")
     lock_for_transaction("receipts", username)
     first, last = billable.bill_days(username, start, end)
     candidates = billable.candidates_of(username, first, last)
@@ -60,7 +61,7 @@ def create_receipts(
     if groups and expected is not None:
         quotes = [quote for group in groups if (quote := billable.quote_of(group, candidates))]
         if quotes and billable.token_of(quotes) != expected:
-            raise TotalChanged("New usage or new rates arrived since the preview; please look at it again.")
+            raise TotalChanged(_("New usage or new rates arrived since the preview; please look at it again."))
     receipts = [
         receipt for group in groups if (receipt := _create_one(actor, user, first, last, group, candidates, now))
     ]
@@ -110,7 +111,7 @@ def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_
 def void_receipt(*, actor: Actor, receipt: Receipt, reason: str) -> bool:
     """pending -> void. The lines stay as history, the jobs become billable again. Needs a reason."""
     if not reason.strip():
-        raise BadInput("Say why the receipt is voided.", field="reason")
+        raise BadInput(_("Say why the receipt is voided."), field="reason")
     with transaction.atomic():
         moved = transition(
             receipt, ReceiptStatus.VOID, table=RECEIPT_TRANSITIONS,

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
 from accounts.models import Organisation, Project, ProjectAccount, Tier, TierOverride, TierRule
 from accounts.services.tiers import clear_override, set_override
-from accounts.tiers import Resolution, TierResolver
+from accounts.tiers import Resolution, TierResolver, describe_reason
 from audit.models import AuditLog
 from core.context import Actor
 from core.errors import BadInput
@@ -48,7 +49,7 @@ def test_a_fresh_database_has_the_three_tiers_and_no_rule() -> None:
 
 
 def test_without_anything_the_default_tier_is_paid() -> None:
-    assert TierResolver.load(on=DAY).resolve("alice", "physics") == Resolution("private", "default", "default tier")
+    assert TierResolver.load(on=DAY).resolve("alice", "physics") == Resolution("private", "default", "default")
 
 
 def test_each_level_beats_the_next() -> None:
@@ -70,7 +71,7 @@ def test_the_first_active_rule_by_position_decides() -> None:
     rule(30, "user", "alice", "private")
     rule(20, "user", "al?ce", "gov")
     rule(10, "user", "*", "mu", is_active=False)
-    assert TierResolver.load(on=DAY).resolve("alice", "x") == Resolution("gov", "rule", "rule 20: user al?ce")
+    assert TierResolver.load(on=DAY).resolve("alice", "x") == Resolution("gov", "rule", "rule:20:user:al?ce")
 
 
 def test_rules_look_at_user_account_or_organisation_and_ignore_case() -> None:
@@ -156,3 +157,20 @@ def test_tiers_that_a_site_changed_survive_the_next_migrate() -> None:
     before = list(Tier.objects.values())
     call_command("migrate", verbosity=0)
     assert list(Tier.objects.values()) == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "thai"),
+    [
+        ("default", "default tier", "กลุ่มราคาเริ่มต้น"),
+        ("override:alice", "set for user alice", "กำหนดเฉพาะผู้ใช้ alice"),
+        ("organisation:Lab: north", "organisation Lab: north", "องค์กร Lab: north"),
+        ("rule:10:account:phys:*", "rule 10: account phys:*", "กฎที่ 10: บัญชี phys:*"),
+        ("written by hand long ago", "written by hand long ago", "written by hand long ago"),
+    ],
+)
+def test_a_stored_reason_reads_in_the_language_of_its_reader(reason: str, english: str, thai: str) -> None:
+    with translation.override("en"):
+        assert describe_reason(reason) == english
+    with translation.override("th"):
+        assert describe_reason(reason) == thai
