@@ -100,7 +100,7 @@ SHOWN_LINES = 200
 
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "window", "pricing_tier", "amount", "status", "method", "paid_at", "created_at")
+    list_display = ("id", "user", "window", "pricing_tier", "amount", "status", "method", "paid_on", "created_on")
     list_filter = ("status", "pricing_tier", ("created_at", admin.DateFieldListFilter), "method")
     search_fields = ("=id", "user__username", "tx_ref")
     list_select_related = ("user", "pricing_tier")
@@ -115,6 +115,14 @@ class ReceiptAdmin(ReadOnlyAdmin):
     @admin.display(description=_("total"), ordering="total")
     def amount(self, receipt: Receipt) -> str:
         return format_html('<span class="num">{}</span>', money_text(receipt.total, receipt.currency))
+
+    @admin.display(description=_("paid"), ordering="paid_at")
+    def paid_on(self, receipt: Receipt) -> str:
+        return day_text(receipt.paid_at)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created_on(self, receipt: Receipt) -> str:
+        return day_text(receipt.created_at)
 
     def has_mark_paid_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.mark_paid_receipt")
