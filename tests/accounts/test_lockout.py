@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,6 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.management import call_command
-from django.db import connections
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -22,6 +20,7 @@ from accounts.models import AuthThrottle
 from accounts.services import throttle
 from audit.models import AuditLog
 from tests.conftest import PASSWORD
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
@@ -164,21 +163,7 @@ def test_fifty_parallel_guesses_run_at_most_five_password_checks(
         return verify(self, password, encoded)
 
     monkeypatch.setattr(MD5PasswordHasher, "verify", slow)
-    statuses: list[int] = []
-    together = threading.Barrier(50)
-
-    def guess(number: int) -> None:
-        try:
-            together.wait()
-            statuses.append(sign_in("alice", f"guess-{number}").status_code)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=guess, args=(number,)) for number in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    statuses = at_once(50, lambda number: sign_in("alice", f"guess-{number}").status_code)
     assert len(statuses) == 50
     assert set(statuses) <= {200, 429}
     assert 1 <= len(checked) <= 5

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from audit import chain, registry, services, triggers
 from audit.hashing import canonical, plain
 from audit.models import AuditLog
 from core.context import SYSTEM
+from tests.races import at_once
 
 registry.register({"test_action": "Test action"})
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,23 +121,12 @@ def test_postgresql_refuses_truncate_too() -> None:
 
 def test_fifty_writers_of_forty_rows_never_fork_the_chain() -> None:
     before = AuditLog.objects.count()
-    errors: list[BaseException] = []
 
-    def writer() -> None:
-        try:
-            for _ in range(40):
-                services.record(actor=SYSTEM, action="test_action")
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+    def writer(_index: int) -> None:
+        for _ in range(40):
+            services.record(actor=SYSTEM, action="test_action")
 
-    threads = [threading.Thread(target=writer) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    at_once(50, writer)
     verdict = chain.verify()
     assert (verdict.ok, verdict.rows) == (True, before + 2000)
 

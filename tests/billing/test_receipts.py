@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections
+from django.db import IntegrityError
 from django.db.models import Sum
 
 from accounts.models import BillingMode, Organisation, Project, Tier, TierOverride
@@ -23,6 +22,7 @@ from billing.services.receipts import TotalChanged, create_all, create_receipts,
 from core.context import SYSTEM, Actor
 from core.errors import BadInput, InvalidTransition
 from tests.factories import NOON, account_tier, make_job, make_jobs
+from tests.races import at_once
 from usage.models import Job
 
 OCTOBER = {"start": date(2026, 10, 1), "end": date(2026, 10, 31)}
@@ -279,25 +279,7 @@ def test_each_receipt_is_audited_with_its_total() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_fifty_clients_over_the_same_jobs_bill_each_job_once_without_an_error() -> None:
     make_jobs(2000)
-    results: list[list[Receipt]] = []
-    errors: list[BaseException] = []
-    start = threading.Barrier(50)
-
-    def client() -> None:
-        try:
-            start.wait()
-            results.append(bill())
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=client) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    results = at_once(50, lambda _index: bill())
     assert sum(len(receipts) for receipts in results) == 1
     assert ReceiptItem.objects.count() == ReceiptItem.objects.values("job_key").distinct().count() == 2000
     receipt = Receipt.objects.get()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -19,12 +18,12 @@ import time_machine
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import connections
 from django.utils import timezone
 
 from accounts.models import AuthThrottle
 from hpcbilling.models import PeriodicTask
 from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, run_due
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,21 +67,7 @@ def test_a_task_whose_runner_died_is_free_again_after_its_lease() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_twenty_runners_one_gets_the_task() -> None:
-    won: list[bool] = []
-    together = threading.Barrier(20)
-
-    def runner() -> None:
-        try:
-            together.wait()
-            won.append(claim(DAILY))
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=runner) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    won = at_once(20, lambda _index: claim(DAILY))
     assert sorted(won) == [False] * 19 + [True]
 
 

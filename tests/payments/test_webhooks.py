@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -26,6 +24,7 @@ from payments.providers.dummy import signing
 from payments.providers.dummy.provider import DummyProvider, signed_event
 from payments.services.checkout import NotPayable, start_payment
 from tests.payments.conftest import call, send
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -215,20 +214,8 @@ def test_a_thousand_shuffled_duplicates_make_one_paid_transition(payment: Paymen
         for _ in range(200)
     ]  # fmt: skip
     random.Random(7).shuffle(calls)
-    statuses: list[int] = []
-
-    def pump(part: list[Any]) -> None:
-        try:
-            statuses.extend(send(*one).status_code for one in part)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=pump, args=(calls[n::8],)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [200] * 1000
+    parts = at_once(8, lambda index: [send(*one).status_code for one in calls[index::8]])
+    assert [status for part in parts for status in part] == [200] * 1000
     assert state(payment) == ("succeeded", "paid")
     assert AuditLog.objects.filter(action="mark_paid").count() == 1
     assert AuditLog.objects.filter(action="payment_succeeded").count() == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from decimal import Decimal
 from io import StringIO
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
 from django.test import Client
 
 from billing.models import Receipt, ReceiptItem
@@ -21,6 +19,7 @@ from payments.models import Payment
 from payments.providers.dummy.provider import signed_event
 from tests.conftest import PASSWORD
 from tests.factories import account_tier, make_jobs
+from tests.races import at_once
 from usage.models import Job
 
 SACCT = """\
@@ -135,24 +134,10 @@ def test_fifty_browsers_order_the_same_ten_thousand_jobs(alice: Any) -> None:
     browsers = [Client() for _ in range(50)]
     for browser in browsers:
         browser.force_login(alice)
-    start, answers, errors = threading.Barrier(50), [], []
+    days = {"start": "2026-10-01", "end": "2026-10-31"}
 
-    def press(browser: Client) -> None:
-        try:
-            start.wait()
-            answers.append(browser.post("/receipts/new/", {"start": "2026-10-01", "end": "2026-10-31"}, follow=True))
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+    answers = at_once(50, lambda index: browsers[index].post("/receipts/new/", days, follow=True))
 
-    threads = [threading.Thread(target=press, args=(browser,)) for browser in browsers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert errors == []
     assert [answer.status_code for answer in answers] == [200] * 50
     assert not any('class="message error' in answer.content.decode() for answer in answers)
     receipt = Receipt.objects.get()

@@ -15,6 +15,7 @@ from audit.models import AuditLog
 from core.context import SYSTEM
 from core.errors import Busy, UsageError
 from core.locks import run_lock
+from tests.races import at_once
 from tests.usage.helpers import HEADER, HIST, LIVE, row, run_import, write
 from usage.models import Cluster, ImportRun, Job, QuarantinedRow
 from usage.services import imports, staging
@@ -278,24 +279,14 @@ def test_while_a_cluster_is_being_imported_another_import_of_it_is_busy(file: Pa
 
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_of_one_cluster_at_once_store_every_job_once() -> None:
-    results: list[Any] = []
-    barrier = threading.Barrier(2)
 
-    def one() -> None:
+    def one(_index: int) -> int | Busy:
         try:
-            barrier.wait(10)
-            results.append(run_import(HIST / "sacct-X-D.psv.gz").imported)
+            return run_import(HIST / "sacct-X-D.psv.gz").imported
         except Busy as error:
-            results.append(error)
-        finally:
-            connections.close_all()
+            return error
 
-    threads = [threading.Thread(target=one) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 2
+    results = at_once(2, one)
     busy = [result for result in results if isinstance(result, Busy)]
     # Either they met (one is refused) or one was through before the other took the lock (it imports nothing).
     assert sorted(result for result in results if not isinstance(result, Busy)) == ([1094] if busy else [0, 1094])
@@ -306,22 +297,7 @@ def test_two_imports_of_one_cluster_at_once_store_every_job_once() -> None:
 def test_imports_of_two_clusters_that_bring_the_same_file_store_every_job_once(file: Path) -> None:
     """Other lock names, same rows: the chunks themselves queue up."""
     import_both = [LIVE / "sacct-X-epoch.psv", write(file, row(1), *_live_rows(), header=HEADER)]
-    errors: list[BaseException] = []
-
-    def one(path: Path) -> None:
-        try:
-            run_import(path)
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=one, args=(path,)) for path in import_both]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    at_once(2, lambda index: run_import(import_both[index]))
     assert Job.objects.filter(cluster="bench", end_at__isnull=False).count() == 65
 
 
