@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors import usage
+from billing.selectors.prices import PriceBook
 from billing.selectors.usage import DayRow, UsageFilter
 from core import charts, wording
 from core.context import actor_of
@@ -37,28 +38,29 @@ class Series:
 def home(request: HttpRequest) -> HttpResponse:
     username = actor_of(request).name
     now = today()
-    all_time = usage.totals(UsageFilter(username))
+    book = PriceBook.load()
+    all_time = usage.totals(UsageFilter(username), book)
     context: dict[str, Any] = {"latest_import": usage.latest_import(), "all_time": all_time}
     if all_time.jobs:
-        this_month, last_month = _months(username, now)
+        this_month, last_month = _months(username, now, book)
         context |= {
             "this_month": this_month,
             "last_month": last_month,
             "difference": abs(this_month - last_month),
             "more": this_month > last_month,
             "open": _open_receipts(username),
-            **_chart(username, now),
+            **_chart(username, now, book),
         }
     return render(request, "home.html", context)
 
 
-def _months(username: str, now: date) -> tuple[Decimal, Decimal]:
+def _months(username: str, now: date, book: PriceBook) -> tuple[Decimal, Decimal]:
     """Cost of this month so far, and of last month up to the same day."""
     start, before = month_start(now), previous_month(now)
     same_day = min(before + timedelta(days=now.day - 1), start - timedelta(days=1))
     return (
-        usage.totals(UsageFilter(username, start, now)).cost,
-        usage.totals(UsageFilter(username, before, same_day)).cost,
+        usage.totals(UsageFilter(username, start, now), book).cost,
+        usage.totals(UsageFilter(username, before, same_day), book).cost,
     )
 
 
@@ -67,9 +69,9 @@ def _open_receipts(username: str) -> dict[str, Any]:
     return waiting.aggregate(count=Count("pk"), total=Sum("total"))
 
 
-def _chart(username: str, now: date) -> dict[str, Any]:
+def _chart(username: str, now: date, book: PriceBook) -> dict[str, Any]:
     first = now - timedelta(days=CHART_DAYS - 1)
-    rows = {row.day: row for row in usage.by_day(UsageFilter(username, first, now))}
+    rows = {row.day: row for row in usage.by_day(UsageFilter(username, first, now), book)}
     days = [rows.get(day) or DayRow(day, Decimal(0), Decimal(0), Decimal(0)) for day in _days(first, now)]
     series = [
         Series(1, _("CPU"), sum((row.cpu for row in days), Decimal(0))),

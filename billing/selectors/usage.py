@@ -1,11 +1,13 @@
 """What jobs cost: billed ones by their receipt line, the others by the rates in force now.
 
 Every figure of a page comes from one statement over ``_PRICED``: jobs, their live
-receipt line if they have one, and the prices of their (user, account).
+receipt line if they have one, and the prices of their (user, account). A page that
+asks several questions loads one ``PriceBook`` and hands it to each.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,14 +21,13 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.tiers import TierResolver
 from billing import sql
-from billing.models import CpuBasis
-from billing.selectors.rates import MissingRate, version_at
-from core.periods import days_window, today
+from billing.selectors.prices import Price, PriceBook
+from core.periods import days_window
 from usage.models import ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
 
+CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 STATUS_LABELS: dict[str, str | Promise] = {
     "billed": _("billed"),
     "unbilled": _("not billed yet"),
@@ -130,17 +131,17 @@ class Choices:
     states: list[str]
 
 
-def totals(flt: UsageFilter) -> Totals:
+def totals(flt: UsageFilter, book: PriceBook | None = None) -> Totals:
     billed = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
-    row = _select(flt, f"COUNT(*), {_sums()}, {sql.money_sum_sql(billed)}")[0]
+    row = _select(flt, book, f"COUNT(*), {_sums()}, {sql.money_sum_sql(billed)}")[0]
     jobs, (cpu, gpu, mem, cost), on_receipts = row[0], _amounts(row[1:5]), sql.money_from_sql(row[5])
     return Totals(jobs, cpu, gpu, mem, cost, on_receipts, cost - on_receipts)
 
 
-def by_account(flt: UsageFilter) -> list[AggregateRow]:
+def by_account(flt: UsageFilter, book: PriceBook | None = None) -> list[AggregateRow]:
     """Sums by Slurm account and partition, by name."""
     rows = _select(
-        flt, f"account, partition, COUNT(*), {_sums()}", "GROUP BY account, partition ORDER BY account, partition"
+        flt, book, f"account, partition, COUNT(*), {_sums()}", "GROUP BY account, partition ORDER BY account, partition"
     )
     return [AggregateRow(account, partition, jobs, *_amounts(sums)) for account, partition, jobs, *sums in rows]
 
@@ -155,11 +156,12 @@ def _amounts(row: Sequence[Any]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     return cpu, gpu, mem, sql.money_from_sql(row[3])
 
 
-def by_day(flt: UsageFilter) -> list[DayRow]:
+def by_day(flt: UsageFilter, book: PriceBook | None = None) -> list[DayRow]:
     """Cost by resource and local day of the job's end, oldest first; days without cost are left out."""
     day = sql.local_day_sql("end_at")
     rows = _select(
         flt,
+        book,
         f"{day} AS day, SUM(cpu * rate_cpu), SUM(gpu * rate_gpu), SUM(mem * rate_mem)",
         "WHERE end_at IS NOT NULL AND cost > 0 GROUP BY 1 ORDER BY 1",
     )
@@ -169,7 +171,7 @@ def by_day(flt: UsageFilter) -> list[DayRow]:
     ]
 
 
-def page(flt: UsageFilter, *, after: str = "", size: int = 50) -> UsagePage:
+def page(flt: UsageFilter, *, after: str = "", size: int = 50, book: PriceBook | None = None) -> UsagePage:
     """Newest end first, running jobs on top; ``after`` is the cursor of the page before."""
     jobs = flt.jobs()
     running = list(jobs.filter(end_at__isnull=True).order_by("-id")[:size]) if not after else []
@@ -179,18 +181,19 @@ def page(flt: UsageFilter, *, after: str = "", size: int = 50) -> UsagePage:
     found = list(ended[: size + 1])
     shown = found[:size]
     more = f"{int(shown[-1].end_at.timestamp())}-{shown[-1].pk}" if len(found) > size and shown[-1].end_at else ""
-    return UsagePage(_price([*running, *shown]), more)
+    return UsagePage(_price([*running, *shown], book or PriceBook.load()), more)
 
 
 def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
     """Every row of the filter, oldest first, in bounded chunks."""
     chunk: list[Job] = []
+    book = PriceBook.load()
     for job in flt.jobs().order_by("id").iterator(chunk_size=2000):
         chunk.append(job)
         if len(chunk) == 2000:  # noqa: PLR2004 - the chunk of the iterator above
-            yield from _price(chunk)
+            yield from _price(chunk, book)
             chunk = []
-    yield from _price(chunk)
+    yield from _price(chunk, book)
 
 
 def choices(username: str | None) -> Choices:
@@ -211,39 +214,12 @@ def latest_import() -> datetime | None:
 # --- pricing a set of jobs ---------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Price:
-    username: str
-    account: str
-    tier: str
-    cpu: str
-    gpu: str
-    mem: str
-    basis: str
-
-
-def _prices(pairs: set[tuple[str, str]]) -> list[_Price]:
-    """Rates in force now for each (user, account). A tier without a rate shows no price rather than a wrong one."""
-    resolver, now = TierResolver.load(on=today()), timezone.now()
-    versions: dict[str, tuple[str, str, str, str]] = {}
-    found = []
-    for username, account in sorted(pairs):
-        tier = resolver.resolve(username, account).tier
-        if tier not in versions:
-            try:
-                version = version_at(tier, now)
-                versions[tier] = (str(version.cpu), str(version.gpu), str(version.mem), version.cpu_basis)
-            except MissingRate:
-                versions[tier] = ("0", "0", "0", CpuBasis.ALLOCATED)
-        found.append(_Price(username, account, tier, *versions[tier]))
-    return found
-
-
-def _select(flt: UsageFilter, columns: str, tail: str = "") -> list[Any]:
+def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = "") -> list[Any]:
     jobs = flt.jobs().order_by()
     pairs = set(jobs.values_list("username", "account").distinct())
     inner, parameters = jobs.values("id").query.sql_with_params()
-    statement, price_parameters = _priced(_prices(pairs))
+    book = book or PriceBook.load()
+    statement, price_parameters = _priced([book.price(*pair) for pair in sorted(pairs)])
     sql.prepare()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -254,7 +230,7 @@ def _select(flt: UsageFilter, columns: str, tail: str = "") -> list[Any]:
     return found
 
 
-def _priced(prices: list[_Price]) -> tuple[str, list[str]]:
+def _priced(prices: list[Price]) -> tuple[str, list[str]]:
     """``WITH ... priced AS (SELECT ...`` up to its WHERE, and its first parameters."""
     number = "CAST(%s AS numeric)" if connection.vendor == "postgresql" else "%s"
     rows = [(p.username, p.account, p.cpu, p.gpu, p.mem, p.basis) for p in prices] or [("", "", "0", "0", "0", "")]
@@ -283,11 +259,11 @@ def _priced(prices: list[_Price]) -> tuple[str, list[str]]:
     return statement, [value for row in rows for value in row]
 
 
-def _price(jobs: list[Job]) -> list[UsageRow]:
+def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
     """Price the jobs of one page in one statement, keeping their order."""
     if not jobs:
         return []
-    prices = _prices({(job.username, job.account) for job in jobs})
+    prices = [book.price(*pair) for pair in sorted({(job.username, job.account) for job in jobs})]
     tiers = {(p.username, p.account): p.tier for p in prices}
     statement, parameters = _priced(prices)
     marks = ", ".join(["%s"] * len(jobs))
@@ -318,7 +294,7 @@ def _status(job: Job, receipt_id: int | None) -> str:
 
 
 def _open_cursor(text: str) -> tuple[datetime, int] | None:
-    seconds, _dash, key = text.partition("-")
-    if not (seconds.isdigit() and key.isdigit()):
+    match = CURSOR.fullmatch(text)
+    if match is None:
         return None
-    return datetime.fromtimestamp(int(seconds), timezone.get_default_timezone()), int(key)
+    return datetime.fromtimestamp(int(match[1]), timezone.get_default_timezone()), int(match[2])

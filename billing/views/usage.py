@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +15,13 @@ from django.views.decorators.http import require_safe
 
 from billing.forms import BILLED, PERIODS, UsageForm
 from billing.selectors import usage
+from billing.selectors.prices import PriceBook
 from billing.selectors.usage import UsageFilter, UsageRow
 from core.context import actor_of
 from core.exports import csv_response
 
 VIEWS = {"detail": _("Every job"), "aggregate": _("By account"), "billed": _("Billed jobs")}
 PAGE_SIZE = 50
-_CURSOR = re.compile(r"[0-9]{1,11}-[0-9]{1,18}\Z")
 CSV_HEADER = (
     "job_id", "cluster", "name", "account", "partition", "state", "submitted", "started", "ended", "elapsed_seconds",
     "cpus", "gpus", "memory_mib", "core_hours", "gpu_hours", "gb_hours", "tier", "cost", "status", "receipt",
@@ -46,6 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
     view = view if view in VIEWS else "detail"
     form, flt = _filter(request, view)
     form.offer(usage.choices(username))
+    book = PriceBook.load()
     context: dict[str, Any] = {
         "form": form,
         "filter": flt,
@@ -54,15 +54,15 @@ def index(request: HttpRequest) -> HttpResponse:
         "periods": PERIODS,
         "period": form.chosen_period,
         "active": _active(request, form),
-        "totals": usage.totals(flt),
+        "totals": usage.totals(flt, book),
         "latest_import": usage.latest_import(),
     }
     if view == "aggregate":
-        context["accounts"] = usage.by_account(flt)
+        context["accounts"] = usage.by_account(flt, book)
     else:
         after = request.GET.get("after", "")
-        context["after"] = after if _CURSOR.match(after) else ""
-        context["page"] = usage.page(flt, after=context["after"], size=PAGE_SIZE)
+        context["after"] = after if usage.CURSOR.fullmatch(after) else ""
+        context["page"] = usage.page(flt, after=context["after"], size=PAGE_SIZE, book=book)
     return render(request, "billing/usage.html", context)
 
 
