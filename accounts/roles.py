@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Admin": (*(f"{app}.*" for app in APPS if app != "audit"), "audit.view_*", "auth.*_group"),
     "Finance": (
         *VIEW_ALL,
-        "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
+        "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt", "payments.resolve_payment",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -56,10 +56,6 @@ def _fault(row: dict[str, Any], expected_id: int, prev_hash: str) -> str:
     if chain_hash(row["prev_hash"], row) != row["hash"]:
         return "its content does not match its hash"
     return ""
-
-
-def as_dict(verdict: Verdict) -> dict[str, Any]:
-    return asdict(verdict)
 
 
 def _signatures(body: dict[str, Any]) -> list[str]:

@@ -17,10 +17,16 @@ _POSTGRESQL = (
     """CREATE OR REPLACE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only()""",
 )
-_SQLITE = tuple(
-    f"""CREATE TRIGGER IF NOT EXISTS audit_log_no_{verb.lower()} BEFORE {verb} ON audit_log
-    BEGIN SELECT RAISE(ABORT, 'audit_log is append-only: {verb} refused'); END"""
-    for verb in ("UPDATE", "DELETE")
+_SQLITE = (
+    *(
+        f"""CREATE TRIGGER IF NOT EXISTS audit_log_no_{verb.lower()} BEFORE {verb} ON audit_log
+        BEGIN SELECT RAISE(ABORT, 'audit_log is append-only: {verb} refused'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ),
+    # INSERT OR REPLACE deletes the row in its way without asking the DELETE trigger.
+    """CREATE TRIGGER IF NOT EXISTS audit_log_no_replace BEFORE INSERT ON audit_log
+    WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR hash = NEW.hash OR prev_hash = NEW.prev_hash)
+    BEGIN SELECT RAISE(ABORT, 'audit_log is append-only: REPLACE refused'); END""",
 )
 
 
@@ -37,8 +43,8 @@ def remove(connection: BaseDatabaseWrapper) -> None:
             cursor.execute("DROP TRIGGER IF EXISTS audit_log_no_change ON audit_log")
             cursor.execute("DROP TRIGGER IF EXISTS audit_log_no_truncate ON audit_log")
         else:
-            cursor.execute("DROP TRIGGER IF EXISTS audit_log_no_update")
-            cursor.execute("DROP TRIGGER IF EXISTS audit_log_no_delete")
+            for what in ("update", "delete", "replace"):
+                cursor.execute(f"DROP TRIGGER IF EXISTS audit_log_no_{what}")
 
 
 def install_after_migrate(using: str, **kwargs: Any) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin import helpers
+from django.contrib import admin
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -24,9 +19,8 @@ from django.utils.translation import ngettext
 from billing.models import Rate, RateVersion, Receipt, ReceiptItem, ReceiptStatus
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import mark_paid, void_receipt
-from core.admin import ReadOnlyAdmin
-from core.context import Actor, actor_of
-from core.errors import AppError
+from core.admin import ConfirmedAction, ReadOnlyAdmin
+from core.context import actor_of
 from core.exports import csv_response
 from core.wording import day_text, money_text
 
@@ -132,15 +126,16 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Mark as paid …"), permissions=["mark_paid"])
     def mark_paid_action(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
-        return _confirmed(self, request, queryset, PAY)
+        return PAY.answer(self, request, queryset)
 
     @admin.action(description=_("Void …"), permissions=["void"])
     def void_action(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
-        return _confirmed(self, request, queryset, VOID)
+        return VOID.answer(self, request, queryset)
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> StreamingHttpResponse:
-        return csv_response("receipts.csv", EXPORT, queryset.order_by("id").values_list(*EXPORT).iterator(2000))
+        header = [name.removesuffix("_id") for name in EXPORT]
+        return csv_response("receipts.csv", header, queryset.order_by("id").values_list(*EXPORT).iterator(2000))
 
 
 EXPORT = (
@@ -149,22 +144,21 @@ EXPORT = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmedAction:
-    """A change that shows what it will do, and to how much, before it does it."""
+_RECEIPT_HEADERS = (_("receipt"), _("user"), _("from"), _("to"))
 
-    name: str
-    title: str | Promise
-    field_label: str | Promise
-    button: Callable[[int], str]
-    done: Callable[[int], str]
-    run: Callable[[Actor, Receipt, str], bool]
+
+def _receipt_cells(receipt: Receipt) -> tuple[str, ...]:
+    return str(receipt), receipt.username, day_text(receipt.start), day_text(receipt.end)
 
 
 PAY = ConfirmedAction(
     name="mark_paid_action",
     title=_("Mark receipts as paid"),
     field_label=_("Payment reference (transfer slip, receipt number)"),
+    status=ReceiptStatus.PENDING,
+    headers=_RECEIPT_HEADERS,
+    row=_receipt_cells,
+    money=lambda receipt: (receipt.total, receipt.currency),
     button=lambda n: ngettext("Mark %(n)d receipt as paid", "Mark %(n)d receipts as paid", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt marked as paid.", "%(n)d receipts marked as paid.", n) % {"n": n},
     run=lambda actor, receipt, text: mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=text),
@@ -173,38 +167,11 @@ VOID = ConfirmedAction(
     name="void_action",
     title=_("Void receipts"),
     field_label=_("Reason"),
+    status=ReceiptStatus.PENDING,
+    headers=_RECEIPT_HEADERS,
+    row=_receipt_cells,
+    money=lambda receipt: (receipt.total, receipt.currency),
     button=lambda n: ngettext("Void %(n)d receipt", "Void %(n)d receipts", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt voided.", "%(n)d receipts voided.", n) % {"n": n},
     run=lambda actor, receipt, text: void_receipt(actor=actor, receipt=receipt, reason=text),
 )
-
-
-def _confirmed(
-    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Receipt], action: ConfirmedAction
-) -> HttpResponse | None:
-    """First POST shows the page, the second (with ``confirm``) acts on each pending receipt by itself."""
-    pending = queryset.filter(status=ReceiptStatus.PENDING).select_related("user").order_by("id")
-    text = request.POST.get("text", "").strip()
-    if "confirm" in request.POST and text:
-        done = 0
-        for receipt in pending:
-            try:
-                done += action.run(actor_of(request), receipt, text)
-            except AppError as error:
-                model_admin.message_user(request, f"{receipt}: {error.message}", messages.ERROR)
-        model_admin.message_user(request, action.done(done), messages.SUCCESS if done else messages.WARNING)
-        return None
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": action.title,
-        "opts": model_admin.model._meta,
-        "action": action.name,
-        "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
-        "field_label": action.field_label,
-        "button": action.button(pending.count()),
-        "receipts": pending,
-        "left_out": queryset.exclude(status=ReceiptStatus.PENDING).count(),
-        "sums": pending.order_by("currency").values("currency").annotate(total=Sum("total"), count=Count("id")),
-        "missing": "confirm" in request.POST,
-    }
-    return TemplateResponse(request, "admin/billing/receipt/confirm.html", context)

@@ -34,7 +34,8 @@ class ReadOrRateEditor(BasePermission):
 
 
 def _tier(code: object) -> Tier:
-    tier = Tier.objects.filter(pk=str(code or "")).first()
+    text = str(code or "")
+    tier = Tier.objects.filter(pk=text).first() if text.isprintable() else None
     if tier is None:
         known = ", ".join(Tier.objects.values_list("pk", flat=True))
         raise UnknownTier(f"There is no tier {code!r}; known are {known}.")
@@ -100,10 +101,18 @@ class FormulaView(APIView):
         wanted = _etags(request.headers.get("If-Match", ""))
         version = set_rates(
             actor=actor_of(request._request), tier=_tier(data["type"]), rates=rates,
-            effective_at=_moment(data.get("effective_at")), note=str(data.get("note", ""))[:200],
+            effective_at=_moment(data.get("effective_at")), note=_note(data.get("note", "")),
             if_match=wanted[0] if wanted and wanted != ["*"] else None,
         )  # fmt: skip
         return _answer(version)
+
+
+def _note(value: object) -> str:
+    """Words for people: at most 200 characters, nothing that no database can hold."""
+    text = str(value)
+    if len(text) > 200 or "\0" in text or not text.isprintable():  # noqa: PLR2004 - the column's length
+        raise BadInput("note: at most 200 printable characters.", field="note")
+    return text
 
 
 def _moment(value: object) -> Any:
@@ -113,6 +122,6 @@ def _moment(value: object) -> Any:
         moment = parse_datetime(str(value))
     except ValueError:
         moment = None
-    if moment is None or timezone.is_naive(moment):
+    if moment is None or timezone.is_naive(moment) or not 2000 <= moment.year <= 2200:  # noqa: PLR2004 - years
         raise BadInput("effective_at: write a time with its zone, as 2026-12-01T00:00:00+07:00.", field="effective_at")
     return moment

@@ -1,11 +1,24 @@
-"""What the admin classes of all apps share."""
+"""What the admin classes of all apps share: read-only lists, and actions that ask before they act."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.translation import ngettext
+
+from core.context import Actor, actor_of
+from core.errors import AppError
+
+LONGEST_TEXT = 255
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -21,3 +34,71 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedAction:
+    """A change that shows what it will do, and to how much, before it does it.
+
+    It touches rows in ``status`` only. ``row`` gives the cells under ``headers``,
+    ``money`` the amount and currency of a row; ``run`` gets the text that was asked for.
+    """
+
+    name: str
+    title: str | Promise
+    field_label: str | Promise
+    status: str
+    headers: tuple[str | Promise, ...]
+    row: Callable[[Any], tuple[str, ...]]
+    money: Callable[[Any], tuple[Decimal, str]]
+    button: Callable[[int], str]
+    done: Callable[[int], str]
+    run: Callable[[Actor, Any, str], object]
+
+    def answer(self, site: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """First POST shows the page, the second (with ``confirm``) acts on each row by itself."""
+        rows = list(queryset.filter(status=self.status).order_by("pk"))
+        left_out = queryset.count() - len(rows)
+        text = request.POST.get("text", "").strip()
+        if "confirm" in request.POST and 0 < len(text) <= LONGEST_TEXT:
+            self._act(site, request, rows, text)
+            if left_out:
+                site.message_user(request, _untouched(left_out), messages.WARNING)
+            return None
+        sums: dict[str, Decimal] = {}
+        for amount, currency in map(self.money, rows):
+            sums[currency] = sums.get(currency, Decimal(0)) + amount
+        context = {
+            **site.admin_site.each_context(request),
+            "title": self.title,
+            "opts": site.model._meta,
+            "action": self.name,
+            "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+            "field_label": self.field_label,
+            "button": self.button(len(rows)),
+            "headers": self.headers,
+            "rows": [(row.pk, self.row(row), *self.money(row)) for row in rows],
+            "sums": sorted(sums.items()),
+            "left_out": _untouched(left_out) if left_out else "",
+            "missing": "confirm" in request.POST,
+            "longest": LONGEST_TEXT,
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    def _act(self, site: admin.ModelAdmin, request: HttpRequest, rows: list[Any], text: str) -> None:
+        done = 0
+        for row in rows:
+            try:
+                done += bool(self.run(actor_of(request), row, text))
+            except AppError as error:
+                site.message_user(request, f"{row}: {error.message}", messages.ERROR)
+        site.message_user(request, self.done(done), messages.SUCCESS if done else messages.WARNING)
+
+
+def _untouched(number: int) -> str:
+    words = ngettext(
+        "%(n)d chosen row is in another state and stays as it is.",
+        "%(n)d chosen rows are in other states and stay as they are.",
+        number,
+    )
+    return words % {"n": number}

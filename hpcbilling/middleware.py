@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
 from core import context
@@ -34,6 +35,25 @@ class RequestContextMiddleware:
             if not request.path.startswith(QUIET):
                 _log(request, response, request_id, started)
         return response
+
+
+class RefuseNulMiddleware:
+    """No address, parameter or form field of ours holds a NUL, and PostgreSQL stores none: such a request is a 400."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise SuspiciousOperation("NUL in the address")
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
+        """Forms are read here, after a view that must see the raw body first (a webhook) has been let by."""
+        is_form = request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
+        if is_form and not getattr(view, "csrf_exempt", False):
+            if any("\0" in value for values in request.POST.lists() for value in (values[0], *map(str, values[1]))):
+                raise SuspiciousOperation("NUL in a form field")
 
 
 def _log(request: HttpRequest, response: HttpResponse, request_id: str, started: float) -> None:

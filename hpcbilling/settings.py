@@ -8,32 +8,34 @@ may also be given as ``NAME_FILE``, the path of a file that holds it. Production
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from hpcbilling.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+env = Environment()
 if env.bool("READ_DOT_ENV", default=True) and (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
 
 DEBUG: bool = env.bool("DEBUG", default=False)
 
 # --- secrets and hosts -------------------------------------------------------
+SECRET_KEY_LENGTH = 50
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
 # How many reverse proxies of ours append to X-Forwarded-For; 0 trusts only the socket.
-TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
+TRUSTED_PROXY_COUNT: int = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0)
 
 # --- payments (needed early: the refusals below look at them) ----------------
 PAYMENT_PROVIDER: str = env.str("PAYMENT_PROVIDER", default="dummy" if DEBUG else "")
 PAYMENT_CURRENCY: str = env.str("PAYMENT_CURRENCY", default="THB").upper()
 PAYMENT_WEBHOOK_SECRET: str = env.str("PAYMENT_WEBHOOK_SECRET", default="")
-PAYMENT_WEBHOOK_TOLERANCE_SEC: int = env.int("PAYMENT_WEBHOOK_TOLERANCE_SEC", default=300)
+PAYMENT_WEBHOOK_TOLERANCE_SEC: int = env.whole("PAYMENT_WEBHOOK_TOLERANCE_SEC", default=300, least=1)
 # The dummy provider moves no money; outside DEBUG it does not exist.
 DUMMY_PROVIDER_ALLOWED: bool = DEBUG
 PAYMENT_PROVIDERS: dict[str, str] = {"dummy": "payments.providers.dummy.provider.DummyProvider"}
@@ -47,7 +49,7 @@ else:
     _missing = [
         f"{name}: {why}"
         for name, value, why in (
-            ("SECRET_KEY", SECRET_KEY, "set a random text of 50 characters or more"),
+            ("SECRET_KEY", len(SECRET_KEY) >= SECRET_KEY_LENGTH, "set a random text of 50 characters or more"),
             ("ALLOWED_HOSTS", ALLOWED_HOSTS, "set the host names that this site answers to"),
             ("SITE_BASE_URL", SITE_BASE_URL, "set the public address, such as https://billing.example.ac.th"),
         )
@@ -85,6 +87,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "hpcbilling.middleware.RequestContextMiddleware",
+    "hpcbilling.middleware.RefuseNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -120,8 +123,9 @@ TEMPLATES = [
 ]
 
 # --- database ----------------------------------------------------------------
-DATABASE_URL: str = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hpcbilling.sqlite3'}")
-DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hpcbilling.sqlite3'}")
+}
 _db = DATABASES["default"]
 _db["ATOMIC_REQUESTS"] = False
 if _db["ENGINE"] == "django.db.backends.sqlite3":
@@ -165,9 +169,9 @@ DEMO_USERS: list[str] = env.list(
 )
 DEFAULT_TIER = "private"
 
-AUTH_THROTTLE_MAX_FAILS: int = env.int("AUTH_THROTTLE_MAX_FAILS", default=5)
-AUTH_THROTTLE_WINDOW_SEC: int = env.int("AUTH_THROTTLE_WINDOW_SEC", default=900)
-AUTH_THROTTLE_LOCK_SEC: int = env.int("AUTH_THROTTLE_LOCK_SEC", default=900)
+AUTH_THROTTLE_MAX_FAILS: int = env.whole("AUTH_THROTTLE_MAX_FAILS", default=5, least=1)
+AUTH_THROTTLE_WINDOW_SEC: int = env.whole("AUTH_THROTTLE_WINDOW_SEC", default=900, least=1)
+AUTH_THROTTLE_LOCK_SEC: int = env.whole("AUTH_THROTTLE_LOCK_SEC", default=900, least=1)
 # axes decides when to ask and what to answer; our handler keeps the counters (accounts/throttle.py).
 AXES_HANDLER = "accounts.throttle.ThrottleHandler"
 AXES_CLIENT_IP_CALLABLE = "core.context.client_ip"
@@ -192,7 +196,7 @@ SLURMRESTD_TOKEN: str = env.str("SLURMRESTD_TOKEN", default="")
 SLURMRESTD_USER: str = env.str("SLURMRESTD_USER", default="")
 SLURMRESTD_API_VERSION: str = env.str("SLURMRESTD_API_VERSION", default="")
 SLURMRESTD_TLS_VERIFY: str = env.str("SLURMRESTD_TLS_VERIFY", default="true")
-SLURMRESTD_TIMEOUT: int = env.int("SLURMRESTD_TIMEOUT", default=60)
+SLURMRESTD_TIMEOUT: int = env.whole("SLURMRESTD_TIMEOUT", default=60, least=1)
 # Jobs that ended in these Slurm states are kept and shown, never charged.
 BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
 ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")
@@ -204,7 +208,7 @@ ORG_EMAIL: str = env.str("ORG_EMAIL", default="")
 LANGUAGE_CODE: str = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("th", _("Thai"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE: str = env.str("TIME_ZONE", default="Asia/Bangkok")
+TIME_ZONE: str = env.zone("TIME_ZONE", default="Asia/Bangkok")
 USE_I18N = True
 FORMAT_MODULE_PATH = ["hpcbilling.formats"]
 USE_TZ = True
@@ -243,7 +247,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_SECONDS: int = env.whole("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000, least=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 if TRUSTED_PROXY_COUNT:
@@ -261,8 +265,12 @@ REST_FRAMEWORK = {
 # --- observability -----------------------------------------------------------
 METRICS_ENABLED: bool = env.bool("METRICS_ENABLED", default=True)
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
-LOG_FORMAT: str = env.str("LOG_FORMAT", default="text" if DEBUG else "json")
-LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT: str = env.choice(
+    "LOG_FORMAT", default="text" if DEBUG else "json", among=("json", "text"), spelling=str.lower
+)
+LOG_LEVEL: str = env.choice(
+    "LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), spelling=str.upper
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

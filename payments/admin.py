@@ -1,17 +1,20 @@
-"""Payments and provider calls, to be read."""
+"""Payments and provider calls, to be read; finance decides about money that fitted nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from core.admin import ReadOnlyAdmin
+from core.admin import ConfirmedAction, ReadOnlyAdmin
 from core.wording import money_text
-from payments.models import Payment, PaymentEvent
+from payments.models import Payment, PaymentEvent, PaymentStatus
+from payments.services.review import accept_payment, close_payment
 
 
 class PaymentEventInline(admin.TabularInline):
@@ -31,10 +34,55 @@ class PaymentAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "user__username", "external_payment_id", "idempotency_key")
     list_select_related = ("receipt", "user")
     inlines = (PaymentEventInline,)
+    actions = ("accept_action", "close_action")
 
     @admin.display(description=_("amount"), ordering="amount_cents")
     def money(self, payment: Payment) -> str:
         return format_html('<span class="num">{}</span>', money_text(payment.amount, payment.currency))
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.resolve_payment")
+
+    @admin.action(description=_("The money is there: accept …"), permissions=["resolve"])
+    def accept_action(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
+        return ACCEPT.answer(self, request, queryset)
+
+    @admin.action(description=_("No money, or given back: close …"), permissions=["resolve"])
+    def close_action(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
+        return CLOSE.answer(self, request, queryset)
+
+
+_HEADERS = (_("payment"), _("receipt"), _("user"), _("why it needs review"))
+
+
+def _cells(payment: Payment) -> tuple[str, ...]:
+    return str(payment), str(payment.receipt), payment.username, payment.review_reason
+
+
+ACCEPT = ConfirmedAction(
+    name="accept_action",
+    title=_("Accept payments"),
+    field_label=_("What the provider's own record shows"),
+    status=PaymentStatus.NEEDS_REVIEW,
+    headers=_HEADERS,
+    row=_cells,
+    money=lambda payment: (payment.amount, payment.currency),
+    button=lambda n: ngettext("Accept %(n)d payment", "Accept %(n)d payments", n) % {"n": n},
+    done=lambda n: ngettext("%(n)d payment accepted.", "%(n)d payments accepted.", n) % {"n": n},
+    run=lambda actor, payment, text: accept_payment(actor=actor, payment=payment, note=text),
+)
+CLOSE = ConfirmedAction(
+    name="close_action",
+    title=_("Close payments without money"),
+    field_label=_("What was found out"),
+    status=PaymentStatus.NEEDS_REVIEW,
+    headers=_HEADERS,
+    row=_cells,
+    money=lambda payment: (payment.amount, payment.currency),
+    button=lambda n: ngettext("Close %(n)d payment", "Close %(n)d payments", n) % {"n": n},
+    done=lambda n: ngettext("%(n)d payment closed.", "%(n)d payments closed.", n) % {"n": n},
+    run=lambda actor, payment, text: close_payment(actor=actor, payment=payment, note=text),
+)
 
 
 @admin.register(PaymentEvent)

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'payment',
-                'verbose_name_plural': 'payments',
+                'verbose_name_plural': 'payments', 'permissions': (('resolve_payment', 'Can decide about payments in review'),),
                 'db_table': 'payments',
                 'ordering': ('-id',),
             },

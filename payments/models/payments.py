@@ -59,6 +59,7 @@ class Payment(models.Model):
         ordering = ("-id",)
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
+        permissions = (("resolve_payment", "Can decide about payments in review"),)
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=PaymentStatus.values), name="payments_status_known"),
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="payments_amount_positive"),

@@ -31,6 +31,9 @@ class WebhookRejected(AppError):
     http_status = 400
 
 
+LONGEST_TEXT = 255
+
+
 class Said(StrEnum):
     """What an event says about a payment."""
 
@@ -78,6 +81,12 @@ class ProviderEvent:
     currency: str
     live: bool
     payload: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no database can hold or compare."""
+        texts = (self.event_id, self.event_type, self.external_payment_id, self.reference, self.currency)
+        if not all(text.isprintable() and len(text) <= LONGEST_TEXT for text in texts):
+            raise WebhookRejected("the body holds an id that is too long or not printable")
 
 
 class PaymentProvider(Protocol):

@@ -43,9 +43,10 @@ def settle(*, provider: PaymentProvider, payment: Payment, event: ProviderEvent)
     actor = Actor(f"provider:{provider.name}")
     if event.said != Said.SUCCEEDED:
         return _close_or_note(actor, payment, _STATUS[event.said])
-    if payment.status == PaymentStatus.SUCCEEDED:
-        return EventOutcome.PROCESSED, "already succeeded"
-    if fault := _fault(provider, payment, event):
+    fault = _fault(provider, payment, event)
+    if payment.status == PaymentStatus.SUCCEEDED:  # the same fact again, or other money under a settled payment's id
+        return (EventOutcome.MISMATCH, fault) if fault else (EventOutcome.PROCESSED, "already succeeded")
+    if fault:
         _review(actor, payment, fault)
         return EventOutcome.MISMATCH, fault
     if receipt.status != ReceiptStatus.PENDING:
@@ -63,7 +64,7 @@ def _pay(actor: Actor, payment: Payment, receipt: Receipt, event: ProviderEvent)
         external_payment_id=event.external_payment_id,
     )  # fmt: skip
     mark_paid(actor=actor, receipt=receipt, method=payment.provider, tx_ref=event.external_payment_id, paid_at=now)
-    _record(actor, payment, before, receipt=receipt.pk, amount=payment.amount, currency=payment.currency)
+    record_move(actor, payment, before, receipt=receipt.pk, amount=payment.amount, currency=payment.currency)
     return EventOutcome.PROCESSED, "paid"
 
 
@@ -83,7 +84,7 @@ def _close_or_note(actor: Actor, payment: Payment, status: PaymentStatus) -> tup
         return EventOutcome.IGNORED, f"the payment is {payment.status} already"
     before = payment.status
     if transition(payment, status, table=PAYMENT_TRANSITIONS, updated_at=timezone.now()):
-        _record(actor, payment, before)
+        record_move(actor, payment, before)
     return EventOutcome.PROCESSED, status.value
 
 
@@ -94,10 +95,11 @@ def _review(actor: Actor, payment: Payment, reason: str) -> None:
         updated_at=timezone.now(),
     )  # fmt: skip
     if moved:
-        _record(actor, payment, before, reason=reason)
+        record_move(actor, payment, before, reason=reason)
 
 
-def _record(actor: Actor, payment: Payment, before: str, **extra: object) -> None:
+def record_move(actor: Actor, payment: Payment, before: str, **extra: object) -> None:
+    """Audit and count that ``payment`` has left ``before``; last in its transaction."""
     audit.record(
         actor=actor, action=f"payment_{payment.status}", target=str(payment.pk), entity=payment,
         changes={"status": [before, payment.status]}, extra=extra,

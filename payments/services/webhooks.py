@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from audit.hashing import plain
 from payments import metrics, providers
 from payments.models import EventOutcome, PaymentEvent
 from payments.providers.base import PaymentProvider, ProviderEvent, WebhookRejected
@@ -55,11 +56,11 @@ def _store(provider_name: str, event: ProviderEvent, digest: str) -> PaymentEven
     values = {
         "event_type": event.event_type[:100],
         "signature_ok": True,
-        "raw_payload": event.payload,
+        "raw_payload": plain(event.payload),
         "body_sha256": digest,
     }
     row, _new = PaymentEvent.objects.get_or_create(
-        provider=provider_name, external_event_id=event.event_id[:255], defaults=values
+        provider=provider_name, external_event_id=event.event_id, defaults=values
     )
     return row
 

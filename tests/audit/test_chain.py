@@ -95,6 +95,17 @@ def test_a_cut_off_tail_is_found_with_a_sealed_head(tmp_path: Any) -> None:
     assert f"#{last}" in out.getvalue()
 
 
+def test_a_seal_is_never_written_over_a_head_that_the_chain_no_longer_holds(tmp_path: Any) -> None:
+    write(6)
+    head = tmp_path / "head.json"
+    call_command("seal_audit", out=str(head), stdout=StringIO())
+    proof = head.read_text()
+    tamper(f"DELETE FROM audit_log WHERE id >= {json.loads(proof)['id']}")
+    with pytest.raises(SystemExit), StringIO() as err:
+        call_command("seal_audit", out=str(head), stdout=StringIO(), stderr=err)
+    assert head.read_text() == proof
+
+
 def test_a_forged_head_is_refused(tmp_path: Any) -> None:
     write(1)
     head = tmp_path / "head.json"
@@ -111,6 +122,18 @@ def test_the_database_refuses_update_and_delete(sql: str) -> None:
     write(1)
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
         cursor.execute(sql)
+
+
+def test_sqlite_refuses_replace_too() -> None:
+    write(1)
+    columns = "id, ts, 'mallory', action, target, status, extra, ip, user_agent, request_id, entity_type, entity_id"
+    replace = f"INSERT OR REPLACE INTO audit_log SELECT {columns}, changes, prev_hash, hash FROM audit_log WHERE id = 1"
+    if connection.vendor == "postgresql":
+        replace = (
+            "INSERT INTO audit_log SELECT * FROM audit_log WHERE id = 1 ON CONFLICT (id) DO UPDATE SET actor = 'm'"
+        )
+    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(replace)
 
 
 @pytest.mark.postgres

@@ -158,6 +158,29 @@ def test_a_second_success_by_another_attempt_is_money_to_review(payment: Payment
     assert state(payment)[0] == "needs_review"
 
 
+@pytest.mark.parametrize("claim", [{"amount": 801}, {"amount": 0}, {"currency": "USD"}, {"reference": "other"}])
+def test_other_money_under_a_settled_payments_id_is_kept_for_finance(payment: Payment, claim: dict[str, Any]) -> None:
+    call(payment)
+    call(payment, **claim)
+    assert state(payment) == ("succeeded", "paid")
+    odd = PaymentEvent.objects.order_by("-id")[0]
+    assert (odd.outcome, odd.payment) == ("mismatch", payment)
+    assert next(iter(claim)) in odd.detail
+
+
+@pytest.mark.parametrize("name", ["id", "reference", "currency"])
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "y" * 256])
+def test_an_id_that_no_database_can_hold_is_refused(payment: Payment, name: str, text: str) -> None:
+    assert call(payment, **{name: text}).status_code == 400
+    assert call(payment, event_id=text).status_code == 400
+    assert state(payment) == ("pending", "pending")
+
+
+def test_odd_text_elsewhere_in_a_good_event_does_not_stop_it(payment: Payment) -> None:
+    assert call(payment, description="nul \0 and half \ud800").status_code == 200
+    assert state(payment) == ("succeeded", "paid")
+
+
 def test_unknown_types_and_unknown_payments_are_answered_200_and_kept(payment: Payment) -> None:
     assert call(payment, "payment.something_new").status_code == 200
     assert call(payment, id="dummy_unknown", reference="unknown").status_code == 200

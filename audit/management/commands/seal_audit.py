@@ -21,7 +21,8 @@ class Command(AppCommand):
         parser.add_argument("--dry-run", action="store_true", help="show the head, write nothing")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        verdict = chain.verify()
+        out = Path(options["out"])
+        verdict = chain.verify(_earlier(out))
         if not verdict.ok:
             self.exit_code = 1
             self.stderr.write(f"Not sealed: the chain is broken at row #{verdict.first_bad}: {verdict.reason}")
@@ -29,10 +30,20 @@ class Command(AppCommand):
         sealed = chain.seal()
         if not options["dry_run"]:
             try:
-                Path(options["out"]).write_text(json.dumps(sealed, indent=1) + "\n", encoding="utf-8")
+                out.write_text(json.dumps(sealed, indent=1) + "\n", encoding="utf-8")
             except OSError as error:
                 raise UsageError(f"The head cannot be written: {error}") from error
             services.record(
                 actor=SYSTEM, action="audit_seal", target=f"#{sealed['id']}", extra={"hash": sealed["hash"]}
             )
         return sealed
+
+
+def _earlier(out: Path) -> dict[str, Any] | None:
+    """The head that ``out`` holds already: it is proof, and is replaced only while the chain still contains it."""
+    try:
+        return chain.open_seal(out.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"The head file cannot be read: {error}") from error

@@ -12,6 +12,7 @@ from core.errors import UsageError
 
 
 class Command(AppCommand):
+    reason = ""
     help = "Verify the audit chain. Exit 1 when a row was changed, removed or swapped; the row is named."
 
     def add_options(self, parser: ArgumentParser) -> None:
@@ -26,9 +27,10 @@ class Command(AppCommand):
                 raise UsageError(f"The head file cannot be read: {error}") from error
         verdict = chain.verify(sealed)
         self.exit_code = 0 if verdict.ok else 1
-        return chain.as_dict(verdict)
+        self.reason = verdict.reason
+        return {"rows": verdict.rows, "ok": verdict.ok, "first_bad": verdict.first_bad, "head": verdict.head}
 
     def describe(self, result: dict[str, Any]) -> str:
         if result["ok"]:
             return f"The audit chain is intact: {result['rows']} rows, head {result['head']}"
-        return f"The audit chain is BROKEN at row #{result['first_bad']}: {result['reason']}"
+        return f"The audit chain is BROKEN at row #{result['first_bad']}: {self.reason}"

@@ -1,0 +1,61 @@
+"""Finance's decision about money that fitted nothing."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.models import Receipt, ReceiptStatus
+from billing.services.receipts import mark_paid
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from core.states import transition
+from payments.models import PAYMENT_TRANSITIONS, Payment, PaymentStatus
+from payments.services.settlement import record_move
+
+
+class NotInReview(Conflict):
+    code = "not_in_review"
+
+
+@transaction.atomic
+def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
+    """The money is there in full after all (seen at the provider): the payment succeeds and its receipt is paid.
+
+    Raises ``NotInReview``, ``BadInput`` without a note, and ``Conflict`` when the receipt is paid or void already.
+    """
+    receipt, payment = _locked(payment, note)
+    if receipt.status != ReceiptStatus.PENDING:
+        words = _("Receipt %(receipt)s is %(status)s; give the money back at the provider and close the payment.")
+        raise Conflict(words % {"receipt": receipt, "status": receipt.get_status_display()})
+    now, before = timezone.now(), payment.status
+    transition(payment, PaymentStatus.SUCCEEDED, table=PAYMENT_TRANSITIONS, paid_at=now, updated_at=now)
+    reference = payment.external_payment_id or payment.idempotency_key
+    mark_paid(actor=actor, receipt=receipt, method=payment.provider, tx_ref=reference, paid_at=now)
+    record_move(actor, payment, before, receipt=receipt.pk, note=note.strip())
+    return payment
+
+
+@transaction.atomic
+def close_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
+    """No money of ours, or it was given back: the payment ends as canceled and the payer may try again.
+
+    Raises ``NotInReview``, and ``BadInput`` without a note.
+    """
+    _receipt, payment = _locked(payment, note)
+    before = payment.status
+    transition(payment, PaymentStatus.CANCELED, table=PAYMENT_TRANSITIONS, updated_at=timezone.now())
+    record_move(actor, payment, before, note=note.strip())
+    return payment
+
+
+def _locked(payment: Payment, note: str) -> tuple[Receipt, Payment]:
+    if not note.strip():
+        raise BadInput(_("Say what was found out about this payment."), field="note")
+    receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
+    payment = Payment.objects.select_for_update().get(pk=payment.pk)
+    if payment.status != PaymentStatus.NEEDS_REVIEW:
+        words = _("Payment %(payment)s is %(status)s; there is nothing to decide.")
+        raise NotInReview(words % {"payment": payment, "status": payment.get_status_display()})
+    return receipt, payment
