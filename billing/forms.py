@@ -64,9 +64,9 @@ class WindowForm(forms.Form):
 
 
 class UsageForm(WindowForm):
-    """The filter of the usage page, read from the URL. What is not valid is reported and left out."""
+    """The filter of the usage page, read from the URL. What is not valid is reported, and nothing is shown."""
 
-    period = forms.ChoiceField(required=False, choices=[("", ""), *PERIODS.items()])
+    period = forms.ChoiceField(label=_("Period"), required=False, choices=[("", ""), *PERIODS.items()])
     account = forms.CharField(label=_("Account"), required=False, max_length=120)
     state = forms.CharField(label=_("State"), required=False, max_length=40)
     billed = forms.ChoiceField(
@@ -89,16 +89,27 @@ class UsageForm(WindowForm):
 
     @property
     def chosen_period(self) -> str:
-        """The preset in force; empty when days were given by hand."""
+        """The preset in force, also when its days are given by name; empty for any other days."""
         data = self.cleaned_data
-        if data.get("start") or data.get("end"):
-            return ""
+        given = data.get("start"), data.get("end")
+        if any(given):
+            return next((period for period in PERIODS if period_days(period) == given), "")
         return data.get("period") or DEFAULT_PERIOD
 
     def days(self) -> tuple[date | None, date | None]:
         if period := self.chosen_period:
             return period_days(period)
         return self.cleaned_data.get("start"), self.cleaned_data.get("end")
+
+    def show_days(self) -> None:
+        """Let the fields of the days show what the preset in force means."""
+        start, end = self.days()
+        self.data = {**self.data.dict(), "start": str(start or ""), "end": str(end or "")}
+
+    def errors_in_words(self) -> str:
+        return "\n".join(
+            f"{self.fields[name].label or name}: {error}" for name, errors in self.errors.items() for error in errors
+        )
 
     def usage_filter(self, username: str | None, *, billed: str = "") -> UsageFilter:
         self.is_valid()

@@ -17,8 +17,10 @@ class HpcBillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.roles import sync_groups
+        from audit import registry
         from hpcbilling import checks, collector, periodic_admin  # noqa: F401 - two of them register on import
 
+        registry.register({"demo_seed": _("Demo world made")})
         collector.register()
         # The last app of all: by now ``migrate`` has created the permissions of every other.
         post_migrate.connect(sync_groups, sender=self, dispatch_uid="accounts.groups")

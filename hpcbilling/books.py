@@ -12,6 +12,7 @@ from audit import chain
 from billing import sql
 from billing.models import Rate
 from billing.selectors.rates import MissingRate, version_at
+from core.money import from_minor
 
 SHOWN = 20
 
@@ -78,7 +79,8 @@ def receipt_states() -> list[str]:
 def payments() -> list[str]:
     """A succeeded payment belongs to a paid receipt of its amount and currency, at most one each."""
     wrong = _rows(
-        f"""SELECT p.id, r.id, r.status FROM payments p JOIN receipts r ON r.id = p.receipt_id
+        f"""SELECT p.id, p.amount_cents, p.currency, r.id, r.status, r.total, r.currency
+        FROM payments p JOIN receipts r ON r.id = p.receipt_id
         WHERE p.status = 'succeeded' AND (r.status <> 'paid' OR r.currency <> p.currency
         OR {sql.minor_sql("r.total")} <> p.amount_cents)"""
     )
@@ -87,7 +89,9 @@ def payments() -> list[str]:
         (SELECT 1 FROM payments p WHERE p.receipt_id = r.id AND p.status = 'succeeded')"""
     )
     return [
-        f"payment {row[0]} succeeded but receipt {row[1]} is {row[2]} or asks for another amount" for row in wrong
+        f"payment {row[0]} of {from_minor(row[1], row[2])} {row[2]} succeeded, but receipt {row[3]} is {row[4]}"
+        f" and asks for {row[5]} {row[6]}"
+        for row in wrong
     ] + [f"receipt {row[0]} is paid by {row[1]} without a succeeded payment" for row in lonely]
 
 

@@ -51,9 +51,10 @@ class RefuseNulMiddleware:
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
         """Forms are read here, after a view that must see the raw body first (a webhook) has been let by."""
         is_form = request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
-        if is_form and not getattr(view, "csrf_exempt", False):
-            if any("\0" in value for values in request.POST.lists() for value in (values[0], *map(str, values[1]))):
-                raise SuspiciousOperation("NUL in a form field")
+        if not is_form or getattr(view, "csrf_exempt", False):
+            return
+        if any("\0" in text for name, values in request.POST.lists() for text in (name, *map(str, values))):
+            raise SuspiciousOperation("NUL in a form field")
 
 
 def _log(request: HttpRequest, response: HttpResponse, request_id: str, started: float) -> None:

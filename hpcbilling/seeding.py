@@ -14,6 +14,8 @@ from django.conf import settings
 
 from accounts.models import RuleKind, Tier, TierRule
 from accounts.services.users import DemoUser, create_demo_users
+from audit.models import AuditLog
+from audit.services import record
 from billing.models import Receipt, ReceiptStatus
 from billing.services.receipts import create_all, create_receipts, mark_paid, void_receipt
 from core.context import SYSTEM, Actor
@@ -47,6 +49,11 @@ def is_empty() -> bool:
     return not Job.objects.exists() and not Receipt.objects.exists()
 
 
+def is_made() -> bool:
+    """The demo world was made here before."""
+    return AuditLog.objects.filter(action="demo_seed").exists()
+
+
 def seed() -> Seeded:
     """Make users, tiers, usage, receipts in every state and payments. DEBUG only: its passwords are public."""
     if not settings.DUMMY_PROVIDER_ALLOWED:
@@ -57,6 +64,7 @@ def seed() -> Seeded:
     import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
     for month in _closed_months():
         _bill_and_pay(month)
+    record(actor=SYSTEM, action="demo_seed", target="demo world")
     return Seeded(
         jobs=Job.objects.count(),
         receipts={status: Receipt.objects.filter(status=status).count() for status in ReceiptStatus.values},

@@ -9,4 +9,5 @@ urlpatterns = [
     path("simulate", views.simulate, name="simulate"),
     path("webhook", views.webhook, name="webhook"),
     path("webhooks/<slug:provider_name>/", views.webhook, name="webhook_of"),
+    path("webhooks/<slug:provider_name>", views.webhook),  # a POST cannot be redirected to the slash
 ]

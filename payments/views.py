@@ -45,9 +45,11 @@ def start(request: HttpRequest, receipt_id: int) -> HttpResponse:
     except (Unavailable, Misconfigured) as error:
         logger.warning("checkout of receipt %s: %s", receipt.pk, error.message)
         message = _("The payment service does not answer. Nothing was charged; please try again later.")
-        return render(request, "payments/unavailable.html", {"message": message, "receipt": receipt}, status=503)
+        return render(
+            request, "payments/unavailable.html", {"message": message, "receipt": receipt, "retry": True}, status=503
+        )
     except AppError as error:
-        context = {"message": error.message, "receipt": receipt}
+        context = {"message": error.message, "receipt": receipt, "retry": False}
         return render(request, "payments/unavailable.html", context, status=error.http_status)
     return redirect(payment.checkout_url)
 

@@ -144,4 +144,4 @@ def ensure_default_rates() -> None:
         tier = Tier.objects.filter(pk=code).first()
         if tier is None or RateVersion.objects.filter(tier=tier).exists():
             continue
-        set_rates(actor=SYSTEM, tier=tier, rates=NewRates(Decimal(cpu), Decimal(gpu), Decimal(mem)), note="defaults")
+        set_rates(actor=SYSTEM, tier=tier, rates=NewRates(Decimal(cpu), Decimal(gpu), Decimal(mem)))

@@ -21,6 +21,7 @@ from billing.selectors.rates import MissingRate, version_at
 from core import money
 from core.context import actor_of
 from core.periods import today
+from usage.models import Job
 
 SECONDS = Decimal(3600)
 MIB = Decimal(1024)
@@ -60,7 +61,10 @@ def _own_tier(request: HttpRequest) -> str:
     """The tier of the one who asks; what a stranger would pay when nobody is signed in."""
     if not request.user.is_authenticated:
         return settings.DEFAULT_TIER
-    return TierResolver.load(on=today()).resolve(actor_of(request).name, "").tier
+    username = actor_of(request).name
+    ended = Job.objects.filter(username=username, end_at__isnull=False).order_by("-end_at", "-id")
+    account = ended.values_list("account", flat=True).first() or ""
+    return TierResolver.load(on=today()).resolve(username, account).tier
 
 
 def _price(tier: Tier, data: dict[str, Any]) -> Answer | None:

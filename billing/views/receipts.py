@@ -98,7 +98,10 @@ def _skipped(counts: dict[str, int]) -> list[tuple[str, int]]:
 
 def _create(request: HttpRequest, username: str, form: WindowForm) -> HttpResponse:
     days = form.cleaned_data
-    expected = request.POST.get("expected") or None
+    expected = request.POST.get("expected", "")
+    if not expected:
+        messages.warning(request, _("Nothing was created: look at the total first, then create it."))
+        return redirect(_preview_url(days))
     try:
         made = create_receipts(actor=actor_of(request), username=username, expected=expected, **days)
     except TotalChanged:
@@ -156,7 +159,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "receipt": receipt,
         "is_mine": receipt.username == actor_of(request).name,
         "organisation": {"address": settings.ORG_ADDRESS, "tax_id": settings.ORG_TAX_ID, "email": settings.ORG_EMAIL},
-        **receipt_page.context(receipt, request.GET.get("page")),
+        **receipt_page.context(receipt, request.GET.get("page"), every_line=request.GET.get("lines") == "all"),
     }
     return render(request, "billing/receipt.html", context)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -45,7 +46,6 @@ def index(request: HttpRequest) -> HttpResponse:
     view = view if view in VIEWS else "detail"
     form, flt = _filter(request, view)
     form.offer(usage.choices(username))
-    book = PriceBook.load()
     context: dict[str, Any] = {
         "form": form,
         "filter": flt,
@@ -54,9 +54,13 @@ def index(request: HttpRequest) -> HttpResponse:
         "periods": PERIODS,
         "period": form.chosen_period,
         "active": _active(request, form),
-        "totals": usage.totals(flt, book),
         "latest_import": usage.latest_import(),
     }
+    if form.errors:  # no figures: they would be those of another question
+        return render(request, "billing/usage.html", context, status=400)
+    form.show_days()
+    book = PriceBook.load()
+    context["totals"] = usage.totals(flt, book)
     if view == "aggregate":
         context["accounts"] = usage.by_account(flt, book)
     else:
@@ -68,9 +72,11 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def download(request: HttpRequest) -> StreamingHttpResponse:
-    """The same filter as the page, every row, oldest first."""
-    _form, flt = _filter(request, request.GET.get("view", ""))
+def download(request: HttpRequest) -> HttpResponseBase:
+    """The same filter as the page, every row, oldest first; a filter that cannot be read is refused in words."""
+    form, flt = _filter(request, request.GET.get("view", ""))
+    if form.errors:
+        return HttpResponse(form.errors_in_words(), content_type="text/plain; charset=utf-8", status=400)
     return csv_response("usage.csv", CSV_HEADER, (_cells(row) for row in usage.iter_rows(flt)))
 
 

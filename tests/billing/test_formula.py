@@ -98,12 +98,28 @@ def test_a_number_that_is_no_rate_is_refused_by_name(editor: Any, change: dict[s
         ({**NEW, "cpu_basis": "guess"}, 400, "bad_input"),
         ({**NEW, "effective_at": "2020-01-01T00:00:00+07:00"}, 400, "bad_input"),
         ({**NEW, "effective_at": "2030-01-01T00:00:00"}, 400, "bad_input"),
+        ({**NEW, "effective_at": "9999-12-31T23:59:59-12:00"}, 400, "bad_input"),
+        ({**NEW, "note": "nul \0"}, 400, "bad_input"),
+        ({**NEW, "note": "half \ud800"}, 400, "bad_input"),
+        ({**NEW, "note": "x" * 201}, 400, "bad_input"),
+        ({**NEW, "type": "\0"}, 404, "unknown_tier"),
     ],
 )
 def test_a_bad_order_changes_nothing(editor: Any, data: Any, status: int, code: str) -> None:
     answer = post(editor, data)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert RateVersion.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/formula?type=%00", "/?x=%00", "/receipts/?status=%00", "/payments/simulate?payment=%00"]
+)
+def test_a_nul_in_an_address_is_a_bad_request_everywhere(editor: Any, path: str) -> None:
+    assert editor.get(path).status_code == 400
+
+
+def test_a_nul_in_a_form_is_a_bad_request(editor: Any) -> None:
+    assert editor.post("/receipts/new/", {"start": "\0"}).status_code == 400
 
 
 def test_broken_json_and_unknown_tiers_are_problems_too(editor: Any) -> None:

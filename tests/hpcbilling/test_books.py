@@ -13,6 +13,7 @@ from audit import triggers
 from billing.models import Rate, Receipt, ReceiptItem
 from hpcbilling import books, seeding
 from payments.models import Payment
+from tests.factories import make_job
 from usage.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -76,10 +77,17 @@ def test_an_unknown_invariant_is_a_usage_error() -> None:
 
 def test_the_demo_world_is_made_once_and_never_over_real_data(world: seeding.Seeded) -> None:
     jobs = Job.objects.count()
-    call_command("seed_demo", if_empty=True, stdout=StringIO())
+    call_command("seed_demo", stdout=StringIO())
     assert Job.objects.count() == jobs
+
+
+def test_the_demo_world_is_never_made_over_real_data(settings: Any) -> None:
+    settings.DEBUG = True
+    make_job()
     with pytest.raises(CommandError, match="empty"):
         call_command("seed_demo")
+    call_command("seed_demo", if_empty=True, stdout=StringIO())
+    assert Job.objects.count() == 1
 
 
 def test_the_demo_world_cannot_be_made_in_production(settings: Any) -> None:

@@ -14,6 +14,7 @@ from billing.selectors.billable import skipped_jobs
 from billing.services.receipts import Run, create_all, create_receipts
 from core.commands import EXIT_PARTIAL, AppCommand, day
 from core.context import SYSTEM
+from core.errors import BadInput, UsageError
 
 
 class Command(AppCommand):
@@ -29,7 +30,10 @@ class Command(AppCommand):
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         with transaction.atomic() if options["dry_run"] else nullcontext():
-            run = _work(options)
+            try:
+                run = _work(options)
+            except BadInput as error:  # here that is a reversed window or an unknown user
+                raise UsageError(error.message) from error
             result = {"receipts": _lines(run.receipts), "skipped": _skipped(run)}
             if options["dry_run"]:
                 transaction.set_rollback(True)

@@ -22,10 +22,10 @@ class Command(AppCommand):
         parser.add_argument("--dry-run", action="store_true", help="do it, show it, undo it")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        if not seeding.is_empty():
-            if not options["if_empty"]:
-                raise Conflict("The database holds usage or receipts already; the demo world needs an empty one.")
+        if seeding.is_made() or (options["if_empty"] and not seeding.is_empty()):
             return self._result("already there", {})
+        if not seeding.is_empty():
+            raise Conflict("The database holds usage or receipts already; the demo world needs an empty one.")
         with transaction.atomic():
             made = seeding.seed()
             if options["dry_run"]:
