@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core.errors import BadInput, Misconfigured, UsageError
 from usage.records import BadRow, Item
 from usage.sources.base import UsageSource
-from usage.sources.text import RowReader, known_columns, missing_columns
+from usage.sources.text import Neighbours, RowReader, known_columns, missing_columns
 
 GZIP_MAGIC = b"\x1f\x8b"
 DELIMITERS = ("|", "\x1f", "\t", ";", ",")
@@ -62,18 +63,24 @@ class CsvSource(UsageSource):
         header = header.removeprefix("\ufeff")
         delimiter = self._delimiter(header)
         quoted = delimiter in QUOTED
-        reader = RowReader(
-            _split(header, delimiter, quoted), cluster=self.request.cluster, zone_of=self.request.zone_of
-        )
+        names = _split(header, delimiter, quoted)
+        reader = RowReader(names, cluster=self.request.cluster, zone_of=self.request.zone_of)
+        neighbours = Neighbours([] if quoted else names)
         seen = repeated = 0
         for line_no, text, problem in _records(lines, quoted):
             if text == header:
                 repeated += 1  # files were joined
                 continue
             seen += 1
-            yield problem or reader.read(_split(text, delimiter, quoted), _shown(text), line_no)
+            cells = _split(text, delimiter, quoted)
+            item = problem or reader.read(cells, _shown(text), line_no)
+            yield neighbours.judge(item, len(cells), _shown(text), line_no)
         if not seen:
             raise BadInput(f"{self.file_name} has a header and no rows. That is not the same as no usage.")
+        if neighbours.free_text:
+            columns = ", ".join(neighbours.free_text)
+            words = _("The file has free text (%(columns)s): a line break in it can imitate a row. Export without it.")
+            self.notes.append(words % {"columns": columns})
         if repeated:
             self.notes.append(f"{repeated} repeated header lines were passed over.")
 

@@ -40,6 +40,44 @@ _WANTED = (
 )  # fmt: skip
 
 
+_FREE_TEXT = frozenset(
+    ("jobname", "comment", "admincomment", "systemcomment", "submitline", "workdir", "wckey", "reason", "extra")
+)
+SUSPECT_ROWS = 3  # Slurm cuts a job's name at 255 bytes: more rows than this do not fit into one
+
+
+def free_text_columns(header: Sequence[str]) -> list[str]:
+    """Columns in which a user may have put a line break or a delimiter."""
+    return [name.strip() for name in header if name.strip().lower() in _FREE_TEXT]
+
+
+class Neighbours:
+    """Whole rows between the two halves of a broken one may be forged inside a job's name: they are refused too.
+
+    Only files with free text can hold such; a name that also completes its own row
+    shows no broken half at all, which is why the importer asks for no free text itself.
+    """
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self.free_text = free_text_columns(header)
+        # The first half of a broken row reaches into its first free text and not to its end.
+        first = [name.strip() for name in header].index(self.free_text[0]) if self.free_text else 0
+        self._halves = range(first + 1, len(header))
+        self._suspect = 0
+
+    def judge(self, item: Item, cells: int, text: str, line_no: int) -> Item:
+        if not self.free_text:
+            return item
+        if isinstance(item, BadRow) and item.reason == "field_count":
+            opens = cells in self._halves and not self._suspect
+            self._suspect = SUSPECT_ROWS if opens else 0
+            return item
+        if self._suspect:
+            self._suspect -= 1
+            return BadRow(line_no, text, "beside_broken_row", "it may be part of the broken row before it")
+        return item
+
+
 class RowReader:
     """Turns the cells of a row into a record. Columns in any order, unknown ones ignored, names in any case."""
 
