@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-SECRET_KEY_LENGTH = 50
 METRICS_TOKEN_LENGTH = 16
 
 
@@ -27,6 +27,33 @@ def plugins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register(Tags.compatibility)
+def words(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Settings whose spelling we can judge without asking anybody."""
+    return [*_currency(), *_api_version()]
+
+
+def _currency() -> Iterator[CheckMessage]:
+    from babel.numbers import list_currencies  # heavy, and only for this question
+
+    if settings.PAYMENT_CURRENCY not in list_currencies():
+        yield Error(
+            f"PAYMENT_CURRENCY={settings.PAYMENT_CURRENCY} is no currency.",
+            hint="Use a code of ISO 4217, such as THB.",
+            id="hpcbilling.E008",
+        )
+
+
+def _api_version() -> Iterator[CheckMessage]:
+    version = settings.SLURMRESTD_API_VERSION
+    if version and not re.fullmatch(r"v?0\.0\.[0-9]+", version):
+        yield Error(
+            f"SLURMRESTD_API_VERSION={version} is not the version of an API.",
+            hint="Write it as v0.0.40, or leave it empty to ask the server.",
+            id="hpcbilling.E009",
+        )
+
+
 def _addresses() -> Iterator[CheckMessage]:
     if not settings.SITE_BASE_URL.startswith("https://"):
         yield Error(
@@ -39,9 +66,9 @@ def _addresses() -> Iterator[CheckMessage]:
 
 
 def _secrets() -> Iterator[CheckMessage]:
-    if len(settings.SECRET_KEY) < SECRET_KEY_LENGTH or settings.SECRET_KEY.startswith("insecure-"):
+    if len(settings.SECRET_KEY) < settings.SECRET_KEY_LENGTH or settings.SECRET_KEY.startswith("insecure-"):
         yield Error(
-            f"SECRET_KEY is shorter than {SECRET_KEY_LENGTH} characters or is the one for development.",
+            f"SECRET_KEY is shorter than {settings.SECRET_KEY_LENGTH} characters or is the one for development.",
             hint="python3 -c 'import secrets; print(secrets.token_urlsafe(64))'",
             id="hpcbilling.E003",
         )

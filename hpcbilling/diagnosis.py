@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -12,8 +13,15 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, InterfaceError, transaction
 
+from core import registry
+from core.errors import AppError
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
+from usage.sources.base import SourceRequest
+
+SLURM_SECONDS = 10
+# One second in which no job of any cluster ran: the whole way is walked, and the answer is short.
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +65,54 @@ def _database() -> Iterator[Finding]:
 
 
 def _source() -> Finding:
-    if settings.SLURMRESTD_URL:
-        if not (settings.SLURMRESTD_TOKEN or settings.SLURM_JWT):
-            return Finding("usage source", "note", "SLURMRESTD_URL is set without SLURMRESTD_TOKEN or SLURM_JWT.")
-        return Finding("usage source", "ok", "Usage comes from slurmrestd.")
-    if sacct := shutil.which("sacct"):
-        return Finding("usage source", "ok", f"Usage comes from {sacct}.")
+    """The source that ``import_usage --source auto`` would take, asked as it would ask.
+
+    Slurm that does not answer is a note and no problem: the site works without it, and must start.
+    """
+    silent: list[str] = []
+    for key, name in _live_sources():
+        if trouble := _trouble_with(key):
+            silent.append(f"{name} does not answer: {trouble}")
+            continue
+        words = " ".join([*silent, f"Usage comes from {name}, which answers."])
+        return Finding("usage source", "note" if silent else "ok", words)
     if settings.FALLBACK_CSV:
         there = Path(settings.FALLBACK_CSV).is_file()
         words = f"Usage comes from the file {settings.FALLBACK_CSV}{'' if there else ', which does not exist'}."
-        return Finding("usage source", "ok" if there else "problem", words)
+        level = "problem" if not there else "note" if silent else "ok"
+        return Finding("usage source", level, " ".join([*silent, words]))
+    if silent:
+        return Finding("usage source", "note", " ".join([*silent, "Nothing can be imported but files by hand."]))
     return Finding(
         "usage source", "note", "No usage source: set SLURMRESTD_URL, install sacct, or import files by hand."
     )
+
+
+def _live_sources() -> Iterator[tuple[str, str]]:
+    """Key and name of each Slurm that is set up, in the order in which they are tried."""
+    if settings.SLURMRESTD_URL:
+        yield "slurmrestd", f"slurmrestd at {settings.SLURMRESTD_URL}"
+    if sacct := shutil.which("sacct"):
+        yield "sacct", sacct
+
+
+def _trouble_with(key: str) -> str:
+    """What the source says when it is asked for next to nothing; empty when it answers."""
+    request = SourceRequest(
+        zone_of=lambda _cluster: ZoneInfo("UTC"),
+        cluster=settings.SLURM_CLUSTER,
+        start=LONG_AGO,
+        end=LONG_AGO + timedelta(seconds=1),
+    )
+    source = registry.load("USAGE_SOURCES", key)(request)
+    source.timeout = SLURM_SECONDS
+    try:
+        source.check()
+        for _item in source.rows():
+            break
+    except AppError as error:
+        return " ".join(error.message.split())
+    return ""
 
 
 def _provider() -> Finding:

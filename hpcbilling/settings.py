@@ -265,12 +265,8 @@ REST_FRAMEWORK = {
 # --- observability -----------------------------------------------------------
 METRICS_ENABLED: bool = env.bool("METRICS_ENABLED", default=True)
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
-LOG_FORMAT: str = env.choice(
-    "LOG_FORMAT", default="text" if DEBUG else "json", among=("json", "text"), spelling=str.lower
-)
-LOG_LEVEL: str = env.choice(
-    "LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), spelling=str.upper
-)
+LOG_FORMAT: str = env.choice("LOG_FORMAT", default="text" if DEBUG else "json", among=("json", "text"))
+LOG_LEVEL: str = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

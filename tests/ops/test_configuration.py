@@ -14,7 +14,10 @@ import pytest
 from django.core import checks
 from django.core.management import call_command
 
+from hpcbilling import diagnosis
 from hpcbilling.checks import production
+from tests.usage.conftest import Daemon, Sacct
+from usage.sources.sacct import FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
@@ -34,7 +37,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 def test_with_nothing_set_the_start_is_refused_and_every_missing_variable_is_named() -> None:
     done = manage("check")
-    assert done.returncode != 0
+    assert done.returncode == 78
     for name in ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_BASE_URL"):
         assert f"{name}: set" in done.stderr
 
@@ -46,6 +49,80 @@ def test_one_missing_variable_is_enough(name: str) -> None:
     assert f"{name}: set" in done.stderr
     others = GOOD.keys() - {name}
     assert not any(f"{other}: set" in done.stderr for other in others)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("DATABASE_URL", "junk", "postgres://"),
+        ("DATABASE_URL", "mysql://u:open-sesame@h/name", "postgres://"),
+        ("DATABASE_URL", "postgres://u:open-sesame@h:abc/name", "postgres://"),
+        ("SLURMRESTD_TIMEOUT", "abc", "whole number"),
+        ("SLURMRESTD_TIMEOUT", "0", "1 or more"),
+        ("AUTH_THROTTLE_MAX_FAILS", "five", "whole number"),
+        ("AUTH_THROTTLE_MAX_FAILS", "0", "1 or more"),
+        ("AUTH_THROTTLE_WINDOW_SEC", "0", "1 or more"),
+        ("AUTH_THROTTLE_LOCK_SEC", "-5", "1 or more"),
+        ("PAYMENT_WEBHOOK_TOLERANCE_SEC", "0", "1 or more"),
+        ("TRUSTED_PROXY_COUNT", "-1", "0 or more"),
+        ("TIME_ZONE", "Mars", "Asia/Bangkok"),
+        ("TIME_ZONE", "../../etc/passwd", "Asia/Bangkok"),
+        ("LOG_LEVEL", "zzz", "WARNING"),
+        ("LOG_FORMAT", "zzz", "json"),
+        ("SECRET_KEY_FILE", "/nope", "No such file"),
+        ("DEBUG", "perhaps", "1 or 0"),
+        ("METRICS_ENABLED", "maybe", "1 or 0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_ends_with_78_and_the_name_of_its_variable(
+    name: str, value: str, wanted: str
+) -> None:
+    done = manage("check", **GOOD | {name: value})
+    assert done.returncode == 78, done.stderr
+    assert name in done.stderr
+    assert wanted in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "open-sesame" not in done.stderr, "the password of the database is not repeated"
+
+
+@pytest.mark.parametrize("setting", [{"LOG_LEVEL": "info"}, {"LOG_FORMAT": "TEXT"}, {"DEBUG": ""}, {"DEBUG": "No"}])
+def test_capitals_and_other_words_for_no_are_understood(setting: dict[str, str]) -> None:
+    assert manage("check", **GOOD | setting).returncode == 0
+
+
+@pytest.mark.parametrize(("length", "code"), [(49, 78), (50, 0)])
+def test_a_short_secret_key_is_refused_like_a_missing_one(length: int, code: int) -> None:
+    done = manage("check", **GOOD | {"SECRET_KEY": GOOD["SECRET_KEY"][:length]})
+    assert done.returncode == code
+    assert ("SECRET_KEY: set a random text of 50 characters" in done.stderr) == bool(code)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff" * 60)
+    done = manage("check", **GOOD, SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert (done.returncode, "SECRET_KEY_FILE" in done.stderr, "Traceback" in done.stderr) == (78, True, False)
+
+
+def test_the_line_break_at_the_end_of_a_secret_file_is_no_part_of_the_secret(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(GOOD["SECRET_KEY"][:49] + "\n")
+    assert manage("check", **GOOD, SECRET_KEY_FILE=str(tmp_path / "key")).returncode == 78
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [
+        ({"PAYMENT_CURRENCY": "XYZ"}, "hpcbilling.E008"),
+        ({"PAYMENT_CURRENCY": ""}, "hpcbilling.E008"),
+        ({"SLURMRESTD_API_VERSION": "40"}, "hpcbilling.E009"),
+        ({"SLURMRESTD_API_VERSION": "v0.0.40/../x"}, "hpcbilling.E009"),
+    ],
+)
+def test_a_word_that_is_none_is_reported_by_check_and_doctor(setting: dict[str, str], code: str) -> None:
+    for command in (("check",), ("check", "--deploy")):
+        done = manage(*command, **GOOD, **setting)
+        assert (done.returncode, code in done.stderr) == (1, True), command
+    done = manage("doctor", **GOOD, **setting)
+    assert (done.returncode, code in done.stdout) == (78, True)
 
 
 def test_the_dummy_provider_is_refused_in_production() -> None:
@@ -131,6 +208,66 @@ def test_doctor_exits_78_and_says_what_blocks(
         settings.__setattr__(key, value)
     code, findings = doctor()
     assert (code, findings[name]["level"]) == (78, "problem")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_asks_sacct_in_utc_for_one_second_and_believes_the_answer(
+    settings: Any, sacct: Sacct, monkeypatch: Any
+) -> None:
+    settings.SLURMRESTD_URL = settings.FALLBACK_CSV = ""
+    monkeypatch.setenv("TZ", "Asia/Bangkok")
+    sacct.says("\x1f".join(FIELDS).encode() + b"\n")
+    finding = doctor()[1]["usage source"]
+    assert (finding["level"], finding["message"]) == ("ok", f"Usage comes from {sacct.folder}/sacct, which answers.")
+    (call,) = sacct.calls
+    assert call[5:9] == ["-S", "2000-01-01T00:00:00", "-E", "2000-01-01T00:00:01"]
+    assert sacct.environment[0] == "TZ=UTC"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_repeats_what_a_sacct_without_a_cluster_says_and_lets_the_site_start(
+    settings: Any, sacct: Sacct
+) -> None:
+    settings.DEBUG, settings.SLURMRESTD_URL, settings.FALLBACK_CSV = True, "", ""
+    sacct.says(errors="sacct: fatal: Could not establish a configuration source", code=1)
+    code, findings = doctor()
+    assert (code, findings["usage source"]["level"]) == (0, "note")
+    assert "Could not establish a configuration source" in findings["usage source"]["message"]
+    assert "Usage comes from" not in findings["usage source"]["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_waits_for_no_source_longer_than_it_says(settings: Any, sacct: Sacct, monkeypatch: Any) -> None:
+    settings.SLURMRESTD_URL = settings.FALLBACK_CSV = ""
+    assert diagnosis.SLURM_SECONDS == 10
+    monkeypatch.setattr(diagnosis, "SLURM_SECONDS", 0.5)
+    sacct.says(b"", seconds=30)
+    assert "within 0.5 seconds" in doctor()[1]["usage source"]["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_asks_slurmrestd_and_repeats_its_refusal(settings: Any, slurmrestd: Daemon, no_sacct: None) -> None:
+    settings.FALLBACK_CSV = ""
+    finding = doctor()[1]["usage source"]
+    assert (finding["level"], finding["message"]) == (
+        "ok", f"Usage comes from slurmrestd at {slurmrestd.url}, which answers.",
+    )  # fmt: skip
+    slurmrestd.answers["/slurmdb/v0.0.38/jobs"] = (401, b"Authentication failure", "text/plain")
+    finding = doctor()[1]["usage source"]
+    assert finding["level"] == "note"
+    assert "renew SLURMRESTD_TOKEN" in finding["message"]
+    settings.SLURMRESTD_TOKEN = settings.SLURM_JWT = ""
+    assert "SLURMRESTD_TOKEN (or SLURM_JWT) is not set" in doctor()[1]["usage source"]["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_names_the_source_that_steps_in(settings: Any, sacct: Sacct) -> None:
+    settings.SLURMRESTD_URL, settings.SLURMRESTD_TOKEN = "http://127.0.0.1:1", "x"
+    sacct.says("\x1f".join(FIELDS).encode() + b"\n")
+    finding = doctor()[1]["usage source"]
+    assert finding["level"] == "note"
+    assert "slurmrestd at http://127.0.0.1:1 does not answer" in finding["message"]
+    assert finding["message"].endswith(f"Usage comes from {sacct.folder}/sacct, which answers.")
 
 
 def test_doctor_says_that_the_database_is_away() -> None:

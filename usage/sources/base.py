@@ -45,6 +45,7 @@ class UsageSource(ABC):
 
     key: ClassVar[str]
     live: ClassVar[bool]  # asks a running Slurm, so a window is needed
+    timeout: float = 0  # seconds to wait for an answer; 0: as long as the source itself thinks right
 
     def __init__(self, request: SourceRequest) -> None:
         self.request = request

@@ -30,7 +30,6 @@ SECONDS = 600
 class SacctSource(UsageSource):
     key = "sacct"
     live = True
-    timeout = SECONDS
 
     def check(self) -> None:
         """Nothing must be set: sacct finds its own slurm.conf (or SLURM_CONF)."""
@@ -65,7 +64,8 @@ class SacctSource(UsageSource):
                 timed_out.set()
                 process.kill()
 
-            timer = threading.Timer(self.timeout, stop)
+            seconds = self.timeout or SECONDS
+            timer = threading.Timer(seconds, stop)
             timer.start()
             try:
                 yield from self._parse(process)
@@ -77,7 +77,7 @@ class SacctSource(UsageSource):
                 if process.stdout:
                     process.stdout.close()
             if timed_out.is_set():
-                raise Unavailable(f"sacct did not finish within {self.timeout} seconds and was stopped.")
+                raise Unavailable(f"sacct did not finish within {seconds} seconds and was stopped.")
             errors.seek(0)
             self._check_end(process.returncode, errors.read(2000).decode("utf-8", "replace").strip())
 

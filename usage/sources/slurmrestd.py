@@ -133,7 +133,7 @@ class SlurmrestdSource(UsageSource):
         return jobs
 
     def _get(self, session: requests.Session, path: str, query: dict[str, str]) -> requests.Response:
-        where, seconds = settings.SLURMRESTD_URL, settings.SLURMRESTD_TIMEOUT
+        where, seconds = settings.SLURMRESTD_URL, self.timeout or settings.SLURMRESTD_TIMEOUT
         try:
             return session.get(f"{where}{path}", params=query, timeout=seconds, allow_redirects=False)
         except requests.exceptions.SSLError as error:

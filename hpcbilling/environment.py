@@ -1,0 +1,85 @@
+"""Reading environment variables: what cannot be used is refused by the variable's name, never with a traceback."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
+
+TRUE = ("1", "true", "on", "ok", "y", "yes")
+FALSE = ("0", "false", "off", "n", "no", "")
+DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
+
+
+class _Variables(FileAwareMapping):
+    """Editors and ``echo`` end a file with a line break, which no key, password or token holds."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).rstrip("\r\n")
+
+
+class Environment(environ.FileAwareEnv):
+    """Every refusal is ``ImproperlyConfigured``, which manage.py turns into exit 78.
+
+    Messages hold the value only where it cannot be a secret.
+    """
+
+    ENVIRON = _Variables()
+
+    def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **kwargs: Any) -> Any:
+        try:
+            return super().get_value(var, cast=_switch if cast is bool else cast, default=default, **kwargs)
+        except OSError as error:
+            why = f"the file of {var}_FILE cannot be read ({error.strerror or error})"
+            raise ImproperlyConfigured(f"{var}: {why}.") from error
+        except UnicodeDecodeError as error:
+            raise ImproperlyConfigured(f"{var}: the file of {var}_FILE is not UTF-8 text.") from error
+        except ValueError as error:
+            kind = {int: "a whole number", bool: "1 or 0"}.get(cast, "a value of another form")
+            raise ImproperlyConfigured(f"{var}={self.ENVIRON.get(var)!r}: {kind} is wanted.") from error
+
+    def whole(self, var: str, *, default: int, least: int) -> int:
+        """A whole number that is not below ``least``."""
+        number: int = self.get_value(var, cast=int, default=default)
+        if number < least:
+            raise ImproperlyConfigured(f"{var}={number}: {least} or more is wanted.")
+        return number
+
+    def choice(self, var: str, *, default: str, among: tuple[str, ...]) -> str:
+        """One of a few words, in capitals or not."""
+        word: str = self.get_value(var, cast=str, default=default)
+        for known in among:
+            if known.lower() == word.strip().lower():
+                return known
+        raise ImproperlyConfigured(f"{var}={word!r}: one of {', '.join(among)} is wanted.")
+
+    def zone(self, var: str, *, default: str) -> str:
+        """The name of a time zone."""
+        name: str = self.get_value(var, cast=str, default=default)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ImproperlyConfigured(f"{var}={name!r}: a time zone such as Asia/Bangkok is wanted.") from error
+        return name
+
+    def database(self, var: str, *, default: str) -> dict[str, Any]:
+        """Django's form of a database address. The address holds a password: no message repeats it."""
+        address: str = self.get_value(var, cast=str, default=default)
+        wanted = "sqlite:////path/file.sqlite3 or postgres://user:password@host:5432/name is wanted"
+        scheme, colon, _rest = address.partition("://")
+        if not colon or scheme not in DATABASE_SCHEMES:
+            raise ImproperlyConfigured(f"{var} is not the address of a database that we know: {wanted}.")
+        try:
+            return dict(self.db_url_config(address))
+        except (ValueError, KeyError, ImproperlyConfigured):
+            raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+
+
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in TRUE + FALSE:
+        raise ValueError(text)
+    return word in TRUE
