@@ -9,6 +9,7 @@ ACTIONS = {
     "lockout_start": _("Lockout began"),
     "lockout_active": _("Sign-in refused during a lockout"),
     "lockout_end": _("Lockout ended"),
+    "password_refused": _("Wrong old password"),
     "password_change": _("Password changed"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),

@@ -74,8 +74,13 @@ def _attempt(request: HttpRequest, credentials: dict[str, Any] | None) -> Attemp
 def locked_response(
     request: HttpRequest, response: HttpResponse | None = None, credentials: dict[str, Any] | None = None
 ) -> HttpResponse:
+    """What axes calls; see ``locked_answer``."""
+    return locked_answer(request, _attempt(request, credentials))
+
+
+def locked_answer(request: HttpRequest, attempt: Attempt) -> HttpResponse:
     """429 with ``Retry-After`` in seconds. Says the same whether or not the name exists."""
-    seconds = throttle.seconds_left(attempt=_attempt(request, credentials))
+    seconds = throttle.seconds_left(attempt=attempt)
     context = {"minutes": -(-seconds // 60)}
     answer = render(request, "accounts/locked.html", context, status=429)
     answer["Retry-After"] = str(seconds)

@@ -18,8 +18,10 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import LoginForm
 from accounts.models import User
+from accounts.services import throttle
+from accounts.throttle import locked_answer
 from audit.services import record
-from core.context import actor_of
+from core.context import actor_of, client_ip
 
 
 class LoginView(auth_views.LoginView):
@@ -38,10 +40,28 @@ class LoginView(auth_views.LoginView):
 
 
 class PasswordChangeView(auth_views.PasswordChangeView):
-    """Keeps this session; every other session of the user ends, for it was opened with the old password."""
+    """Keeps this session; every other session of the user ends, for it was opened with the old password.
+
+    Guesses at the old password count like failed sign-ins: a stolen session must not be a way to learn it.
+    """
 
     template_name = "accounts/password_change.html"
     success_url = reverse_lazy("accounts:password_change")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        actor = actor_of(request)
+        if not request.POST.get("old_password"):
+            return super().post(request, *args, **kwargs)  # nothing that could be right
+        attempt = throttle.reserve(username=actor.name, ip=client_ip(request))
+        if not attempt.allowed:
+            throttle.record_refusal(attempt=attempt, actor=actor)
+            return locked_answer(request, attempt)
+        form = self.get_form()
+        if form.is_valid() or "old_password" not in form.errors:
+            throttle.clear(username=actor.name, ip=client_ip(request))
+        elif throttle.record_failure(attempt=attempt, actor=actor, action="password_refused"):
+            return locked_answer(request, attempt)
+        return self.form_valid(form) if form.is_valid() else self.form_invalid(form)
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():

@@ -17,9 +17,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.metrics import LOCKOUTS, LOGINS
-from accounts.models import AuthThrottle
+from accounts.models import AuthThrottle, User
 from audit.services import record
 from core.context import SYSTEM, Actor
 
@@ -51,7 +52,7 @@ class Attempt:
 
     @property
     def subject(self) -> str:
-        return f"{self.username} @ {self.ip}"
+        return _subject(self.username, self.ip)
 
 
 def fold(text: object) -> str:
@@ -68,6 +69,17 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(ip_network((parsed, 64), strict=False))
+
+
+def audited_name(name: str) -> str:
+    """A user's name as it is; of any other text a keyed hash: people type passwords there, and the log is for ever."""
+    if User.objects.filter(pk=name).exists():
+        return name
+    return f"unknown:{salted_hmac('accounts.unknown-name', name, algorithm='sha256').hexdigest()[:12]}"
+
+
+def _subject(name: str, network: str) -> str:
+    return f"{audited_name(name)} @ {network}"
 
 
 def reserve(*, username: object, ip: str) -> Attempt:
@@ -89,14 +101,14 @@ def _end_expired_lock(name: str, network: str, now: datetime) -> None:
     over = _rows(name, network).filter(locked_until__lte=now)
     if over.update(locked_until=None, fail_count=0, window_start=now):
         LOCKOUTS.labels(event="end").inc()
-        record(actor=SYSTEM, action="lockout_end", target=f"{name} @ {network}", extra={"reason": "expired"})
+        record(actor=SYSTEM, action="lockout_end", target=_subject(name, network), extra={"reason": "expired"})
 
 
 @transaction.atomic
-def record_failure(*, attempt: Attempt) -> bool:
+def record_failure(*, attempt: Attempt, actor: Actor = ANONYMOUS, action: str = "login_failure") -> bool:
     """The password of a counted attempt was wrong. True when this failure began a lockout."""
     LOGINS.labels(result="failure").inc()
-    record(actor=ANONYMOUS, action="login_failure", target=attempt.username, status="refused")
+    record(actor=actor, action=action, target=audited_name(attempt.username), status="refused")
     if attempt.number < settings.AUTH_THROTTLE_MAX_FAILS:
         return False
     until = timezone.now() + timedelta(seconds=settings.AUTH_THROTTLE_LOCK_SEC)
@@ -107,27 +119,33 @@ def record_failure(*, attempt: Attempt) -> bool:
     return bool(started)
 
 
-def record_refusal(*, attempt: Attempt) -> None:
+def record_refusal(*, attempt: Attempt, actor: Actor = ANONYMOUS) -> None:
     """An attempt was refused unread. Logged for the first and every tenth: a flood must not fill the audit log."""
     LOGINS.labels(result="refused").inc()
     LOCKOUTS.labels(event="active").inc()
     refused = attempt.number - settings.AUTH_THROTTLE_MAX_FAILS
     if refused <= 1 or refused % REPORT_EVERY == 0:
         extra = {"attempts_refused": max(refused, 1)}
-        record(actor=ANONYMOUS, action="lockout_active", target=attempt.subject, status="refused", extra=extra)
+        record(actor=actor, action="lockout_active", target=attempt.subject, status="refused", extra=extra)
 
 
 @transaction.atomic
 def record_success(*, username: str, ip: str) -> None:
     """Somebody signed in: their counter at this address starts anew."""
+    clear(username=username, ip=ip)
+    LOGINS.labels(result="success").inc()
+    record(actor=Actor(username), action="login_success", target=username)
+
+
+@transaction.atomic
+def clear(*, username: str, ip: str) -> None:
+    """The right password was given: the counter starts anew."""
     name, network = fold(username), network_of(ip)
     rows = _rows(name, network)
     if rows.filter(locked_until__isnull=False).delete()[0]:
         # A parallel failure had locked the pair while this password was being checked.
-        _report_end(SYSTEM, f"{name} @ {network}", "signed in")
+        _report_end(SYSTEM, _subject(name, network), "right password")
     rows.delete()
-    LOGINS.labels(result="success").inc()
-    record(actor=Actor(username), action="login_success", target=username)
 
 
 @transaction.atomic
@@ -137,7 +155,7 @@ def unlock(*, actor: Actor, rows: QuerySet[AuthThrottle]) -> int:
     AuthThrottle.objects.filter(pk__in=[row.pk for row in freed]).delete()
     for row in freed:
         if row.locked_until is not None:
-            _report_end(actor, str(row), "unlocked")
+            _report_end(actor, _subject(row.username, row.ip), "unlocked")
     return len(freed)
 
 

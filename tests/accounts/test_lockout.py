@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -193,7 +194,8 @@ def test_a_name_that_does_not_exist_is_locked_like_one_that_does(alice: Any) -> 
 
 @pytest.mark.parametrize("name", ["", "x" * 300, "ali\0ce", "\0", "' OR 1=1 --", "กขค"])
 def test_an_odd_name_is_an_ordinary_refusal(alice: Any, name: str) -> None:
-    assert sign_in(name, PASSWORD).status_code == 200
+    # A form field with a NUL is refused before any view sees it.
+    assert sign_in(name, PASSWORD).status_code == (400 if "\0" in name else 200)
     request = RequestFactory().post(LOGIN)
     assert authenticate(request, username=name, password=PASSWORD) is None, "other doors than the form, too"
 
@@ -235,6 +237,31 @@ def test_no_password_reaches_the_audit_log(alice: Any) -> None:
     text = str(list(AuditLog.objects.values()))
     assert "wrong-" not in text
     assert PASSWORD not in text
+
+
+def test_what_was_typed_as_a_name_reaches_the_audit_log_only_when_it_is_one(
+    alice: Any, superuser: Any, client: Client, settings: Any
+) -> None:
+    fail(7, "my-Secret-Pass")
+    fail(7, "alice")
+    client.force_login(superuser)
+    call_command("axes_reset_username", "my-secret-pass", verbosity=0)
+    assert "secret-pass" not in str(list(AuditLog.objects.values())).lower()
+    targets = {target for _name, target in actions("login_failure", "lockout_start", "lockout_active", "lockout_end")}
+    unknown = throttle.audited_name("my-secret-pass")
+    assert re.fullmatch(r"unknown:[0-9a-f]{12}", unknown)
+    assert targets == {"alice", "alice @ 192.0.2.10", unknown, f"{unknown} @ 192.0.2.10"}
+    settings.SECRET_KEY = "another" * 10
+    assert throttle.audited_name("my-secret-pass") != unknown, "the hash cannot be computed without the key"
+
+
+def test_a_lockout_of_no_user_that_ends_by_itself_names_nothing_typed(alice: Any) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        fail(5, "my-secret-pass")
+        clock.shift(timedelta(seconds=901))
+        fail(1, "my-secret-pass")
+    ((_name, target),) = actions("lockout_end")
+    assert target == f"{throttle.audited_name('my-secret-pass')} @ 192.0.2.10"
 
 
 def test_signing_out_is_audited(client: Client, alice: Any) -> None:

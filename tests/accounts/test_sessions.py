@@ -9,6 +9,7 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import AuthThrottle
 from audit.models import AuditLog
 from tests.conftest import PASSWORD
 
@@ -84,6 +85,35 @@ def test_a_wrong_old_password_is_said_in_words_and_changes_nothing(client: Clien
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
     assert not AuditLog.objects.filter(action="password_change").exists()
+
+
+def test_guesses_at_the_old_password_are_counted_and_lock_like_the_login(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    assert [change(client, f"guess-{number}").status_code for number in range(5)] == [200, 200, 200, 200, 429]
+    answer = change(client, PASSWORD)
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+    assert "accounts/locked.html" in [template.name for template in answer.templates]
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+    assert sign_in(Client()).status_code == 429, "one counter for both doors"
+    refused = AuditLog.objects.filter(action="password_refused")
+    assert [(row.actor, row.target) for row in refused] == [("alice", "alice")] * 5
+    assert "guess-" not in str(list(AuditLog.objects.values()))
+
+
+@pytest.mark.parametrize("new", ["short", "a-brand-new-secret"])
+def test_the_right_old_password_clears_the_counter_whatever_the_new_one(client: Client, alice: Any, new: str) -> None:
+    client.force_login(alice)
+    for number in range(4):
+        change(client, f"guess-{number}")
+    change(client, PASSWORD, new)
+    assert not AuthThrottle.objects.exists()
+
+
+def test_a_form_sent_empty_is_no_guess(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    assert {change(client, "").status_code for _ in range(7)} == {200}
 
 
 @pytest.mark.parametrize("weak", ["short", "1234567890123", "password1234"])
