@@ -6,12 +6,12 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from hpcbilling.models import PeriodicTask
@@ -50,7 +50,7 @@ TASKS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``status``: done, partial (exit 3), busy (exit 75: somebody else runs it) or failed."""
+    """``status``: done, partial (exit 3), busy (exit 75: somebody else runs it) or failed; or due (``look``)."""
 
     name: str
     status: str
@@ -66,16 +66,27 @@ def run_due(tasks: tuple[Task, ...] = TASKS) -> Iterator[Outcome]:
             yield outcome
 
 
+def look(tasks: tuple[Task, ...] = TASKS) -> Iterator[Outcome]:
+    """What ``run_due`` would run now. Claims and writes nothing."""
+    for task in tasks:
+        known = PeriodicTask.objects.filter(name=task.name).exists()
+        if task.wanted() and (not known or _free(task, timezone.now()).exists()):
+            yield Outcome(task.name, "due")
+
+
 def claim(task: Task) -> bool:
     """True when the task is due and this call got it: the rows changed by the UPDATE are the lock."""
     now = timezone.now()
     PeriodicTask.objects.bulk_create([PeriodicTask(name=task.name)], ignore_conflicts=True)
-    return bool(
-        PeriodicTask.objects.filter(
-            Q(last_run_at__isnull=True) | Q(last_run_at__lte=now - task.every),
-            Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
-            name=task.name,
-        ).update(claimed_until=now + task.lease)
+    return bool(_free(task, now).update(claimed_until=now + task.lease))
+
+
+def _free(task: Task, now: datetime) -> QuerySet[PeriodicTask]:
+    """The task's row, when it is due and nobody runs it."""
+    return PeriodicTask.objects.filter(
+        Q(last_run_at__isnull=True) | Q(last_run_at__lte=now - task.every),
+        Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
+        name=task.name,
     )
 
 

@@ -20,16 +20,19 @@ ADMIN = "admin"
 
 
 @transaction.atomic
-def bootstrap_admin(*, actor: Actor, password: str, reset: bool = False) -> str:
+def bootstrap_admin(*, actor: Actor, password: str, reset: bool = False, dry_run: bool = False) -> str:
     """Make sure the superuser ``admin`` exists. Returns ``created``, ``reset``, ``promoted`` or ``unchanged``.
 
-    An existing administrator keeps the password unless ``reset``. Raises
-    ``Misconfigured`` without a password, and outside DEBUG for a weak one.
+    An existing administrator keeps the password unless ``reset``. ``dry_run`` does it
+    and undoes it. Raises ``Misconfigured`` without a password (also to promote: a
+    user who happens to be called admin must not become one by a restart), and
+    outside DEBUG for a weak one.
     """
     user = User.objects.select_for_update().filter(pk=ADMIN).first()
     complete = user is not None and user.is_superuser and user.is_active and user.role == Role.ADMIN
     if user is not None and complete and not reset:
         return "unchanged"
+    _refuse_missing(password)
     if user is None or reset:
         _refuse_weak(password)
     if user is None:
@@ -41,12 +44,17 @@ def bootstrap_admin(*, actor: Actor, password: str, reset: bool = False) -> str:
             user.set_password(password)
         user.save()
     record(actor=actor, action="user_bootstrap", target=ADMIN, entity=user, extra={"outcome": outcome})
+    if dry_run:
+        transaction.set_rollback(True)
     return outcome
 
 
-def _refuse_weak(password: str) -> None:
+def _refuse_missing(password: str) -> None:
     if not password:
         raise Misconfigured("ADMIN_PASSWORD is not set: give the first administrator a password.")
+
+
+def _refuse_weak(password: str) -> None:
     if settings.DEBUG:
         return
     try:

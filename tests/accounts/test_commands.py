@@ -58,6 +58,35 @@ def test_an_ordinary_user_of_that_name_is_promoted_and_keeps_the_password(settin
     assert not user.check_password(GOOD)
 
 
+@pytest.mark.parametrize("reset", [False, True])
+def test_without_a_password_nobody_becomes_an_administrator(settings: Any, make_user: Any, reset: bool) -> None:
+    settings.ADMIN_PASSWORD = ""
+    user = make_user("admin")
+    with pytest.raises(CommandError, match="ADMIN_PASSWORD") as refused:
+        bootstrap(reset=reset)
+    assert refused.value.returncode == 78
+    user.refresh_from_db()
+    assert not user.is_superuser
+
+
+def test_without_a_password_an_administrator_stays_one(settings: Any, make_user: Any) -> None:
+    settings.ADMIN_PASSWORD = ""
+    make_user("admin", role="admin", is_superuser=True)
+    assert bootstrap() == "unchanged"
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_not_do_it(settings: Any, make_user: Any) -> None:
+    settings.ADMIN_PASSWORD = GOOD
+    assert bootstrap(dry_run=True) == "created"
+    assert not User.objects.exists()
+    user = make_user("admin")
+    assert [bootstrap(dry_run=True), bootstrap(dry_run=True, reset=True)] == ["promoted", "reset"]
+    user.refresh_from_db()
+    assert not user.is_superuser
+    assert not user.check_password(GOOD)
+    assert not AuditLog.objects.filter(action="user_bootstrap").exists()
+
+
 @pytest.mark.parametrize("weak", ["", "admin", "password", "12345678901", "short-1"])
 def test_a_weak_password_is_refused_outside_debug_with_exit_78(settings: Any, weak: str) -> None:
     settings.DEBUG, settings.ADMIN_PASSWORD = False, weak

@@ -99,6 +99,30 @@ def test_the_command_prints_what_it_ran(settings: Any, monkeypatch: Any, tmp_pat
     assert ran == {task.name: "done" for task in TASKS if task.name != "import_usage"}
 
 
+def test_a_dry_run_shows_what_is_due_and_neither_claims_nor_runs(
+    settings: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    settings.SLURMRESTD_URL = settings.SLURM_CONF = ""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def due() -> list[str]:
+        out = StringIO()
+        call_command("run_due", format="json", dry_run=True, stdout=out)
+        return list(json.loads(out.getvalue())["due"])
+
+    everything = [task.name for task in TASKS if task.name != "import_usage"]
+    assert [due(), due()] == [everything, everything]
+    assert not PeriodicTask.objects.exists()
+    assert names(DAILY) == [("clearsessions", "done")]
+    assert due() == [name for name in everything if name != "clearsessions"]
+
+
+def test_a_dry_run_does_not_go_on_for_ever() -> None:
+    with pytest.raises(CommandError, match="--loop") as refused:
+        call_command("run_due", dry_run=True, loop=True)
+    assert refused.value.returncode == 2
+
+
 def test_the_loop_ends_on_sigterm_with_exit_0(tmp_path: Path) -> None:
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'loop.sqlite3'}", "SLURMRESTD_URL": "",
                    "SLURM_CONF": "", "PYTHONUNBUFFERED": "1", "PATH": str(tmp_path)}  # fmt: skip

@@ -19,7 +19,13 @@ class Command(AppCommand):
         parser.add_argument(
             "--reset", action="store_true", help="give an existing admin the password of ADMIN_PASSWORD"
         )
+        parser.add_argument("--dry-run", action="store_true", help="do it, show it, undo it")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        outcome = bootstrap_admin(actor=SYSTEM, password=settings.ADMIN_PASSWORD, reset=options["reset"])
+        outcome = bootstrap_admin(
+            actor=SYSTEM,
+            password=settings.ADMIN_PASSWORD,
+            reset=options["reset"],
+            dry_run=options["dry_run"],
+        )
         return {"username": "admin", "outcome": outcome}

@@ -10,7 +10,8 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from core.commands import EXIT_PARTIAL, AppCommand
-from hpcbilling.periodic import run_due
+from core.errors import UsageError
+from hpcbilling.periodic import look, run_due
 
 
 class Command(AppCommand):
@@ -20,9 +21,14 @@ class Command(AppCommand):
         parser.add_argument(
             "--loop", action="store_true", help="keep running; SIGTERM ends it after the current command"
         )
+        parser.add_argument("--dry-run", action="store_true", help="show what is due, run nothing")
         parser.add_argument("--pause", type=float, default=60.0, help="seconds between two looks with --loop (60)")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options["dry_run"]:
+            if options["loop"]:
+                raise UsageError("--dry-run and --loop do not go together.")
+            return {"due": [outcome.name for outcome in look()]}
         if options["loop"]:
             self._loop(options["pause"])
             return {}
@@ -53,6 +59,8 @@ class Command(AppCommand):
         self.exit_code = 0
 
     def describe(self, result: dict[str, Any]) -> str:
+        if "due" in result:
+            return "\n".join(f"{name:<16} due" for name in result["due"])
         return "\n".join(
             f"{item['name']:<16} {item['status']}{': ' + item['error'] if item['error'] else ''}"
             for item in result.get("ran", [])
