@@ -139,8 +139,16 @@ class TierRuleAdmin(AuditedAdmin):
     list_select_related = ("tier",)
 
 
+class _StampedAdmin(AuditedAdmin):
+    """The database writes ``created_at``: before it has, there is no time to show."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return fields if obj is not None else [name for name in fields if name != "created_at"]
+
+
 @admin.register(TierOverride)
-class TierOverrideAdmin(AuditedAdmin):
+class TierOverrideAdmin(_StampedAdmin):
     form = TierOverrideForm
     list_display = ("username", "tier", "valid_from", "valid_until", "reason", "set_by")
     list_filter = ("tier",)
@@ -154,7 +162,7 @@ class TierOverrideAdmin(AuditedAdmin):
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(AuditedAdmin):
+class OrganisationAdmin(_StampedAdmin):
     list_display = ("name", "tier", "billing_mode", "is_active")
     list_filter = ("tier", "billing_mode", "is_active")
     list_select_related = ("tier",)
@@ -171,7 +179,7 @@ class ProjectAccountInline(admin.TabularInline):
 
 
 @admin.register(Project)
-class ProjectAdmin(AuditedAdmin):
+class ProjectAdmin(_StampedAdmin):
     audit_related = ("accounts",)
     inlines = (ProjectAccountInline,)
     list_display = ("name", "organisation", "is_active")

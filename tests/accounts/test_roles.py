@@ -43,8 +43,9 @@ def test_the_auditor_sees_everything_and_changes_nothing() -> None:
             "usage.view_job", "usage.view_quarantinedrow"} <= rights("Auditor")  # fmt: skip
 
 
-def test_finance_changes_receipts_and_nothing_else() -> None:
-    allowed = {"billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt"}
+def test_finance_changes_receipts_decides_about_payments_and_nothing_else() -> None:
+    allowed = {"billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
+               "payments.resolve_payment"}  # fmt: skip
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
