@@ -8,8 +8,8 @@ WORKDIR /app
 COPY . .
 # Texts and static files are made here, so that the running container writes nothing but its data.
 # The values below serve this step only; the image holds no settings.
-RUN find locale -name django.po -execdir /venv/bin/pybabel -q compile -D django -i django.po -o django.mo \; \
- && SECRET_KEY=only-to-collect-static-files ALLOWED_HOSTS=build SITE_BASE_URL=https://build \
+RUN /venv/bin/pybabel -q compile -D 'django djangojs' -d locale \
+ && SECRET_KEY=only-to-collect-static-files-and-never-to-sign-anything ALLOWED_HOSTS=build SITE_BASE_URL=https://build \
     /venv/bin/python manage.py collectstatic --noinput -v0
 
 FROM python:3.11-slim
@@ -23,4 +23,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["python", "deploy/healthcheck.py"]
 # One process with threads: the counters of /metrics live in the process. Scale with more containers.
-CMD ["sh", "-c", "exec gunicorn hpcbilling.wsgi --bind 0.0.0.0:$PORT --workers 1 --threads ${THREADS:-8} --timeout 60 --graceful-timeout 30 --worker-tmp-dir /dev/shm"]
+# --forwarded-allow-ips= : X-Forwarded-Proto counts with TRUSTED_PROXY_COUNT only, whoever connects.
+CMD ["sh", "-c", "exec gunicorn hpcbilling.wsgi --bind 0.0.0.0:$PORT --workers 1 --threads ${THREADS:-8} --timeout 60 --graceful-timeout 30 --worker-tmp-dir /dev/shm --forwarded-allow-ips="]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import http.client
 import itertools
 import os
 import re
@@ -141,6 +142,37 @@ def test_alerts_speak_of_metrics_that_exist() -> None:
     assert yaml.safe_load((ROOT / "deploy" / "prometheus" / "scrape.yml").read_text(encoding="utf-8"))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_documents_name_no_metric_that_is_not_exported() -> None:
+    from django.utils import timezone
+
+    from usage.models import ImportRun
+
+    ImportRun.objects.create(source="csv", status="done", actor="x", finished_at=timezone.now())
+    text = Client().get("/metrics").content.decode()
+    for file in (ROOT / "docs").glob("*.md"):
+        named = set(re.findall(r"`(hpcbilling_[a-z_]+)[`{ ]", file.read_text(encoding="utf-8")))
+        assert {name for name in named if not re.search(rf"^{name}[ {{]", text, re.M)} == set(), file.name
+
+
+def start_lines() -> dict[str, str]:
+    """Every line in what we ship that starts the web server."""
+    files = (ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "docs" / "operations.md",
+             *(ROOT / "deploy" / "systemd").iterdir())  # fmt: skip
+    found = {}
+    for file in files:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if "gunicorn hpcbilling.wsgi" in line:
+                found[f"{file.name}: {line}"] = line
+    return found
+
+
+def test_every_start_line_leaves_it_to_our_setting_who_may_say_https() -> None:
+    assert len(start_lines()) >= 3
+    for where, line in start_lines().items():
+        assert re.search(r'--forwarded-allow-ips=(["\s]|$)', line), where
+
+
 def test_ci_run_is_a_strict_script() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
@@ -172,13 +204,12 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
         subprocess.run(command, cwd=app, env=environment, check=True)
 
     tools = Path(sys.executable).parent
-    for catalogue in (app / "locale").rglob("django.po"):
-        step(str(tools / "pybabel"), "-q", "compile", "-D", "django", "-i", str(catalogue), "-o",
-             str(catalogue.with_suffix(".mo")))  # fmt: skip
+    step(str(tools / "pybabel"), "-q", "compile", "-D", "django djangojs", "-d", str(app / "locale"))
     step(sys.executable, "manage.py", "collectstatic", "--noinput", "-v0")
     step(sys.executable, "manage.py", "migrate", "-v0")
     step(sys.executable, "manage.py", "bootstrap_admin")
-    server = [str(tools / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
+    server = [str(tools / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4",
+              "--forwarded-allow-ips="]  # fmt: skip
     with subprocess.Popen([*server, "--log-level", "error"], cwd=app, env=environment) as process:
         try:
             yield f"http://127.0.0.1:{port}", environment, app
@@ -212,6 +243,28 @@ def test_a_production_site_starts_is_healthy_and_serves_its_pages(production: An
     with urllib.request.urlopen(urllib.request.Request(base + style[1], headers=forwarded), timeout=20) as answer:
         assert answer.status == 200
         assert "immutable" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(("trusted", "status"), [("0", 301), ("1", 200)])
+def test_who_says_https_is_believed_only_behind_proxies_that_were_announced(
+    production: Any, trusted: str, status: int
+) -> None:
+    _base, environment, app = production
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mine = environment | {"TRUSTED_PROXY_COUNT": trusted, "PORT": str(port)}
+    server = [str(Path(sys.executable).parent / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}",
+              "--forwarded-allow-ips=", "--log-level", "error"]  # fmt: skip
+    with subprocess.Popen(server, cwd=app, env=mine) as process:
+        try:
+            assert until_healthy(mine, app) == 0
+            wire = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            wire.request("GET", "/accounts/login/", headers={"X-Forwarded-Proto": "https", "Host": "127.0.0.1"})
+            assert wire.getresponse().status == status
+            wire.close()
+        finally:
+            process.terminate()
 
 
 def test_the_healthcheck_fails_when_nobody_answers() -> None:
