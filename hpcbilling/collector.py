@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, cast
 
 from django.apps import apps
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.utils import Error as DatabaseTrouble
-from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
+from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hpcbilling.ops import probe
+from usage.models import VERDICTS
 
-# One row of numbers a question: cheap on any size (an index or the newest row), but for the count by status.
+# One row of numbers a question: cheap on any size (an index or the newest row), but for the count by status and the
+# sums over the import runs (a row an hour).
 _RECEIPTS = "SELECT status, COUNT(*) FROM receipts GROUP BY status"
 _AUDIT_ROWS = "SELECT COALESCE(MAX(id), 0) FROM audit_log"
 _LAST_IMPORT = (
-    "SELECT finished_at FROM import_runs WHERE status IN ('done', 'partial') ORDER BY finished_at DESC LIMIT 1"
+    "SELECT started_at, finished_at FROM import_runs WHERE status IN ('done', 'partial') AND finished_at IS NOT NULL"
+    " ORDER BY finished_at DESC LIMIT 1"
 )
+_USAGE_ROWS = f"SELECT source, {', '.join(f'SUM({name})' for name in VERDICTS)} FROM import_runs GROUP BY source"
 
 
 class DatabaseCollector(Collector):
@@ -37,29 +46,59 @@ class DatabaseCollector(Collector):
 
 
 def _read() -> list[Metric]:
-    receipts = GaugeMetricFamily("hpcbilling_receipts", "Receipts by status", labels=["status"])
-    last_import = GaugeMetricFamily(
+    with probe() as connection, connection.cursor() as cursor:
+        return [_receipts(cursor), _audit_rows(cursor), *_last_import(connection, cursor), _usage_rows(cursor)]
+
+
+def _receipts(cursor: CursorWrapper) -> Metric:
+    metric = GaugeMetricFamily("hpcbilling_receipts", "Receipts by status", labels=["status"])
+    statuses = [value for value, _label in apps.get_model("billing", "Receipt")._meta.get_field("status").choices or ()]
+    cursor.execute(_RECEIPTS)
+    for status, count in (dict.fromkeys(statuses, 0) | dict(cursor.fetchall())).items():
+        metric.add_metric([status], count)
+    return metric
+
+
+def _audit_rows(cursor: CursorWrapper) -> Metric:
+    metric = GaugeMetricFamily("hpcbilling_audit_rows", "Rows of the audit log")
+    cursor.execute(_AUDIT_ROWS)
+    metric.add_metric([], cursor.fetchone()[0])
+    return metric
+
+
+def _last_import(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> list[Metric]:
+    """When the newest run that brought data ended, and how long it took. Nothing before the first."""
+    ended = GaugeMetricFamily(
         "hpcbilling_last_import_timestamp_seconds", "End of the newest import run that brought data"
     )
-    audit_rows = GaugeMetricFamily("hpcbilling_audit_rows", "Rows of the audit log")
-    run = apps.get_model("usage", "ImportRun")
-    statuses = [value for value, _label in apps.get_model("billing", "Receipt")._meta.get_field("status").choices or ()]
-    with probe() as connection, connection.cursor() as cursor:
-        cursor.execute(_RECEIPTS)
-        counts = dict.fromkeys(statuses, 0) | dict(cursor.fetchall())
-        cursor.execute(_AUDIT_ROWS)
-        audit_rows.add_metric([], cursor.fetchone()[0])
-        cursor.execute(_LAST_IMPORT)
-        newest = cursor.fetchone()
-        if newest and newest[0]:
-            field = run._meta.get_field("finished_at")
-            value = newest[0]
-            for convert in connection.ops.get_db_converters(field.get_col("import_runs")):
-                value = convert(value, None, connection)
-            last_import.add_metric([], value.timestamp())
-    for status, count in counts.items():
-        receipts.add_metric([status], count)
-    return [receipts, last_import, audit_rows]
+    took = GaugeMetricFamily("hpcbilling_last_import_seconds", "Length of the newest import run that brought data")
+    cursor.execute(_LAST_IMPORT)
+    if newest := cursor.fetchone():
+        started_at, finished_at = (_instant(connection, value) for value in newest)
+        ended.add_metric([], finished_at.timestamp())
+        took.add_metric([], max(0.0, (finished_at - started_at).total_seconds()))
+    return [ended, took]
+
+
+def _instant(connection: BaseDatabaseWrapper, value: Any) -> datetime:
+    """A time as this database gives it to a bare cursor (SQLite: text), made a ``datetime``."""
+    field = apps.get_model("usage", "ImportRun")._meta.get_field("finished_at")
+    for convert in connection.ops.get_db_converters(field.get_col("import_runs")):
+        value = convert(value, None, connection)
+    return cast(datetime, value)
+
+
+def _usage_rows(cursor: CursorWrapper) -> Metric:
+    """From the runs themselves: imports happen in other processes, whose own counters nobody could scrape."""
+    metric = CounterMetricFamily(
+        "hpcbilling_usage_rows", "Usage rows read, by source and verdict", labels=["source", "result"]
+    )
+    cursor.execute(_USAGE_ROWS)
+    sums = {source: row for source, *row in cursor.fetchall()}
+    for source in sorted(settings.USAGE_SOURCES.keys() | sums.keys()):
+        for verdict, count in zip(VERDICTS, sums.get(source) or [0] * len(VERDICTS), strict=True):
+            metric.add_metric([source, verdict], int(count))
+    return metric
 
 
 def register() -> None:

@@ -8,7 +8,6 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import registry
-        from usage import actions, metrics
+        from usage import actions
 
         registry.register(actions.ACTIONS)
-        metrics.prewarm()

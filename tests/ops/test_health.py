@@ -142,6 +142,40 @@ def test_numbers_of_the_database_are_read_at_the_scrape(make_user: Any) -> None:
     assert sample(text, "hpcbilling_database_up") == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_usage_rows_and_the_length_of_an_import_are_read_from_the_runs_of_whatever_process() -> None:
+    from django.conf import settings
+    from django.utils import timezone
+
+    from usage.models import VERDICTS, ImportRun
+
+    for source in settings.USAGE_SOURCES:
+        for verdict in VERDICTS:
+            assert sample(scrape(), f'hpcbilling_usage_rows_total{{result="{verdict}",source="{source}"}}') == 0
+    began = timezone.now() - timezone.timedelta(hours=1)
+    run = {"actor": "x", "started_at": began}
+    for hours, source, status, counts in (
+        (0.5, "sacct", "done", {"imported": 5, "duplicate": 2}),
+        (0.25, "sacct", "partial", {"imported": 1, "quarantined": 1}),
+        (0.75, "csv", "failed", {"imported": 4}),
+    ):
+        ImportRun.objects.create(
+            source=source, status=status, rows_read=sum(counts.values()), **counts, **run,
+            finished_at=began + timezone.timedelta(hours=hours),
+        )  # fmt: skip
+    text = scrape()
+    rows = {
+        (source, verdict): sample(text, f'hpcbilling_usage_rows_total{{result="{verdict}",source="{source}"}}')
+        for source in ("sacct", "csv")
+        for verdict in ("imported", "duplicate", "quarantined")
+    }
+    assert rows == {
+        ("sacct", "imported"): 6, ("sacct", "duplicate"): 2, ("sacct", "quarantined"): 1,
+        ("csv", "imported"): 4, ("csv", "duplicate"): 0, ("csv", "quarantined"): 0,
+    }  # fmt: skip
+    assert sample(text, "hpcbilling_last_import_seconds") == pytest.approx(1800, abs=1)
+
+
 @pytest.mark.django_db
 def test_sign_ins_are_counted_by_result(alice: Any) -> None:
     def count(result: str) -> float:

@@ -34,6 +34,10 @@ class ImportStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+# Every row read gets exactly one; each is a column of ``ImportRun``.
+VERDICTS = ("imported", "updated", "duplicate", "steps", "pending", "quarantined")
+
+
 class ImportRun(models.Model):
     """One run of the importer. The counters by verdict add up to ``rows_read``."""
 

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 
 from audit.services import record as record_audit
 from core.context import Actor
+from core.errors import BadInput
 from core.locks import lock_for_transaction, run_lock
-from usage import metrics
-from usage.models import Cluster, ImportRun, ImportStatus, Job, QuarantinedRow
+from usage.models import VERDICTS, Cluster, ImportRun, ImportStatus, Job, QuarantinedRow
 from usage.records import BadRow, Item, JobRecord, Step, clean
 from usage.services import opening, staging
 from usage.services.opening import AUTO, Opened
@@ -50,7 +50,7 @@ class ImportResult:
     run_id: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        names = ("source", "cluster", "rows_read", *metrics.VERDICTS, "by_reason", "jobs_total", "seconds", "notes")
+        names = ("source", "cluster", "rows_read", *VERDICTS, "by_reason", "jobs_total", "seconds", "notes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -64,7 +64,7 @@ class _Tally:
     clusters: set[str] = field(default_factory=set)
 
     def columns(self) -> dict[str, Any]:
-        counts = {name: self.verdicts[name] for name in metrics.VERDICTS}
+        counts = {name: self.verdicts[name] for name in VERDICTS}
         return counts | {"rows_read": sum(counts.values()), "by_reason": dict(sorted(self.reasons.items()))}
 
 
@@ -131,12 +131,19 @@ class _Import:
                 self._store(chunk)
                 if self.on_progress:
                     self.on_progress(sum(self.tally.verdicts.values()))
+            self._refuse_other_cluster()
         except BaseException as error:
             # Whatever ended it, Ctrl-C included: the row must not say "running" for ever.
             with suppress(DatabaseError, InterfaceError):
                 self._finish(ImportStatus.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
             raise
         return self._finish(ImportStatus.PARTIAL if self.tally.verdicts["quarantined"] else ImportStatus.DONE)
+
+    def _refuse_other_cluster(self) -> None:
+        """A file that holds only other clusters is a wrong --cluster, not a cluster without usage."""
+        if not self.source.live and self.tally.left_out["cluster"] and not self.tally.verdicts:
+            words = _("No row is of cluster %(name)s; the file has %(n)d rows of others.")
+            raise BadInput(words % {"name": self.request.only_cluster, "n": self.tally.left_out["cluster"]})
 
     def _start(self) -> ImportRun:
         # We hold the cluster's lock, so a run that still says "running" died.
@@ -198,9 +205,6 @@ class _Import:
             ImportRun.objects.filter(pk=self.row.pk).update(**after.columns())
         self.tally.verdicts, self.tally.reasons = after.verdicts, after.reasons
         self.tally.clusters |= clusters
-        if self.counted:
-            for verdict, number in verdicts.items():
-                metrics.ROWS.labels(self.source.key, verdict).inc(number)
 
     def _newest_of_each(self, items: list[Item], verdicts: Counter[str]) -> list[JobRecord]:
         """The last of each key wins, except that "not ended" never replaces "ended"."""
@@ -258,8 +262,6 @@ class _Import:
                 entity=self.row,
                 extra=columns | ({"error": error} if error else {}),
             )
-        if self.counted:
-            metrics.SECONDS.labels(self.source.key).observe(seconds)
         return ImportResult(
             source=self.source.key,
             cluster=self.opened.cluster,
