@@ -72,7 +72,7 @@ def _source() -> Finding:
     silent: list[str] = []
     for key, name in _live_sources():
         if trouble := _trouble_with(key):
-            silent.append(f"{name} does not answer: {trouble}")
+            silent.append(f"{name} does not answer: {trouble.rstrip('.')}.")
             continue
         words = " ".join([*silent, f"Usage comes from {name}, which answers."])
         return Finding("usage source", "note" if silent else "ok", words)
