@@ -21,10 +21,10 @@ $(VENV)/.dev: requirements-dev.txt | $(PY)
 	@echo "Installing what tests and lint need ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
-locale/%/LC_MESSAGES/django.mo: locale/%/LC_MESSAGES/django.po | $(VENV)/.runtime
-	@$(VENV)/bin/pybabel -q compile -D django -i $< -o $@
+locale/%.mo: locale/%.po | $(VENV)/.runtime
+	@$(VENV)/bin/pybabel -q compile -i $< -o $@
 
-MESSAGES = locale/th/LC_MESSAGES/django.mo
+MESSAGES = locale/th/LC_MESSAGES/django.mo locale/th/LC_MESSAGES/djangojs.mo
 
 run: $(VENV)/.runtime $(MESSAGES) ## demo world on http://127.0.0.1:$(PORT) (SQLite, safe to repeat)
 	@DEBUG=1 PORT=$(PORT) $(PY) manage.py migrate -v0

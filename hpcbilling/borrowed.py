@@ -1,4 +1,4 @@
-"""Texts of Django that its own Thai catalogue lacks and our pages show.
+"""Texts of Django that its own Thai catalogue lacks, or leaves in English, and our pages show.
 
 Never imported: naming them here makes ``make messages`` collect them, so that our
 catalogue, which is asked first, supplies the translation.
@@ -49,9 +49,21 @@ ADMIN = (
     _("This object doesn’t have a change history. It probably wasn’t added via this admin site."),
     _("View selected %(model)s"),
     _("0 of %(cnt)s selected"),
+    _("Remove from sorting"),
+    _("Sorting priority: %(priority_number)s"),
+    _("Toggle sorting"),
+    _(
+        "Something’s wrong with your database installation. Make sure the appropriate database tables have been "
+        "created, and make sure the database is readable by the appropriate user."
+    ),
 )
 
 AUTH = (
+    _("algorithm"),
+    _("iterations"),
+    _("salt"),
+    _("checksum"),
+    _("%(name)s object with primary key %(key)r does not exist."),
     _("Conflicting form data submitted. Please try again."),
     _("Password-based authentication was disabled."),
     _("Set password: %s"),

@@ -3,6 +3,9 @@
 Texts are collected from a copy of the sources by Django's own ``makemessages``
 (which needs GNU gettext), so the check never touches the working tree. ``--update``
 merges new texts into ``locale/*/LC_MESSAGES/django.po``, for a person to translate.
+
+The console's scripts have a catalogue of their own, ``djangojs.po``: it holds by hand
+what Django's own Thai for them lacks.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 
@@ -35,9 +39,9 @@ def po_path(language: str) -> Path:
 
 def load(path: Path, language: str) -> Catalog:
     if not path.exists():
-        return Catalog(locale=language, domain="django")
+        return Catalog(locale=language)
     with path.open("rb") as source:
-        return read_po(source, locale=language, domain="django")
+        return read_po(source, locale=language)
 
 
 def collect() -> dict[str, Catalog]:
@@ -88,6 +92,19 @@ def check(found: Catalog) -> list[str]:
     return complaints
 
 
+def check_scripts() -> list[str]:
+    """Texts of the console's scripts that are Thai neither in Django's catalogue nor in ours."""
+    admin = Path(django.__file__).parent / "contrib" / "admin" / "locale"
+    ours = load(po_path("th").with_name("djangojs.po"), "th")
+    theirs = load(admin / "th" / "LC_MESSAGES" / "djangojs.po", "th")
+    complaints = check(ours)
+    for message in load(admin / "en" / "LC_MESSAGES" / "djangojs.po", "en"):
+        known = [catalog.get(message.id, message.context) for catalog in (ours, theirs)]
+        if message.id and not any(found and all(texts(found.string)) for found in known):
+            complaints.append(f"{texts(message.id)[0]!r} of the console's scripts has no translation")
+    return complaints
+
+
 def update(found: dict[str, Catalog]) -> None:
     for code, catalog in found.items():
         catalog.header_comment = "# Texts of hpcbilling. New ones are merged in by `make messages`."
@@ -97,6 +114,7 @@ def update(found: dict[str, Catalog]) -> None:
                 message.string = "" if isinstance(message.id, str) else ("",) * catalog.num_plurals
                 message.flags.discard("fuzzy")
             message.previous_id = []
+            message.user_comments = [line for line in message.user_comments if not line.startswith("|")]
         path = po_path(code)
         path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
@@ -115,7 +133,7 @@ def main() -> int:
     found = collect()
     if options.update:
         update(found)
-    complaints = check(found["th"])
+    complaints = check(found["th"]) + check_scripts()
     for complaint in complaints:
         print(complaint)  # noqa: T201
     print(f"{len(found['th'])} texts, {len(complaints)} to mend in Thai")  # noqa: T201
