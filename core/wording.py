@@ -86,6 +86,12 @@ def moment_text(value: datetime | None) -> str:
     return f"{day_text(local)} {clock} น. ({zone})" if is_thai() else f"{day_text(local)}, {clock} {zone}"
 
 
+def site_zone_text() -> str:
+    """``Asia/Bangkok (UTC+7)``: the zone whose days and months the site counts."""
+    zone = timezone.get_default_timezone()
+    return f"{timezone.get_default_timezone_name()} ({_zone(timezone.localtime(timezone=zone))})"
+
+
 def _zone(local: datetime) -> str:
     offset = local.utcoffset() or timedelta()
     minutes = round(offset.total_seconds() / 60)

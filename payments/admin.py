@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from core.admin import ConfirmedAction, ReadOnlyAdmin
-from core.wording import money_text
+from core.wording import day_text, money_text
 from payments.models import Payment, PaymentEvent, PaymentStatus
 from payments.services.review import accept_payment, close_payment
 
@@ -29,7 +29,7 @@ class PaymentEventInline(admin.TabularInline):
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
-    list_display = ("id", "receipt", "user", "provider", "money", "status", "review_reason", "paid_at", "created_at")
+    list_display = ("id", "receipt", "user", "provider", "money", "status", "review_reason", "paid_on", "created_on")
     list_filter = ("status", "provider", ("created_at", admin.DateFieldListFilter))
     search_fields = ("=id", "user__username", "external_payment_id", "idempotency_key")
     list_select_related = ("receipt", "user")
@@ -39,6 +39,14 @@ class PaymentAdmin(ReadOnlyAdmin):
     @admin.display(description=_("amount"), ordering="amount_cents")
     def money(self, payment: Payment) -> str:
         return format_html('<span class="num">{}</span>', money_text(payment.amount, payment.currency))
+
+    @admin.display(description=_("paid"), ordering="paid_at")
+    def paid_on(self, payment: Payment) -> str:
+        return day_text(payment.paid_at)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created_on(self, payment: Payment) -> str:
+        return day_text(payment.created_at)
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.resolve_payment")

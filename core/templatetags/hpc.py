@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -78,6 +79,19 @@ def short_day(value: date) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     return wording.moment_text(value)
+
+
+@register.simple_tag
+def site_zone() -> str:
+    return wording.site_zone_text()
+
+
+@register.simple_tag
+def password_help(field: BoundField, text: str, warning: str) -> str:
+    """Django puts this help together when it is imported, so it never follows the reader; its script shows the list."""
+    markup = '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>'
+    field.help_text = format_html(markup, text, warning)
+    return ""
 
 
 @register.simple_tag

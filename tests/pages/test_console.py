@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings as project
 from django.utils import timezone
 
 from billing.models import Receipt
@@ -76,3 +79,94 @@ def test_people_see_only_what_they_may_open(client: Any, make_user: Any, receipt
 def test_queries_of_the_front_page_are_few(as_finance: Any, receipt: Any, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(20):
         as_finance.get("/admin/")
+
+
+ODD_LISTS = [
+    "/admin/billing/receipt/?created_at__year=0", "/admin/billing/receipt/?created_at__year=1",
+    "/admin/audit/auditlog/?ts__year=0", "/admin/payments/payment/?created_at__year=99999",
+    "/admin/billing/receipt/?created_at__year=9999", "/admin/billing/receipt/?id__exact=" + "9" * 30,
+    "/admin/billing/receipt/?status__exact=nonsense", "/admin/usage/job/?p=99999999999999999999",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ODD_LISTS)
+def test_a_list_filter_of_no_sense_is_refused_or_sent_back(
+    client: Any, superuser: Any, receipt: Any, path: str
+) -> None:
+    client.force_login(superuser, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(path).status_code in (200, 302, 400)
+
+
+def test_a_year_that_no_calendar_has_is_a_bad_request(as_finance: Any, receipt: Any) -> None:
+    response = as_finance.get("/admin/billing/receipt/?created_at__year=0")
+    assert response.status_code == 400
+    assert "cannot be understood" in text(response)
+
+
+@pytest.mark.parametrize("chosen", ["abc", "9" * 30, "²", ""])
+def test_rows_that_cannot_be_are_never_acted_on(as_finance: Any, receipt: Any, chosen: str) -> None:
+    fields = {"action": "void_action", "_selected_action": [chosen, receipt.pk], "confirm": "1", "text": "x"}
+    assert as_finance.post("/admin/billing/receipt/", fields).status_code == 400
+    receipt.refresh_from_db()
+    assert receipt.status == "pending"
+
+
+def test_an_odd_filter_under_an_action_is_refused_before_it_runs(as_finance: Any, receipt: Any) -> None:
+    fields = {"action": "void_action", "_selected_action": receipt.pk, "confirm": "1", "text": "x"}
+    assert as_finance.post("/admin/billing/receipt/?created_at__year=0", fields).status_code == 400
+    receipt.refresh_from_db()
+    assert receipt.status == "pending"
+
+
+def test_an_error_of_an_action_is_not_hidden_as_a_bad_request(
+    as_finance: Any, receipt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> None:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr("billing.admin.ReceiptAdmin.export_csv", broken)
+    with pytest.raises(ValueError, match="a fault of ours"):
+        as_finance.post("/admin/billing/receipt/", {"action": "export_csv", "_selected_action": receipt.pk})
+
+
+@pytest.mark.parametrize("group", ["Auditor", "Finance"])
+def test_who_only_looks_at_a_user_sees_no_hash_and_no_button(
+    client: Any, make_user: Any, alice: Any, group: str
+) -> None:
+    client.force_login(
+        make_user("looker", role="admin", groups=[group]), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    url = f"/admin/accounts/user/{alice.pk}/change/"
+    page = client.get(url)
+    assert "Password: set" in text(page)
+    assert "password/" not in page.content.decode().split("<form", 2)[-1]
+    assert "***" not in text(page)
+    alice.set_unusable_password()
+    alice.save()
+    assert "Password: not set" in text(client.get(url))
+
+
+def test_who_may_change_a_user_keeps_the_button(client: Any, superuser: Any, alice: Any) -> None:
+    client.force_login(superuser, backend="django.contrib.auth.backends.ModelBackend")
+    assert "../password/" in client.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+
+
+@pytest.fixture
+def thai_console(client: Any, superuser: Any) -> Any:
+    client.force_login(superuser, backend="django.contrib.auth.backends.ModelBackend")
+    client.cookies[project.LANGUAGE_COOKIE_NAME] = "th"
+    return client
+
+
+def test_the_scripts_of_the_console_speak_thai(thai_console: Any) -> None:
+    catalogue = json.loads(re.search(r"newcatalog = (\{.*?\});", thai_console.get("/admin/jsi18n/").text, re.S)[1])
+    assert catalogue["%(sel)s of %(cnt)s selected"] == ["เลือกไว้ %(sel)s จาก %(cnt)s รายการ"]
+    assert catalogue["Remove selected %s"].startswith("นำ")
+    assert "by selecting" not in str(list(catalogue.values()))
+
+
+@pytest.mark.parametrize("path", ["add/", "alice/password/", "alice/change/"])
+def test_the_forms_of_a_user_are_thai(thai_console: Any, alice: Any, path: str) -> None:
+    words = text(thai_console.get(f"/admin/accounts/user/{path}"))
+    for english in ("Whether the user", "If disabled", "algorithm", "iterations", "salt"):
+        assert english not in words
