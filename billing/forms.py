@@ -104,7 +104,7 @@ class UsageForm(WindowForm):
     def show_days(self) -> None:
         """Let the fields of the days show what the preset in force means."""
         start, end = self.days()
-        self.data = {**self.data.dict(), "start": str(start or ""), "end": str(end or "")}
+        self.data = {**self.data, "start": str(start or ""), "end": str(end or "")}
 
     def errors_in_words(self) -> str:
         return "\n".join(

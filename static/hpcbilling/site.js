@@ -1,7 +1,15 @@
-// The one script of the site: the playground's price follows the form while it is filled in.
-// Without it the button does the same.
+// The one script of the site. Without it every page does the same, with one click more.
+
+// "Print" on a receipt leads to the page with every line: open the print dialogue there, once.
+if (location.hash === "#print") {
+  history.replaceState(null, "", location.pathname + location.search);
+  addEventListener("load", () => print());
+}
+
+// The playground's price follows the form while it is filled in.
 (() => {
   const form = document.getElementById("playground");
+  if (!form) return;
   let timer = 0;
   let asked = 0;
   const update = async () => {

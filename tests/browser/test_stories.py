@@ -18,6 +18,13 @@ CONSOLE = [
 ]  # fmt: skip
 
 
+# Words in the head of a page that a reader does not see whole.
+CUT = """() => [...document.querySelectorAll(".brand span, .nav a")].filter((part) => {
+  const box = part.getBoundingClientRect();
+  return box.right > innerWidth || part.scrollWidth > part.clientWidth + 1;
+}).map((part) => part.textContent)"""
+
+
 def first_receipt() -> int:
     """Number of the first receipt, once the browser's order has been carried out."""
     return Receipt.objects.order_by("pk").values_list("pk", flat=True)[0]
@@ -89,14 +96,47 @@ def test_pages_fit_a_phone_in_both_languages(visit: Any, usage: None, scheme: st
     alice.go("/receipts/new/?start=&end=")
     alice.page.click("text=Create 2 receipts")
     alice.page.wait_for_url("**/receipts/")
-    alice.page.set_viewport_size({"width": 390, "height": 844})
+    alice.page.set_viewport_size({"width": 360, "height": 800})
     for language in ("en", "th"):
         alice.go("/")
         alice.page.click(f"button[value={language}]")
         for path in [*PAGES, f"/receipts/{first_receipt()}/"]:
             alice.go(path)
             assert alice.overflow() == 0, (path, language)
+            assert alice.page.evaluate(CUT) == [], (path, language)
     assert alice.complaints == []
+
+
+def test_print_opens_every_line_and_the_dialogue_once(visit: Any, usage: None) -> None:
+    alice = visit()
+    alice.sign_in("alice")
+    alice.go("/receipts/new/?start=&end=")
+    alice.page.click("text=Create 2 receipts")
+    alice.page.wait_for_url("**/receipts/")
+    alice.page.add_init_script("window.print = () => { window.printed = (window.printed || 0) + 1; }")
+    alice.go(f"/receipts/{first_receipt()}/")
+    alice.page.click("main >> text=Print")
+    alice.page.wait_for_function("window.printed === 1")
+    assert alice.page.url.endswith("?lines=all")
+    alice.page.reload()
+    assert alice.page.evaluate("window.printed") is None
+    assert alice.complaints == []
+
+
+def test_the_form_of_a_user_fits_a_phone_and_can_be_read(visit: Any, superuser: Any) -> None:
+    root = visit()
+    root.sign_in("root")
+    root.page.set_viewport_size({"width": 360, "height": 800})
+    root.go("/admin/accounts/user/root/change/")
+    header = root.page.locator(".selector-chosen-title")
+    box = header.bounding_box()
+    assert box["x"] + box["width"] <= 360
+    colours = header.evaluate(
+        "e => [e.querySelector('label'), e].map((part, i) => getComputedStyle(part)[i ? 'backgroundColor' : 'color'])"
+    )
+    assert colours == ["rgb(28, 36, 48)", "rgb(230, 240, 240)"]  # ink on tint, a pair whose contrast is tested
+    button, words = (root.page.locator(f"#id_password p >> nth={n}").bounding_box() for n in (1, 0))
+    assert button["y"] >= words["y"] + words["height"]
 
 
 def test_the_console_breaks_no_policy(visit: Any, usage: None, superuser: Any) -> None:

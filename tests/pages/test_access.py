@@ -59,7 +59,9 @@ def test_staff_without_the_right_to_see_receipts_get_404(client: Any, make_user:
 def test_nobody_creates_receipts_for_somebody_else(as_alice: Any, jobs: None, bob: Any) -> None:
     from billing.models import Receipt
 
-    as_alice.post("/receipts/new/", {"start": "", "end": "", "username": "bob"})
+    preview = as_alice.get("/receipts/new/?start=&end=&username=bob").context["preview"]
+    fields = {"start": str(preview.start), "end": str(preview.end), "expected": preview.token, "username": "bob"}
+    as_alice.post("/receipts/new/", fields)
     assert set(Receipt.objects.values_list("user_id", flat=True)) == {"alice"}
 
 

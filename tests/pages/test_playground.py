@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.factories import make_job
 from tests.pages.conftest import text
 
 JOB = "tier=private&nodes=2&cpus=16&gpus=1&mem=64&hours=1.5"
@@ -36,6 +37,12 @@ def test_nonsense_is_answered_beside_the_field(client: Any, db: None, query: str
     response = client.get(f"/playground/?{query}")
     assert response.status_code == 200
     assert "Something in the form does not fit" in text(response)
+
+
+def test_the_tier_is_that_of_the_newest_job(as_alice: Any, jobs: None, days_ago: Any) -> None:
+    assert as_alice.get("/playground/").context["tier"].pk == "mu"
+    make_job(account="ministry", end_at=days_ago(1))
+    assert as_alice.get("/playground/").context["tier"].pk == "gov"
 
 
 def test_a_signed_in_user_starts_with_their_own_tier(as_alice: Any, db: None) -> None:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from billing.models import RateVersion, Receipt, ReceiptItem
 from billing.services.receipts import mark_paid, void_receipt
 from core.context import Actor
+from payments.models import Payment
 from tests.factories import make_job, make_jobs
 from tests.pages.conftest import text
 
@@ -100,7 +102,7 @@ def test_a_receipt_shows_its_arithmetic_and_rates(as_alice: Any, receipt: Any) -
 
 def test_the_printed_column_adds_up_even_where_lines_were_rounded(as_alice: Any, alice: Any, days_ago: Any) -> None:
     make_jobs(7, elapsed_seconds=13, cpus=1, mem_mib=100, end_at=days_ago(1))
-    as_alice.post("/receipts/new/", {"start": "", "end": ""})
+    as_alice.post("/receipts/new/", order(as_alice.get(PREVIEW)))
     receipt = Receipt.objects.get()
     context = as_alice.get(f"/receipts/{receipt.pk}/").context
     assert sum(product.cost for product in context["products"]) + context["rounding"] == receipt.total
@@ -137,9 +139,9 @@ def test_long_receipts_come_in_pages_with_constant_queries(
     as_alice: Any, alice: Any, days_ago: Any, django_assert_max_num_queries: Any
 ) -> None:
     make_jobs(10, end_at=days_ago(1))
-    as_alice.post("/receipts/new/", {"start": "", "end": ""})
+    as_alice.post("/receipts/new/", order(as_alice.get(PREVIEW)))
     make_jobs(250, end_at=days_ago(1))
-    as_alice.post("/receipts/new/", {"start": "", "end": ""})
+    as_alice.post("/receipts/new/", order(as_alice.get(PREVIEW)))
     long, short = Receipt.objects.order_by("-pk")
     with django_assert_max_num_queries(15) as few:
         as_alice.get(short.get_absolute_url())
@@ -147,6 +149,60 @@ def test_long_receipts_come_in_pages_with_constant_queries(
         response = as_alice.get(long.get_absolute_url())
     assert len(response.context["lines"]) == 200
     assert len(as_alice.get(f"{long.get_absolute_url()}?page=2").context["lines"]) == 50
+
+
+def test_paper_gets_every_line_or_says_which_it_has(as_alice: Any, alice: Any, days_ago: Any) -> None:
+    make_jobs(216, end_at=days_ago(1))
+    as_alice.post("/receipts/new/", order(as_alice.get(PREVIEW)))
+    url = Receipt.objects.get().get_absolute_url()
+    page = as_alice.get(url)
+    assert "Lines 1–200 of 216" in text(page)
+    assert 'href="?lines=all#print"' in page.content.decode()
+    everything = as_alice.get(f"{url}?lines=all")
+    assert len(everything.context["lines"]) == 216
+    assert "Lines 1–" not in text(everything)
+    assert 'class="pager"' not in everything.content.decode()
+
+
+@pytest.mark.parametrize("expected", [{}, {"expected": ""}])
+def test_nothing_is_created_by_who_has_not_seen_the_total(as_alice: Any, jobs: None, expected: dict[str, str]) -> None:
+    response = as_alice.post("/receipts/new/", {"start": "", "end": "", **expected}, follow=True)
+    assert not Receipt.objects.exists()
+    assert response.redirect_chain == [(PREVIEW, 302)]
+    assert "Nothing was created: look at the total first" in text(response)
+
+
+def pay(receipt: Any, status: str, **fields: Any) -> None:
+    Payment.objects.create(
+        receipt=receipt, user=receipt.user, provider="dummy", status=status, currency="THB", amount_cents=800,
+        idempotency_key=status, **fields,
+    )  # fmt: skip
+
+
+def test_nobody_is_asked_to_pay_while_finance_looks_at_money_that_came(as_alice: Any, receipt: Any) -> None:
+    pay(receipt, "failed")
+    assert f"/payments/receipt/{receipt.pk}/start" in as_alice.get(receipt.get_absolute_url()).content.decode()
+    pay(receipt, "needs_review")
+    page = as_alice.get(receipt.get_absolute_url())
+    assert f"/payments/receipt/{receipt.pk}/start" not in page.content.decode()
+    assert "Please do not pay again." in text(page)
+
+
+def test_the_history_says_online_money_in_words(as_alice: Any, receipt: Any) -> None:
+    pay(receipt, "succeeded")
+    mark_paid(actor=Actor("provider:dummy"), receipt=receipt, method="dummy", tx_ref="dummy_9b7e")
+    words = text(as_alice.get(receipt.get_absolute_url()))
+    assert "paid online, reference dummy_9b7e" in words
+    assert "provider:dummy" not in words
+    assert "dummy dummy_9b7e" not in words
+
+
+def test_only_trouble_that_passes_is_worth_another_try(receipt: Any) -> None:
+    context = {"message": "The receipt is paid.", "receipt": receipt}
+    final = render_to_string("payments/unavailable.html", context)
+    assert "Try again" not in final
+    assert receipt.get_absolute_url() in final
+    assert "Try again in a few minutes" in render_to_string("payments/unavailable.html", {**context, "retry": True})
 
 
 def test_the_lines_download_as_csv_without_formulas(as_alice: Any, receipt: Any) -> None:
@@ -159,5 +215,7 @@ def test_the_lines_download_as_csv_without_formulas(as_alice: Any, receipt: Any)
 def test_a_tier_without_a_price_is_said_in_words_and_bills_nothing(as_alice: Any, jobs: None) -> None:
     RateVersion.objects.filter(tier_id="gov").update(effective_at=timezone.now() + timedelta(days=1))
     assert "has no price now" in text(as_alice.get(PREVIEW))
-    assert "has no price now" in text(as_alice.post("/receipts/new/", {"start": "", "end": ""}, follow=True))
+    assert "has no price now" in text(
+        as_alice.post("/receipts/new/", {"start": "", "end": "", "expected": "x"}, follow=True)
+    )
     assert not Receipt.objects.exists()

@@ -44,6 +44,10 @@ def test_moments_say_their_zone() -> None:
         assert wording.moment_text(moment) == "21 พ.ย. 2569 01:30 น. (UTC+7)"
 
 
+def test_the_site_names_the_zone_of_its_days() -> None:
+    assert wording.site_zone_text() == "Asia/Bangkok (UTC+7)"
+
+
 @pytest.mark.parametrize(("value", "least"), [("1", "1.00"), ("0.125", "0.125"), ("0.000001", "0.000001")])
 def test_rates_keep_their_places(value: str, least: str) -> None:
     assert wording.rate_text(Decimal(value)) == least
