@@ -139,11 +139,15 @@ def test_the_form_of_a_user_fits_a_phone_and_can_be_read(visit: Any, superuser: 
     assert button["y"] >= words["y"] + words["height"]
 
 
-def test_the_console_breaks_no_policy(visit: Any, usage: None, superuser: Any) -> None:
+def test_the_console_breaks_no_policy_and_cuts_no_column(visit: Any, usage: None, superuser: Any) -> None:
     finance = visit()
     finance.sign_in("root")
     for path in CONSOLE:
         finance.go(path)
+        hidden = "e => e.scrollWidth - e.clientWidth"
+        assert [table.evaluate(hidden) for table in finance.page.locator("#changelist .results").all()] in ([], [0]), (
+            path
+        )
     assert finance.complaints == []
 
 
