@@ -49,6 +49,13 @@ def test_closing_lets_the_payer_try_again(odd: Payment) -> None:
     assert state(again) == ("succeeded", "paid")
 
 
+def test_the_providers_repeat_does_not_reopen_what_finance_closed(payment: Payment) -> None:
+    call(payment, amount=1, event_id="evt_odd")
+    close_payment(actor=FIN, payment=payment, note="never arrived")
+    assert call(payment, amount=1, event_id="evt_odd").json() == {"status": "duplicate"}
+    assert state(payment) == ("canceled", "pending")
+
+
 def test_a_receipt_paid_by_other_means_is_not_paid_twice(odd: Payment) -> None:
     mark_paid(actor=FIN, receipt=odd.receipt, method="manual", tx_ref="slip")
     with pytest.raises(Conflict):

@@ -13,7 +13,7 @@ def claim_jobs(jobs: JobQuerySet, *, document: str) -> int:
     claims at the same moment stays with the first one.
     """
     free = jobs.unbilled().order_by("pk").select_for_update()
-    return Job.objects.filter(pk__in=free.values("pk"), claimed_by="").update(claimed_by=document)
+    return Job.objects.filter(pk__in=free.values("pk")).update(claimed_by=document)
 
 
 def release_jobs(*, document: str) -> int:
