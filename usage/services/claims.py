@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from usage.models.jobs import Job, JobQuerySet
 
 
+@transaction.atomic
 def claim_jobs(jobs: JobQuerySet, *, document: str) -> int:
     """Give every still unclaimed job of ``jobs`` to ``document`` (such as ``receipt:12``) in one UPDATE.
 
