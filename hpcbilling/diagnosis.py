@@ -146,7 +146,7 @@ def _thai() -> Finding:
     catalogue = Path(settings.BASE_DIR) / "locale" / "th" / "LC_MESSAGES" / "django.mo"
     if catalogue.is_file():
         return Finding("Thai", "ok", "The Thai texts are compiled.")
-    words = "The Thai texts are not compiled: pages are English only. Run pybabel compile -D django -d locale."
+    words = "The Thai texts are not compiled: pages are English only. Run pybabel compile -D 'django djangojs' -d locale."
     return Finding("Thai", "note", words)
 
 
