@@ -146,7 +146,8 @@ def _thai() -> Finding:
     catalogue = Path(settings.BASE_DIR) / "locale" / "th" / "LC_MESSAGES" / "django.mo"
     if catalogue.is_file():
         return Finding("Thai", "ok", "The Thai texts are compiled.")
-    words = "The Thai texts are not compiled: pages are English only. Run pybabel compile -D 'django djangojs' -d locale."
+    command = "pybabel compile -D 'django djangojs' -d locale"
+    words = f"The Thai texts are not compiled: pages are English only. Run {command}."
     return Finding("Thai", "note", words)
 
 
