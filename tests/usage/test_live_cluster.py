@@ -28,13 +28,13 @@ FACTS = (
 
 
 def window() -> tuple[datetime, datetime]:
-    """The last ten days that hold jobs, up to the newest end."""
+    """The last ten days that hold jobs, up to and with the newest end."""
     command = ["sacct", "-aXDPn", "-S", "2020-01-01", "-E", "now", "-o", "End"]
     environment = {**os.environ, "TZ": "UTC", "SLURM_TIME_FORMAT": "%s"}
     text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     newest = max((int(line) for line in text.split() if line.isdigit()), default=0)
     assert newest, "the cluster has no ended jobs"
-    end = datetime.fromtimestamp(newest, UTC)
+    end = datetime.fromtimestamp(newest + 1, UTC)
     return end - timedelta(days=10), end
 
 
