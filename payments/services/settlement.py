@@ -9,6 +9,7 @@ from audit import services as audit
 from billing.models import Receipt, ReceiptStatus
 from billing.services.receipts import mark_paid
 from core.context import Actor
+from core.money import from_minor
 from core.states import transition
 from payments import metrics
 from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, EventOutcome, Payment, PaymentStatus
@@ -71,7 +72,7 @@ def _pay(actor: Actor, payment: Payment, receipt: Receipt, event: ProviderEvent)
 def _fault(provider: PaymentProvider, payment: Payment, event: ProviderEvent) -> str:
     """Why the event's money is not the money we asked for; empty when it is."""
     checks = (
-        ("amount", payment.amount_cents, event.amount_minor),
+        ("amount", payment.amount, from_minor(event.amount_minor, payment.currency)),
         ("currency", payment.currency.upper(), event.currency.upper()),
         ("reference", payment.idempotency_key, event.reference),
         ("mode", provider.live, event.live),

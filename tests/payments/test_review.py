@@ -94,7 +94,7 @@ def test_finance_decides_in_the_console_after_seeing_what_it_is_about(
     client.force_login(finance)
     form = {"action": action, "_selected_action": [odd.pk]}
     page = client.post("/admin/payments/payment/", form).content.decode()
-    assert "amount: expected 800, got 1" in page
+    assert "amount: expected 8.00, got 0.01" in page
     assert state(odd)[0] == "needs_review"
     client.post("/admin/payments/payment/", {**form, "confirm": "1", "text": "checked"})
     assert state(odd)[0] == status
