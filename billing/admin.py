@@ -19,10 +19,10 @@ from django.utils.translation import ngettext
 from billing.models import Rate, RateVersion, Receipt, ReceiptItem, ReceiptStatus
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import mark_paid, void_receipt
-from core.admin import ConfirmedAction, ReadOnlyAdmin
+from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_response
-from core.wording import day_text, money_text
+from core.wording import money_text
 
 
 @admin.register(Rate)
@@ -104,7 +104,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("window"), ordering="start")
     def window(self, receipt: Receipt) -> str:
-        return f"{day_text(receipt.start)} – {day_text(receipt.end)}"
+        return f"{console_day(receipt.start)} – {console_day(receipt.end)}"
 
     @admin.display(description=_("total"), ordering="total")
     def amount(self, receipt: Receipt) -> str:
@@ -112,11 +112,11 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("paid"), ordering="paid_at")
     def paid_on(self, receipt: Receipt) -> str:
-        return day_text(receipt.paid_at)
+        return console_day(receipt.paid_at)
 
     @admin.display(description=_("created"), ordering="created_at")
     def created_on(self, receipt: Receipt) -> str:
-        return day_text(receipt.created_at)
+        return console_day(receipt.created_at)
 
     def has_mark_paid_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.mark_paid_receipt")
@@ -148,7 +148,7 @@ _RECEIPT_HEADERS = (_("receipt"), _("user"), _("from"), _("to"))
 
 
 def _receipt_cells(receipt: Receipt) -> tuple[str, ...]:
-    return str(receipt), receipt.username, day_text(receipt.start), day_text(receipt.end)
+    return str(receipt), receipt.username, console_day(receipt.start), console_day(receipt.end)
 
 
 PAY = ConfirmedAction(

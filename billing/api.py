@@ -109,10 +109,9 @@ class FormulaView(APIView):
 
 def _note(value: object) -> str:
     """Words for people: at most 200 characters, nothing that no database can hold."""
-    text = str(value)
-    if len(text) > 200 or "\0" in text or not text.isprintable():  # noqa: PLR2004 - the column's length
-        raise BadInput("note: at most 200 printable characters.", field="note")
-    return text
+    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():  # noqa: PLR2004 - the column's length
+        raise BadInput("note: a text of at most 200 printable characters.", field="note")
+    return value
 
 
 def _moment(value: object) -> Any:

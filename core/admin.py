@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,8 @@ from django.contrib.admin import helpers
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import ngettext
 
@@ -19,6 +22,13 @@ from core.context import Actor, actor_of
 from core.errors import AppError
 
 LONGEST_TEXT = 255
+
+
+def console_day(value: date | datetime | None) -> str:
+    """A day as Django writes dates in the console, so that one page shows one era."""
+    if isinstance(value, datetime):
+        value = timezone.localtime(value, timezone.get_default_timezone()).date()
+    return date_format(value) if value else ""
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from babel.numbers import get_currency_precision
 
@@ -30,4 +30,5 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 def from_minor(minor: int, currency: str) -> Decimal:
     """1234 satang -> Decimal('12.34')."""
-    return Decimal(minor).scaleb(-places(currency))
+    with localcontext(prec=80):
+        return Decimal(minor).scaleb(-places(currency))

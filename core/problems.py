@@ -24,6 +24,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | J
     """DRF hook: our errors, DRF's and Django's all leave in one shape."""
     if isinstance(error, AppError):
         return problem(error.http_status, error.code, error.message, **error.details)
+    if isinstance(error, RecursionError):
+        return problem(400, "parse_error", "The JSON is nested too deeply.")
     response = drf_handler(error, context)
     if response is None:
         return None

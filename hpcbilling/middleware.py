@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from django.urls import get_resolver
 
 from core import context
 
@@ -45,16 +46,25 @@ class RefuseNulMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            raise SuspiciousOperation("NUL in the address")
+            return _refuse(request)
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object
+    ) -> HttpResponse | None:
         """Forms are read here, after a view that must see the raw body first (a webhook) has been let by."""
         is_form = request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
         if not is_form or getattr(view, "csrf_exempt", False):
-            return
+            return None
         if any("\0" in text for name, values in request.POST.lists() for text in (name, *map(str, values))):
-            raise SuspiciousOperation("NUL in a form field")
+            return _refuse(request)
+        return None
+
+
+def _refuse(request: HttpRequest) -> HttpResponse:
+    """The site's own page for bad requests, without a traceback in the log for whoever likes to fill it."""
+    page: Callable[..., HttpResponse] = get_resolver().resolve_error_handler(400)
+    return page(request, exception=SuspiciousOperation("NUL"))
 
 
 def _log(request: HttpRequest, response: HttpResponse, request_id: str, started: float) -> None:

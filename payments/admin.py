@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from core.admin import ConfirmedAction, ReadOnlyAdmin
-from core.wording import day_text, money_text
+from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
+from core.wording import money_text
 from payments.models import Payment, PaymentEvent, PaymentStatus
 from payments.services.review import accept_payment, close_payment
 
@@ -42,11 +42,11 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("paid"), ordering="paid_at")
     def paid_on(self, payment: Payment) -> str:
-        return day_text(payment.paid_at)
+        return console_day(payment.paid_at)
 
     @admin.display(description=_("created"), ordering="created_at")
     def created_on(self, payment: Payment) -> str:
-        return day_text(payment.created_at)
+        return console_day(payment.created_at)
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.resolve_payment")

@@ -72,7 +72,7 @@ def _pay(actor: Actor, payment: Payment, receipt: Receipt, event: ProviderEvent)
 def _fault(provider: PaymentProvider, payment: Payment, event: ProviderEvent) -> str:
     """Why the event's money is not the money we asked for; empty when it is."""
     checks = (
-        ("amount", payment.amount, from_minor(event.amount_minor, payment.currency)),
+        ("amount", f"{payment.amount:f}", f"{from_minor(event.amount_minor, payment.currency):f}"),
         ("currency", payment.currency.upper(), event.currency.upper()),
         ("reference", payment.idempotency_key, event.reference),
         ("mode", provider.live, event.live),

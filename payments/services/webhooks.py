@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -39,10 +40,11 @@ def receive(*, provider_name: str, body: bytes, headers: Mapping[str, str]) -> R
     digest = hashlib.sha256(body).hexdigest()
     try:
         event = provider.parse_webhook(body, headers, timezone.now())
+        payload = _storable(event)
     except WebhookRejected as error:
         _keep_rejected(provider_name, digest, len(body), error.message)
         return _answer(provider_name, 400, EventOutcome.REJECTED, error.message)
-    row = _store(provider_name, event, digest)
+    row = _store(provider_name, event, payload, digest)
     try:
         return _process(provider, row, event)
     except Exception as error:  # kept with its reason; the provider calls again and we try again
@@ -52,11 +54,20 @@ def receive(*, provider_name: str, body: bytes, headers: Mapping[str, str]) -> R
         raise
 
 
-def _store(provider_name: str, event: ProviderEvent, digest: str) -> PaymentEvent:
+def _storable(event: ProviderEvent) -> dict[str, Any]:
+    """The payload as any database can hold it. Raises ``WebhookRejected`` for nesting beyond reason."""
+    try:
+        payload: dict[str, Any] = plain(event.payload)
+    except RecursionError as error:
+        raise WebhookRejected("the body is nested too deeply") from error
+    return payload
+
+
+def _store(provider_name: str, event: ProviderEvent, payload: dict[str, Any], digest: str) -> PaymentEvent:
     values = {
         "event_type": event.event_type[:100],
         "signature_ok": True,
-        "raw_payload": plain(event.payload),
+        "raw_payload": payload,
         "body_sha256": digest,
     }
     row, _new = PaymentEvent.objects.get_or_create(

@@ -100,6 +100,8 @@ def test_a_number_that_is_no_rate_is_refused_by_name(editor: Any, change: dict[s
         ({**NEW, "effective_at": "2030-01-01T00:00:00"}, 400, "bad_input"),
         ({**NEW, "effective_at": "9999-12-31T23:59:59-12:00"}, 400, "bad_input"),
         ({**NEW, "note": "nul \0"}, 400, "bad_input"),
+        ({**NEW, "note": None}, 400, "bad_input"),
+        ({**NEW, "note": ["x"]}, 400, "bad_input"),
         ({**NEW, "note": "half \ud800"}, 400, "bad_input"),
         ({**NEW, "note": "x" * 201}, 400, "bad_input"),
         ({**NEW, "type": "\0"}, 404, "unknown_tier"),
@@ -120,6 +122,14 @@ def test_a_nul_in_an_address_is_a_bad_request_everywhere(editor: Any, path: str)
 
 def test_a_nul_in_a_form_is_a_bad_request(editor: Any) -> None:
     assert editor.post("/receipts/new/", {"start": "\0"}).status_code == 400
+
+
+def test_json_nested_beyond_reason_is_refused_and_never_an_error(editor: Any, alice: Any) -> None:
+    deep = editor.post("/formula", "[" * 100_000, content_type="application/json")
+    assert (deep.status_code, deep["Content-Type"]) == (400, "application/problem+json")
+    strict = Client(enforce_csrf_checks=True)  # here the body is read before the right is asked for
+    strict.force_login(alice)
+    assert strict.post("/formula", "[" * 100_000, content_type="application/json").status_code in (400, 403)
 
 
 def test_broken_json_and_unknown_tiers_are_problems_too(editor: Any) -> None:

@@ -181,6 +181,14 @@ def test_odd_text_elsewhere_in_a_good_event_does_not_stop_it(payment: Payment) -
     assert state(payment) == ("succeeded", "paid")
 
 
+@pytest.mark.parametrize("depth", [100, 300, 500, 700, 900])
+def test_a_deeply_nested_extra_field_is_taken_or_refused_and_never_an_error(payment: Payment, depth: int) -> None:
+    nested: Any = []
+    for _ in range(depth):
+        nested = [nested]
+    assert call(payment, extra=nested).status_code in (200, 400)
+
+
 def test_unknown_types_and_unknown_payments_are_answered_200_and_kept(payment: Payment) -> None:
     assert call(payment, "payment.something_new").status_code == 200
     assert call(payment, id="dummy_unknown", reference="unknown").status_code == 200

@@ -43,7 +43,8 @@ _WANTED = (
 _FREE_TEXT = frozenset(
     ("jobname", "comment", "admincomment", "systemcomment", "submitline", "workdir", "wckey", "reason", "extra")
 )
-SUSPECT_ROWS = 3  # Slurm cuts a job's name at 255 bytes: more rows than this do not fit into one
+# What one broken row can hide: slurmdbd keeps 255 bytes of a job's name and 64 KiB of the other texts.
+_NAME_BYTES, _TEXT_BYTES = 255, 65_535
 
 
 def free_text_columns(header: Sequence[str]) -> list[str]:
@@ -63,17 +64,19 @@ class Neighbours:
         # The first half of a broken row reaches into its first free text and not to its end.
         first = [name.strip() for name in header].index(self.free_text[0]) if self.free_text else 0
         self._halves = range(first + 1, len(header))
-        self._suspect = 0
+        only_names = {name.lower() for name in self.free_text} <= {"jobname"}
+        self._room = _NAME_BYTES if only_names else _TEXT_BYTES
+        self._left = 0
 
     def judge(self, item: Item, cells: int, text: str, line_no: int) -> Item:
         if not self.free_text:
             return item
         if isinstance(item, BadRow) and item.reason == "field_count":
-            opens = cells in self._halves and not self._suspect
-            self._suspect = SUSPECT_ROWS if opens else 0
+            opens = cells in self._halves and not self._left
+            self._left = self._room if opens else 0
             return item
-        if self._suspect:
-            self._suspect -= 1
+        self._left = max(0, self._left - len(text.encode("utf-8", "replace")) - 1) if self._left else 0
+        if self._left:
             return BadRow(line_no, text, "beside_broken_row", "it may be part of the broken row before it")
         return item
 
