@@ -205,7 +205,7 @@ ORG_TAX_ID: str = env.str("ORG_TAX_ID", default="")
 ORG_EMAIL: str = env.str("ORG_EMAIL", default="")
 
 # --- language and time -------------------------------------------------------
-LANGUAGE_CODE: str = env.str("LANGUAGE_CODE", default="en")
+LANGUAGE_CODE: str = env.choice("LANGUAGE_CODE", default="en", among=("en", "th"))
 LANGUAGES = [("en", _("English")), ("th", _("Thai"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env.zone("TIME_ZONE", default="Asia/Bangkok")

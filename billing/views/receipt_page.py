@@ -92,6 +92,8 @@ def timeline(receipt: Receipt, payments: Sequence[Any]) -> list[Step]:
         steps.append(Step(_("Paid"), receipt.paid_at, who, _how_paid(receipt, online), "good"))
     elif receipt.voided_at:
         steps.append(Step(_("Voided"), receipt.voided_at, _person(receipt.voided_by), receipt.void_reason))
+    elif any(payment.status == "needs_review" for payment in payments):
+        steps.append(Step(_("Finance is looking at a payment"), None, tone="warn"))
     else:
         steps.append(Step(_("Waiting for payment"), None, tone="warn"))
     return steps
