@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -163,14 +164,11 @@ PAY = ConfirmedAction(
     done=lambda n: ngettext("%(n)d receipt marked as paid.", "%(n)d receipts marked as paid.", n) % {"n": n},
     run=lambda actor, receipt, text: mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=text),
 )
-VOID = ConfirmedAction(
+VOID = replace(
+    PAY,
     name="void_action",
     title=_("Void receipts"),
     field_label=_("Reason"),
-    status=ReceiptStatus.PENDING,
-    headers=_RECEIPT_HEADERS,
-    row=_receipt_cells,
-    money=lambda receipt: (receipt.total, receipt.currency),
     button=lambda n: ngettext("Void %(n)d receipt", "Void %(n)d receipts", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt voided.", "%(n)d receipts voided.", n) % {"n": n},
     run=lambda actor, receipt, text: void_receipt(actor=actor, receipt=receipt, reason=text),

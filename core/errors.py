@@ -32,11 +32,6 @@ class UsageError(AppError):
     exit_code = 2
 
 
-class NotAllowed(AppError):
-    code = "not_allowed"
-    http_status = 403
-
-
 class Conflict(AppError):
     """The state of things does not permit this now."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -79,14 +80,11 @@ ACCEPT = ConfirmedAction(
     done=lambda n: ngettext("%(n)d payment accepted.", "%(n)d payments accepted.", n) % {"n": n},
     run=lambda actor, payment, text: accept_payment(actor=actor, payment=payment, note=text),
 )
-CLOSE = ConfirmedAction(
+CLOSE = replace(
+    ACCEPT,
     name="close_action",
     title=_("Close payments without money"),
     field_label=_("What was found out"),
-    status=PaymentStatus.NEEDS_REVIEW,
-    headers=_HEADERS,
-    row=_cells,
-    money=lambda payment: (payment.amount, payment.currency),
     button=lambda n: ngettext("Close %(n)d payment", "Close %(n)d payments", n) % {"n": n},
     done=lambda n: ngettext("%(n)d payment closed.", "%(n)d payments closed.", n) % {"n": n},
     run=lambda actor, payment, text: close_payment(actor=actor, payment=payment, note=text),

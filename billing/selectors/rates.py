@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import RateVersion
@@ -25,12 +24,6 @@ def version_at(tier: str, moment: datetime) -> RateVersion:
         words = _("Tier %(tier)s has no rate at %(moment)s; set one before billing.")
         raise MissingRate(words % {"tier": tier, "moment": f"{moment:%Y-%m-%d %H:%M %Z}"}, tier=tier)
     return version
-
-
-def upcoming(tier: str, moment: datetime | None = None) -> RateVersion | None:
-    """The next version of ``tier`` after ``moment`` (default: now), if one is set."""
-    later = RateVersion.objects.filter(tier=tier, effective_at__gt=moment or timezone.now())
-    return later.order_by("effective_at").first()
 
 
 def etag(version: RateVersion) -> str:

@@ -15,24 +15,11 @@ from django.utils.translation import gettext as _
 from accounts.models import Tier
 from audit import services as audit
 from billing.models import CpuBasis, Rate, RateVersion
-from billing.selectors.rates import MissingRate, etag, upcoming, version_at
+from billing.selectors.rates import etag
 from core.context import SYSTEM, Actor
 from core.errors import AppError, BadInput
 from core.locks import lock_for_transaction
 from core.money import RATE_PLACES
-
-__all__ = [
-    "MissingRate",
-    "NewRates",
-    "StaleRate",
-    "ensure_default_rates",
-    "etag",
-    "parse_rate",
-    "set_rates",
-    "sync_current_rates",
-    "upcoming",
-    "version_at",
-]
 
 DEFAULTS: Mapping[str, tuple[str, str, str]] = {
     "mu": ("1", "5", "0.5"),

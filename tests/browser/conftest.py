@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ ARGUMENTS = [
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     if not CHROMIUM.exists():
+        if os.environ.get("BROWSER_TESTS") == "required":  # .ci/run: there a missing browser is a failure
+            pytest.fail(f"no Chromium at {CHROMIUM}")
         pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt install chromium)")
     from playwright.sync_api import sync_playwright
 
