@@ -1,0 +1,29 @@
+"""Import runs: what was read, and what came of it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from core.admin import ReadOnlyAdmin
+from usage.models import ImportRun
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ReadOnlyAdmin):
+    list_per_page = 100
+    list_display = (
+        "id", "started_at", "source", "cluster", "status", "rows_read", "imported", "updated", "duplicate", "steps",
+        "pending", "refused_rows", "actor",
+    )  # fmt: skip
+    list_filter = ("status", "source", "cluster")
+    search_fields = ("file_name", "=file_sha256")
+
+    @admin.display(description=_("refused"), ordering="quarantined")
+    def refused_rows(self, run: ImportRun) -> str:
+        if not run.quarantined:
+            return "0"
+        where = reverse(f"{self.admin_site.name}:usage_quarantinedrow_changelist")
+        return format_html('<a href="{}?run__id__exact={}">{}</a>', where, run.pk, run.quarantined)
