@@ -22,13 +22,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Finance": (
         *VIEW_ALL,
         "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt", "payments.resolve_payment",
+        "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",
     ),
     "Operator": (
         "usage.view_*", "usage.add_cluster", "usage.change_cluster", "usage.change_quarantinedrow",
-        "usage.delete_quarantinedrow", "hpcbilling.view_periodictask", "accounts.view_auththrottle",
+        "hpcbilling.view_periodictask", "accounts.view_auththrottle",
     ),
     "Auditor": VIEW_ALL,
 }  # fmt: skip

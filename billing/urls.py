@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from billing.views import receipts, usage
+from billing.views import job_page, receipts, usage
 
 app_name = "billing"
 urlpatterns = [
     path("usage/", usage.index, name="usage"),
+    path("usage/<int:pk>/", job_page.detail, name="job"),
     path("usage.csv", usage.download, name="usage_csv"),
     path("receipts/", receipts.index, name="receipts"),
     path("receipts/new/", receipts.new, name="receipt_new"),

@@ -50,8 +50,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 class ConfirmedAction:
     """A change that shows what it will do, and to how much, before it does it.
 
-    It touches rows in ``status`` only. ``row`` gives the cells under ``headers``,
-    ``money`` the amount and currency of a row; ``run`` gets the text that was asked for.
+    It touches rows whose ``column`` is ``status`` only. ``row`` gives the cells under
+    ``headers``, ``money`` the amount and currency of a row, where it has one; ``run`` gets
+    the text that was asked for.
     """
 
     name: str
@@ -60,14 +61,15 @@ class ConfirmedAction:
     status: str
     headers: tuple[str | Promise, ...]
     row: Callable[[Any], tuple[str, ...]]
-    money: Callable[[Any], tuple[Decimal, str]]
     button: Callable[[int], str]
     done: Callable[[int], str]
     run: Callable[[Actor, Any, str], object]
+    money: Callable[[Any], tuple[Decimal, str]] | None = None
+    column: str = "status"
 
     def answer(self, site: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """First POST shows the page, the second (with ``confirm``) acts on each row by itself."""
-        rows = list(queryset.filter(status=self.status).order_by("pk"))
+        rows = list(queryset.filter(**{self.column: self.status}).order_by("pk"))
         left_out = queryset.count() - len(rows)
         text = request.POST.get("text", "").strip()
         if "confirm" in request.POST and 0 < len(text) <= LONGEST_TEXT:
@@ -76,7 +78,7 @@ class ConfirmedAction:
                 site.message_user(request, _untouched(left_out), messages.WARNING)
             return None
         sums: dict[str, Decimal] = {}
-        for amount, currency in map(self.money, rows):
+        for amount, currency in map(self.money, rows) if self.money else ():
             sums[currency] = sums.get(currency, Decimal(0)) + amount
         context = {
             **site.admin_site.each_context(request),
@@ -87,7 +89,8 @@ class ConfirmedAction:
             "field_label": self.field_label,
             "button": self.button(len(rows)),
             "headers": self.headers,
-            "rows": [(row.pk, self.row(row), *self.money(row)) for row in rows],
+            "rows": [(row.pk, self.row(row), *(self.money(row) if self.money else (None, ""))) for row in rows],
+            "has_money": self.money is not None,
             "sums": sorted(sums.items()),
             "left_out": _untouched(left_out) if left_out else "",
             "missing": "confirm" in request.POST,

@@ -129,9 +129,43 @@ def audit_chain() -> list[str]:
     return [] if verdict.ok else [f"row #{verdict.first_bad}: {verdict.reason}"]
 
 
+def held_jobs() -> list[str]:
+    """What finance has not looked at is on no document."""
+    rows = _rows("SELECT job_key, claimed_by FROM jobs WHERE hold = 'runaway' AND claimed_by <> ''")
+    return [f"job {row[0]} is held back but billed on {row[1]}" for row in rows]
+
+
+def job_products() -> list[str]:
+    """Core, GPU and MiB seconds are the amounts times the elapsed seconds."""
+    pairs = (("cpu_core_seconds", "cpus"), ("gpu_seconds", "gpus"), ("mem_mib_seconds", "mem_mib"))
+    differs = " OR ".join(f"{product} <> {amount} * elapsed_seconds" for product, amount in pairs)
+    return [
+        f"job {row[0]}: its amounts times its time are not its sums"
+        for row in _rows(f"SELECT job_key FROM jobs WHERE {differs}")
+    ]
+
+
+def reviews() -> list[str]:
+    """Who and when stand on everything that was decided, and a released row has its job."""
+    wrong = []
+    for name, table in (("quarantined row", "quarantined_rows"), ("adjustment", "usage_adjustments")):
+        rows = _rows(
+            f"SELECT id, status FROM {table} WHERE status <> 'open' AND (decided_by = '' OR decided_at IS NULL)"
+        )
+        wrong += [f"{name} {row[0]} is {row[1]} by nobody" for row in rows]
+        rows = _rows(f"SELECT id FROM {table} WHERE status = 'dismissed' AND note = ''")
+        wrong += [f"{name} {row[0]} is dismissed without a note" for row in rows]
+    lost = _rows(
+        """SELECT q.id, q.job_key FROM quarantined_rows q WHERE q.status = 'accepted'
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.job_key = q.job_key)"""
+    )
+    return wrong + [f"quarantined row {row[0]} was released as {row[1]}, which is not there" for row in lost]
+
+
 INVARIANTS: dict[str, Callable[[], list[str]]] = {
     check.__name__: check
     for check in (
-        receipt_totals, receipt_prices, job_claims, receipt_states, payments, audit_trail, current_rates, audit_chain,
+        receipt_totals, receipt_prices, job_claims, receipt_states, payments, audit_trail, current_rates, held_jobs,
+        job_products, reviews, audit_chain,
     )
 }  # fmt: skip

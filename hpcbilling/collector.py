@@ -22,8 +22,8 @@ from usage.models import VERDICTS
 _RECEIPTS = "SELECT status, COUNT(*) FROM receipts GROUP BY status"
 _AUDIT_ROWS = "SELECT COALESCE(MAX(id), 0) FROM audit_log"
 _LAST_IMPORT = (
-    "SELECT started_at, finished_at FROM import_runs WHERE status IN ('done', 'partial') AND finished_at IS NOT NULL"
-    " ORDER BY finished_at DESC LIMIT 1"
+    "SELECT started_at, finished_at FROM import_runs WHERE status IN ('done', 'partial') AND source <> 'quarantine'"
+    " AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1"
 )
 _USAGE_ROWS = f"SELECT source, {', '.join(f'SUM({name})' for name in VERDICTS)} FROM import_runs GROUP BY source"
 

@@ -21,7 +21,9 @@ from audit.models import AuditLog
 from billing.models import RateVersion, Receipt, ReceiptStatus
 from core import wording
 from payments.models import EventOutcome, Payment, PaymentEvent, PaymentStatus
-from usage.models import ImportRun, ImportStatus, Job, QuarantinedRow
+from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
+from usage.services.holds import never_closed
+from usage.services.quarantine import SOURCE as RELEASED
 
 STALE_IMPORT = timedelta(hours=26)
 RECENT = timedelta(days=7)
@@ -33,6 +35,7 @@ MAIN_LISTS: tuple[type[Model], ...] = (
     Payment,
     PaymentEvent,
     Job,
+    Adjustment,
     ImportRun,
     QuarantinedRow,
     RateVersion,
@@ -108,6 +111,7 @@ def _findings(viewer: Viewer, now: datetime) -> list[Finding]:
         found += _payment_findings(now)
     if viewer.has_perm("usage.view_importrun"):
         found += _usage_findings(now)
+    found += _review_findings(viewer)
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     return found
@@ -154,13 +158,32 @@ def _usage_findings(now: datetime) -> list[Finding]:
             _("Last good import: %(moment)s. Check the timer and the connection to Slurm.") % {"moment": since},
             list_url(ImportRun),
         ),
-        Finding(
-            QuarantinedRow.objects.count(),
-            _("rows in quarantine"),
-            _("These rows were refused and are not billed. The reason stands beside each."),
-            list_url(QuarantinedRow),
-        ),
     ]
+
+
+def _review_findings(viewer: Viewer) -> list[Finding]:
+    """What an import left to people, each to those who may see its list."""
+    open_rows = {"status__exact": ReviewStatus.OPEN}
+    found = []
+    if viewer.has_perm("usage.view_adjustment"):
+        number = Adjustment.objects.filter(status=ReviewStatus.OPEN).count()
+        words = _("Their record is different now. The receipts stay as they are until you decide.")
+        found.append(
+            Finding(number, _("billed jobs changed at their source"), words, list_url(Adjustment, **open_rows))
+        )
+    if viewer.has_perm("usage.view_quarantinedrow"):
+        number = QuarantinedRow.objects.filter(status=ReviewStatus.OPEN).count()
+        words = _("These rows were refused and are not billed. Correct and release them, or dismiss them with a note.")
+        found.append(Finding(number, _("rows in quarantine"), words, list_url(QuarantinedRow, **open_rows)))
+    if viewer.has_perm("usage.view_job"):
+        held = Job.objects.filter(hold=Hold.RUNAWAY, claimed_by="", end_at__isnull=False).count()
+        words = _("They are implausibly long and not billed. Clear the hold of those that are real.")
+        found.append(Finding(held, _("jobs held back"), words, list_url(Job, held=Hold.RUNAWAY)))
+        words = _("They started more than %(days)d days ago and never ended. Ask the operators to close them in Slurm.")
+        number = Job.objects.filter(never_closed()).count()
+        words %= {"days": settings.USAGE_RUNAWAY_DAYS}
+        found.append(Finding(number, _("jobs never closed"), words, list_url(Job, held="open")))
+    return found
 
 
 def _forgotten_usage(now: datetime) -> Finding:
@@ -175,7 +198,7 @@ def _forgotten_usage(now: datetime) -> Finding:
 
 
 def _latest_import() -> datetime | None:
-    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL))
+    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
     moment: datetime | None = good.aggregate(latest=Max("finished_at"))["latest"]
     return moment
 

@@ -5,4 +5,10 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS = {
     "usage_import": _("Usage imported"),
     "usage_export": _("Usage exported"),
+    "usage_reconcile": _("Usage reconciled with its source"),
+    "usage_row_release": _("Refused row released"),
+    "usage_row_dismiss": _("Refused row dismissed"),
+    "usage_change_accept": _("Changed record accepted"),
+    "usage_change_dismiss": _("Changed record dismissed"),
+    "usage_hold_clear": _("Hold of a job cleared"),
 }

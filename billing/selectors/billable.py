@@ -21,7 +21,7 @@ from billing.models import CpuBasis, RateVersion
 from billing.selectors import rates
 from core.errors import BadInput
 from core.periods import days_window, today
-from usage.models import Job
+from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
 
 
@@ -89,7 +89,7 @@ def preview_receipts(*, username: str, start: date | None, end: date | None) -> 
     candidates = candidates_of(username, first, last)
     groups = groups_of(username, candidates, timezone.now())
     quotes = [quote for group in groups if (quote := quote_of(group, candidates))]
-    skipped = skipped_jobs(first, last, username)
+    skipped = skipped_jobs(start, end, username)  # as asked: what is older than the first candidate counts too
     if unknown := sum(group.without_cpu_time(candidates) for group in groups):
         skipped["no_cpu_time"] = unknown
     return Preview(
@@ -107,13 +107,16 @@ def skipped_jobs(start: date | None, end: date | None, username: str | None = No
     """Jobs of the window that no receipt can take now, counted by reason (see docs/pricing.md)."""
     window = _in_window(Job.objects.unbilled(), start, end)
     jobs = window if username is None else window.filter(username=username)
-    free, invoiced = Q(state__in=settings.BILLING_FREE_STATES), Q(account__in=_invoiced_accounts())
+    free, invoiced = Q(state__in=settings.BILLING_FREE_STATES), Q(account__in=invoiced_accounts())
     zero = Q(elapsed_seconds=0) & ~free
+    held = Q(hold=Hold.RUNAWAY) & ~free & ~zero
+    known = Q(username__in=User.objects.values("username"))
     counts = jobs.aggregate(
         free_state=Count("id", filter=free),
         zero_time=Count("id", filter=zero),
-        billed_by_invoice=Count("id", filter=invoiced & ~free & ~zero),
-        no_user=Count("id", filter=~free & ~zero & ~invoiced & ~Q(username__in=User.objects.values("username"))),
+        runaway=Count("id", filter=held),
+        billed_by_invoice=Count("id", filter=invoiced & ~free & ~zero & ~held),
+        no_user=Count("id", filter=~free & ~zero & ~held & ~invoiced & ~known),
     )
     open_jobs = Job.objects.filter(end_at__isnull=True)
     counts["not_ended"] = (open_jobs if username is None else open_jobs.filter(username=username)).count()
@@ -137,7 +140,7 @@ def _in_window(jobs: JobQuerySet, start: date | None, end: date | None) -> JobQu
     return jobs
 
 
-def _invoiced_accounts() -> list[str]:
+def invoiced_accounts() -> list[str]:
     """Slurm accounts of organisations that get monthly invoices: their jobs never go on receipts."""
     mapped = ProjectAccount.objects.filter(project__organisation__billing_mode=BillingMode.INVOICES)
     return list(mapped.values_list("account", flat=True))
@@ -145,7 +148,7 @@ def _invoiced_accounts() -> list[str]:
 
 def candidates_of(username: str, start: date | None, end: date | None) -> JobQuerySet:
     jobs = Job.objects.filter(username=username).unbilled().chargeable(settings.BILLING_FREE_STATES)
-    return _in_window(jobs, start, end).exclude(account__in=_invoiced_accounts())
+    return _in_window(jobs, start, end).exclude(account__in=invoiced_accounts())
 
 
 def usernames_to_bill(start: date | None, end: date | None) -> list[str]:

@@ -24,8 +24,9 @@ from django.utils.translation import gettext_lazy as _
 from billing import sql
 from billing.selectors.prices import Price, PriceBook
 from core.periods import days_window
-from usage.models import ImportRun, ImportStatus, Job
+from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
+from usage.services.quarantine import SOURCE as RELEASED
 
 CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 STATUS_LABELS: dict[str, str | Promise] = {
@@ -33,8 +34,10 @@ STATUS_LABELS: dict[str, str | Promise] = {
     "unbilled": _("not billed yet"),
     "free": _("free of charge"),
     "zero": _("nothing used"),
+    "held": _("held for review"),
     "running": _("running"),
     "pending": _("waiting"),
+    "no_end": _("end not known"),
 }
 
 
@@ -196,6 +199,10 @@ def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
     yield from _price(chunk, book)
 
 
+def row_of(job: Job, book: PriceBook | None = None) -> UsageRow:
+    return _price([job], book or PriceBook.load())[0]
+
+
 def choices(username: str | None) -> Choices:
     jobs = Job.objects.all() if username is None else Job.objects.filter(username=username)
     return Choices(
@@ -205,8 +212,8 @@ def choices(username: str | None) -> Choices:
 
 
 def latest_import() -> datetime | None:
-    """When usage was last brought in without failing."""
-    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL))
+    """When usage was last brought in without failing; a row that finance released brings none of its own."""
+    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
     moment: datetime | None = good.aggregate(latest=Max("finished_at"))["latest"]
     return moment
 
@@ -239,7 +246,8 @@ def _priced(prices: list[Price]) -> tuple[str, list[str]]:
     hours = (sql.hours_sql(f"({used})"), sql.hours_sql("j.gpu_seconds"), sql.mem_hours_sql("j.mem_mib_seconds"))
     rates = ("p.cpu", "p.gpu", "p.mem")
     free = ", ".join(["%s"] * len(settings.BILLING_FREE_STATES)) or "''"
-    chargeable = f"j.end_at IS NOT NULL AND j.elapsed_seconds > 0 AND j.state NOT IN ({free})"
+    held = f"j.hold = '{Hold.RUNAWAY.value}'"
+    chargeable = f"j.end_at IS NOT NULL AND j.elapsed_seconds > 0 AND NOT {held} AND j.state NOT IN ({free})"
     statement = f"""
         WITH p(username, account, cpu, gpu, mem, basis) AS (VALUES {values}), priced AS (
         SELECT j.id, j.account, j.partition, j.end_at, i.receipt_id,
@@ -287,10 +295,14 @@ def _status(job: Job, receipt_id: int | None) -> str:
     if receipt_id is not None:
         return "billed"
     if job.end_at is None:
-        return "pending" if job.state == "PENDING" else "running"
+        if job.state == "PENDING":
+            return "pending"
+        return "running" if job.state in ACTIVE_STATES else "no_end"
     if job.state in settings.BILLING_FREE_STATES:
         return "free"
-    return "unbilled" if job.elapsed_seconds else "zero"
+    if not job.elapsed_seconds:
+        return "zero"
+    return "held" if job.hold == Hold.RUNAWAY else "unbilled"
 
 
 def _open_cursor(text: str) -> tuple[datetime, int] | None:

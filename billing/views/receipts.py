@@ -89,6 +89,7 @@ def _skipped(counts: dict[str, int]) -> list[tuple[str, int]]:
     words = {
         "free_state": _("ended by a fault of the cluster: free of charge"),
         "zero_time": _("used nothing"),
+        "runaway": _("implausibly long: held until finance has looked at it"),
         "billed_by_invoice": _("billed to the organisation by the month"),
         "no_cpu_time": _("the record lacks the CPU time that this price counts"),
         "not_ended": _("still running or waiting"),

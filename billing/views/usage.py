@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from billing.forms import BILLED, PERIODS, UsageForm
 from billing.selectors import usage
 from billing.selectors.prices import PriceBook
+from billing.selectors.standing import quarantined_standing
 from billing.selectors.usage import UsageFilter, UsageRow
 from core.context import actor_of
 from core.exports import csv_response
@@ -67,6 +68,8 @@ def index(request: HttpRequest) -> HttpResponse:
         after = request.GET.get("after", "")
         context["after"] = after if usage.CURSOR.fullmatch(after) else ""
         context["page"] = usage.page(flt, after=context["after"], size=PAGE_SIZE, book=book)
+        if flt.query and not context["page"].rows:
+            context["refused"] = quarantined_standing(flt.query, username)
     return render(request, "billing/usage.html", context)
 
 

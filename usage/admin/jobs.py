@@ -1,4 +1,4 @@
-"""Jobs for people: seen, exported, never edited."""
+"""Jobs for people: seen, exported, held ones cleared. ``billing.admin`` registers this with the answer on billing."""
 
 from __future__ import annotations
 
@@ -7,34 +7,95 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from audit import services as audit
-from core.admin import ReadOnlyAdmin
+from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_response
-from usage.models import Job
+from usage.models import Hold, Job
+from usage.raws import read_raw
+from usage.services.holds import clear_hold, longest_start, never_closed
 
 JOB_EXPORT = (
     "job_key", "cluster", "job_id_display", "username", "account", "partition", "qos", "job_name", "state", "submit_at",
     "start_at", "end_at", "elapsed_seconds", "cpus", "gpus", "mem_mib", "nodes", "used_cpu_seconds",
-    "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds", "claimed_by", "source",
+    "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds", "claimed_by", "hold", "source",
 )  # fmt: skip
 
 
-@admin.register(Job)
+class HoldFilter(admin.SimpleListFilter):
+    title = _("held back")
+    parameter_name = "held"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("runaway", _now("Held: implausibly long")),
+            ("cleared", _now("Cleared by finance")),
+            ("open", _now("Never closed: started long ago")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "open":
+            return queryset.filter(never_closed())
+        return queryset.filter(hold=self.value()) if self.value() in (Hold.RUNAWAY, Hold.CLEARED) else queryset
+
+
 class JobAdmin(ReadOnlyAdmin):
-    list_per_page = 100
     list_display = (
         "job_id_display", "username", "account", "state", "end_at", "elapsed_seconds", "cpus", "gpus", "mem_mib",
-        "claimed_by",
+        "claimed_by", "flag",
     )  # fmt: skip
-    list_filter = (("end_at", admin.DateFieldListFilter), "cluster", "state", "source")
+    list_filter = (HoldFilter, ("end_at", admin.DateFieldListFilter), "cluster", "state", "source")
+    list_per_page = 100
     # Anchored: each of these can use an index or a cheap prefix; a substring search over millions of jobs cannot.
     search_fields = ("=job_id_display", "=username", "=account", "=job_key")
     search_help_text = _("Exact job id, user, account or job key")
-    actions = ("export_csv",)
+    actions = ("clear_hold_action", "export_csv")
+    fieldsets = (
+        (None, {"fields": ("job_id_display", "username", "account", "cluster", "state", "flag", "claimed_by")}),
+        (_("Times"), {"fields": ("submit_at", "start_at", "end_at", "elapsed_seconds", "overlap_seconds")}),
+        (_("What it held"), {"fields": ("cpus", "gpus", "gpu_types", "mem_mib", "nodes", "cpu_core_seconds",
+                                        "gpu_seconds", "mem_mib_seconds", "used_cpu_seconds", "billing_tres")}),
+        (_("What it asked for"), {"fields": ("req_cpus", "req_gpus", "req_mem_mib")}),
+        (_("Where it belongs"), {"fields": ("job_name", "partition", "qos", "exit_code", "array_job_id",
+                                            "array_task_id", "het_job_id", "het_offset", "job_key", "job_id")}),
+        (_("Where it comes from"), {"fields": ("source", "import_run", "created_at", "updated_at", "record")}),
+    )  # fmt: skip
+
+    @admin.display(description=_("held back"), ordering="hold")
+    def flag(self, job: Job) -> str:
+        if job.hold == Hold.RUNAWAY:
+            return _now("held: implausibly long")
+        if job.hold == Hold.CLEARED:
+            return _now("cleared")
+        if job.end_at is None and job.start_at is not None and job.start_at < longest_start():
+            return _now("never closed")
+        return "–"
+
+    @admin.display(description=_("record as it came"))
+    def record(self, job: Job) -> str:
+        cells = read_raw(job)
+        if not cells:
+            return "–"
+        rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', cells.items())
+        return format_html('<table class="cells">{}</table>', rows)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        jobs = super().get_queryset(request)
+        opened = request.resolver_match and "object_id" in request.resolver_match.kwargs
+        return jobs.select_related("import_run") if opened else jobs.defer("raw")
+
+    def has_clear_hold_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("usage.change_job")
+
+    @admin.action(description=_("Clear hold …"), permissions=["clear_hold"])
+    def clear_hold_action(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
+        return CLEAR.answer(self, request, queryset)
 
     @admin.action(description=_("Export the selected jobs as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Job]) -> StreamingHttpResponse:
@@ -45,3 +106,25 @@ class JobAdmin(ReadOnlyAdmin):
 def _job_rows(queryset: QuerySet[Job]) -> Iterator[list[Any]]:
     for row in queryset.values_list(*JOB_EXPORT).iterator(chunk_size=2000):
         yield [cell.isoformat() if hasattr(cell, "isoformat") else cell for cell in row]
+
+
+def _days(job: Job) -> str:
+    days = job.elapsed_seconds // 86_400
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+
+
+CLEAR = ConfirmedAction(
+    name="clear_hold_action",
+    title=_("Clear the hold of jobs"),
+    field_label=_("How you know that they really ran so long"),
+    status=Hold.RUNAWAY,
+    column="hold",
+    headers=(_("job"), _("user"), _("account"), _("ended"), _("elapsed"), _("CPUs"), _("GPUs")),
+    row=lambda job: (
+        job.job_id_display, job.username, job.account, console_day(job.end_at), _days(job), str(job.cpus),
+        str(job.gpus),
+    ),
+    button=lambda n: ngettext("Let %(n)d job be billed", "Let %(n)d jobs be billed", n) % {"n": n},
+    done=lambda n: ngettext("%(n)d job may be billed now.", "%(n)d jobs may be billed now.", n) % {"n": n},
+    run=lambda actor, job, text: clear_hold(actor=actor, job=job, note=text),
+)  # fmt: skip

@@ -1,0 +1,139 @@
+"""Why a job is, or is not, on a receipt: one answer for every job. Reads only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing.models import CpuBasis, Receipt
+from billing.selectors.billable import invoiced_accounts
+from billing.selectors.prices import PriceBook
+from core.wording import day_text
+from usage.models import ACTIVE_STATES, Hold, Job, QuarantinedRow, ReviewStatus
+from usage.reasons import in_words
+
+_CLAIM = re.compile(r"receipt:(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``code`` is stable, ``words`` are for people; ``link`` leads on, where there is somewhere to go."""
+
+    code: str
+    words: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the answers rest on, read once for any number of jobs."""
+
+    receipts: Mapping[int, Receipt]
+    known: frozenset[str]
+    invoiced: frozenset[str]
+    book: PriceBook
+
+
+def standing_of(job: Job) -> Standing:
+    return standings([job])[job.pk]
+
+
+def standings(jobs: Iterable[Job], book: PriceBook | None = None) -> dict[int, Standing]:
+    """The answer for each job by its id; the number of queries does not depend on how many there are."""
+    jobs = list(jobs)
+    claims = {int(match[1]) for job in jobs if (match := _CLAIM.fullmatch(job.claimed_by))}
+    names = {job.username for job in jobs}
+    facts = _Facts(
+        receipts=Receipt.objects.in_bulk(claims),
+        known=frozenset(User.objects.filter(username__in=names).values_list("username", flat=True)),
+        invoiced=frozenset(invoiced_accounts()),
+        book=book or PriceBook.load(),
+    )
+    return {job.pk: _standing(job, facts) for job in jobs}
+
+
+def quarantined_standing(job_id: str, username: str) -> Standing | None:
+    """The answer for a job of ``username`` that has not arrived because its record was refused."""
+    rows = QuarantinedRow.objects.filter(job_id_display=job_id, username=username)
+    row = rows.exclude(status=ReviewStatus.ACCEPTED).order_by("-status", "-id").first()
+    if row is None:
+        return None
+    if row.status == ReviewStatus.DISMISSED:
+        return Standing("dismissed", _("The record of job %(job)s was looked at and is not counted.") % {"job": job_id})
+    words = _("The record of job %(job)s could not be read (%(why)s). Finance sees it and decides.")
+    return Standing("quarantined", words % {"job": job_id, "why": in_words(row.reason)})
+
+
+def _standing(job: Job, facts: _Facts) -> Standing:
+    """The first rule that has something to say; the order is that of ``billable.skipped_jobs``."""
+    rules: tuple[Callable[[Job, _Facts], Standing | None], ...] = (_billed, _not_ended, _never_billed, _by_price)
+    for rule in rules:
+        if found := rule(job, facts):
+            return found
+    day = timezone.localdate(job.end_at, timezone.get_default_timezone())
+    words = _("Not billed yet: the next receipt that covers %(day)s will hold it.") % {"day": day_text(day)}
+    return Standing("next_receipt", words, f"{reverse('billing:receipt_new')}?{urlencode({'start': day, 'end': day})}")
+
+
+def _billed(job: Job, facts: _Facts) -> Standing | None:
+    if not job.claimed_by:
+        return None
+    match = _CLAIM.fullmatch(job.claimed_by)
+    receipt = facts.receipts.get(int(match[1])) if match else None
+    if receipt is None:
+        return Standing("billed", _("It is billed on %(document)s.") % {"document": job.claimed_by})
+    words = _("It is on receipt %(number)d (%(status)s).")
+    status = receipt.get_status_display()
+    return Standing("billed", words % {"number": receipt.pk, "status": status}, receipt.get_absolute_url())
+
+
+def _not_ended(job: Job, facts: _Facts) -> Standing | None:
+    if job.end_at is not None:
+        return None
+    if job.state == "PENDING":
+        return Standing("pending", _("It is waiting to start and has used nothing."))
+    if job.state in ACTIVE_STATES:
+        return Standing("running", _("It has not ended yet. A job is billed once it has ended."))
+    words = _("Its state is %(state)s, but the cluster has not told when it ended. It is looked for at every import.")
+    return Standing("no_end", words % {"state": job.state})
+
+
+def _never_billed(job: Job, facts: _Facts) -> Standing | None:
+    if job.state in settings.BILLING_FREE_STATES:
+        words = _("It ended as %(state)s, which is not the user's doing: free of charge.")
+        return Standing("free_state", words % {"state": job.state})
+    if not job.elapsed_seconds:
+        return Standing("zero_time", _("It ran for zero seconds, so there is nothing to bill."))
+    if job.hold == Hold.RUNAWAY:
+        words = _("It is longer than %(days)d days, which is implausible. Finance looks at it before it is billed.")
+        return Standing("runaway", words % {"days": settings.USAGE_RUNAWAY_DAYS})
+    if job.account in facts.invoiced:
+        words = _("The organisation behind account %(account)s is billed by the month, by invoice.")
+        return Standing("by_invoice", words % {"account": job.account})
+    if job.username not in facts.known:
+        words = _("Nobody here has the user name %(name)s, so there is nobody to bill.")
+        return Standing("no_user", words % {"name": job.username})
+    return None
+
+
+def _by_price(job: Job, facts: _Facts) -> Standing | None:
+    price = facts.book.price(job.username, job.account)
+    if price.tier not in facts.book.versions:
+        words = _("The tier %(tier)s has no price now. Finance has to set one before it can be billed.")
+        return Standing("no_rate", words % {"tier": price.tier})
+    if price.basis == CpuBasis.USED and job.used_cpu_seconds is None:
+        words = _("Its price counts the CPU time that was used, and the record does not tell it.")
+        return Standing("no_cpu_time", words)
+    if not any(Decimal(rate) for rate in (price.cpu, price.gpu, price.mem)):
+        words = _("All prices of the tier %(tier)s are zero: it costs nothing.")
+        return Standing("free_tier", words % {"tier": price.tier})
+    return None
