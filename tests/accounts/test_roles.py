@@ -43,9 +43,10 @@ def test_the_auditor_sees_everything_and_changes_nothing() -> None:
             "usage.view_job", "usage.view_quarantinedrow"} <= rights("Auditor")  # fmt: skip
 
 
-def test_finance_changes_receipts_decides_about_payments_and_nothing_else() -> None:
+def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing_else() -> None:
     allowed = {"billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
-               "payments.resolve_payment"}  # fmt: skip
+               "payments.resolve_payment", "usage.change_quarantinedrow", "usage.change_adjustment",
+               "usage.change_job"}  # fmt: skip
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
@@ -58,6 +59,7 @@ def test_the_rates_editor_only_adds_rate_versions() -> None:
 def test_the_operator_sees_no_money() -> None:
     assert not {name for name in rights("Operator") if name.startswith(("billing.", "payments."))}
     assert {"usage.add_cluster", "usage.view_importrun"} <= rights("Operator")
+    assert not {"usage.change_job", "usage.change_adjustment", "usage.delete_quarantinedrow"} & rights("Operator")
 
 
 def test_the_admin_group_manages_users_but_nobody_changes_the_audit_log() -> None:

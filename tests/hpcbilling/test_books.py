@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from audit import triggers
 from billing.models import Rate, Receipt, ReceiptItem
 from hpcbilling import books, seeding
 from payments.models import Payment
 from tests.factories import make_job
-from usage.models import Job
+from usage.models import ImportRun, Job, QuarantinedRow
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,11 @@ DAMAGE: dict[str, Any] = {
         pk=Payment.objects.filter(status="succeeded").values("pk")[:1]).update(amount_cents=1),
     "audit_trail": lambda: alter_audit("DELETE FROM audit_log WHERE action = 'mark_paid'"),
     "current_rates": lambda: Rate.objects.filter(pk="mu").update(cpu=99),
+    "held_jobs": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(hold="runaway"),
+    "job_products": lambda: Job.objects.filter(pk=Job.objects.latest("pk").pk).update(gpu_seconds=7),
+    "reviews": lambda: QuarantinedRow.objects.create(
+        run=ImportRun.objects.latest("pk"), source="csv", reason="no_user", raw="x", raw_sha256="0", status="accepted",
+        job_key="gone", decided_by="fin", decided_at=timezone.now()),
     "audit_chain": lambda: alter_audit("UPDATE audit_log SET actor = 'mallory' WHERE id = 3"),
 }  # fmt: skip
 
@@ -67,6 +73,16 @@ def test_damage_is_named(name: str, world: seeding.Seeded) -> None:
         call_command("check_books", name, stdout=out)
     assert stop.value.code == 1
     assert out.getvalue().startswith(f"{name}: ")
+
+
+def test_a_decision_by_nobody_or_without_a_note_is_named(world: seeding.Seeded) -> None:
+    row = {"run": ImportRun.objects.latest("pk"), "source": "csv", "reason": "no_user", "raw": "x"}
+    QuarantinedRow.objects.create(
+        **row, raw_sha256="0", status="dismissed", decided_by="", note="", decided_at=timezone.now()
+    )
+    by_nobody, without_note = books.reviews()
+    assert by_nobody.endswith("is dismissed by nobody")
+    assert without_note.endswith("is dismissed without a note")
 
 
 def test_an_unknown_invariant_is_a_usage_error() -> None:

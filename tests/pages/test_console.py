@@ -124,7 +124,7 @@ def test_an_error_of_an_action_is_not_hidden_as_a_bad_request(
     def broken(*args: Any) -> None:
         raise ValueError("a fault of ours")
 
-    monkeypatch.setattr("billing.admin.ReceiptAdmin.export_csv", broken)
+    monkeypatch.setattr("billing.admin.receipts.ReceiptAdmin.export_csv", broken)
     with pytest.raises(ValueError, match="a fault of ours"):
         as_finance.post("/admin/billing/receipt/", {"action": "export_csv", "_selected_action": receipt.pk})
 
