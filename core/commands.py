@@ -6,14 +6,16 @@ import json
 import sys
 from abc import abstractmethod
 from argparse import ArgumentTypeError
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils import timezone
 
 from core.errors import AppError
+from core.periods import day_start
 
 EXIT_PARTIAL = 3
 
@@ -24,6 +26,37 @@ def day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is not a day; write it as 2026-10-31") from error
+
+
+def moment(text: str) -> date | datetime:
+    """Argument type: a day of the site's zone (2026-10-31) or an instant (2026-10-31T17:00:00Z)."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(
+            f"{text!r} is neither a day (2026-10-31) nor an instant (2026-10-31T17:00:00Z)"
+        ) from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=timezone.get_default_timezone())
+
+
+def first_instant(value: date | datetime | str | None) -> datetime | None:
+    """Start of a window: a day begins at its midnight."""
+    value = moment(value) if isinstance(value, str) and value else value
+    if isinstance(value, datetime):
+        return value
+    return day_start(value) if isinstance(value, date) else None
+
+
+def last_instant(value: date | datetime | str | None) -> datetime | None:
+    """End of a window: a day is included, an instant is not."""
+    value = moment(value) if isinstance(value, str) and value else value
+    if isinstance(value, datetime):
+        return value
+    return day_start(value + timedelta(days=1)) if isinstance(value, date) else None
 
 
 class AppCommand(BaseCommand):
@@ -50,10 +83,6 @@ class AppCommand(BaseCommand):
     def describe(self, result: dict[str, Any]) -> str:
         """Text form of the result; the default is one ``name value`` pair a line."""
         return "\n".join(f"{key:<12} {value}" for key, value in result.items() if value not in ({}, [], ""))
-
-    def progress(self, message: str) -> None:
-        if sys.stderr.isatty():
-            self.stderr.write(message)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

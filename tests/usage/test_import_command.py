@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sqlite3
 import subprocess
 import sys
-import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -143,36 +140,3 @@ def test_a_database_that_is_down_is_exit_69_and_says_so(file: Path, url: str) ->
     assert done.returncode == 69, done.stderr
     assert "database cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_run_that_is_killed_leaves_whole_chunks_and_the_next_one_completes(tmp_path: Path) -> None:
-    database = tmp_path / "own.sqlite3"
-    own = {"DATABASE_URL": f"sqlite:///{database}"}
-    assert manage("migrate", "-v0", **own).returncode == 0
-    text = "\n".join([HEADER, *(row(number) for number in range(1, 7001))]) + "\n"
-    victim = subprocess.Popen(
-        [sys.executable, "manage.py", "import_usage", "--file", "-", "--timezone", "UTC"], cwd=ROOT,
-        env=environment(**own), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert victim.stdin
-    victim.stdin.write(text.encode())
-    victim.stdin.flush()  # the pipe stays open: the run has stored its first chunk and waits for more
-    deadline = time.monotonic() + 60
-    while _count(database) == 0 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    victim.send_signal(signal.SIGKILL)
-    victim.wait()
-    victim.stdin.close()
-    assert _count(database) == 5000
-    whole = tmp_path / "whole.psv"
-    whole.write_text(text)
-    done = manage("import_usage", "--file", str(whole), "--timezone", "UTC", "--format", "json", **own)
-    result = json.loads(done.stdout)
-    assert (result["imported"], result["duplicate"], result["jobs_total"]) == (2000, 5000, 7000)
-    with sqlite3.connect(database) as connection:
-        assert connection.execute("SELECT status FROM import_runs ORDER BY id").fetchall() == [("failed",), ("done",)]
-
-
-def _count(database: Path) -> int:
-    with sqlite3.connect(database) as connection:
-        return int(connection.execute("SELECT COUNT(*) FROM jobs").fetchone()[0])

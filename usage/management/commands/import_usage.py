@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import date, datetime, timedelta
+from argparse import ArgumentParser
 from typing import Any
 
-from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from core.commands import EXIT_PARTIAL, AppCommand
+from core.commands import EXIT_PARTIAL, AppCommand, first_instant, last_instant, moment
 from core.context import SYSTEM
-from core.periods import day_start
+from core.progress import shown
 from usage.services.imports import import_usage
-
-
-def moment(text: str) -> date | datetime:
-    """Argument type: a day of the site's zone (2026-10-31) or an instant (2026-10-31T17:00:00Z)."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(
-            f"{text!r} is neither a day (2026-10-31) nor an instant (2026-10-31T17:00:00Z)"
-        ) from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=timezone.get_default_timezone())
 
 
 class Command(AppCommand):
@@ -44,19 +28,20 @@ class Command(AppCommand):
         parser.add_argument("--dry-run", action="store_true", help="the same counters, nothing is stored")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        result = import_usage(
-            actor=SYSTEM,
-            source=options["source"],
-            file=options["file"],
-            start=_instant(options["start"]),
-            end=_instant(options["end"], last=True),
-            user=options["user"],
-            cluster=options["cluster"],
-            delimiter=options["delimiter"],
-            timezone=options["timezone"],
-            dry_run=options["dry_run"],
-            on_progress=lambda rows: self.progress(f"{rows:,} rows"),
-        )
+        with shown(_("rows")) as show:
+            result = import_usage(
+                actor=SYSTEM,
+                source=options["source"],
+                file=options["file"],
+                start=first_instant(options["start"]),
+                end=last_instant(options["end"]),
+                user=options["user"],
+                cluster=options["cluster"],
+                delimiter=options["delimiter"],
+                timezone=options["timezone"],
+                dry_run=options["dry_run"],
+                on_progress=lambda now: show(now.rows, now.where, now.done),
+            )
         self.exit_code = EXIT_PARTIAL if result.quarantined else 0
         return result.as_dict()
 
@@ -64,12 +49,3 @@ class Command(AppCommand):
         lines = [f"{name:<12} {value}" for name, value in result.items() if name not in ("by_reason", "notes")]
         lines += [f"  refused: {reason:<24} {number}" for reason, number in result["by_reason"].items()]
         return "\n".join([*lines, *(f"note: {note}" for note in result["notes"])])
-
-
-def _instant(value: date | datetime | str | None, *, last: bool = False) -> datetime | None:
-    value = moment(value) if isinstance(value, str) and value else value
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return day_start(value + timedelta(days=1) if last else value)
-    return None
