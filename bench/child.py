@@ -1,0 +1,30 @@
+"""``python -m bench.child import FILE``: one import in a process of its own; prints seconds and peak memory as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from bench import world
+from bench.measure import timed
+
+
+def peak_mib() -> float:
+    """Of this process alone: what a parent held before it was started does not count."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def main() -> int:
+    _import, path = sys.argv[1:]
+    world.set_up(os.environ["DATABASE_URL"])
+    seconds = timed(lambda: world.import_file(Path(path)))
+    print(json.dumps({"seconds": seconds, "peak_mib": round(peak_mib(), 1)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
