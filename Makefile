@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo test lint browser-test lock messages clean help
+.PHONY: run demo test lint browser-test bench soak lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -46,6 +46,14 @@ lint: $(VENV)/.dev $(MESSAGES) ## ruff, mypy, import direction, migrations, tran
 
 browser-test: $(VENV)/.dev $(MESSAGES) ## only the tests that drive a browser (needs Chromium)
 	@$(PY) -m tests --db sqlite -m browser
+
+bench: $(VENV)/.dev $(MESSAGES) ## every benchmark, or one: make bench NAME=import (docs/performance.md)
+	@$(PY) -m bench $(NAME)
+
+KILLS ?= 200
+FUZZ_ROWS ?= 20000
+soak: $(VENV)/.dev $(MESSAGES) ## imports killed 200 times and 20,000 broken rows, on both databases
+	@KILLS=$(KILLS) FUZZ_ROWS=$(FUZZ_ROWS) $(PY) -m tests --db both -n 2 tests/usage/test_killed.py tests/usage/test_fuzz.py
 
 messages: $(VENV)/.dev ## collect new texts into locale/*/django.po (needs gettext)
 	@$(PY) -m tests.translations --update
