@@ -104,7 +104,8 @@ class UsageForm(WindowForm):
     def show_days(self) -> None:
         """Let the fields of the days show what the preset in force means."""
         start, end = self.days()
-        self.data = {**self.data, "start": str(start or ""), "end": str(end or "")}
+        self.data = self.data.copy()  # what comes from a URL keeps its own kind: it holds lists of values
+        self.data.update({"start": str(start or ""), "end": str(end or "")})
 
     def errors_in_words(self) -> str:
         return "\n".join(

@@ -46,6 +46,29 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class PageActions(admin.ModelAdmin):
+    """Actions of the list that the page of a single row offers, too; each asks before it acts."""
+
+    page_actions: tuple[str, ...] = ()
+    change_form_template = "admin/page_actions.html"
+
+    def has_page_action(self, obj: Any, name: str) -> bool:
+        """Whether the action ``name`` makes sense for this row now."""
+        return True
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row, allowed = self.get_object(request, object_id), self.get_actions(request)
+        offered = [
+            (name, allowed[name][2])
+            for name in self.page_actions
+            if row is not None and name in allowed and self.has_page_action(row, name)
+        ]
+        context = {**(extra_context or {}), "page_actions": offered, "checkbox_name": helpers.ACTION_CHECKBOX_NAME}
+        return super().change_view(request, object_id, form_url, context)
+
+
 @dataclass(frozen=True, slots=True)
 class ConfirmedAction:
     """A change that shows what it will do, and to how much, before it does it.

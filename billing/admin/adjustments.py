@@ -13,13 +13,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from billing.selectors.adjustments import Difference, difference_of, differences
-from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
-from core.wording import decimal_text, moment_text, money_text
+from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.wording import NARROW_SPACE, decimal_text, moment_text, money_text
 from usage.admin.quarantine import StatusFilter
 from usage.models import Adjustment, Job, ReviewStatus
 from usage.services.adjustments import SHOWN, accept_adjustment, dismiss_adjustment
@@ -39,14 +38,14 @@ def value_text(name: str, value: Any) -> str:
 
 
 @admin.register(Adjustment)
-class AdjustmentAdmin(ReadOnlyAdmin):
+class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
     list_display = ("id", "status", "job_id_display", "username", "document_link", "changed", "money", "noted_on")
     list_filter = (StatusFilter, ("created_at", admin.DateFieldListFilter))
     list_select_related = ("job",)
     list_per_page = 50
     search_fields = ("=job__job_id_display", "=job__username", "=document", "note")
     search_help_text = _("Job id, user, document (receipt:12) or a piece of the note")
-    actions = ("accept_action", "dismiss_action")
+    actions = page_actions = ("accept_action", "dismiss_action")
     fieldsets = (
         (None, {"fields": ("status", "job_link", "username", "document_link", "comparison", "cost", "advice")}),
         (_("Decision"), {"fields": ("note", "decided_by", "decided_at")}),
@@ -83,7 +82,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
         if kind != "receipt" or not number.isdigit():
             return adjustment.document
         where = reverse("admin:billing_receipt_change", args=[number])
-        return format_html('<a href="{}">{}</a>', where, _now("receipt %(number)s") % {"number": number})
+        return format_html('<a href="{}">{}</a>', where, gettext("receipt %(number)s") % {"number": number})
 
     @admin.display(description=_("what changed"))
     def changed(self, adjustment: Adjustment) -> str:
@@ -110,7 +109,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
                 if name in adjustment.after
             ),
         )
-        heads = ("", _now("as billed"), _now("at the source now"))
+        heads = ("", gettext("as billed"), gettext("at the source now"))
         head = format_html_join("", '<th scope="col">{}</th>', ((each,) for each in heads))
         return format_html('<table class="cells"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows)
 
@@ -120,20 +119,24 @@ class AdjustmentAdmin(ReadOnlyAdmin):
         if found is None or found.changed is None:
             return found.why if found else "–"
         currency = found.receipt.currency
-        words = _now("billed %(billed)s, now %(now)s: difference %(difference)s. %(why)s")
+        words = gettext("billed %(billed)s, now %(now)s: difference %(difference)s. %(why)s")
         sums = {"billed": money_text(found.billed, currency), "now": money_text(found.changed, currency)}
         return (words % {**sums, "difference": _difference_text(found), "why": found.why}).strip()
 
     @admin.display(description=_("what to do"))
     def advice(self, adjustment: Adjustment) -> str:
         if adjustment.status != ReviewStatus.OPEN:
-            return _now("This is decided; nothing is left to do.")
+            return gettext("This is decided; nothing is left to do.")
         if adjustment.job.claimed_by:
-            return _now(
+            return gettext(
                 "While the receipt stands, the job stays as it was billed. Void the receipt and accept the change, or"
                 " dismiss the change with a note (for example: credited by hand)."
             )
-        return _now("No document bills the job now: accept the change to write it, or dismiss it with a note.")
+        return gettext("No document bills the job now: accept the change to write it, or dismiss it with a note.")
+
+    def has_page_action(self, adjustment: Adjustment, name: str) -> bool:
+        is_free = not adjustment.job.claimed_by
+        return adjustment.status == ReviewStatus.OPEN and (is_free or name != "accept_action")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("usage.change_adjustment")
@@ -154,8 +157,8 @@ def _label(name: str) -> str:
 def _difference_text(found: Difference | None) -> str:
     if found is None or found.difference is None:
         return "–"
-    sign = "+" if found.difference > 0 else ""
-    return f"{sign}{money_text(found.difference, found.receipt.currency)}"
+    currency, _space, amount = money_text(found.difference, found.receipt.currency).rpartition(NARROW_SPACE)
+    return f"{currency}{NARROW_SPACE}{'+' if found.difference > 0 else ''}{amount}"
 
 
 def _cells(adjustment: Adjustment) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.audited import AuditedAdmin
@@ -31,7 +31,7 @@ class ClusterForm(forms.ModelForm):
         if self.instance.source and self.instance.source not in keys:
             keys.append(self.instance.source)  # a source of before; saving the zone must not change it
         if "source" in self.fields:
-            choices = [("", _now("The first source that answers")), *((key, key) for key in keys)]
+            choices = [("", gettext("The first source that answers")), *((key, key) for key in keys)]
             self.fields["source"] = forms.ChoiceField(
                 label=self.fields["source"].label,
                 required=False,
@@ -42,7 +42,7 @@ class ClusterForm(forms.ModelForm):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not NAME.fullmatch(name):
-            words = _now(
+            words = gettext(
                 "Write the name as in slurm.conf (ClusterName): letters, digits, _ . - and at most 40 of them."
             )
             raise forms.ValidationError(words)
@@ -64,7 +64,9 @@ class ClusterAdmin(AuditedAdmin):
 
     form = ClusterForm
     list_display = ("name", "source", "timezone", "read_until", "created_at")
-    fields = ("name", "timezone", "source", "read_until")
+
+    def get_fields(self, request: HttpRequest, obj: Cluster | None = None) -> tuple[str, ...]:
+        return ("name", "timezone", "source", "read_until") if obj else ("name", "timezone", "source")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Cluster | None = None) -> tuple[str, ...]:
         return ("name", "read_until") if obj else ("read_until",)

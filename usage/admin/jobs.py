@@ -9,12 +9,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from audit import services as audit
-from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
+from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_response
 from usage.models import Hold, Job
@@ -34,18 +33,20 @@ class HoldFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("runaway", _now("Held: implausibly long")),
-            ("cleared", _now("Cleared by finance")),
-            ("open", _now("Never closed: started long ago")),
+            ("runaway", gettext("Held: implausibly long")),
+            ("cleared", gettext("Cleared by finance")),
+            ("open", gettext("Never closed: started long ago")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "open":
             return queryset.filter(never_closed())
-        return queryset.filter(hold=self.value()) if self.value() in (Hold.RUNAWAY, Hold.CLEARED) else queryset
+        if self.value() in (Hold.RUNAWAY, Hold.CLEARED):
+            return queryset.filter(hold=self.value(), end_at__isnull=False)
+        return queryset
 
 
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
         "job_id_display", "username", "account", "state", "end_at", "elapsed_seconds", "cpus", "gpus", "mem_mib",
         "claimed_by", "flag",
@@ -56,6 +57,7 @@ class JobAdmin(ReadOnlyAdmin):
     search_fields = ("=job_id_display", "=username", "=account", "=job_key")
     search_help_text = _("Exact job id, user, account or job key")
     actions = ("clear_hold_action", "export_csv")
+    page_actions = ("clear_hold_action",)
     fieldsets = (
         (None, {"fields": ("job_id_display", "username", "account", "cluster", "state", "flag", "claimed_by")}),
         (_("Times"), {"fields": ("submit_at", "start_at", "end_at", "elapsed_seconds", "overlap_seconds")}),
@@ -69,13 +71,10 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("held back"), ordering="hold")
     def flag(self, job: Job) -> str:
-        if job.hold == Hold.RUNAWAY:
-            return _now("held: implausibly long")
-        if job.hold == Hold.CLEARED:
-            return _now("cleared")
-        if job.end_at is None and job.start_at is not None and job.start_at < longest_start():
-            return _now("never closed")
-        return "–"
+        if job.end_at is None:
+            return gettext("never closed") if job.start_at and job.start_at < longest_start() else "–"
+        words = {Hold.RUNAWAY: gettext("held: implausibly long"), Hold.CLEARED: gettext("cleared")}
+        return words.get(Hold(job.hold), "–")
 
     @admin.display(description=_("record as it came"))
     def record(self, job: Job) -> str:
@@ -89,6 +88,9 @@ class JobAdmin(ReadOnlyAdmin):
         jobs = super().get_queryset(request)
         opened = request.resolver_match and "object_id" in request.resolver_match.kwargs
         return jobs.select_related("import_run") if opened else jobs.defer("raw")
+
+    def has_page_action(self, job: Job, name: str) -> bool:
+        return job.hold == Hold.RUNAWAY and job.end_at is not None
 
     def has_clear_hold_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("usage.change_job")

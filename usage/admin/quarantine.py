@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -13,9 +14,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from core.admin import ConfirmedAction, ReadOnlyAdmin
 from core.context import actor_of
@@ -54,7 +54,7 @@ class ReleaseForm(forms.Form):
             try:
                 data["text"] = join_cells(cells, self.row.run.delimiter)
             except ValueError:
-                words = _now("A cell must not hold a line break or the delimiter %(text)s.")
+                words = gettext("A cell must not hold a line break or the delimiter %(text)s.")
                 self.add_error(None, words % {"text": self.row.run.delimiter or "|"})
         return data
 
@@ -72,10 +72,18 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
+class ReasonFilter(admin.AllValuesFieldListFilter):
+    """Reasons in words."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": in_words(str(choice["display"]))}
+
+
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdmin):
     list_display = ("id", "status", "why", "job_id_display", "username", "line_no", "run", "created_at", "beginning")
-    list_filter = (StatusFilter, "reason", "source", ("run", admin.RelatedOnlyFieldListFilter))
+    list_filter = (StatusFilter, ("reason", ReasonFilter), "source", ("run", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("run",)
     list_per_page = 100
     search_fields = ("=job_id_display", "=username", "raw", "detail", "note")
@@ -131,7 +139,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         row = get_object_or_404(QuarantinedRow.objects.select_related("run"), pk=pk)
         where = reverse("admin:usage_quarantinedrow_change", args=[row.pk])
         if row.status != ReviewStatus.OPEN:
-            self.message_user(request, _now("This row is decided already."), messages.WARNING)
+            self.message_user(request, gettext("This row is decided already."), messages.WARNING)
             return redirect(where)
         form = ReleaseForm(row, request.POST if request.method == "POST" else None)
         if request.method == "POST" and (form.is_valid() or "dismiss" in request.POST):
@@ -145,7 +153,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
-            "title": _now("Correct and release a row"),
+            "title": gettext("Correct and release a row"),
             "row": row,
             "why": in_words(row.reason),
             "form": form,
@@ -160,9 +168,9 @@ def _decided(request: HttpRequest, row: QuarantinedRow, form: ReleaseForm) -> st
     actor, note = actor_of(request), form.cleaned_data.get("note", "")
     if "dismiss" in request.POST:
         dismiss_row(actor=actor, row=row, note=note)
-        return _now("The row is dismissed.")
+        return gettext("The row is dismissed.")
     key = release_row(actor=actor, row=row, text=form.cleaned_data["text"], note=note)
-    return _now("The row is released as job %(key)s.") % {"key": key}
+    return gettext("The row is released as job %(key)s.") % {"key": key}
 
 
 DISMISS = ConfirmedAction(

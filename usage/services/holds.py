@@ -25,14 +25,14 @@ class NotHeld(Conflict):
 def clear_hold(*, actor: Actor, job: Job, note: str) -> Job:
     """The job is real and may be billed. The note and who wrote it stand in the audit log.
 
-    Raises ``NotHeld`` when it is not held (any more), ``BadInput`` without a note.
+    Raises ``NotHeld`` when it is not held (any more) or has not ended, ``BadInput`` without a note.
     """
     note = required(note)
-    held = Job.objects.filter(pk=job.pk, hold=Hold.RUNAWAY)
+    held = Job.objects.ended().filter(pk=job.pk, hold=Hold.RUNAWAY)  # an open one may yet become longer
     moved = held.update(hold=Hold.CLEARED, updated_at=timezone.now())
     job.refresh_from_db()
     if not moved:
-        raise NotHeld(_("Job %(job)s is not held back.") % {"job": job.job_id_display}, job=job.pk)
+        raise NotHeld(_("Job %(job)s is not held back, or has not ended.") % {"job": job.job_id_display}, job=job.pk)
     record_audit(
         actor=actor, action="usage_hold_clear", target=job.job_key, entity=job,
         changes={"hold": [Hold.RUNAWAY, Hold.CLEARED]},
