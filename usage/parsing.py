@@ -12,8 +12,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 MAX_INT = 2**63 - 1
-_MAX_EPOCH = 253_402_300_799  # the last second of the year 9999
-_MIN_EPOCH = 100_000_000  # 1973: an 8-digit number is a date without dashes, not an epoch
+MAX_EPOCH = 253_402_300_799  # the last second of the year 9999
+MIN_EPOCH = 100_000_000  # 1973: an 8-digit number is a date without dashes, not an epoch
 
 
 class RowError(ValueError):
@@ -133,7 +133,7 @@ def parse_time(text: str, zone: ZoneInfo) -> int | None:
 
 
 def check_epoch(epoch: int) -> int:
-    if not _MIN_EPOCH <= epoch <= _MAX_EPOCH:
+    if not MIN_EPOCH <= epoch <= MAX_EPOCH:
         raise RowError("bad_time", f"{epoch} is not an epoch time of a job")
     return epoch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field, fields
 
@@ -14,8 +13,7 @@ from usage.parsing import MAX_INT, JobId, RowError, Tres, job_key, weak_job_key
 class JobRecord:
     """A row of ``jobs`` as a source gives it: same names. Times are epoch seconds, amounts integers.
 
-    ``gpu_types`` and ``raw`` are JSON text; ``fingerprint`` is the MD5 of what a bill
-    depends on, so that two readings of one record can be compared in one column.
+    ``gpu_types`` is JSON text, ``raw`` the record as it came.
     """
 
     job_key: str
@@ -37,6 +35,7 @@ class JobRecord:
     start_at: int | None
     end_at: int | None
     elapsed_seconds: int
+    overlap_seconds: int
     cpus: int
     gpus: int
     gpu_types: str
@@ -50,7 +49,6 @@ class JobRecord:
     cpu_core_seconds: int
     gpu_seconds: int
     mem_mib_seconds: int
-    fingerprint: str
     raw: str
 
 
@@ -64,12 +62,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that is refused: its text as it came and why. ``line_no`` 0 where the source has no lines."""
+    """A row that is refused: its text as it came and why. ``line_no`` 0 where the source has no lines.
+
+    ``job_id`` and ``username`` are what could be read of it, to find it by.
+    """
 
     line_no: int
     text: str
     reason: str
     detail: str = ""
+    job_id: str = ""
+    username: str = ""
 
 
 Item = JobRecord | Step | BadRow
@@ -82,6 +85,8 @@ class Draft:
 
     ``billed`` is AllocTRES (ReqTRES only where the input has no AllocTRES at all);
     ``elapsed`` is what Slurm says, suspended time left out: never End minus Start.
+    A resized job's next record has the original start and its own, later submit time:
+    the seconds between are on the record before it and are not counted again.
     """
 
     cluster: str
@@ -106,15 +111,13 @@ class Draft:
     raw: str = field(default="", repr=False)
 
 
-_LIMITS = (("state", 40), ("cluster", 64), ("job_id_display", 80), ("username", 120), ("account", 120))
+IDENTITY_LIMITS = (("state", 40), ("cluster", 64), ("job_id_display", 80), ("username", 120), ("account", 120))
 
 
 def build(draft: Draft) -> JobRecord:
-    """Derive key, products and fingerprint. Raises ``RowError`` for what cannot be kept or billed."""
-    for name, limit in _LIMITS:
-        _check_identity(name, getattr(draft, name), limit)
-    for gpu_type, _ in draft.billed.gpu_types:
-        _check_identity("GPU type", gpu_type, 64)
+    """Derive key, overlap and products. Raises ``RowError`` for what cannot be kept or billed."""
+    for name, limit in IDENTITY_LIMITS:
+        check_identity(name, getattr(draft, name), limit)
     if not draft.username:
         raise RowError("no_user", "the row names no user and is not a step")
     end = None if draft.state in ACTIVE_STATES else draft.end
@@ -123,11 +126,17 @@ def build(draft: Draft) -> JobRecord:
         if draft.submit is None
         else job_key(draft.cluster, draft.job_id, draft.submit)
     )
-    billed, elapsed, display = draft.billed, draft.elapsed, draft.display
-    gpu_types = json.dumps(dict(billed.gpu_types), separators=(",", ":")) if billed.gpu_types else "{}"
+    billed, display = draft.billed, draft.display
+    overlap = min(draft.elapsed, max(0, (draft.submit or 0) - draft.start)) if draft.start else 0
+    elapsed = draft.elapsed - overlap
+    gpu_types = gpu_types_json(billed)
     products = (billed.cpus * elapsed, billed.gpus * elapsed, billed.mem_mib * elapsed)
     requested = draft.requested
-    _check_range((*products, elapsed, requested.mem_mib, requested.cpus, requested.gpus, billed.billing or 0))
+    amounts = (
+        billed.cpus, billed.gpus, billed.mem_mib, billed.nodes, billed.billing or 0, requested.cpus, requested.gpus,
+        requested.mem_mib, draft.nodes,
+    )  # fmt: skip
+    _check_range((*products, *amounts, draft.elapsed, draft.job_id, display.offset or 0, display.task or 0))
     return JobRecord(
         job_key=key,
         cluster=draft.cluster,
@@ -148,6 +157,7 @@ def build(draft: Draft) -> JobRecord:
         start_at=draft.start,
         end_at=end,
         elapsed_seconds=elapsed,
+        overlap_seconds=overlap,
         cpus=billed.cpus,
         gpus=billed.gpus,
         gpu_types=gpu_types,
@@ -159,23 +169,21 @@ def build(draft: Draft) -> JobRecord:
         req_gpus=requested.gpus,
         req_mem_mib=requested.mem_mib,
         # A job that never ran used nothing, whether its source says so or not.
-        used_cpu_seconds=0 if draft.used_cpu is None and elapsed == 0 and end else draft.used_cpu,
+        used_cpu_seconds=0 if draft.used_cpu is None and draft.elapsed == 0 and end else draft.used_cpu,
         cpu_core_seconds=products[0],
         gpu_seconds=products[1],
         mem_mib_seconds=products[2],
-        fingerprint=_fingerprint(
-            draft.username, draft.account, draft.state, draft.start, end, elapsed, billed.cpus, billed.gpus, gpu_types,
-            billed.mem_mib,
-        ),
         raw=clean(draft.raw),
-    )  # fmt: skip
+    )
 
 
-def _fingerprint(*values: object) -> str:
-    return hashlib.md5("\x1f".join(map(str, values)).encode(), usedforsecurity=False).hexdigest()
+def gpu_types_json(tres: Tres) -> str:
+    for gpu_type, _ in tres.gpu_types:
+        check_identity("GPU type", gpu_type, 64)
+    return json.dumps(dict(tres.gpu_types), separators=(",", ":")) if tres.gpu_types else "{}"
 
 
-def _check_identity(name: str, text: str, limit: int) -> None:
+def check_identity(name: str, text: str, limit: int) -> None:
     """Text that decides who pays is taken as it is or not at all."""
     if len(text) > limit:
         raise RowError("too_long", f"{name} has {len(text)} characters, {limit} are allowed")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from core.context import SYSTEM
 from usage.models import Job
@@ -34,12 +34,20 @@ def oracle(folder: Path) -> tuple[datetime, datetime, Sums]:
 
 
 def stored(start: datetime, end: datetime) -> Sums:
-    rows = (
-        Job.objects.filter(end_at__gte=start, end_at__lt=end)
-        .order_by()
-        .values_list("username", "account")
-        .annotate(Sum("cpu_core_seconds"), Sum("gpu_seconds"), Sum("mem_mib_seconds"))
-    )
+    """As Slurm counts: with the seconds that a resized job has on both of its records."""
+    return _sums(start, end, overlap=1)
+
+
+def counted(start: datetime, end: datetime) -> Sums:
+    """As we bill: every second once."""
+    return _sums(start, end, overlap=0)
+
+
+def _sums(start: datetime, end: datetime, *, overlap: int) -> Sums:
+    pairs = (("cpu_core_seconds", "cpus"), ("gpu_seconds", "gpus"), ("mem_mib_seconds", "mem_mib"))
+    jobs = Job.objects.filter(end_at__gte=start, end_at__lt=end).order_by().values_list("username", "account")
+    sums = {f"sum_{name}": Sum(F(name) + F(amount) * F("overlap_seconds") * overlap) for name, amount in pairs}
+    rows = jobs.annotate(**sums)
     return {(user, account): sums for user, account, *rest in rows if any(sums := tuple(rest))}
 
 

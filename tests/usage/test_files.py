@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from core.errors import BadInput, Misconfigured, UsageError
 from tests.usage.helpers import HEADER, LIVE, keys, row, run_import, write
 from usage.models import Cluster, ImportRun, Job, QuarantinedRow
+from usage.sources import lines
 from usage.sources.csvfile import CsvSource
 
 pytestmark = pytest.mark.django_db
@@ -42,13 +42,13 @@ def test_any_delimiter_can_be_given(file: Path, given_as: str, real: str) -> Non
 
 def test_gzip_bom_crlf_column_order_and_case_make_no_difference(file: Path) -> None:
     run_import(write(file, row(1)))
-    before = Job.objects.values("job_key", "fingerprint", "cpu_core_seconds").get()
+    before = Job.objects.values("job_key", "end_at", "cpus", "cpu_core_seconds").get()
     Job.objects.all().delete()
     names, cells = HEADER.upper().split("|"), row(1).split("|")
     text = "\r\n".join("|".join(reversed(line)) for line in (names, cells)) + "\r\n"
     file.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text.encode()))
     run_import(file)
-    assert Job.objects.values("job_key", "fingerprint", "cpu_core_seconds").get() == before
+    assert Job.objects.values("job_key", "end_at", "cpus", "cpu_core_seconds").get() == before
 
 
 def test_the_trailing_delimiter_of_parsable_is_no_column(file: Path) -> None:
@@ -153,11 +153,12 @@ def test_without_alloctres_in_the_input_the_request_is_billed_and_with_it_never(
     assert (job.cpus, job.gpus, job.gpu_types, job.gpu_seconds) == (8, 2, {"a100": 2}, 200)
 
 
-def test_the_raw_record_keeps_what_came_and_nothing_empty(file: Path) -> None:
-    run_import(write(file, row(1, ReqTRES="")))
-    raw = json.loads(Job.objects.get().raw)
-    assert raw["AllocTRES"] == "cpu=2,mem=1G,node=1"
-    assert "ReqTRES" not in raw
+def test_the_raw_record_is_the_line_and_its_run_names_the_columns(file: Path) -> None:
+    file.write_bytes(f"{HEADER}\r\n{row(1)}\r\n{row(2, JobID='2+0')}".encode())
+    run_import(file)
+    assert list(Job.objects.order_by("job_id").values_list("raw", flat=True)) == [row(1), row(2, JobID="2+0")]
+    run = ImportRun.objects.get()
+    assert (run.columns, run.delimiter) == (HEADER.split("|"), "|")
 
 
 def test_local_times_take_the_given_zone_then_the_clusters_then_the_sites(file: Path, settings: object) -> None:
@@ -219,9 +220,9 @@ def test_no_file_at_all_is_a_matter_of_configuration(settings: object) -> None:
 def test_a_damaged_archive_keeps_what_was_read_and_marks_the_run_failed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("usage.services.imports.CHUNK", 100)
-    lines = "\n".join([HEADER, *(row(n, Comment=0, User=f"u{n * 7919}") for n in range(1, 2000))])
-    packed = gzip.compress(lines.encode())
+    monkeypatch.setattr(lines, "BLOCK", 20_000)
+    text = "\n".join([HEADER, *(row(n, Comment=0, User=f"u{n * 7919}") for n in range(1, 2000))])
+    packed = gzip.compress(text.encode())
     file.write_bytes(packed[: len(packed) // 2])
     with pytest.raises(BadInput, match="cut off"):
         run_import(file)
@@ -234,8 +235,10 @@ def test_a_damaged_archive_keeps_what_was_read_and_marks_the_run_failed(
     assert (result.imported + result.duplicate, Job.objects.count()) == (1999, 1999)
 
 
-def test_reading_takes_the_same_memory_for_ten_times_the_rows(file: Path) -> None:
+def test_reading_takes_the_same_memory_for_ten_times_the_rows(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tracemalloc
+
+    monkeypatch.setattr(lines, "BLOCK", 20_000)
 
     from usage.services import opening
 
@@ -247,7 +250,7 @@ def test_reading_takes_the_same_memory_for_ten_times_the_rows(file: Path) -> Non
             file=str(file), start=None, end=None, user="", cluster="", delimiter="", zone="UTC"
         )
         tracemalloc.start()
-        count = sum(1 for _ in CsvSource(request).rows())
+        count = sum(len(batch) for batch in CsvSource(request).batches())
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert count == rows - 1

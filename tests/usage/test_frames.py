@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.usage.helpers import HIST, oracle, run_import
+from tests.usage.helpers import HIST, counted, oracle, run_import, stored
 from usage import frames
 from usage.models import Job
 from usage.parsing import parse_duration, parse_tres
@@ -25,7 +25,9 @@ def test_a_frame_sums_to_the_oracle_and_its_text_columns_say_the_same(
     frame = frames.jobs_frame(Job.objects.filter(end_at__gte=start, end_at__lt=end))
     assert list(frame.columns[:7]) == ["User", "JobID", "Elapsed", "TotalCPU", "ReqTRES", "End", "State"]
     sums = frame.groupby(["User", "Account"])[["CPUCoreSeconds", "GPUSeconds", "MemMiBSeconds"]].sum()
-    assert {key: tuple(map(int, row)) for key, row in zip(sums.index, sums.values, strict=True) if any(row)} == expected
+    found = {key: tuple(map(int, row)) for key, row in zip(sums.index, sums.values, strict=True) if any(row)}
+    assert found == counted(start, end)
+    assert stored(start, end) == expected
     for each in frame.to_dict("records")[:200]:
         tres, elapsed = parse_tres(each["ReqTRES"]), parse_duration(each["Elapsed"])
         assert tres.cpus * elapsed == each["CPUCoreSeconds"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from core.errors import Busy, UsageError
 from core.locks import run_lock
 from tests.races import at_once
 from tests.usage.helpers import HEADER, HIST, LIVE, row, run_import, write
-from usage.models import VERDICTS, Cluster, ImportRun, Job, QuarantinedRow
-from usage.services import imports, staging
+from usage.models import VERDICTS, Adjustment, Cluster, ImportRun, Job, QuarantinedRow
+from usage.services import bulk, staging
 from usage.services.claims import claim_jobs
+from usage.sources import lines
 
 pytestmark = pytest.mark.django_db
 
@@ -69,18 +69,32 @@ def test_a_record_that_changed_before_it_was_billed_is_updated(file: Path) -> No
     assert second.import_run_id != first.import_run_id
 
 
-def test_a_record_that_changed_after_it_was_billed_goes_to_quarantine_untouched(file: Path) -> None:
+def test_a_record_that_changed_after_it_was_billed_is_noted_for_review_and_the_job_untouched(file: Path) -> None:
     run_import(write(file, row(1), row(2)))
     claim(job_id=1)
     before = Job.objects.filter(job_id=1).values().get()
     result = run_import(write(file, row(1, ElapsedRaw=99, End=1790000099), row(2)))
     assert (result.by_reason, result.duplicate) == ({"changed_after_billing": 1}, 1)
     assert Job.objects.filter(job_id=1).values().get() == before
-    refused = QuarantinedRow.objects.get()
-    assert refused.detail == "c1:1:1789999000"
-    assert '"ElapsedRaw":"99"' in refused.raw
+    noted = Adjustment.objects.get()
+    assert (noted.job.job_key, noted.document, noted.status) == ("c1:1:1789999000", "receipt:1", "open")
+    assert noted.before == {
+        "end_at": 1790000100,
+        "elapsed_seconds": 100,
+        "cpu_core_seconds": 200,
+        "mem_mib_seconds": 102400,
+    }
+    assert noted.after == {
+        "end_at": 1790000099,
+        "elapsed_seconds": 99,
+        "cpu_core_seconds": 198,
+        "mem_mib_seconds": 101376,
+    }
+    assert not QuarantinedRow.objects.exists()
     again = run_import(write(file, row(1, ElapsedRaw=99, End=1790000099)))
-    assert (again.quarantined, QuarantinedRow.objects.count()) == (1, 1)
+    assert (again.quarantined, again.duplicate, Adjustment.objects.count()) == (0, 1, 1), (
+        "the same change is noted once"
+    )
 
 
 def test_a_billed_record_that_comes_again_as_it_was_is_a_duplicate(file: Path) -> None:
@@ -105,11 +119,11 @@ def test_a_source_that_knows_less_does_not_blank_what_is_known(file: Path) -> No
     assert (job.elapsed_seconds, job.job_name, job.partition) == (101, "train", "gpu")
 
 
-@pytest.mark.parametrize("chunk", [1, 5000])
-def test_of_one_key_twice_in_one_input_the_last_wins_whatever_the_chunks(
-    file: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("block", [1, 1 << 20])
+def test_of_one_key_twice_in_one_input_the_last_wins_wherever_it_is_cut(
+    file: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", chunk)
+    monkeypatch.setattr(lines, "BLOCK", block)
     result = run_import(write(file, row(1, ElapsedRaw=10), row(2), row(1, ElapsedRaw=20)))
     assert (result.imported, result.duplicate, result.updated) == (2, 1, 0)
     assert Job.objects.get(job_id=1).elapsed_seconds == 20
@@ -212,38 +226,41 @@ def test_the_verdicts_are_the_columns_of_a_run_that_metrics_are_read_from(file: 
 def test_a_failure_in_the_middle_keeps_whole_chunks_and_the_next_run_completes(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 10)
+    monkeypatch.setattr(lines, "BLOCK", 600)  # five or six rows
     write(file, *(row(number) for number in range(1, 36)))
-    update, calls = staging._update_sql, []
+    load, calls = bulk.load, []
 
-    def failing() -> str:
-        calls.append(1)
-        # By now the third chunk's rows are inserted; its next statement fails.
-        return update() if len(calls) < 3 else "UPDATE jobs SET no_such_column = %s WHERE id = %s"
+    def failing(cursor: Any, table: str, records: Any, constants: Any) -> None:
+        load(cursor, table, records, constants)
+        calls.append(len(records))
+        if len(calls) == 3:  # the third batch's rows are inserted; what comes next fails
+            cursor.execute("UPDATE jobs SET no_such_column = 1")
 
-    monkeypatch.setattr(staging, "_update_sql", failing)
+    monkeypatch.setattr(bulk, "load", failing)
     with pytest.raises(DatabaseError, match="no_such_column"):
         run_import(file)
+    kept = calls[0] + calls[1]
     run = ImportRun.objects.get()
-    assert (run.status, run.imported, run.rows_read) == ("failed", 20, 20)
+    assert (run.status, run.imported, run.rows_read) == ("failed", kept, kept)
     assert "no_such_column" in run.error
-    assert Job.objects.count() == 20
+    assert Job.objects.count() == kept
     assert AuditLog.objects.get(action="usage_import").status == "failed"
-    monkeypatch.setattr(staging, "_update_sql", update)
+    monkeypatch.setattr(bulk, "load", load)
     result = run_import(file)
-    assert (result.imported, result.duplicate, Job.objects.count()) == (15, 20, 35)
+    assert (result.imported, result.duplicate, Job.objects.count()) == (35 - kept, kept, 35)
 
 
 def test_what_the_database_refuses_while_rows_are_loaded_is_a_database_error(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On PostgreSQL rows go in by the driver's own COPY, past Django's translation of errors."""
-    load = staging._load
+    load = bulk.load
 
-    def spoiled(cursor: Any, records: list[Any]) -> None:
-        load(cursor, [replace(record, gpu_types="{") for record in records])
+    def spoiled(cursor: Any, table: str, records: Any, constants: Any) -> None:
+        place = records.column_names.index("gpu_types")
+        load(cursor, table, records.set_column(place, "gpu_types", [["{"]]), constants)
 
-    monkeypatch.setattr(staging, "_load", spoiled)
+    monkeypatch.setattr(bulk, "load", spoiled)
     with pytest.raises(DatabaseError):
         run_import(write(file, row(1)))
     assert ImportRun.objects.get().status == "failed"
@@ -303,15 +320,15 @@ def _live_rows() -> list[str]:
 def test_a_document_that_claims_a_job_during_its_update_wins(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The claim commits between the import's reading and its verdict: the change must be refused, not written."""
     run_import(write(file, row(1)))
-    judge = staging._judge
+    lock = staging._lock_changed
 
-    def claim_first(cursor: Any, run_id: int) -> None:
+    def claim_first(cursor: Any, keys: Any, verdicts: list[str]) -> None:
         done = threading.Thread(target=_claim_and_close)
         done.start()
         done.join()
-        judge(cursor, run_id)
+        lock(cursor, keys, verdicts)
 
-    monkeypatch.setattr(staging, "_judge", claim_first)
+    monkeypatch.setattr(staging, "_lock_changed", claim_first)
     assert connection.vendor == "postgresql"
     result = run_import(write(file, row(1, ElapsedRaw=7)))
     assert result.by_reason == {"changed_after_billing": 1}

@@ -13,13 +13,21 @@ ACTIVE_STATES = (
 )  # fmt: skip
 
 
+class Hold(models.TextChoices):
+    """Whether a job is kept off documents. Flagged by the import, lifted by finance."""
+
+    NONE = "", _("none")
+    RUNAWAY = "runaway", _("runaway: implausibly long")
+    CLEARED = "cleared", _("looked at, may be billed")
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     def ended(self) -> JobQuerySet:
         return self.filter(end_at__isnull=False)
 
     def chargeable(self, free_states: list[str]) -> JobQuerySet:
-        """Ended jobs that used something and whose state is not free of charge."""
-        return self.ended().filter(elapsed_seconds__gt=0).exclude(state__in=free_states)
+        """Ended jobs that used something, whose state is not free of charge and which nobody holds back."""
+        return self.ended().filter(elapsed_seconds__gt=0).exclude(state__in=free_states).exclude(hold=Hold.RUNAWAY)
 
     def unbilled(self) -> JobQuerySet:
         return self.filter(claimed_by="")
@@ -29,11 +37,12 @@ class Job(models.Model):
     """An allocation. ``job_key`` = cluster:JobIDRaw:submit epoch (cluster:JobID:end epoch without a submit time).
 
     ``username`` and ``account`` are text: people leave, their jobs stay.
+    ``raw`` is the record as it came: JSON, or a line whose columns its import run names.
     ``claimed_by`` names the one live document that bills it (``receipt:12``); only ``usage.services.claims`` sets it.
     """
 
     id = models.BigAutoField(primary_key=True)
-    job_key = models.CharField(_("job key"), max_length=160, unique=True)
+    job_key = models.CharField(_("job key"), max_length=160)
     cluster = models.CharField(_("cluster"), max_length=64)
     job_id = models.BigIntegerField(_("raw job id"))
     job_id_display = models.CharField(_("job id"), max_length=80)
@@ -51,7 +60,17 @@ class Job(models.Model):
     submit_at = models.DateTimeField(_("submitted"), null=True, blank=True)
     start_at = models.DateTimeField(_("started"), null=True, blank=True)
     end_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    elapsed_seconds = models.BigIntegerField(_("elapsed seconds"), default=0)
+    elapsed_seconds = models.BigIntegerField(
+        _("elapsed seconds"),
+        default=0,
+        help_text=_("Time that is counted: without suspended time and without the overlap of a resized job."),
+    )
+    overlap_seconds = models.BigIntegerField(
+        _("overlap seconds"),
+        default=0,
+        db_default=0,
+        help_text=_("Time that the record of the job before its resize has counted already."),
+    )
     cpus = models.BigIntegerField(_("CPUs"), default=0)
     gpus = models.BigIntegerField(_("GPUs"), default=0)
     gpu_types = models.JSONField(_("GPU types"), default=dict, blank=True)
@@ -71,9 +90,9 @@ class Job(models.Model):
     gpu_seconds = models.BigIntegerField(_("GPU seconds"), default=0)
     mem_mib_seconds = models.BigIntegerField(_("MiB seconds"), default=0)
     claimed_by = models.CharField(_("billed on"), max_length=40, blank=True, default="")
+    hold = models.CharField(_("hold"), max_length=10, choices=Hold, blank=True, default="", db_default="")
     source = models.CharField(_("source"), max_length=20)
     import_run = models.ForeignKey("usage.ImportRun", models.PROTECT, db_index=False, verbose_name=_("import run"))
-    fingerprint = models.CharField(max_length=32, editable=False, default="")
     raw = models.TextField(_("record as it came"), blank=True, default="")
     created_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("last change"), db_default=Now(), editable=False)
@@ -92,11 +111,18 @@ class Job(models.Model):
             models.Index(fields=["claimed_by"], condition=~models.Q(claimed_by=""), name="idx_jobs_claimed"),
             # records without a submit time, which may meet the same record under its full key; usually none
             models.Index(fields=["job_key"], condition=models.Q(submit_at__isnull=True), name="idx_jobs_weak_key"),
+            # what has not ended, and what is held back: few rows, so importing costs nothing
+            models.Index(fields=["username"], condition=models.Q(end_at__isnull=True), name="idx_jobs_open"),
+            models.Index(fields=["hold"], condition=~models.Q(hold=""), name="idx_jobs_hold"),
         )
         constraints = (
+            # not unique=True: that would add a second index, for LIKE, which every import would have to fill
+            models.UniqueConstraint(fields=["job_key"], name="jobs_job_key_unique"),
+            models.CheckConstraint(condition=models.Q(hold__in=Hold.values), name="jobs_hold_known"),
             models.CheckConstraint(
                 condition=models.Q(
                     elapsed_seconds__gte=0,
+                    overlap_seconds__gte=0,
                     cpus__gte=0,
                     gpus__gte=0,
                     mem_mib__gte=0,

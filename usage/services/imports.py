@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
@@ -20,14 +18,15 @@ from audit.services import record as record_audit
 from core.context import Actor
 from core.errors import BadInput
 from core.locks import lock_for_transaction, run_lock
-from usage.models import VERDICTS, Cluster, ImportRun, ImportStatus, Job, QuarantinedRow
-from usage.records import BadRow, Item, JobRecord, Step, clean
-from usage.services import opening, staging
+from usage.models import VERDICTS, ImportRun, ImportStatus, Job
+from usage.services import adjustments, opening, quarantine
+from usage.services.adjustments import CHANGED
+from usage.services.ahead import read_ahead
 from usage.services.opening import AUTO, Opened
 from usage.sources.base import SourceRequest
 
-CHUNK = 5_000
-REFUSALS = {"claimed": "changed_after_billing", "clash": "key_clash"}
+if TYPE_CHECKING:
+    from usage.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,6 @@ class _Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
-    clusters: set[str] = field(default_factory=set)
 
     def columns(self) -> dict[str, Any]:
         counts = {name: self.verdicts[name] for name in VERDICTS}
@@ -80,18 +78,18 @@ def import_usage(
     delimiter: str = "",
     timezone: str = "",
     dry_run: bool = False,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> ImportResult:
     """Read a source and store what it says, once, however often it is run.
 
     ``start <= End < end`` are instants (either may be open; live sources then take
     their own, see ``opening.with_window``); records that have not ended always
     pass. ``timezone`` is the zone of local times in text. ``dry_run`` walks the same
-    path and rolls it back. ``on_progress`` gets the rows read so far after each chunk.
+    path and rolls it back. ``on_progress`` is called after each batch.
 
     Raises ``UsageError`` (arguments, missing file), ``BadInput`` (a file that is
     no accounting text, or empty), ``Unavailable`` (source), ``Misconfigured``,
-    ``Busy`` (the same cluster is being imported). What earlier chunks stored stays.
+    ``Busy`` (the same cluster is being imported). What earlier batches stored stays.
     """
     request = opening.make_request(
         file=file, start=start, end=end, user=user, cluster=cluster, delimiter=delimiter, zone=timezone
@@ -107,11 +105,20 @@ def import_usage(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come: rows read, the window or file being read, and its share of the whole (None: unknown)."""
+
+    rows: int
+    where: str
+    done: float | None
+
+
 class _Import:
     """One run, from its row in ``import_runs`` to its audit entry."""
 
     def __init__(
-        self, actor: Actor, opened: Opened, on_progress: Callable[[int], None] | None, *, counted: bool = True
+        self, actor: Actor, opened: Opened, on_progress: Callable[[Progress], None] | None, *, counted: bool = True
     ) -> None:
         self.actor = actor
         self.source = opened.source
@@ -123,14 +130,16 @@ class _Import:
         self.began = time.monotonic()
 
     def run(self) -> ImportResult:
+        from usage.services import staging
+
         self.row = self._start()
         try:
             staging.prepare()
-            items = self._wanted(self.opened.items)
-            while chunk := list(islice(items, CHUNK)):
-                self._store(chunk)
-                if self.on_progress:
-                    self.on_progress(sum(self.tally.verdicts.values()))
+            with read_ahead(self.opened.batches) as batches:
+                for batch in batches:
+                    self._store(batch)
+                    if self.on_progress:
+                        self.on_progress(self._progress(batch))
             self._refuse_other_cluster()
         except BaseException as error:
             # Whatever ended it, Ctrl-C included: the row must not say "running" for ever.
@@ -138,6 +147,9 @@ class _Import:
                 self._finish(ImportStatus.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
             raise
         return self._finish(ImportStatus.PARTIAL if self.tally.verdicts["quarantined"] else ImportStatus.DONE)
+
+    def _progress(self, batch: Batch) -> Progress:
+        return Progress(sum(self.tally.verdicts.values()), batch.where, batch.done)
 
     def _refuse_other_cluster(self) -> None:
         """A file that holds only other clusters is a wrong --cluster, not a cluster without usage."""
@@ -159,87 +171,40 @@ class _Import:
             actor=self.actor.name[:64],
         )
 
-    def _wanted(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Leave out what was not asked for; it is named in a note, not counted as read."""
-        request, left_out = self.request, self.tally.left_out
-        first = request.start.timestamp() if request.start else None
-        last = request.end.timestamp() if request.end else None
-        for item in items:
-            if isinstance(item, JobRecord):
-                if request.only_cluster and item.cluster != request.only_cluster:
-                    left_out["cluster"] += 1
-                    continue
-                if request.user and item.username != request.user:
-                    left_out["user"] += 1
-                    continue
-                ended = item.end_at
-                if ended is not None and (
-                    (first is not None and ended < first) or (last is not None and ended >= last)
-                ):
-                    left_out["window"] += 1
-                    continue
-            yield item
+    def _store(self, batch: Batch) -> None:
+        """One batch in one transaction: rows, refusals and the run's counters stand or fall together."""
+        from usage.services import choosing, staging
+        from usage.services.marks import Marks
 
-    def _store(self, items: list[Item]) -> None:
-        """One chunk in one transaction: rows, refusals and the run's counters stand or fall together."""
-        verdicts: Counter[str] = Counter()
-        refused = [item for item in items if isinstance(item, BadRow)]
-        verdicts["steps"] = sum(isinstance(item, Step) for item in items)
-        records = self._newest_of_each(items, verdicts)
-        clusters = {record.cluster for record in records} - self.tally.clusters
+        verdicts: Counter[str] = Counter(steps=batch.steps)
+        jobs = choosing.wanted(batch.jobs, self.request, self.tally.left_out)
+        jobs, repeats = choosing.last_of_each(jobs)
+        verdicts.update(repeats)
+        refused, changes = list(batch.refused), adjustments.Noted()
         with transaction.atomic():
             lock_for_transaction("usage-import")
-            Cluster.objects.bulk_create([Cluster(name=name) for name in sorted(clusters)], ignore_conflicts=True)
-            if records:
-                outcome = staging.write(records, run_id=self.row.pk, source=self.source.key)
+            if len(jobs):
+                outcome = staging.write(
+                    choosing.with_hold(jobs), Marks(jobs), run_id=self.row.pk, source=self.source.key
+                )
                 verdicts.update(
                     imported=outcome.imported,
                     updated=outcome.updated,
                     duplicate=outcome.duplicate,
                     pending=outcome.pending,
                 )
-                refused += [BadRow(0, raw, REFUSALS[verdict], key) for verdict, key, raw in outcome.refused]
-            self._quarantine(refused)
-            verdicts["quarantined"] = len(refused)
-            after = _Tally(self.tally.verdicts + verdicts, self.tally.reasons + Counter(row.reason for row in refused))
-            ImportRun.objects.filter(pk=self.row.pk).update(**after.columns())
+                refused += choosing.as_refusals(outcome.clashes, "key_clash")
+                changes = adjustments.note_changes(outcome.claimed, run=self.row)
+                verdicts["duplicate"] += changes.known
+            before = len(refused)
+            refused = quarantine.keep(refused, run=self.row)
+            verdicts["duplicate"] += before - len(refused)
+            reasons = Counter(row.reason for row in refused) + Counter({CHANGED: changes.noted})
+            verdicts["quarantined"] = sum(reasons.values())
+            after = _Tally(self.tally.verdicts + verdicts, self.tally.reasons + reasons)
+            columns = after.columns() | {"columns": self.source.columns, "delimiter": self.source.delimiter}
+            ImportRun.objects.filter(pk=self.row.pk).update(**columns)
         self.tally.verdicts, self.tally.reasons = after.verdicts, after.reasons
-        self.tally.clusters |= clusters
-
-    def _newest_of_each(self, items: list[Item], verdicts: Counter[str]) -> list[JobRecord]:
-        """The last of each key wins, except that "not ended" never replaces "ended"."""
-        kept: dict[str, JobRecord] = {}
-        for item in items:
-            if not isinstance(item, JobRecord):
-                continue
-            earlier = kept.get(item.job_key)
-            if earlier is None:
-                kept[item.job_key] = item
-                continue
-            loser = item if item.end_at is None and earlier.end_at is not None else earlier
-            verdicts["pending" if loser.end_at is None else "duplicate"] += 1
-            if loser is earlier:
-                kept[item.job_key] = item
-        return list(kept.values())
-
-    def _quarantine(self, refused: list[BadRow]) -> None:
-        QuarantinedRow.objects.bulk_create(
-            [
-                QuarantinedRow(
-                    run=self.row,
-                    source=self.source.key,
-                    line_no=bad.line_no,
-                    reason=bad.reason[:40],
-                    detail=clean(bad.detail)[:255],
-                    raw=text,
-                    raw_sha256=hashlib.sha256(f"{self.source.key}\n{text}".encode()).hexdigest(),
-                )
-                for bad in refused
-                for text in (clean(bad.text),)
-            ],
-            ignore_conflicts=True,
-            batch_size=500,
-        )
 
     def _finish(self, status: ImportStatus, error: str = "") -> ImportResult:
         seconds = time.monotonic() - self.began

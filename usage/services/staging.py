@@ -1,5 +1,7 @@
-"""The set-wise half of an import: a temporary table, one verdict a row, one INSERT and one UPDATE.
+"""The set-wise half of an import: which rows of a batch are new, known or changed, and writing them.
 
+What lies above the cluster's high-water marks cannot be known and goes straight into
+``jobs``. The rest is compared by way of a narrow temporary table: one verdict a row.
 Runs on PostgreSQL (COPY) and SQLite (executemany) with the same statements.
 Must be called inside a transaction that holds the import lock: between verdict
 and write nothing else may add jobs, and rows to be changed are locked first so
@@ -8,55 +10,140 @@ that a document claiming them meanwhile is seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import attrgetter
-from time import gmtime, strftime
 from typing import Any
 
-from django.db import connection
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import IntegrityError, connection, transaction
 
-from usage.records import COLUMNS, JobRecord
+from usage.records import COLUMNS
+from usage.services import bulk
+from usage.services.marks import Marks
 
-TIMES = ("submit_at", "start_at", "end_at")  # side by side in JobRecord
+STORED = (*COLUMNS, "hold")
+# What identifies a record, and what a bill depends on: enough for a verdict.
+COMPARED = (
+    "job_key", "cluster", "job_id", "job_id_display", "submit_at", "username", "account", "state", "start_at",
+    "end_at", "elapsed_seconds", "cpus", "gpus", "gpu_types", "mem_mib", "used_cpu_seconds",
+)  # fmt: skip
+_BILLED_ON = ("username", "account", "state", "elapsed_seconds", "cpus", "gpus", "mem_mib")
 # The record's identity stays; a source that knows less must not blank what another one knew.
+_IDENTITY = ("job_key", "cluster")
 _KEPT_WHEN_EMPTY = ("account", "partition", "qos", "job_name", "exit_code")
 _KEPT_WHEN_NULL = ("used_cpu_seconds", "billing_tres")
-_IDENTITY = ("job_key", "cluster")
+_CHANGES = ("update", "again", "refresh")
 
-_CREATE = f"CREATE TEMPORARY TABLE import_stage AS SELECT {', '.join(COLUMNS)}, '' AS verdict FROM jobs WHERE 1 = 0"
-_INDEX = "CREATE INDEX import_stage_key ON import_stage (job_key)"
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Rows of one batch by what became of them.
+
+    ``claimed`` are records (``STORED``) that differ from what a document bills, ``clashes``
+    records whose key another kind of record has; neither was written.
+    """
+
+    imported: int
+    updated: int
+    duplicate: int
+    pending: int
+    claimed: pa.Table
+    clashes: pa.Table
+
+
+def prepare() -> None:
+    """Make the temporary tables anew; call it once a run."""
+    with connection.cursor() as cursor:
+        for table, columns in (("import_stage", COMPARED), ("import_change", STORED)):
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE {table} AS SELECT {', '.join(columns)}, 0 AS ord, '' AS verdict"
+                " FROM jobs WHERE 1 = 0"
+            )
+
+
+def write(records: pa.Table, marks: Marks, *, run_id: int, source: str) -> Outcome:
+    """Store one batch (``STORED``, keys unique within it); see the module's docstring for what must hold."""
+    with connection.cursor() as cursor:
+        stored_weak = _has_weak(cursor)
+        fresh = marks.above(records)
+        new = records.slice(0, 0) if stored_weak else records.filter(fresh)
+        known = records if stored_weak else records.filter(pc.invert(fresh))
+        if not _insert_new(cursor, new, run_id, source):
+            new, known = new.slice(0, 0), records
+        verdicts = _judge(cursor, known, run_id, weak=stored_weak)
+        _insert(cursor, late := _taken(known, verdicts, ""), run_id, source)
+        changed = _taken(known, verdicts, *_CHANGES)
+        _update(cursor, changed, run_id, source)
+        marks.raise_to(records)
+    kinds = pa.chunked_array([verdicts])
+    is_open = pc.is_null(known["end_at"])
+
+    def ended(*wanted: str) -> int:
+        among = pc.and_(pc.is_in(kinds, pa.array(wanted)), pc.invert(is_open))
+        return int(pc.sum(among).as_py() or 0)
+
+    return Outcome(
+        imported=len(new) + len(late) - new["end_at"].null_count - late["end_at"].null_count,
+        updated=ended("update"),
+        duplicate=ended("same", "again"),
+        pending=records["end_at"].null_count,
+        claimed=_taken(known, verdicts, "claimed"),
+        clashes=_taken(known, verdicts, "clash"),
+    )
+
+
+def _taken(records: pa.Table, verdicts: pa.Array, *wanted: str) -> pa.Table:
+    return records.filter(pc.is_in(verdicts, pa.array(wanted))) if len(records) else records
+
+
+def _insert_new(cursor: Any, records: pa.Table, run_id: int, source: str) -> bool:
+    """Straight in. False, and nothing stored, when the marks were too low after all and a key is known."""
+    try:
+        with transaction.atomic():
+            _insert(cursor, records, run_id, source)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _insert(cursor: Any, records: pa.Table, run_id: int, source: str) -> None:
+    constants = {"claimed_by": "", "source": source, "import_run_id": run_id}
+    bulk.load(cursor, "jobs", records.select(STORED), constants)
+
+
+# --- verdicts ----------------------------------------------------------------
+def _same() -> str:
+    """True where the staged record ``s`` would be billed as the stored one ``j``.
+
+    Used CPU alone may become known later, but a billed record is not touched for it.
+    """
+    is_same = "IS NOT DISTINCT FROM" if connection.vendor == "postgresql" else "IS"
+    types = (
+        "j.gpu_types = s.gpu_types" if connection.vendor == "postgresql" else "json(j.gpu_types) = json(s.gpu_types)"
+    )
+    equal = " AND ".join(f"j.{name} = s.{name}" for name in _BILLED_ON)
+    return (
+        f"{equal} AND j.start_at {is_same} s.start_at AND j.end_at {is_same} s.end_at AND {types} AND"
+        " (j.claimed_by <> '' OR s.used_cpu_seconds IS NULL OR j.used_cpu_seconds = s.used_cpu_seconds)"
+    )
+
 
 # stale: it has ended here already; refresh: still not ended; same: nothing new; claimed: a document bills it;
 # again: this very run wrote it (the same key twice in one input, the last wins); update: changed.
-_JUDGE = """
-UPDATE import_stage SET verdict = CASE
-    WHEN import_stage.end_at IS NULL AND j.end_at IS NOT NULL THEN 'stale'
-    WHEN import_stage.end_at IS NULL THEN 'refresh'
-    WHEN j.fingerprint = import_stage.fingerprint AND (
-        j.claimed_by <> '' OR import_stage.used_cpu_seconds IS NULL
-        OR (j.used_cpu_seconds IS NOT NULL AND j.used_cpu_seconds = import_stage.used_cpu_seconds)
-    ) THEN 'same'
+def _verdict() -> str:
+    return f"""CASE
+    WHEN s.end_at IS NULL AND j.end_at IS NOT NULL THEN 'stale'
+    WHEN s.end_at IS NULL THEN 'refresh'
+    WHEN {_same()} THEN 'same'
     WHEN j.claimed_by <> '' THEN 'claimed'
     WHEN j.import_run_id = %s AND j.end_at IS NOT NULL THEN 'again'
-    ELSE 'update' END
-FROM jobs j
-WHERE import_stage.verdict = '' AND j.job_key = import_stage.job_key
-    AND (j.submit_at IS NULL) = (import_stage.submit_at IS NULL)
-"""
+    ELSE 'update' END"""
 
-_LOCK = """
-SELECT j.id FROM jobs j JOIN import_stage s ON s.job_key = j.job_key
-WHERE j.fingerprint <> s.fingerprint OR (s.used_cpu_seconds IS NOT NULL AND j.used_cpu_seconds IS NULL)
-ORDER BY j.id FOR UPDATE OF j
-"""
 
+_SAME_KEY = "j.job_key = s.job_key AND (j.submit_at IS NULL) = (s.submit_at IS NULL)"
 # Ordered, so that the partial index answers: without statistics an EXISTS would read all jobs to find none.
-_HAS_WEAK = """
-SELECT (SELECT job_key FROM jobs WHERE submit_at IS NULL ORDER BY job_key LIMIT 1) IS NOT NULL,
-    EXISTS (SELECT 1 FROM import_stage WHERE submit_at IS NULL)
-"""
+_WEAK_STORED = "SELECT (SELECT job_key FROM jobs WHERE submit_at IS NULL ORDER BY job_key LIMIT 1) IS NOT NULL"
 
 # A record first seen "not ended" without a submit time gets its final key when it comes back as more than that.
 _ADOPT = """
@@ -73,122 +160,94 @@ WHERE jobs.job_key = pick.open_key AND jobs.submit_at IS NULL AND jobs.username 
 
 # One record under two kinds of key: with a submit time from one source, without from another.
 _SAME_UNDER_OTHER_KEY = """
-UPDATE import_stage SET verdict = 'same' FROM jobs j
-WHERE import_stage.verdict = '' AND import_stage.end_at IS NOT NULL
-    AND j.username = import_stage.username AND j.end_at = import_stage.end_at AND j.cluster = import_stage.cluster
-    AND j.job_id_display = import_stage.job_id_display
-    AND (j.submit_at IS NULL) <> (import_stage.submit_at IS NULL)
+UPDATE import_stage AS s SET verdict = 'same' FROM jobs j
+WHERE s.verdict = '' AND s.end_at IS NOT NULL AND j.username = s.username AND j.end_at = s.end_at
+    AND j.cluster = s.cluster AND j.job_id_display = s.job_id_display AND (j.submit_at IS NULL) <> (s.submit_at IS NULL)
 """
 _OPEN_UNDER_OTHER_KEY = """
-UPDATE import_stage SET verdict = 'stale' FROM jobs j
-WHERE import_stage.verdict = '' AND import_stage.end_at IS NULL AND import_stage.submit_at IS NULL
-    AND j.username = import_stage.username AND j.cluster = import_stage.cluster
-    AND j.job_id_display = import_stage.job_id_display AND j.submit_at IS NOT NULL
+UPDATE import_stage AS s SET verdict = 'stale' FROM jobs j
+WHERE s.verdict = '' AND s.end_at IS NULL AND s.submit_at IS NULL AND j.username = s.username
+    AND j.cluster = s.cluster AND j.job_id_display = s.job_id_display AND j.submit_at IS NOT NULL
 """
 # Two records whose keys of different kinds read the same: a resized job ends when its next record is submitted.
 _CLASH = """
-UPDATE import_stage SET verdict = CASE WHEN import_stage.end_at IS NULL THEN 'stale' ELSE 'clash' END
-FROM jobs j WHERE import_stage.verdict = '' AND j.job_key = import_stage.job_key
+UPDATE import_stage AS s SET verdict = CASE WHEN s.end_at IS NULL THEN 'stale' ELSE 'clash' END
+FROM jobs j WHERE s.verdict = '' AND j.job_key = s.job_key
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Rows of one chunk by what became of them; ``refused`` are (verdict claimed or clash, job key, raw)."""
-
-    imported: int
-    updated: int
-    duplicate: int
-    pending: int
-    refused: list[tuple[str, str, str]]
+def _has_weak(cursor: Any) -> bool:
+    cursor.execute(_WEAK_STORED)
+    return bool(cursor.fetchone()[0])
 
 
-def prepare() -> None:
-    """Make the temporary table anew; call it once a run."""
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS import_stage")
-        cursor.execute(_CREATE)
-        cursor.execute(_INDEX)
+def _judge(cursor: Any, records: pa.Table, run_id: int, *, weak: bool) -> pa.Array:
+    """One verdict a record, in their order; empty for a new one."""
+    verdicts = [""] * len(records)
+    if len(records):
+        _stage(cursor, records)
+        if weak or records["submit_at"].null_count:
+            _judge_with_weak(cursor, run_id)
+            cursor.execute("SELECT ord, verdict FROM import_stage WHERE verdict <> ''")
+        else:
+            cursor.execute(f"SELECT s.ord, {_verdict()} FROM import_stage s JOIN jobs j ON {_SAME_KEY}", [run_id])
+        for place, verdict in cursor.fetchall():
+            verdicts[place] = verdict
+        _lock_changed(cursor, records["job_key"], verdicts)
+    return pa.array(verdicts, pa.string())
 
 
-def write(records: Sequence[JobRecord], *, run_id: int, source: str) -> Outcome:
-    """Store one chunk (keys unique within it); see the module's docstring for what must hold."""
-    with connection.cursor() as cursor:
-        # Deleted rows of a temporary table are never vacuumed: on PostgreSQL each chunk would be slower than the last.
-        cursor.execute("TRUNCATE import_stage" if connection.vendor == "postgresql" else "DELETE FROM import_stage")
-        _load(cursor, records)
-        _judge(cursor, run_id)
-        cursor.execute(_insert_sql(), [source, run_id])
-        cursor.execute(_update_sql(), [source, run_id])
-        cursor.execute("SELECT verdict, end_at IS NULL, COUNT(*) FROM import_stage GROUP BY 1, 2")
-        counts: dict[tuple[str, bool], int] = {(verdict, bool(is_open)): n for verdict, is_open, n in cursor.fetchall()}
-        cursor.execute(
-            "SELECT verdict, job_key, raw FROM import_stage WHERE verdict IN ('claimed', 'clash') ORDER BY 2"
-        )
-        refused = [(str(verdict), str(key), str(raw)) for verdict, key, raw in cursor.fetchall()]
-    return Outcome(
-        imported=counts.get(("", False), 0),
-        updated=counts.get(("update", False), 0),
-        duplicate=counts.get(("same", False), 0) + counts.get(("again", False), 0),
-        pending=sum(n for (_, is_open), n in counts.items() if is_open),
-        refused=refused,
-    )
-
-
-def _judge(cursor: Any, run_id: int) -> None:
-    postgresql = connection.vendor == "postgresql"
-    if postgresql:
-        cursor.execute("ANALYZE import_stage")  # the planner must see 5,000 rows, not guess at a hash of all jobs
-        cursor.execute(_LOCK)
-    cursor.execute(_JUDGE, [run_id])
-    cursor.execute(_HAS_WEAK)
-    stored, staged = cursor.fetchone()
-    if stored or staged:
-        cursor.execute(_SAME_UNDER_OTHER_KEY)
-        cursor.execute(_ADOPT)
-        cursor.execute(_JUDGE, [run_id])  # what was adopted is known now
-        cursor.execute(_OPEN_UNDER_OTHER_KEY)
-        cursor.execute(_CLASH)
-
-
-def _load(cursor: Any, records: Sequence[JobRecord]) -> None:
-    names = ", ".join((*COLUMNS, "verdict"))
+def _stage(cursor: Any, records: pa.Table) -> None:
     if connection.vendor == "postgresql":
-        # The driver's own call: its errors must still come out as Django's.
-        with connection.wrap_database_errors, cursor.copy(f"COPY import_stage ({names}) FROM STDIN") as copy:
-            for row in _rows(records, offset="+00"):
-                copy.write_row(row)
+        # One look into an index for each staged row: any other plan reads more of ``jobs`` the larger it grows.
+        cursor.execute("SET LOCAL enable_hashjoin = off")
+        cursor.execute("SET LOCAL enable_mergejoin = off")
+    _empty(cursor, "import_stage")
+    numbered = records.select(COMPARED).append_column("ord", pa.array(range(len(records)), pa.int64()))
+    bulk.load(cursor, "import_stage", numbered, {"verdict": ""})
+
+
+def _empty(cursor: Any, table: str) -> None:
+    # Deleted rows of a temporary table are never vacuumed: on PostgreSQL each batch would be slower than the last.
+    cursor.execute(f"TRUNCATE {table}" if connection.vendor == "postgresql" else f"DELETE FROM {table}")
+
+
+def _judge_with_weak(cursor: Any, run_id: int) -> None:
+    judge = f"UPDATE import_stage AS s SET verdict = {_verdict()} FROM jobs j WHERE s.verdict = '' AND {_SAME_KEY}"
+    cursor.execute(judge, [run_id])
+    cursor.execute(_SAME_UNDER_OTHER_KEY)
+    cursor.execute(_ADOPT)
+    cursor.execute(judge, [run_id])  # what was adopted is known now
+    cursor.execute(_OPEN_UNDER_OTHER_KEY)
+    cursor.execute(_CLASH)
+
+
+def _lock_changed(cursor: Any, keys: pa.ChunkedArray, verdicts: list[str]) -> None:
+    """Lock what is to be changed; a document that has claimed a job since the verdict wins."""
+    places = {key: place for place, key in enumerate(keys.to_pylist()) if verdicts[place] in _CHANGES}
+    if not places or connection.vendor != "postgresql":
         return
-    marks = ", ".join(["%s"] * (len(COLUMNS) + 1))
-    # SQLite keeps UTC without an offset, as Django writes it.
-    cursor.executemany(f"INSERT INTO import_stage ({names}) VALUES ({marks})", list(_rows(records, offset="")))
-
-
-def _rows(records: Sequence[JobRecord], *, offset: str) -> Iterator[tuple[Any, ...]]:
-    as_row = attrgetter(*COLUMNS)
-    first = COLUMNS.index(TIMES[0])
-    last = first + len(TIMES)
-    for record in records:
-        row = as_row(record)
-        times = [None if epoch is None else _timestamp(epoch) + offset for epoch in row[first:last]]
-        yield (*row[:first], *times, *row[last:], "")
-
-
-@lru_cache(maxsize=65_536)
-def _timestamp(epoch: int) -> str:
-    return strftime("%Y-%m-%d %H:%M:%S", gmtime(epoch))
-
-
-def _insert_sql() -> str:
-    names = ", ".join(COLUMNS)
-    return (
-        f"INSERT INTO jobs ({names}, claimed_by, source, import_run_id) "
-        f"SELECT {names}, '', %s, %s FROM import_stage WHERE verdict = ''"
+    cursor.execute(
+        "SELECT job_key, claimed_by FROM jobs WHERE job_key = ANY(%s) ORDER BY id FOR UPDATE", [list(places)]
     )
+    for key, document in cursor.fetchall():
+        if document:
+            verdicts[places[key]] = "claimed"
+
+
+# --- changes -----------------------------------------------------------------
+def _update(cursor: Any, records: pa.Table, run_id: int, source: str) -> None:
+    if not len(records):
+        return
+    _empty(cursor, "import_change")
+    bulk.load(cursor, "import_change", records.select(STORED), {"verdict": ""})
+    cursor.execute(_update_sql(), [source, run_id])
 
 
 def _update_sql() -> str:
-    changes = []
+    # Finance's word that a long job is real holds for as long as the job has that length.
+    cleared = "jobs.hold = 'cleared' AND jobs.elapsed_seconds = s.elapsed_seconds"
+    changes = [f"hold = CASE WHEN {cleared} THEN jobs.hold ELSE s.hold END"]
     for name in COLUMNS:
         if name in _KEPT_WHEN_EMPTY:
             changes.append(f"{name} = CASE WHEN s.{name} = '' THEN jobs.{name} ELSE s.{name} END")
@@ -198,6 +257,5 @@ def _update_sql() -> str:
             changes.append(f"{name} = s.{name}")
     return (
         f"UPDATE jobs SET {', '.join(changes)}, source = %s, import_run_id = %s, updated_at = CURRENT_TIMESTAMP "
-        "FROM import_stage s WHERE jobs.job_key = s.job_key AND s.verdict IN ('update', 'again', 'refresh') "
-        "AND jobs.claimed_by = ''"
+        "FROM import_change s WHERE jobs.job_key = s.job_key AND jobs.claimed_by = ''"
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from json.encoder import encode_basestring as quote
 from zoneinfo import ZoneInfo
 
 from usage.parsing import (
@@ -40,6 +41,8 @@ _WANTED = (
 )  # fmt: skip
 
 
+_SHOWN_ID = re.compile(r"[0-9]{1,19}(?:_[0-9]{1,18}|_\[[^\]]{0,50}\]|\+[0-9]{1,9})?")
+_USER = re.compile(r"[\w.@-]{1,120}")
 _FREE_TEXT = frozenset(
     ("jobname", "comment", "admincomment", "systemcomment", "submitline", "workdir", "wckey", "reason", "extra")
 )
@@ -65,15 +68,24 @@ class Neighbours:
         first = [name.strip() for name in header].index(self.free_text[0]) if self.free_text else 0
         self._halves = range(first + 1, len(header))
         only_names = {name.lower() for name in self.free_text} <= {"jobname"}
-        self._room = _NAME_BYTES if only_names else _TEXT_BYTES
+        self.room = _NAME_BYTES if only_names else _TEXT_BYTES
         self._left = 0
+
+    @property
+    def suspicious(self) -> int:
+        """How many bytes after here may still belong to a broken row."""
+        return self._left
+
+    def pass_over(self, size: int) -> None:
+        """Rows of so many bytes were not shown to ``judge``: nothing was wrong with them."""
+        self._left = max(0, self._left - size)
 
     def judge(self, item: Item, cells: int, text: str, line_no: int) -> Item:
         if not self.free_text:
             return item
         if isinstance(item, BadRow) and item.reason == "field_count":
             opens = cells in self._halves and not self._left
-            self._left = self._room if opens else 0
+            self._left = self.room if opens else 0
             return item
         self._left = max(0, self._left - len(text.encode("utf-8", "replace")) - 1) if self._left else 0
         if self._left:
@@ -89,7 +101,8 @@ class RowReader:
         names = [name.strip() for name in header]
         at = {name.lower(): index for index, name in enumerate(names)}
         self._wanted = [at.get(name) for name in _WANTED]
-        self._keys = [f"{quote(name)}:" if name else "" for name in names]
+        self._id_cells = [index for index in (at.get("jobid"), at.get("jobidraw")) if index is not None]
+        self._user_cell = at["user"]
         self._cluster = cluster
         self._zone_of = lru_cache(maxsize=None)(zone_of)
         self._has_alloc = "alloctres" in at
@@ -98,11 +111,18 @@ class RowReader:
         try:
             if len(cells) != self.width:
                 raise RowError("field_count", f"{len(cells)} fields, the header has {self.width}")
-            return self._read(cells)
+            return self._read(cells, text)
         except RowError as error:
-            return BadRow(line_no, text, error.reason, error.detail)
+            return BadRow(line_no, text, error.reason, error.detail, *self._whose(cells))
 
-    def _read(self, cells: Sequence[str]) -> Item:
+    def _whose(self, cells: Sequence[str]) -> tuple[str, str]:
+        """Job id and user of a row that cannot be read, as far as they can be made out."""
+        ids = [cells[index].strip() for index in self._id_cells if index < len(cells)]
+        user = cells[self._user_cell].strip() if self._user_cell < len(cells) else ""
+        shown = next((each for each in ids if _SHOWN_ID.fullmatch(each)), "")
+        return shown, user if shown and _USER.fullmatch(user) else ""
+
+    def _read(self, cells: Sequence[str], text: str) -> Item:
         (
             raw_id, shown, cluster, user, account, state, submit, start, end, elapsed_raw, elapsed_text,
             alloc, req, total_cpu, nodes, exit_code, partition, qos, job_name,
@@ -137,17 +157,9 @@ class RowReader:
             partition=partition,
             qos=qos,
             job_name=job_name,
-            raw=self._as_json(cells),
+            raw=text,
         )
         return build(draft)
-
-    def _as_json(self, cells: Sequence[str]) -> str:
-        """The row as a JSON object of its non-empty cells; written by hand because it is done for every row."""
-        return (
-            "{"
-            + ",".join([key + quote(cell) for key, cell in zip(self._keys, cells, strict=True) if cell and key])
-            + "}"
-        )
 
 
 def used_cpu(text: str, elapsed: int) -> int | None:
@@ -160,3 +172,24 @@ def used_cpu(text: str, elapsed: int) -> int | None:
     if not text or (elapsed and not text.strip("0:.-")):
         return None
     return parse_duration(text)
+
+
+def split(text: str, delimiter: str, quoted: bool) -> list[str]:
+    if not quoted:
+        return text.split(delimiter)
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def decoded(line: bytes) -> str:
+    """Bytes that are not UTF-8 survive as half surrogates: refused in an identity, replaced in free text."""
+    return line.decode("utf-8", "surrogateescape")
+
+
+def shown(text: str) -> str:
+    """The row for a person and for any database: broken bytes as ``\\xff``, NUL as ``\\x00``."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")

@@ -1,0 +1,54 @@
+"""Arrow tables into the database: COPY on PostgreSQL, executemany on SQLite."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import connection
+from pyarrow import csv
+
+from usage.batches import TIMES
+
+_OPTIONS = csv.WriteOptions(include_header=False)
+
+
+def load(cursor: Any, table: str, records: pa.Table, constants: dict[str, Any]) -> None:
+    """Append ``records`` to ``table``; ``constants`` are columns that are the same for every row.
+
+    Times are epoch seconds in ``records``. PostgreSQL reads them in UTC, SQLite keeps UTC
+    without an offset, as Django writes it.
+    """
+    if not len(records):
+        return
+    records = _with_times(records)
+    names = [*records.column_names, *constants]
+    if connection.vendor == "postgresql":
+        for value in constants.values():
+            records = records.append_column("", pa.repeat(value, len(records)))
+        _copy(cursor, f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT csv)", records)
+        return
+    marks = ", ".join([*["%s"] * records.num_columns, *["%s"] * len(constants)])
+    rest = tuple(constants.values())
+    rows = zip(*(column.to_pylist() for column in records.columns), strict=True)
+    cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", [(*row, *rest) for row in rows])
+
+
+def _copy(cursor: Any, statement: str, records: pa.Table) -> None:
+    """CSV tells null (nothing) from empty text (two quotes)."""
+    sink = BytesIO()
+    csv.write_csv(records, sink, _OPTIONS)
+    cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+    # The driver's own call: its errors must still come out as Django's.
+    with connection.wrap_database_errors, cursor.copy(statement) as copy:
+        copy.write(sink.getbuffer())
+
+
+def _with_times(records: pa.Table) -> pa.Table:
+    for place, name in enumerate(records.column_names):
+        if name in TIMES:
+            moments = pc.cast(pc.cast(records[name], pa.timestamp("s")), pa.string())
+            records = records.set_column(place, name, moments)
+    return records

@@ -1,0 +1,72 @@
+"""Which records of a batch go on to the database: asked for, once each, marked when implausible."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.conf import settings
+
+from usage.batches import frame_of
+from usage.models import Hold
+from usage.records import BadRow
+from usage.sources.base import SourceRequest
+
+DAY = 86_400
+
+
+def wanted(jobs: pa.Table, request: SourceRequest, left_out: Counter[str]) -> pa.Table:
+    """Leave out what was not asked for; it is named in a note (``left_out``), not counted as read."""
+    if request.only_cluster:
+        jobs = _keep(jobs, pc.equal(jobs["cluster"], request.only_cluster), "cluster", left_out)
+    if request.user:
+        jobs = _keep(jobs, pc.equal(jobs["username"], request.user), "user", left_out)
+    ended = jobs["end_at"]
+    if request.start:
+        # Whole seconds on both sides: End < start is the same as End < the next whole second.
+        before = pc.less(ended, -int(-request.start.timestamp() // 1))
+        jobs = _keep(jobs, pc.invert(pc.fill_null(before, False)), "window", left_out)
+        ended = jobs["end_at"]
+    if request.end:
+        after = pc.greater_equal(ended, -int(-request.end.timestamp() // 1))
+        jobs = _keep(jobs, pc.invert(pc.fill_null(after, False)), "window", left_out)
+    return jobs
+
+
+def _keep(jobs: pa.Table, mask: pa.ChunkedArray, why_not: str, left_out: Counter[str]) -> pa.Table:
+    kept = jobs.filter(mask)
+    if len(kept) < len(jobs):
+        left_out[why_not] += len(jobs) - len(kept)
+    return kept
+
+
+def last_of_each(jobs: pa.Table) -> tuple[pa.Table, Counter[str]]:
+    """One record a key, and the verdicts of the others. The last wins, but "not ended" never replaces "ended"."""
+    verdicts: Counter[str] = Counter()
+    if not len(jobs) or len(pc.unique(jobs["job_key"])) == len(jobs):
+        return jobs, verdicts
+    keyed = frame_of(jobs.select(["job_key", "end_at"]))
+    keyed["ended"] = keyed["end_at"].notna()
+    # A stable sort puts ended records last and keeps their order: the last of each key is the winner.
+    order = keyed.sort_values("ended", kind="stable")
+    losers = order.index[order["job_key"].duplicated(keep="last")]
+    is_open = int((~keyed.loc[losers, "ended"]).sum())
+    verdicts.update(pending=is_open, duplicate=len(losers) - is_open)
+    keep = keyed.index.difference(losers)
+    return jobs.take(pa.array(keep.to_numpy())), verdicts
+
+
+def with_hold(jobs: pa.Table) -> pa.Table:
+    """Add ``hold``: a record longer than any real job is shown to finance before it is billed."""
+    limit = settings.USAGE_RUNAWAY_DAYS * DAY
+    hold = pc.if_else(pc.greater(jobs["elapsed_seconds"], limit), Hold.RUNAWAY.value, Hold.NONE.value)
+    return jobs.append_column("hold", hold)
+
+
+def as_refusals(jobs: pa.Table, reason: str) -> list[BadRow]:
+    names = ("raw", "job_key", "job_id_display", "username")
+    return [
+        BadRow(0, row["raw"], reason, row["job_key"], row["job_id_display"], row["username"])
+        for row in jobs.select(names).to_pylist()
+    ]
