@@ -9,6 +9,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from usage import clusters
+
 TRUE = ("1", "true", "on", "ok", "y", "yes")
 FALSE = ("0", "false", "off", "n", "no", "")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
@@ -76,6 +78,23 @@ class Environment(environ.FileAwareEnv):
             return dict(self.db_url_config(address))
         except (ValueError, KeyError, ImproperlyConfigured):
             raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+
+    def clusters(self, var: str) -> list[str]:
+        """Names of Slurm clusters, comma-separated, each with variables of its own."""
+        names = [name.strip() for name in self.get_value(var, cast=list, default=[]) if name.strip()]
+        for name in names:
+            if not clusters.NAME.fullmatch(name):
+                raise ImproperlyConfigured(f"{var}: {name!r} is not the name of a Slurm cluster.")
+        if len({clusters.suffix(name) for name in names}) < len(names):
+            raise ImproperlyConfigured(f"{var}={','.join(names)}: two of these would read the same variables.")
+        return names
+
+
+def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, str]]:
+    """What is set for one cluster alone (``SLURMRESTD_URL__c1``, or ``SLURMRESTD_TOKEN__c1_FILE``)."""
+    return {
+        name: {each: env.str(clusters.variable(each, name), default="") for each in clusters.SETTINGS} for name in names
+    }
 
 
 def _switch(text: str) -> bool:

@@ -12,7 +12,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from hpcbilling.environment import Environment
+from hpcbilling.environment import Environment, of_each_cluster
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -196,7 +196,15 @@ SLURMRESTD_TOKEN: str = env.str("SLURMRESTD_TOKEN", default="")
 SLURMRESTD_USER: str = env.str("SLURMRESTD_USER", default="")
 SLURMRESTD_API_VERSION: str = env.str("SLURMRESTD_API_VERSION", default="")
 SLURMRESTD_TLS_VERIFY: str = env.str("SLURMRESTD_TLS_VERIFY", default="true")
+# A job longer than this is shown to finance before it is billed.
+USAGE_RUNAWAY_DAYS: int = env.whole("USAGE_RUNAWAY_DAYS", default=60, least=1)
 SLURMRESTD_TIMEOUT: int = env.whole("SLURMRESTD_TIMEOUT", default=60, least=1)
+SLURMRESTD_MAX_BYTES: int = env.whole("SLURMRESTD_MAX_BYTES", default=64 << 20, least=1 << 20)
+SACCT_TIMEOUT: int = env.whole("SACCT_TIMEOUT", default=120, least=1)
+USAGE_OVERLAP_DAYS: int = env.whole("USAGE_OVERLAP_DAYS", default=2, least=0)
+# Clusters that are imported one by one, and what is set for one of them alone (NAME__<cluster>).
+SLURM_CLUSTERS: list[str] = env.clusters("SLURM_CLUSTERS")
+SLURM_PER_CLUSTER: dict[str, dict[str, str]] = of_each_cluster(env, [SLURM_CLUSTER, *SLURM_CLUSTERS])
 # Jobs that ended in these Slurm states are kept and shown, never charged.
 BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
 ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")

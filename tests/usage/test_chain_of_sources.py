@@ -12,7 +12,7 @@ import time_machine
 from core.errors import Unavailable, UsageError
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import LIVE, read_json, row, run_import, write
-from usage.models import ImportRun, Job
+from usage.models import Cluster, ImportRun
 
 pytestmark = pytest.mark.django_db
 EPOCH_FILE = LIVE / "sacct-X-epoch.psv"
@@ -76,18 +76,31 @@ def test_a_file_needs_no_chain_and_goes_with_no_live_source(tmp_path: Path) -> N
 
 
 @time_machine.travel(SHORTLY_AFTER, tick=False)
-def test_without_dates_a_first_look_goes_back_thirty_days_and_the_next_two_before_the_newest_end(sacct: Sacct) -> None:
+def test_without_dates_a_first_look_goes_back_thirty_days_and_the_next_two_before_what_was_read(sacct: Sacct) -> None:
     sacct.says(EPOCH_FILE.read_bytes().replace(b"|", b"\x1f"))
     run_import(source="sacct")
-    newest = Job.objects.filter(end_at__isnull=False).latest("end_at").end_at
+    first_calls = len(sacct.calls)
+    assert Cluster.objects.get(name="bench").read_until == SHORTLY_AFTER
     again = run_import(source="sacct")
-    starts = [call[call.index("-S") + 1] for call in sacct.calls]
-    ends = [call[call.index("-E") + 1] for call in sacct.calls]
-    first, second = datetime.fromisoformat(f"{starts[0]}Z"), datetime.fromisoformat(f"{starts[-1]}Z")
-    assert SHORTLY_AFTER - first < timedelta(days=30, seconds=2)
-    assert second == newest - timedelta(days=2)
-    assert datetime.fromisoformat(f"{ends[-1]}Z") >= SHORTLY_AFTER
+    starts = [datetime.fromisoformat(f"{call[call.index('-S') + 1]}Z") for call in sacct.calls]
+    ends = [datetime.fromisoformat(f"{call[call.index('-E') + 1]}Z") for call in sacct.calls]
+    assert SHORTLY_AFTER - starts[0] < timedelta(days=30, seconds=2)
+    assert starts[first_calls] == SHORTLY_AFTER - timedelta(days=2)
+    assert ends[first_calls - 1] == ends[-1] == SHORTLY_AFTER + timedelta(seconds=1)
     assert (again.imported, again.duplicate, again.pending) == (0, 65, 7)
+
+
+@time_machine.travel(SHORTLY_AFTER, tick=False)
+def test_a_run_that_read_less_than_everything_is_no_mark_to_go_on_from(sacct: Sacct) -> None:
+    text = EPOCH_FILE.read_bytes().replace(b"|", b"\x1f")
+    sacct.says(text)
+    run_import(source="sacct", dry_run=True)
+    run_import(source="sacct", user="alice")
+    run_import(EPOCH_FILE)
+    sacct.says(text, errors="gone", code=1, call=len(sacct.calls) + 3)
+    with pytest.raises(Unavailable):
+        run_import(source="sacct")
+    assert set(Cluster.objects.values_list("read_until", flat=True)) == {None}
 
 
 def test_a_source_that_is_not_registered_is_named_with_those_that_are() -> None:

@@ -23,7 +23,7 @@ pytestmark = [
 ]
 FACTS = (
     "job_key", "username", "account", "state", "submit_at", "start_at", "end_at", "elapsed_seconds", "cpus", "gpus",
-    "mem_mib", "nodes", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds", "fingerprint", "job_id_display",
+    "mem_mib", "nodes", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds", "overlap_seconds", "job_id_display",
 )  # fmt: skip
 
 
@@ -61,3 +61,34 @@ def test_a_token_that_is_not_the_daemons_is_refused(settings: Any) -> None:
     with pytest.raises(Unavailable, match=r"refused|refuses|error"):
         run_import(source="slurmrestd", start=start, end=end)
     assert not Job.objects.exists()
+
+
+def test_answers_over_the_limit_are_asked_in_smaller_windows_and_lose_nothing(settings: Any) -> None:
+    start, end = window()
+    whole = run_import(source="slurmrestd", start=start, end=end)
+    facts = _facts()
+    Job.objects.all().delete()
+    settings.SLURMRESTD_MAX_BYTES = 700_000  # a little more than the daemon says of itself
+    again = run_import(source="slurmrestd", start=start, end=end)
+    assert (again.imported, again.quarantined) == (whole.imported, 0)
+    assert _facts() == facts
+
+
+def test_what_a_plain_users_token_shows_is_noticed_when_it_is_theirs_alone(settings: Any) -> None:
+    start, end = window()
+    run_import(source="sacct", start=start, end=end)
+    user = Job.objects.exclude(username="root").values_list("username", flat=True).order_by("username")[0]
+    everybody = Job.objects.values("username").distinct().count()
+    Job.objects.all().delete()
+    said = subprocess.run(["scontrol", "token", f"username={user}"], capture_output=True, text=True, check=True).stdout
+    settings.SLURMRESTD_USER, settings.SLURMRESTD_TOKEN = user, said.strip().removeprefix("SLURM_JWT=")
+    notes = run_import(source="slurmrestd", start=start, end=end).notes
+    alone = set(Job.objects.values_list("username", flat=True)) == {user} and everybody > 1
+    assert any(f"sacctmgr modify user {user} set adminlevel=operator" in note for note in notes) == alone
+
+
+def test_a_cluster_that_slurm_does_not_know_gives_nothing_and_a_word() -> None:
+    start, end = window()
+    for source in ("slurmrestd", "sacct"):
+        result = run_import(source=source, start=start, end=end, cluster="nowhere")
+        assert (result.rows_read, result.notes[0]) == (0, f"{source} found no jobs at all in this window.")

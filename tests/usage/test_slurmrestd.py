@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from core.errors import Misconfigured, Unavailable
 from tests.usage.conftest import NEW_FIELDS, OLD_FIELDS, TOKEN, Daemon
 from tests.usage.helpers import HIST, LIVE, SHAPES, at, keys, oracle, read_json, run_import, stored
 from usage.models import ImportRun, Job, QuarantinedRow
+from usage.sources import rest
 from usage.sources.restjson import number
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +45,9 @@ def test_two_months_by_rest_equal_the_oracle_and_the_text_record_by_record(slurm
     start, end, expected = oracle(HIST)
     assert stored(start, end) == expected
     by_rest = facts(end_at__isnull=False)
-    assert len(slurmrestd.asked) == 62, "one description, then one request a day"
+    assert [round((last - first) / 86400) for first, last in slurmrestd.windows] == [1, 2, 4, 8, 16, 30]
+    assert slurmrestd.windows[0][0] == start.timestamp()
+    assert slurmrestd.windows[-1][1] == end.timestamp()
     assert run_import(HIST / "sacct-X-D.psv.gz", start=start, end=end).duplicate == result.imported == len(by_rest)
     Job.objects.all().delete()
     run_import(HIST / "sacct-X-D.psv.gz", start=start, end=end)
@@ -75,13 +80,13 @@ def test_a_window_of_days_counts_a_long_job_once(slurmrestd: Daemon) -> None:
     start, end, _ = oracle(LIVE)
     result = ask(slurmrestd, start=at(int(start.timestamp()) - 5 * 86400), end=end)
     assert result.rows_read == 72
-    assert len({json.dumps(query) for _, query, _ in slurmrestd.asked}) == 1 + 6
+    assert len(set(slurmrestd.windows)) == 3
 
 
 def test_the_newest_version_that_both_know_is_taken_with_the_flags_that_it_knows(slurmrestd: Daemon) -> None:
     slurmrestd.versions = {38: OLD_FIELDS, 41: NEW_FIELDS, 42: NEW_FIELDS, 99: NEW_FIELDS}
     ask(slurmrestd)
-    path, query, headers = slurmrestd.asked[-1]
+    path, query, headers = slurmrestd.last
     assert path == "/slurmdb/v0.0.42/jobs"
     flags = {name for name, value in query.items() if value == "true"}
     assert flags == {"skip_steps", "show_duplicates", "disable_truncate_usage_time"}
@@ -91,7 +96,7 @@ def test_the_newest_version_that_both_know_is_taken_with_the_flags_that_it_knows
 
 def test_an_old_daemon_is_not_sent_fields_that_it_refuses(slurmrestd: Daemon) -> None:
     ask(slurmrestd)
-    path, query, _ = slurmrestd.asked[-1]
+    path, query, _ = slurmrestd.last
     assert path == "/slurmdb/v0.0.38/jobs"
     assert set(query) == {"start_time", "end_time", "skip_steps"}
 
@@ -102,7 +107,7 @@ def test_a_version_that_is_set_is_used_and_its_404_names_the_setting(slurmrestd:
         ask(slurmrestd)
     slurmrestd.versions = {40: NEW_FIELDS, 42: NEW_FIELDS}
     ask(slurmrestd)
-    assert slurmrestd.asked[-1][0] == "/slurmdb/v0.0.40/jobs"
+    assert slurmrestd.last[0] == "/slurmdb/v0.0.40/jobs"
     settings.SLURMRESTD_API_VERSION = "latest"
     with pytest.raises(Misconfigured, match="SLURMRESTD_API_VERSION"):
         ask(slurmrestd)
@@ -157,17 +162,15 @@ def test_nothing_found_is_no_usage_and_no_error(slurmrestd: Daemon) -> None:
     assert ImportRun.objects.get().status == "done"
 
 
-def test_an_error_after_the_first_day_fails_the_run_and_keeps_what_was_stored(
+def test_an_error_after_the_first_windows_fails_the_run_and_keeps_what_was_stored(
     slurmrestd: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("usage.services.imports.CHUNK", 5)
-    answer, calls = slurmrestd.answer, []
+    answer = slurmrestd.answer
 
-    def failing(path: str, query: dict[str, str]) -> tuple[int, bytes, str]:
-        calls.append(path)
-        if calls.count(JOBS) > 30:
+    def failing(path: str, query: dict[str, str], user: str) -> tuple[int, bytes, str]:
+        if path == JOBS and len(slurmrestd.windows) > 5:
             return 200, (LIVE / "error-expired-token.json").read_bytes(), "application/json"
-        return answer(path, query)
+        return answer(path, query, user)
 
     monkeypatch.setattr(slurmrestd, "answer", failing)
     with pytest.raises(Unavailable, match="expired"):
@@ -175,6 +178,105 @@ def test_an_error_after_the_first_day_fails_the_run_and_keeps_what_was_stored(
     run = ImportRun.objects.get()
     assert run.status == "failed"
     assert run.imported + run.pending == Job.objects.count() > 100
+
+
+# --- windows -----------------------------------------------------------------
+def test_what_the_daemon_is_too_slow_for_is_asked_in_halves(slurmrestd: Daemon, settings: Any) -> None:
+    slurmrestd.delay, slurmrestd.widest, settings.SLURMRESTD_TIMEOUT = 1.5, 6 * 3600, 0.5
+    _start, end, _ = oracle(LIVE)
+    result = ask(slurmrestd, start=at(int(end.timestamp()) - 36 * 3600), end=end)
+    assert result.imported == 65
+    hours = [(last - first) / 3600 for first, last in slurmrestd.windows]
+    assert hours[:3] == [24, 12, 6]
+    assert sum(width for width in hours if width <= 6) == 36, "every hour was read, and once"
+
+
+def test_an_answer_over_the_limit_is_not_read_to_its_end_and_asked_in_halves(slurmrestd: Daemon, settings: Any) -> None:
+    _start, _end, _ = oracle(HIST)
+    whole = ask(slurmrestd, HIST)
+    everything = facts()
+    Job.objects.all().delete()
+    slurmrestd.asked.clear()
+    settings.SLURMRESTD_MAX_BYTES = 200_000
+    assert ask(slurmrestd, HIST, "").imported == whole.imported
+    assert facts() == everything
+    starts = [first for first, _ in slurmrestd.windows]
+    assert len(set(starts)) < len(starts), "what was over the limit was asked again"
+    settings.SLURMRESTD_MAX_BYTES = 2_000
+    with pytest.raises(Unavailable, match=r"more than 2000 bytes \(SLURMRESTD_MAX_BYTES\)\. The window was 20.* to 20"):
+        ask(slurmrestd, HIST, "")
+
+
+def test_a_window_that_is_too_wide_for_slurmdbd_is_asked_in_halves(
+    slurmrestd: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = slurmrestd.answer
+    error = {"error_number": 7007, "error": "Too wide of a date range in query", "source": "slurmdb_jobs_get"}
+    body = json.dumps({"errors": [error], "jobs": []}).encode()
+
+    def narrow(path: str, query: dict[str, str], user: str) -> tuple[int, bytes, str]:
+        too_wide = path == JOBS and slurmrestd.windows[-1][1] - slurmrestd.windows[-1][0] > 7 * 86400
+        return (200, body, "application/json") if too_wide else answer(path, query, user)
+
+    whole = ask(slurmrestd, HIST).imported
+    Job.objects.all().delete()
+    monkeypatch.setattr(slurmrestd, "answer", narrow)
+    assert ask(slurmrestd, HIST).imported == whole
+
+
+def test_reading_stops_at_the_limit(slurmrestd: Daemon, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "CHUNK", 1000)
+    settings.SLURMRESTD_MAX_BYTES = 5_000
+    read: list[int] = []
+    content = requests.Response.iter_content
+
+    def counting(self: requests.Response, size: int) -> Iterator[bytes]:
+        for chunk in content(self, size):
+            read.append(len(chunk))
+            yield chunk
+
+    monkeypatch.setattr(requests.Response, "iter_content", counting)
+    slurmrestd.answers[JOBS] = (200, b" " * 1_000_000, "application/json")
+    with pytest.raises(Unavailable, match="5000 bytes"):
+        ask(slurmrestd)
+    assert sum(read) < 10_000
+
+
+# --- who sees what -------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("level", "coordinates", "told"),
+    [
+        ("None", [], True),
+        (["None"], [], True),
+        (["Operator"], [], False),
+        ("Administrator", [], False),
+        ("None", ["chem"], True),
+    ],
+)
+def test_a_token_that_may_see_only_its_own_jobs_is_noticed_and_said(
+    slurmrestd: Daemon, settings: Any, level: Any, coordinates: list[str], told: bool
+) -> None:
+    settings.SLURMRESTD_USER, slurmrestd.private = "alice", True
+    slurmrestd.levels["alice"], slurmrestd.coordinates["alice"] = level, coordinates
+    result = ask(slurmrestd)
+    users = set(Job.objects.values_list("username", flat=True))
+    assert ("alice" in users, "carol" in users) == (True, not told)
+    assert [("sacctmgr modify user alice set adminlevel=operator" in note) for note in result.notes] == [True] * told
+
+
+def test_a_token_that_sees_nothing_is_told_what_it_may_lack(slurmrestd: Daemon, settings: Any) -> None:
+    settings.SLURMRESTD_USER, slurmrestd.private = "billing", True
+    slurmrestd.jobs = read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"]
+    notes = ask(slurmrestd, name="").notes
+    assert notes[0] == "slurmrestd found no jobs at all in this window."
+    assert "those of billing, who asked and is no operator" in notes[1]
+
+
+def test_a_plain_token_that_sees_everybody_is_enough(slurmrestd: Daemon, settings: Any) -> None:
+    settings.SLURMRESTD_USER, slurmrestd.levels["alice"] = "alice", "None"
+    assert ask(slurmrestd).notes == []
+    slurmrestd.answers["/slurmdb/v0.0.38/user/alice"] = (500, b"", "text/plain")
+    assert ask(slurmrestd, name="").notes == [], "that question never fails a run"
 
 
 def test_silence_and_a_closed_port_are_told_apart(slurmrestd: Daemon, settings: Any) -> None:
@@ -187,6 +289,25 @@ def test_silence_and_a_closed_port_are_told_apart(slurmrestd: Daemon, settings: 
     settings.SLURMRESTD_URL = slurmrestd.url.replace("http:", "https:")
     with pytest.raises(Unavailable, match="TLS"):
         ask(slurmrestd)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLURMRESTD_URL", "slurmctl:6820"),
+        ("SLURMRESTD_URL", "ftp://slurmctl"),
+        ("SLURMRESTD_URL", "http://slurmctl:port"),
+        ("SLURMRESTD_URL", "http://me:open-sesame@slurmctl:6820"),
+        ("SLURMRESTD_TLS_VERIFY", "/nonexistent/ca.pem"),
+        ("SLURMRESTD_API_VERSION", "0.0.40/../x"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(slurmrestd: Daemon, settings: Any, name: str, value: str) -> None:
+    setattr(settings, name, value)
+    with pytest.raises(Misconfigured, match=name) as caught:
+        ask(slurmrestd)
+    assert "open-sesame" not in caught.value.message
+    assert slurmrestd.asked == []
 
 
 @pytest.mark.parametrize("name", ["SLURMRESTD_URL", "SLURMRESTD_TOKEN"])
@@ -202,7 +323,7 @@ def test_the_user_is_taken_from_the_token_when_it_is_not_set(slurmrestd: Daemon,
     claims = base64.urlsafe_b64encode(json.dumps({"sun": "billing"}).encode()).decode().rstrip("=")
     settings.SLURMRESTD_USER, settings.SLURMRESTD_TOKEN, settings.SLURM_JWT = "", "", f"x.{claims}.y"
     ask(slurmrestd)
-    assert slurmrestd.asked[-1][2]["X-SLURM-USER-NAME"] == "billing"
+    assert slurmrestd.last[2]["X-SLURM-USER-NAME"] == "billing"
 
 
 def test_no_proxy_of_the_environment_sees_the_token(slurmrestd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +343,25 @@ def test_the_token_is_never_logged_stored_or_sent_to_a_redirect(
     slurmrestd.answers[JOBS] = (307, b"", "text/plain")
     with pytest.raises(Unavailable):
         ask(slurmrestd)
+
+
+def test_a_name_that_is_not_utf_8_breaks_its_own_record_and_no_other(slurmrestd: Daemon) -> None:
+    jobs = read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"]
+    jobs[0]["name"], jobs[1]["association"]["account"] = "free\udcff", "phys\udcff"
+    body = json.dumps({"errors": [], "jobs": jobs}, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    slurmrestd.answers[JOBS] = (200, body, "application/json")
+    result = ask(slurmrestd, name="")
+    assert (result.by_reason, result.rows_read) == ({"bad_encoding": 1}, 72)
+
+
+def test_a_job_whose_association_is_gone_keeps_its_user(slurmrestd: Daemon) -> None:
+    ask(slurmrestd)
+    before = facts()
+    Job.objects.all().delete()
+    for job in slurmrestd.jobs:
+        job["association"] = {"account": "", "cluster": "", "partition": None, "user": ""}
+    ask(slurmrestd, name="")
+    assert facts() == before
 
 
 def test_a_record_without_its_parts_is_refused_and_its_neighbours_kept(slurmrestd: Daemon) -> None:

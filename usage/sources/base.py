@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
-from usage.records import BadRow, Item, JobRecord
+if TYPE_CHECKING:
+    from usage.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class SourceRequest:
     A source may give more than was asked (Slurm's own windows overlap): the
     importer filters by window, user and cluster. ``cluster`` is the name for rows
     that carry none, ``only_cluster`` the one that was asked for. ``zone_of`` maps a
-    cluster's name to the zone of local times in its text.
+    cluster's name to the zone of local times in its text. ``asked_at`` is when a live
+    source's window was fixed: what ends later is not in it, whatever ``end`` says.
     """
 
     zone_of: Callable[[str], ZoneInfo]
@@ -30,17 +32,20 @@ class SourceRequest:
     user: str = ""
     file: str = ""
     delimiter: str = ""
+    asked_at: datetime | None = None
 
 
 class UsageSource(ABC):
     """One way to learn of usage.
 
     ``check`` raises ``Misconfigured`` when a setting is missing; it touches
-    nothing outside. ``rows`` streams in bounded memory and raises ``Unavailable``
+    nothing outside. ``batches`` streams in bounded memory and raises ``Unavailable``
     (a daemon or program that does not answer or refuses), ``BadInput`` or
     ``UsageError`` (a file that cannot be used): trouble is never "no rows".
-    A row that cannot be read is yielded as a ``BadRow``. One record is yielded
-    once per run. ``notes`` is for people.
+    A row that cannot be read is a ``BadRow`` of its batch. One record is yielded
+    once per run. ``notes`` is for people. ``columns`` and ``delimiter`` are those of its
+    text rows (none for JSON), known once the first batch has come. ``whole`` is False
+    when the source may have held jobs back; it is true only after the last batch.
     """
 
     key: ClassVar[str]
@@ -50,50 +55,22 @@ class UsageSource(ABC):
     def __init__(self, request: SourceRequest) -> None:
         self.request = request
         self.notes: list[str] = []
+        self.whole = True
         self.file_name = ""
         self.file_sha256 = ""
+        self.columns: list[str] = []
+        self.delimiter = ""
 
     @abstractmethod
     def check(self) -> None:
         """Raise ``Misconfigured`` naming what is not set."""
 
     @abstractmethod
-    def rows(self) -> Iterator[Item]:
-        """Yield records, steps and refused rows."""
+    def batches(self) -> Iterator[Batch]:
+        """Yield records, steps and refused rows, a bounded number at a time; the first batch may be empty."""
 
     def window(self) -> tuple[datetime, datetime]:
         """Both ends, for a live source."""
         if self.request.start is None or self.request.end is None:
             raise ValueError(f"{self.key} needs a window")
         return self.request.start, self.request.end
-
-
-def split_window(start: datetime, end: datetime, *, days: int) -> Iterator[tuple[datetime, datetime]]:
-    """Cut [start, end) into parts of at most ``days``."""
-    while start < end:
-        stop = min(end, start + timedelta(days=days))
-        yield start, stop
-        start = stop
-
-
-class WindowWalk:
-    """Slurm shows a record in every window it touches; this lets exactly one of them speak for it.
-
-    That is the window its End lies in; for a record that has not ended, or that
-    ended outside the whole walk, the first window that showed it.
-    """
-
-    def __init__(self, start: datetime, end: datetime) -> None:
-        self._start, self._end = start.timestamp(), end.timestamp()
-        self._seen: set[object] = set()
-
-    def speaks(self, item: Item, start: datetime, end: datetime) -> bool:
-        if isinstance(item, JobRecord) and item.end_at is not None and self._start <= item.end_at < self._end:
-            return start.timestamp() <= item.end_at < end.timestamp()
-        if not isinstance(item, JobRecord | BadRow):
-            return True
-        mark = item.job_key if isinstance(item, JobRecord) else item.text
-        if mark in self._seen:
-            return False
-        self._seen.add(mark)
-        return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from usage.parsing import JobId, RowError, Tres, check_epoch, join_states, parse_state
+from usage.parsing import MAX_INT, JobId, RowError, Tres, check_epoch, join_states, parse_state
 from usage.records import BadRow, Draft, Item, build, clean
 
 _MICRO = 1_000_000
@@ -42,7 +42,11 @@ def number(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return None if value is None or value < 0 or value in _NO_VAL else value
+        if value is None or value < 0 or value in _NO_VAL:
+            return None
+        if value > MAX_INT:
+            raise RowError("out_of_range", f"{value} does not fit into 64 bits")
+        return value
     raise RowError("bad_record", f"{str(value)[:40]!r} is not a number")
 
 
@@ -58,12 +62,12 @@ def _draft(job: dict[str, Any], cluster: str) -> Draft:
     tres = job.get("tres") or {}
     state = _state(job["state"]["current"])
     return Draft(
-        cluster=_text(job.get("cluster")) or _text(association.get("cluster")) or cluster,
+        cluster=text(job.get("cluster")) or text(association.get("cluster")) or cluster,
         job_id=job_id,
         display=display,
         job_id_display=shown,
-        username=_text(association.get("user")) or _text(job.get("user")),
-        account=_text(association.get("account")) or _text(job.get("account")),
+        username=text(association.get("user")) or text(job.get("user")),
+        account=text(association.get("account")) or text(job.get("account")),
         state=state,
         submit=_epoch(time["submission"]),
         start=_epoch(time["start"]),
@@ -74,15 +78,20 @@ def _draft(job: dict[str, Any], cluster: str) -> Draft:
         used_cpu=_used_cpu(time.get("total"), elapsed),
         nodes=number(job.get("allocation_nodes")) or 0,
         exit_code=_exit_code(job.get("exit_code") or {}, state),
-        partition=_text(job.get("partition")),
-        qos=_text(job.get("qos")),
-        job_name=_text(job.get("name")),
+        partition=text(job.get("partition")),
+        qos=text(job.get("qos")),
+        job_name=text(job.get("name")),
         raw=_compact({name: value for name, value in job.items() if name != "steps"}),
     )
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def words_of(value: object) -> list[str]:
+    """A word of an old version, or the list of words that newer ones have in its place."""
+    return [text(each) for each in value] if isinstance(value, list) else [text(value)]
 
 
 def _epoch(value: object) -> int | None:
@@ -101,7 +110,7 @@ def _display(job: dict[str, Any], job_id: int) -> tuple[JobId, str]:
     het_id, offset = number(het.get("job_id")), number(het.get("job_offset"))
     if array_id and task is not None:
         return JobId(array_id, task=task, is_array=True), f"{array_id}_{task}"
-    if array_id and (rest := _text(array.get("task"))):
+    if array_id and (rest := text(array.get("task"))):
         return JobId(array_id, is_array=True), f"{array_id}_[{rest}]"[:80]
     if het_id and offset is not None:
         return JobId(het_id, offset=offset), f"{het_id}+{offset}"
