@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from usage import clusters
+from usage.sources import connections
 
 METRICS_TOKEN_LENGTH = 16
 
@@ -30,7 +34,7 @@ def plugins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.compatibility)
 def words(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Settings whose spelling we can judge without asking anybody."""
-    return [*_currency(), *_api_version()]
+    return [*_currency(), *_slurm()]
 
 
 def _currency() -> Iterator[CheckMessage]:
@@ -44,14 +48,22 @@ def _currency() -> Iterator[CheckMessage]:
         )
 
 
-def _api_version() -> Iterator[CheckMessage]:
-    version = settings.SLURMRESTD_API_VERSION
-    if version and not re.fullmatch(r"v?0\.0\.[0-9]+", version):
-        yield Error(
-            f"SLURMRESTD_API_VERSION={version} is not the version of an API.",
-            hint="Write it as v0.0.40, or leave it empty to ask the server.",
-            id="hpcbilling.E009",
-        )
+def _slurm() -> Iterator[CheckMessage]:
+    """The connection settings of every cluster, and variables of clusters that there are not."""
+    known = dict.fromkeys((settings.SLURM_CLUSTER, *settings.SLURM_CLUSTERS))
+    for words in dict.fromkeys(connections.trouble(cluster) for cluster in known):
+        if words:
+            yield Error(words, hint="See the section on usage in .env.example.", id="hpcbilling.E009")
+    suffixes = {clusters.suffix(cluster) for cluster in known}
+    ours = re.compile(rf"({'|'.join(clusters.SETTINGS)})__(.+)")
+    for name in sorted(os.environ):
+        match = ours.fullmatch(name)
+        if match and not {match[2], match[2].removesuffix("_FILE")} & suffixes:
+            yield Error(
+                f"{name} belongs to a cluster that SLURM_CLUSTERS does not name.",
+                hint=f"SLURM_CLUSTERS has {', '.join(settings.SLURM_CLUSTERS) or 'nothing'}.",
+                id="hpcbilling.E010",
+            )
 
 
 def _addresses() -> Iterator[CheckMessage]:

@@ -17,7 +17,9 @@ from core import registry
 from core.errors import AppError
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
-from usage.sources.base import SourceRequest
+from usage.services.opening import AUTO, source_of
+from usage.sources import connections
+from usage.sources.base import SourceRequest, UsageSource
 
 SLURM_SECONDS = 10
 # One second in which no job of any cluster ran: the whole way is walked, and the answer is short.
@@ -35,7 +37,7 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     yield from _database()
-    yield _source()
+    yield from _sources()
     yield _provider()
     yield _address()
     yield _time_zone()
@@ -64,55 +66,78 @@ def _database() -> Iterator[Finding]:
         yield Finding("writable", "ok", "The database can be written.")
 
 
-def _source() -> Finding:
+def _sources() -> Iterator[Finding]:
+    if not settings.SLURM_CLUSTERS:
+        yield _source("usage source", settings.SLURM_CLUSTER)
+        return
+    for cluster in settings.SLURM_CLUSTERS:
+        yield _source(f"usage source of {cluster}", cluster)
+
+
+def _source(title: str, cluster: str) -> Finding:
     """The source that ``import_usage --source auto`` would take, asked as it would ask.
 
     Slurm that does not answer is a note and no problem: the site works without it, and must start.
     """
+    chosen = _chosen(cluster)
+    if chosen not in (AUTO, *settings.USAGE_SOURCES):
+        words = f"The cluster {cluster} has the source {chosen!r}, which is not known."
+        return Finding(title, "problem", words)
     silent: list[str] = []
-    for key, name in _live_sources():
-        if trouble := _trouble_with(key):
+    for key, name in _live_sources(cluster, chosen):
+        trouble, note = _ask(key, cluster)
+        if trouble:
             silent.append(f"{name} does not answer: {trouble.rstrip('.')}.")
             continue
-        words = " ".join([*silent, f"Usage comes from {name}, which answers."])
-        return Finding("usage source", "note" if silent else "ok", words)
-    if settings.FALLBACK_CSV:
-        there = Path(settings.FALLBACK_CSV).is_file()
-        words = f"Usage comes from the file {settings.FALLBACK_CSV}{'' if there else ', which does not exist'}."
+        words = " ".join([*silent, f"Usage comes from {name}, which answers.", note]).strip()
+        return Finding(title, "note" if silent or note else "ok", words)
+    file = connections.fallback_csv(cluster) if chosen in (AUTO, "csv") else ""
+    if file:
+        there = Path(file).is_file()
+        words = f"Usage comes from the file {file}{'' if there else ', which does not exist'}."
         level = "problem" if not there else "note" if silent else "ok"
-        return Finding("usage source", level, " ".join([*silent, words]))
+        return Finding(title, level, " ".join([*silent, words]))
     if silent:
-        return Finding("usage source", "note", " ".join([*silent, "Nothing can be imported but files by hand."]))
-    return Finding(
-        "usage source", "note", "No usage source: set SLURMRESTD_URL, install sacct, or import files by hand."
-    )
+        return Finding(title, "note", " ".join([*silent, "Nothing can be imported but files by hand."]))
+    return Finding(title, "note", "No usage source: set SLURMRESTD_URL, install sacct, or import files by hand.")
 
 
-def _live_sources() -> Iterator[tuple[str, str]]:
+def _chosen(cluster: str) -> str:
+    """What the administrators chose for the cluster, where the database can say it."""
+    try:
+        with transaction.atomic():
+            return source_of(cluster)
+    except (DatabaseError, InterfaceError):
+        return AUTO
+
+
+def _live_sources(cluster: str, chosen: str) -> Iterator[tuple[str, str]]:
     """Key and name of each Slurm that is set up, in the order in which they are tried."""
-    if settings.SLURMRESTD_URL:
-        yield "slurmrestd", f"slurmrestd at {settings.SLURMRESTD_URL}"
-    if sacct := shutil.which("sacct"):
+    if (address := connections.url(cluster)) and chosen in (AUTO, "slurmrestd"):
+        # An address that is refused may hold a password.
+        yield "slurmrestd", "slurmrestd" if connections.trouble(cluster) else f"slurmrestd at {address}"
+    if (sacct := shutil.which("sacct")) and chosen in (AUTO, "sacct"):
         yield "sacct", sacct
 
 
-def _trouble_with(key: str) -> str:
-    """What the source says when it is asked for next to nothing; empty when it answers."""
+def _ask(key: str, cluster: str) -> tuple[str, str]:
+    """The source's trouble when it is asked for next to nothing, and what it hides; both empty when all is well."""
     request = SourceRequest(
         zone_of=lambda _cluster: ZoneInfo("UTC"),
-        cluster=settings.SLURM_CLUSTER,
+        cluster=cluster,
+        only_cluster=cluster if cluster in settings.SLURM_CLUSTERS else "",
         start=LONG_AGO,
         end=LONG_AGO + timedelta(seconds=1),
     )
-    source = registry.load("USAGE_SOURCES", key)(request)
+    source: UsageSource = registry.load("USAGE_SOURCES", key)(request)
     source.timeout = SLURM_SECONDS
     try:
         source.check()
-        for _item in source.rows():
-            break
+        for _batch in source.batches():
+            pass
     except AppError as error:
-        return " ".join(error.message.split())
-    return ""
+        return " ".join(error.message.split()), ""
+    return "", "" if source.whole else source.notes[-1]
 
 
 def _provider() -> Finding:

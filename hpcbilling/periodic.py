@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from io import StringIO
+from itertools import chain
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -15,6 +17,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from hpcbilling.models import PeriodicTask
+from usage.services.opening import source_of
+from usage.sources import connections
 
 logger = logging.getLogger("hpcbilling.periodic")
 ERROR_LENGTH = 2000
@@ -24,25 +28,62 @@ def always() -> bool:
     return True
 
 
-def live_source_configured() -> bool:
-    """There is a Slurm to ask: its REST address, its configuration, or ``sacct`` on this machine."""
-    return bool(settings.SLURMRESTD_URL or settings.SLURM_CONF or shutil.which("sacct"))
+def live_source_configured(cluster: str = "") -> bool:
+    """There is something to import from by itself: a slurmrestd, a slurm.conf, ``sacct`` on this machine.
+
+    For a cluster whose chosen source is ``csv``, its file.
+    """
+    cluster = cluster or settings.SLURM_CLUSTER
+    if source_of(cluster) == "csv":
+        return bool(connections.fallback_csv(cluster))
+    configured = connections.url(cluster) or connections.setting("SLURM_CONF", cluster)
+    return bool(configured or shutil.which("sacct"))
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """``arguments`` of the command ``name``, run ``every`` so often. A runner that dies frees it after ``lease``."""
+    """``arguments`` of the command ``name``, run ``every`` so often. A runner that dies frees it after ``lease``.
+
+    With ``clusters`` it is a task of its own for each of ``SLURM_CLUSTERS``, where these are set.
+    """
 
     name: str
     arguments: tuple[str, ...]
     every: timedelta
     wanted: Callable[[], bool] = always
     lease: timedelta = timedelta(hours=1)
+    clusters: bool = False
+    cluster: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in the database and for people."""
+        return f"{self.name} {self.cluster}".strip()
+
+    def each(self) -> Iterator[Task]:
+        if not self.clusters or not settings.SLURM_CLUSTERS:
+            yield self
+            return
+        for cluster in settings.SLURM_CLUSTERS:
+            yield replace(
+                self,
+                arguments=(*self.arguments, "--cluster", cluster),
+                wanted=partial(live_source_configured, cluster),
+                clusters=False,
+                cluster=cluster,
+            )
 
 
 TASKS = (
     Task("sync_rates", (), timedelta(minutes=5)),
-    Task("import_usage", ("--source", "auto"), timedelta(hours=1), live_source_configured, timedelta(hours=6)),
+    Task(
+        "import_usage",
+        ("--source", "auto"),
+        timedelta(hours=1),
+        live_source_configured,
+        timedelta(hours=6),
+        clusters=True,
+    ),
     Task("clearsessions", (), timedelta(days=1)),
     Task("prune", ("--what", "throttle", "--older-than", "90d"), timedelta(days=1)),
 )
@@ -59,7 +100,7 @@ class Outcome:
 
 def run_due(tasks: tuple[Task, ...] = TASKS) -> Iterator[Outcome]:
     """Run what is due, one after the other; a failure does not keep the next from running."""
-    for task in tasks:
+    for task in _each(tasks):
         if task.wanted() and claim(task):
             outcome = _run(task)
             _release(outcome)
@@ -68,16 +109,20 @@ def run_due(tasks: tuple[Task, ...] = TASKS) -> Iterator[Outcome]:
 
 def look(tasks: tuple[Task, ...] = TASKS) -> Iterator[Outcome]:
     """What ``run_due`` would run now. Claims and writes nothing."""
-    for task in tasks:
-        known = PeriodicTask.objects.filter(name=task.name).exists()
+    for task in _each(tasks):
+        known = PeriodicTask.objects.filter(name=task.key).exists()
         if task.wanted() and (not known or _free(task, timezone.now()).exists()):
-            yield Outcome(task.name, "due")
+            yield Outcome(task.key, "due")
+
+
+def _each(tasks: tuple[Task, ...]) -> Iterator[Task]:
+    return chain.from_iterable(task.each() for task in tasks)
 
 
 def claim(task: Task) -> bool:
     """True when the task is due and this call got it: the rows changed by the UPDATE are the lock."""
     now = timezone.now()
-    PeriodicTask.objects.bulk_create([PeriodicTask(name=task.name)], ignore_conflicts=True)
+    PeriodicTask.objects.bulk_create([PeriodicTask(name=task.key)], ignore_conflicts=True)
     return bool(_free(task, now).update(claimed_until=now + task.lease))
 
 
@@ -86,7 +131,7 @@ def _free(task: Task, now: datetime) -> QuerySet[PeriodicTask]:
     return PeriodicTask.objects.filter(
         Q(last_run_at__isnull=True) | Q(last_run_at__lte=now - task.every),
         Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
-        name=task.name,
+        name=task.key,
     )
 
 
@@ -100,10 +145,10 @@ def _run(task: Task) -> Outcome:
     except SystemExit as leaving:
         code, error = int(leaving.code or 0), out.getvalue()
     except Exception as fault:
-        logger.exception("periodic task %s failed", task.name)
+        logger.exception("periodic task %s failed", task.key)
         code, error = 1, f"{type(fault).__name__}: {fault}"
     status = {0: "done", 3: "partial", 75: "busy"}.get(code, "failed")
-    return Outcome(task.name, status, error[:ERROR_LENGTH] if code else "")
+    return Outcome(task.key, status, error[:ERROR_LENGTH] if code else "")
 
 
 def _release(outcome: Outcome) -> None:
