@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import Tier, User
 from billing.models import CpuBasis, Receipt
 from billing.selectors.billable import invoiced_accounts
 from billing.selectors.prices import PriceBook
@@ -41,6 +41,7 @@ class _Facts:
     known: frozenset[str]
     invoiced: frozenset[str]
     book: PriceBook
+    tiers: Mapping[str, str]
 
 
 def standing_of(job: Job) -> Standing:
@@ -57,6 +58,7 @@ def standings(jobs: Iterable[Job], book: PriceBook | None = None) -> dict[int, S
         known=frozenset(User.objects.filter(username__in=names).values_list("username", flat=True)),
         invoiced=frozenset(invoiced_accounts()),
         book=book or PriceBook.load(),
+        tiers={tier.pk: tier.label for tier in Tier.objects.all()},
     )
     return {job.pk: _standing(job, facts) for job in jobs}
 
@@ -127,13 +129,14 @@ def _never_billed(job: Job, facts: _Facts) -> Standing | None:
 
 def _by_price(job: Job, facts: _Facts) -> Standing | None:
     price = facts.book.price(job.username, job.account)
+    tier = facts.tiers.get(price.tier, price.tier)
     if price.tier not in facts.book.versions:
         words = _("The tier %(tier)s has no price now. Finance has to set one before it can be billed.")
-        return Standing("no_rate", words % {"tier": price.tier})
+        return Standing("no_rate", words % {"tier": tier})
     if price.basis == CpuBasis.USED and job.used_cpu_seconds is None:
         words = _("Its price counts the CPU time that was used, and the record does not tell it.")
         return Standing("no_cpu_time", words)
     if not any(Decimal(rate) for rate in (price.cpu, price.gpu, price.mem)):
         words = _("All prices of the tier %(tier)s are zero: it costs nothing.")
-        return Standing("free_tier", words % {"tier": price.tier})
+        return Standing("free_tier", words % {"tier": tier})
     return None

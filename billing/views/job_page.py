@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from accounts.models import Tier
 from billing.models import CpuBasis, Receipt
 from billing.selectors import usage
 from billing.selectors.prices import PriceBook
@@ -53,6 +54,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "is_mine": job.username == actor_of(request).name,
         "standing": standings([job], book)[job.pk],
         "sums": _arithmetic(row, receipt, book) if row.status in ("billed", "unbilled") else None,
+        "tier": Tier.objects.filter(pk=row.tier).first(),
         "elapsed": duration_text(job.elapsed_seconds),
         "used": duration_text(job.used_cpu_seconds) if job.used_cpu_seconds is not None else "",
         "gpu_types": ", ".join(f"{number} × {kind}" for kind, number in sorted(job.gpu_types.items())),

@@ -123,6 +123,20 @@ def test_accepting_while_billed_is_refused_in_words(console: Any, receipt: Recei
     assert Job.objects.get().elapsed_seconds == 3600
 
 
+def test_the_page_offers_what_can_be_done_now(console: Any, receipt: Receipt, tmp_path: Path) -> None:
+    mine = change(tmp_path, ElapsedRaw=1800)
+
+    def offers() -> list[bool]:
+        page = console.get(f"{LIST}{mine.pk}/change/").content.decode()
+        return [f'value="{name}_action"' in page for name in ("accept", "dismiss")]
+
+    assert offers() == [False, True]
+    void_receipt(actor=SYSTEM, receipt=receipt, reason="changed")
+    assert offers() == [True, True]
+    act(console, "dismiss_action", confirm="1", text="no")
+    assert offers() == [False, False]
+
+
 def test_after_a_void_it_is_accepted(console: Any, receipt: Receipt, tmp_path: Path) -> None:
     mine = change(tmp_path, ElapsedRaw=1800)
     void_receipt(actor=SYSTEM, receipt=receipt, reason="changed")

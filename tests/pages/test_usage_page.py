@@ -112,6 +112,10 @@ def test_the_days_of_a_preset_stand_in_the_fields(as_alice: Any, jobs: None) -> 
     assert as_alice.get(f"/usage/?start={first}").context["period"] == ""
 
 
+def test_what_was_searched_stays_in_its_field(as_alice: Any, jobs: None) -> None:
+    assert 'name="q" value="lat"' in as_alice.get("/usage/?q=lat").content.decode()
+
+
 def test_pages_show_every_job_once(as_alice: Any, alice: Any, days_ago: Any) -> None:
     make_jobs(120, end_at=days_ago(1))
     seen: list[str] = []

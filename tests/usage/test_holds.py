@@ -59,6 +59,12 @@ def test_a_job_that_was_never_held_cannot_be_cleared() -> None:
         clear_hold(actor=FIN, job=make_job(), note="why not")
 
 
+def test_a_job_that_has_not_ended_cannot_be_cleared() -> None:
+    job = make_job(hold=Hold.RUNAWAY, state="RUNNING", end_at=None, start_at=NOON)
+    with pytest.raises(NotHeld, match="not ended"):
+        clear_hold(actor=FIN, job=job, note="it may yet become longer")
+
+
 def test_a_cleared_job_that_comes_again_stays_cleared(tmp_path: Path) -> None:
     path = write(tmp_path / "a.psv", row(1, ElapsedRaw=LONG))
     run_import(path)

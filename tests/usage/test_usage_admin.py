@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditLog
+from billing.selectors.usage import latest_import
 from tests.factories import make_job
 from tests.usage.helpers import HEADER, LIVE, row, run_import, write
 from usage.models import Cluster, Hold, ImportRun, Job, QuarantinedRow
@@ -202,6 +203,18 @@ def test_rows_are_filtered_by_status_reason_and_run(as_finance: Client, broken: 
         assert f"{number} quarantined row" in as_finance.get(f"{LISTS}?{query}").content.decode(), query
 
 
+def test_reasons_are_worded_in_the_filter(as_finance: Client, broken: QuarantinedRow) -> None:
+    page = as_finance.get(LISTS).content.decode()
+    assert '?reason=bad_duration">its elapsed time cannot be read</a>' in " ".join(page.split())
+
+
+def test_a_released_row_is_no_news_of_the_source(as_finance: Client, broken: QuarantinedRow) -> None:
+    before = latest_import()
+    as_finance.post(f"{LISTS}{broken.pk}/decide/", {**cells(), "release": "1"})
+    assert Job.objects.filter(job_id=7).exists()
+    assert latest_import() == before
+
+
 def test_who_may_only_look_decides_nothing(client: Client, auditor: Any, broken: QuarantinedRow) -> None:
     client.force_login(auditor)
     where = f"{LISTS}{broken.pk}/decide/"
@@ -247,6 +260,18 @@ def test_finance_clears_a_hold_with_a_note(as_finance: Client, alice: Any) -> No
     held.refresh_from_db()
     assert held.hold == Hold.CLEARED
     assert AuditLog.objects.get(action="usage_hold_clear").extra["note"] == "the user confirmed"
+
+
+def test_the_page_of_a_job_offers_what_can_be_done_now(as_finance: Client, alice: Any) -> None:
+    held, lost, usual = held_jobs()
+    Job.objects.filter(pk=usual.pk).update(hold=Hold.RUNAWAY)  # it is running: it may yet become longer
+    offers = [
+        'name="action" value="clear_hold_action"'
+        in as_finance.get(f"/admin/usage/job/{job.pk}/change/").content.decode()
+        for job in (held, lost, usual)
+    ]
+    assert offers == [True, False, False]
+    assert "0 of 1 selected" in as_finance.get("/admin/usage/job/?held=runaway").content.decode()
 
 
 def test_the_operator_sees_holds_and_cannot_clear_them(client: Client, make_user: Any, alice: Any) -> None:
