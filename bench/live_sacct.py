@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from bench import world
 from bench.measure import Outcome, Skipped, in_turn, timed
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
-DAYS = 400
 
 
 def run() -> Outcome:
@@ -44,13 +43,12 @@ def run() -> Outcome:
 
 
 def _window() -> tuple[datetime, datetime]:
-    """The days up to the newest end that Slurm knows."""
+    """From the first to the last end that Slurm knows."""
     text = _sacct(START, datetime.now(UTC), "End")
-    newest = max((int(word) for word in text.split() if word.isdigit()), default=0)
-    if not newest:
+    ends = [int(word) for word in text.split() if word.isdigit()]
+    if not ends:
         raise Skipped("this Slurm has no job that has ended")
-    end = datetime.fromtimestamp(newest + 1, UTC)
-    return end - timedelta(days=DAYS), end
+    return datetime.fromtimestamp(min(ends), UTC), datetime.fromtimestamp(max(ends) + 1, UTC)
 
 
 def _sacct(start: datetime, end: datetime, fields: str) -> str:
