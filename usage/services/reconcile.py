@@ -283,8 +283,8 @@ class _Reconcile:
             self.notes.append(
                 _(
                     "Groups of which sreport says something else: %(n)d. It knows what slurmdbd has rolled up, in whole"
-                    " hours; it counts memory and GPUs of suspended jobs, jobs whose end was lost, and jobs that are"
-                    " not imported. See sacctmgr show runawayjobs, and compare again after the next roll-up."
+                    " hours; it counts jobs whose end was lost and jobs that are not imported; a job that was suspended"
+                    " cannot be cut exactly. See sacctmgr show runawayjobs, and compare again after the next roll-up."
                 )
                 % {"n": unlike}
             )
