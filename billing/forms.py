@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
@@ -104,8 +105,10 @@ class UsageForm(WindowForm):
     def show_days(self) -> None:
         """Let the fields of the days show what the preset in force means."""
         start, end = self.days()
-        self.data = self.data.copy()  # what comes from a URL keeps its own kind: it holds lists of values
-        self.data.update({"start": str(start or ""), "end": str(end or "")})
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data["start"], data["end"] = str(start or ""), str(end or "")
+        self.data = data
 
     def errors_in_words(self) -> str:
         return "\n".join(

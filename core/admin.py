@@ -61,9 +61,9 @@ class PageActions(admin.ModelAdmin):
     ) -> HttpResponse:
         row, allowed = self.get_object(request, object_id), self.get_actions(request)
         offered = [
-            (name, allowed[name][2])
+            (name, found[2])
             for name in self.page_actions
-            if row is not None and name in allowed and self.has_page_action(row, name)
+            if (found := allowed.get(name)) and row is not None and self.has_page_action(row, name)
         ]
         context = {**(extra_context or {}), "page_actions": offered, "checkbox_name": helpers.ACTION_CHECKBOX_NAME}
         return super().change_view(request, object_id, form_url, context)
