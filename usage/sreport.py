@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from core.errors import Unavailable
+from usage.sources import connections
 
 SECONDS = 300
 _FIELDS = "Cluster,Account,Login,TRESName,Used"
@@ -45,7 +45,12 @@ def used_between(start: datetime, end: datetime, *, zone: ZoneInfo, cluster: str
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            command, env=_environment(zone), capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+            command,
+            env=_environment(zone, cluster),
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(_("sreport did not answer: %(why)s") % {"why": error}) from error
@@ -76,8 +81,8 @@ def _stamp(moment: datetime, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _environment(zone: ZoneInfo) -> dict[str, str]:
+def _environment(zone: ZoneInfo, cluster: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_TIME", "SREPORT_"))}
-    if settings.SLURM_CONF:
-        kept["SLURM_CONF"] = settings.SLURM_CONF
+    if slurm_conf := connections.setting("SLURM_CONF", cluster):
+        kept["SLURM_CONF"] = slurm_conf
     return kept | {"TZ": zone.key, "LC_ALL": "C.UTF-8"}
