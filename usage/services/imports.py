@@ -219,6 +219,8 @@ class _Import:
                 file_sha256=self.source.file_sha256,
                 finished_at=timezone.now(),
             )
+            if self.counted and not error:
+                opening.note_read(cluster=self.opened.cluster, source=self.source)
             record_audit(
                 actor=self.actor,
                 action="usage_import",
