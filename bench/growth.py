@@ -35,6 +35,7 @@ def run() -> Outcome:
         figures={
             "rows": [number, number * TIMES],
             "seconds": [[round(one["seconds"], 3), round(five["seconds"], 3)] for one, five in found],
+            "cpu_seconds": [[one["cpu_seconds"], five["cpu_seconds"]] for one, five in found],
             "peak_mib": [[one["peak_mib"], five["peak_mib"]] for one, five in found],
             "time_ratio": round(seconds, 3),
             "durable": world.is_durable(),

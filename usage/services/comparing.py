@@ -105,6 +105,7 @@ def settle(clusters: Sequence[str], spans: Sequence[Span]) -> None:
     """All is loaded: keep the last of each record, then note every single record that is not the same on both sides."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE INDEX {TABLE}_key ON {TABLE} (job_key)")
+        cursor.execute(f"CREATE INDEX {TABLE}_end ON {TABLE} (username, end_at)")
         if connection.vendor == "postgresql":
             cursor.execute(f"ANALYZE {TABLE}")
         cursor.execute(
