@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from datetime import UTC, date, datetime
 from io import StringIO
@@ -299,3 +300,15 @@ def test_the_console_shows_lines_differing_first_and_changes_nothing(
     assert client.post(where, {"status": "equal"}).status_code == 403
     assert client.post(where.replace("change", "delete"), {"post": "yes"}).status_code == 403
     assert client.get("/admin/usage/reconciliation/none/change/").status_code == 302
+
+
+# --- against a running Slurm ---------------------------------------------------------
+@pytest.mark.cluster
+@pytest.mark.skipif(not os.environ.get("SLURM_CONF"), reason="no running Slurm: SLURM_CONF is not set")
+def test_a_running_slurm_is_equal_and_its_sreport_answers() -> None:
+    run_import(source="sacct", start=datetime(2026, 7, 1, tzinfo=UTC), end=datetime.now(UTC))
+    assert Job.objects.exists()
+    result = reconcile_usage(actor=SYSTEM, source="sacct", **OCTOBER)
+    assert result.equal, result.notes
+    assert not any("failed" in note or "not installed" in note for note in result.notes)
+    assert all(line.reported is not None for line in result.lines)
