@@ -208,6 +208,13 @@ def test_reasons_are_worded_in_the_filter(as_finance: Client, broken: Quarantine
     assert '?reason=bad_duration">its elapsed time cannot be read</a>' in " ".join(page.split())
 
 
+def test_a_row_of_a_job_that_is_there_already_says_so(as_finance: Client, broken: QuarantinedRow) -> None:
+    same = cells(JobIDRaw="6", JobID="6")
+    answer = as_finance.post(f"{LISTS}{broken.pk}/decide/", {**same, "release": "1"}, follow=True)
+    assert "was there already" in answer.content.decode()
+    assert Job.objects.count() == 1
+
+
 def test_a_released_row_is_no_news_of_the_source(as_finance: Client, broken: QuarantinedRow) -> None:
     before = latest_import()
     as_finance.post(f"{LISTS}{broken.pk}/decide/", {**cells(), "release": "1"})

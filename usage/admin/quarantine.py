@@ -24,7 +24,7 @@ from usage.models import Job, QuarantinedRow, ReviewStatus
 from usage.raws import join_cells, split_line
 from usage.reasons import in_words
 from usage.services.opening import zone_of
-from usage.services.quarantine import dismiss_row, is_json, release_row
+from usage.services.quarantine import SOURCE, dismiss_row, is_json, release_row
 
 
 class ReleaseForm(forms.Form):
@@ -170,7 +170,10 @@ def _decided(request: HttpRequest, row: QuarantinedRow, form: ReleaseForm) -> st
         dismiss_row(actor=actor, row=row, note=note)
         return gettext("The row is dismissed.")
     key = release_row(actor=actor, row=row, text=form.cleaned_data["text"], note=note)
-    return gettext("The row is released as job %(key)s.") % {"key": key}
+    if Job.objects.filter(job_key=key, import_run__source=SOURCE).exists():
+        return gettext("The row is released as job %(key)s.") % {"key": key}
+    words = gettext("The row is accepted. Job %(key)s was there already; what differs and is billed is an adjustment.")
+    return words % {"key": key}
 
 
 DISMISS = ConfirmedAction(
