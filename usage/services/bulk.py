@@ -15,7 +15,7 @@ from usage.batches import TIMES
 _OPTIONS = csv.WriteOptions(include_header=False)
 
 
-def load(cursor: Any, table: str, records: pa.Table, constants: dict[str, Any]) -> None:
+def load(cursor: Any, table: str, records: pa.Table, constants: dict[str, str | int]) -> None:
     """Append ``records`` to ``table``; ``constants`` are columns that are the same for every row.
 
     Times are epoch seconds in ``records``. PostgreSQL reads them in UTC, SQLite keeps UTC
@@ -30,10 +30,14 @@ def load(cursor: Any, table: str, records: pa.Table, constants: dict[str, Any]) 
             records = records.append_column("", pa.repeat(value, len(records)))
         _copy(cursor, f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT csv)", records)
         return
-    marks = ", ".join([*["%s"] * records.num_columns, *["%s"] * len(constants)])
-    rest = tuple(constants.values())
-    rows = zip(*(column.to_pylist() for column in records.columns), strict=True)
-    cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", [(*row, *rest) for row in rows])
+    cells = ["%s"] * records.num_columns + [_literal(value) for value in constants.values()]
+    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(cells)})"
+    cursor.executemany(statement, zip(*(column.to_pylist() for column in records.columns), strict=True))
+
+
+def _literal(value: str | int) -> str:
+    """The few constants of a run, such as its number: into the statement, not into a hundred thousand rows."""
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''").replace("%", "%%") + "'"
 
 
 def _copy(cursor: Any, statement: str, records: pa.Table) -> None:

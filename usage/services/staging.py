@@ -108,7 +108,7 @@ def _insert_new(cursor: Any, records: pa.Table, run_id: int, source: str) -> boo
 
 
 def _insert(cursor: Any, records: pa.Table, run_id: int, source: str) -> None:
-    constants = {"claimed_by": "", "source": source, "import_run_id": run_id}
+    constants: dict[str, str | int] = {"claimed_by": "", "source": source, "import_run_id": run_id}
     bulk.load(cursor, "jobs", records.select(STORED), constants)
 
 

@@ -226,7 +226,7 @@ class _Block:
 
     def readable(self) -> Bools:
         """Lines that are rows, valid UTF-8 of decent length, without NUL and without a lone carriage return."""
-        good = self.rows & (self.ends - self.starts < LINE_LIMIT)
+        good: Bools = self.rows & (self.ends - self.starts < LINE_LIMIT)
         data = np.frombuffer(self._block, np.uint8)
         if b"\0" in self._block:
             good[self._of(np.flatnonzero(data == 0))] = False
