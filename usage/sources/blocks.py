@@ -55,7 +55,8 @@ class TextReader:
             yield self._read(block, lines)
 
     def _read(self, block: bytes, lines: Lines) -> Batch:
-        found = _Block(block, lines.number)
+        found = _Block(block, lines.number + 1)
+        lines.number = found.last_number
         if self.quoted and b'"' in block and found.open_quotes():
             lines.give_back(block, found.first_number - 1)
             return self._logical(lines, until=found.last_number)
@@ -73,10 +74,13 @@ class TextReader:
     # --- the quick way ---------------------------------------------------------
     def _assemble(self, found: _Block, keep: Bools) -> Batch:
         """Regular rows by columns; the rest, in its place, by ``RowReader``."""
-        cells, keep = self._cells(found, keep)
+        text = found.bytes_of(keep)
+        cells, good = self._cells(text, keep)
+        if good is not keep:
+            text, keep = found.bytes_of(good), good
         rows = np.flatnonzero(keep)
         suspicious = self._suspicious(found, ~keep & found.rows)
-        derived = self._columns.read(cells, found.texts(keep)) if len(rows) else None
+        derived = self._columns.read(cells, found.texts(text, keep)) if len(rows) else None
         if derived is None:
             jobs, places, steps = table_of(()), rows, 0
             odd = found.rows
@@ -123,11 +127,11 @@ class TextReader:
                 near[place + 1 : np.searchsorted(found.starts, reach)] = True
         return near
 
-    def _cells(self, found: _Block, keep: Bools) -> tuple[dict[str, pa.Array], Bools]:
-        """The wanted cells of the rows that have as many as the header; ``keep`` without the others."""
-        if not keep.any():
+    def _cells(self, text: bytes, keep: Bools) -> tuple[dict[str, pa.Array], Bools]:
+        """The wanted cells of the rows in ``text`` that have as many as the header; ``keep`` without the others."""
+        if not text:
             return {}, keep
-        text, mark = found.bytes_of(keep), self._mark
+        mark = self._mark
         if len(mark) > 1:
             if STAND_IN in text:
                 return {}, np.zeros_like(keep)
@@ -200,7 +204,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 class _Block:
     """Where the lines of a block are. ``rows`` is False for lines that are no rows (empty, dropped)."""
 
-    def __init__(self, block: bytes, last_number: int) -> None:
+    def __init__(self, block: bytes, first_number: int) -> None:
         self._block = block
         data = np.frombuffer(block, np.uint8)
         ends = np.flatnonzero(data == LF)
@@ -211,8 +215,8 @@ class _Block:
         has_cr = (ends > self.starts) & (data[np.maximum(ends - 1, 0)] == CR)
         self.ends = ends - has_cr
         self.rows: Bools = self.ends > self.starts
-        self.last_number = last_number
-        self.first_number = last_number - len(ends) + 1
+        self.first_number = first_number
+        self.last_number = first_number + len(ends) - 1
         offsets = np.append(self.starts, len(block)).astype(np.int32)
         self._lines = pa.Array.from_buffers(
             pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)]
@@ -265,10 +269,14 @@ class _Block:
         text: bytes = kept.buffers()[2].to_pybytes()
         return text[offsets[0] : offsets[len(kept)]]
 
-    def texts(self, keep: Bools) -> pa.Array:
-        """The lines without their ends."""
-        lines = self._lines if keep.all() else self._lines.filter(pa.array(keep))
-        return pc.ascii_rtrim(pc.cast(lines, pa.string()), "\r\n")
+    def texts(self, text: bytes, keep: Bools) -> pa.Array:
+        """The kept lines without their ends; ``text`` is all of them together, and valid UTF-8."""
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n")
+        data = text.replace(b"\n", b"").removesuffix(b"\r")
+        lengths = (self.ends - self.starts)[keep]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        return pa.Array.from_buffers(pa.string(), len(lengths), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -20,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _QUARTER = 900  # offsets of time zones change at quarters of an hour, and are the same all through one
 _DAY = 86_400
+_TABLE = 3_000_000  # quarters: some eighty years
 _ZERO = np.uint8(ord("0"))
 
 
@@ -85,8 +86,16 @@ def local_times(texts: pa.Array, zone: ZoneInfo) -> tuple[Ints, Bools]:
 
 def _offsets(local: Ints, zone: ZoneInfo) -> Ints:
     """UTC offset of each local time, asked once a quarter of an hour."""
-    quarters, places = np.unique(local // _QUARTER, return_inverse=True)
-    return np.array([_offset(int(quarter), zone) for quarter in quarters], np.int64)[places]
+    quarters = local // _QUARTER
+    first = int(quarters.min())
+    if int(quarters.max()) - first > _TABLE:
+        present, places = np.unique(quarters, return_inverse=True)
+        return np.array([_offset(int(quarter), zone) for quarter in present], np.int64)[places]
+    table = np.zeros(int(quarters.max()) - first + 1, np.int64)
+    table[quarters - first] = 1
+    for place in np.flatnonzero(table).tolist():
+        table[place] = _offset(place + first, zone)
+    return table[quarters - first]
 
 
 @lru_cache(maxsize=65_536)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 LINE_LIMIT = 1 << 20
 BLOCK = 8 << 20
-PIECE = 1 << 16
+PIECE = 1 << 16  # what may be lost where an archive is cut off
 
 
 class Readable(Protocol):
@@ -50,7 +50,7 @@ class Lines:
         return line.removesuffix(b"\r")
 
     def block(self) -> bytes:
-        """About ``BLOCK`` bytes of whole lines; empty at the end. ``number`` is that of its last line."""
+        """About ``BLOCK`` bytes of whole lines; empty at the end. Counting them is the caller's."""
         while len(self._held) - self._at < BLOCK and self._more():
             pass
         end = self._held.rfind(b"\n", self._at, self._at + BLOCK) + 1
@@ -61,7 +61,6 @@ class Lines:
         found, self._at = self._held[self._at : end], end
         if not found:
             self._raise_trouble()
-        self.number += count_lines(found)
         return found
 
     def give_back(self, text: bytes, number: int) -> None:
@@ -91,7 +90,3 @@ class Lines:
     def _raise_trouble(self) -> None:
         if self._trouble:
             raise self._trouble
-
-
-def count_lines(block: bytes) -> int:
-    return block.count(b"\n") + (bool(block) and not block.endswith(b"\n"))
