@@ -157,14 +157,17 @@ def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(tmp_path: Path
     assert AuditLog.objects.filter(action__startswith="usage_row").count() == 1
 
 
-def test_the_zone_of_the_cluster_reads_local_times(tmp_path: Path) -> None:
-    bring(tmp_path / "a.psv", row(6), row(7, ElapsedRaw="much"))
+@pytest.mark.parametrize(("given", "utc"), [("", "11:01:40"), ("Europe/Berlin", "18:01:40")])
+def test_local_times_are_read_in_the_zone_of_the_import_else_of_the_cluster(
+    tmp_path: Path, given: str, utc: str
+) -> None:
+    run_import(write(tmp_path / "a.psv", row(6), row(7, ElapsedRaw="much")), timezone=given)
     Cluster.objects.filter(name="c1").update(timezone="Asia/Tokyo")
     text = corrected(7, Start="2026-09-21T20:00:00", End="2026-09-21T20:01:40", Submit="2026-09-21T19:50:00")
     key = release_row(actor=FIN, row=QuarantinedRow.objects.get(), text=text, note="")
     end = Job.objects.get(job_key=key).end_at
     assert end is not None
-    assert end.isoformat() == "2026-09-21T11:01:40+00:00"
+    assert end.isoformat() == f"2026-09-21T{utc}+00:00"
 
 
 JOB = {

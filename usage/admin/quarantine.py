@@ -23,7 +23,7 @@ from core.errors import AppError
 from usage.models import Job, QuarantinedRow, ReviewStatus
 from usage.raws import join_cells, split_line
 from usage.reasons import in_words
-from usage.services.opening import zone_of
+from usage.services.opening import zones
 from usage.services.quarantine import SOURCE, dismiss_row, is_json, release_row
 
 
@@ -157,7 +157,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             "row": row,
             "why": in_words(row.reason),
             "form": form,
-            "zone": zone_of(row.run.cluster).key,
+            "zone": zones(row.run.timezone)(row.run.cluster).key,
             "needs_header": not is_json(row) and not row.run.columns,
             "as_json": is_json(row),
         }

@@ -121,6 +121,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='importrun',
+            name='timezone',
+            field=models.CharField(blank=True, db_default='', default='', help_text="Zone of local times in its text output; empty: the site's.", max_length=64, verbose_name='time zone'),
+        ),
+        migrations.AddField(
+            model_name='importrun',
             name='delimiter',
             field=models.CharField(blank=True, db_default='', default='', max_length=16, verbose_name='delimiter'),
         ),

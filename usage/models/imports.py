@@ -71,6 +71,14 @@ class ImportRun(models.Model):
         _("columns"), default=list, blank=True, help_text=_("Of its text rows, in order; none for JSON.")
     )
     delimiter = models.CharField(_("delimiter"), max_length=16, blank=True, default="", db_default="")
+    timezone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Zone of local times in its text output; empty: the site's."),
+    )
     status = models.CharField(_("status"), max_length=10, choices=ImportStatus, default=ImportStatus.RUNNING)
     rows_read = models.PositiveBigIntegerField(_("rows read"), default=0)
     imported = models.PositiveBigIntegerField(_("imported"), default=0)

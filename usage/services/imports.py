@@ -168,6 +168,7 @@ class _Import:
             window_start=self.request.start,
             window_end=self.request.end,
             file_name=self.source.file_name[:255],
+            timezone=self.request.zone,
             actor=self.actor.name[:64],
         )
 

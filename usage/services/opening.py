@@ -49,6 +49,7 @@ def make_request(
         check_zone(zone)
     return SourceRequest(
         zone_of=zones(zone),
+        zone=zone,
         cluster=cluster or settings.SLURM_CLUSTER,
         only_cluster=cluster,
         start=start,
@@ -75,10 +76,6 @@ def zones(given: str = "") -> Callable[[str], ZoneInfo]:
     """
     own = {} if given else dict(Cluster.objects.exclude(timezone="").values_list("name", "timezone"))
     return lambda cluster: check_zone(given or own.get(cluster) or settings.TIME_ZONE)
-
-
-def zone_of(cluster: str) -> ZoneInfo:
-    return zones()(cluster)
 
 
 def source_of(cluster: str) -> str:

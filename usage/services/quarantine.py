@@ -20,7 +20,7 @@ from usage.models import ImportRun, ImportStatus, QuarantinedRow, ReviewStatus
 from usage.raws import split_line
 from usage.reasons import in_words
 from usage.records import BadRow, JobRecord, clean
-from usage.services.opening import zone_of
+from usage.services.opening import zones
 from usage.services.reviews import decide, required
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def release_row(*, actor: Actor, row: QuarantinedRow, text: str, note: str = "")
     )  # fmt: skip
     columns, delimiter = _columns_of(row, text)
     run = ImportRun.objects.create(
-        source=SOURCE, cluster=record.cluster, columns=columns, delimiter=delimiter, file_name=row.run.file_name,
-        actor=actor.name[:64],
+        source=SOURCE, cluster=record.cluster, columns=columns, delimiter=delimiter, timezone=row.run.timezone,
+        file_name=row.run.file_name, actor=actor.name[:64],
     )  # fmt: skip
     verdict = _store(record, run, row.source)
     extra = {"reason": row.reason, "job_key": record.job_key, "verdict": verdict, "note": note.strip(), "run": run.pk}
@@ -102,7 +102,7 @@ def parse(row: QuarantinedRow, text: str) -> JobRecord:
         if not columns:
             raise BadInput(_("Its import kept no column names: write the header line above the row."), field="text")
         line = text if row.run.columns else text.partition("\n")[2]
-        reader = RowReader(columns, cluster=cluster, zone_of=zone_of)
+        reader = RowReader(columns, cluster=cluster, zone_of=zones(row.run.timezone))
         item = reader.read(split_line(line, delimiter), line, row.line_no)
     if isinstance(item, JobRecord):
         return item

@@ -20,7 +20,8 @@ class SourceRequest:
     A source may give more than was asked (Slurm's own windows overlap): the
     importer filters by window, user and cluster. ``cluster`` is the name for rows
     that carry none, ``only_cluster`` the one that was asked for. ``zone_of`` maps a
-    cluster's name to the zone of local times in its text. ``asked_at`` is when a live
+    cluster's name to the zone of local times in its text; ``zone`` is the one that was
+    given for all of it. ``asked_at`` is when a live
     source's window was fixed: what ends later is not in it, whatever ``end`` says.
     """
 
@@ -32,6 +33,7 @@ class SourceRequest:
     user: str = ""
     file: str = ""
     delimiter: str = ""
+    zone: str = ""
     asked_at: datetime | None = None
 
 
