@@ -35,7 +35,7 @@ class CsvSource(UsageSource):
 
     def check(self) -> None:
         if not self._path:
-            raise Misconfigured("No file to read: give --file or set FALLBACK_CSV.")
+            raise Misconfigured(_("No file to read: give --file or set %(name)s.") % {"name": "FALLBACK_CSV"})
 
     @property
     def _path(self) -> str:
@@ -58,7 +58,9 @@ class CsvSource(UsageSource):
                     batch.done = min(1, hashing.size / size) if size else None
                     yield batch
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise BadInput(f"{self.file_name}: the compressed file is cut off or damaged ({error}).") from error
+                raise self._bad(
+                    _("%(file)s: the compressed file is cut off or damaged (%(why)s)."), why=error
+                ) from error
             while buffered.read(1 << 16):
                 pass  # so that the digest covers the whole file
             self.file_sha256 = hashing.digest.hexdigest()
@@ -68,7 +70,7 @@ class CsvSource(UsageSource):
 
         first = lines.next()
         if first is None:
-            raise BadInput(f"{self.file_name} is empty.")
+            raise self._bad(_("%(file)s is empty."))
         header = decoded(first).removeprefix("\ufeff")
         self.delimiter = self._delimiter(header)
         reader = TextReader(
@@ -78,7 +80,7 @@ class CsvSource(UsageSource):
         self.columns = [shown(name.strip()) for name in reader.names]
         yield from reader.batches(lines)
         if not reader.seen:
-            raise BadInput(f"{self.file_name} has a header and no rows. That is not the same as no usage.")
+            raise self._bad(_("%(file)s has a header and no rows. That is not the same as no usage."))
         if reader.neighbours.free_text:
             columns = ", ".join(reader.neighbours.free_text)
             words = _("The file has free text (%(columns)s): a line break in it can imitate a row. Export without it.")
@@ -95,18 +97,22 @@ class CsvSource(UsageSource):
         names = split(header, best, best in QUOTED)
         if missing := missing_columns(names):
             found = ", ".join(repr(shown(name)[:40]) for name in names[:30])
-            raise BadInput(
-                f"{self.file_name}: the first line is not a usable header. With the delimiter {best!r} it has "
-                f"{len(names)} columns ({found}); missing: {', '.join(missing)}. Is the delimiter right (--delimiter)?"
+            words = _(
+                "%(file)s: the first line is not a usable header. With the delimiter %(delimiter)r it has "
+                "%(n)d columns (%(found)s); missing: %(missing)s. Is the delimiter right (--delimiter)?"
             )
+            raise self._bad(words, delimiter=best, n=len(names), found=found, missing=", ".join(missing))
         return best
 
     def _refuse_other_formats(self, header: str) -> None:
         start = header.lstrip()[:20].lower()
         if start.startswith("<"):
-            raise BadInput(f"{self.file_name} is an HTML page, not accounting text: was a login or error page saved?")
+            raise self._bad(_("%(file)s is an HTML page, not accounting text: was a login or error page saved?"))
         if start.startswith(("{", "[")):
-            raise BadInput(f"{self.file_name} is JSON, not accounting text: write it with sacct -P instead of --json.")
+            raise self._bad(_("%(file)s is JSON, not accounting text: write it with sacct -P instead of --json."))
+
+    def _bad(self, words: str, **values: object) -> BadInput:
+        return BadInput(words % {"file": self.file_name, **values})
 
 
 @contextmanager
@@ -117,7 +123,8 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
     try:
         handle = Path(path).open("rb")  # noqa: SIM115 - closed below; only the opening may fail this way
     except OSError as error:
-        raise UsageError(f"The file {path} cannot be read: {error.strerror or error}.") from error
+        words = _("The file %(path)s cannot be read: %(why)s.")
+        raise UsageError(words % {"path": path, "why": error.strerror or error}) from error
     with handle:
         yield handle
 
