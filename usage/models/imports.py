@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.states import Transitions
+from usage.reasons import in_words
 
 
 class Cluster(models.Model):
@@ -175,4 +176,4 @@ class QuarantinedRow(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.reason} ({self.line_no})"
+        return f"#{self.pk}: {in_words(self.reason)}"

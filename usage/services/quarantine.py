@@ -81,8 +81,9 @@ def dismiss_row(*, actor: Actor, row: QuarantinedRow, note: str) -> QuarantinedR
     note = required(note)
     decide(row, ReviewStatus.DISMISSED, actor=actor, note=note)
     record_audit(
-        actor=actor, action="usage_row_dismiss", target=str(row), entity=row, extra={"reason": row.reason, "note": note}
-    )
+        actor=actor, action="usage_row_dismiss", target=str(row.pk), entity=row,
+        extra={"reason": row.reason, "line": row.line_no, "job": row.job_id_display, "note": note},
+    )  # fmt: skip
     return row
 
 
