@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from usage.models.jobs import Job, JobQuerySet
@@ -18,22 +19,22 @@ COLUMNS = (
 
 
 def jobs_frame(queryset: JobQuerySet) -> pd.DataFrame:
-    """One row a job. ``Elapsed`` and ``TotalCPU`` as ``D-HH:MM:SS`` (TotalCPU empty where not known),
-    ``End`` in UTC (NaT while it runs), the products as integers in seconds and MiB-seconds.
+    """One row a job, in Arrow memory, read in bounded chunks. ``Elapsed`` and ``TotalCPU`` as ``D-HH:MM:SS``
+    (TotalCPU empty where not known), ``End`` in UTC (null while it runs), the products as integers in seconds
+    and MiB-seconds.
     """
     import pandas as pd
+    import pyarrow as pa
 
-    frames: list[pd.DataFrame] = []
-    rows: list[tuple[Any, ...]] = []
-    for job in queryset.defer("raw").iterator(chunk_size=CHUNK):
-        rows.append(_row(job))
-        if len(rows) == CHUNK:
-            frames.append(pd.DataFrame.from_records(rows, columns=COLUMNS))
-            rows = []
-    frames.append(pd.DataFrame.from_records(rows, columns=COLUMNS))
-    frame = pd.concat([each for each in frames if len(each)] or frames[:1], ignore_index=True)
-    frame["End"] = pd.to_datetime(frame["End"], utc=True)
-    return frame
+    whole = dict.fromkeys(("CPUCoreSeconds", "GPUSeconds", "MemMiBSeconds"), pa.int64())
+    types = whole | {"End": pa.timestamp("us", tz="UTC")}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    jobs = queryset.defer("raw").iterator(chunk_size=CHUNK)
+    chunks = []
+    while rows := [_row(job) for job in islice(jobs, CHUNK)]:
+        cells = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
+        chunks.append(pa.table(cells, schema=schema))
+    return pa.concat_tables(chunks or [schema.empty_table()]).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _row(job: Job) -> tuple[Any, ...]:

@@ -23,6 +23,7 @@ def test_a_frame_sums_to_the_oracle_and_its_text_columns_say_the_same(
     run_import(HIST / "sacct-X-D.psv.gz")
     start, end, expected = oracle(HIST)
     frame = frames.jobs_frame(Job.objects.filter(end_at__gte=start, end_at__lt=end))
+    assert {type(dtype).__name__ for dtype in frame.dtypes} == {"ArrowDtype"}
     assert list(frame.columns[:7]) == ["User", "JobID", "Elapsed", "TotalCPU", "ReqTRES", "End", "State"]
     sums = frame.groupby(["User", "Account"])[["CPUCoreSeconds", "GPUSeconds", "MemMiBSeconds"]].sum()
     found = {key: tuple(map(int, row)) for key, row in zip(sums.index, sums.values, strict=True) if any(row)}
