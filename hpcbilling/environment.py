@@ -81,7 +81,7 @@ class Environment(environ.FileAwareEnv):
 
     def clusters(self, var: str) -> list[str]:
         """Names of Slurm clusters, comma-separated, each with variables of its own."""
-        names = [name.strip() for name in self.get_value(var, cast=list, default=[]) if name.strip()]
+        names = [name.strip().lower() for name in self.get_value(var, cast=list, default=[]) if name.strip()]
         for name in names:
             if not clusters.NAME.fullmatch(name):
                 raise ImproperlyConfigured(f"{var}: {name!r} is not the name of a Slurm cluster.")

@@ -188,7 +188,7 @@ USAGE_SOURCES: dict[str, str] = {
     "csv": "usage.sources.csvfile.CsvSource",
 }
 FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
-SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster")
+SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
 SLURM_CONF: str = env.str("SLURM_CONF", default="")
 SLURM_JWT: str = env.str("SLURM_JWT", default="")
 SLURMRESTD_URL: str = env.str("SLURMRESTD_URL", default="").rstrip("/")

@@ -12,7 +12,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 MAX_INT = 2**63 - 1
-MAX_EPOCH = 253_402_300_799  # the last second of the year 9999
+MAX_EPOCH = 4_102_444_799  # the last second of 2099: what is later is a broken clock
 MIN_EPOCH = 100_000_000  # 1973: an 8-digit number is a date without dashes, not an epoch
 
 
@@ -52,8 +52,10 @@ def parse_memory(text: str) -> int:
 
 
 def parse_count(text: str) -> int:
-    """A count of CPUs, nodes or GPUs: whole, Slurm's own suffix K means 1024. A fraction is cut, as Slurm does."""
+    """A count of CPUs, nodes or GPUs: whole, Slurm's own suffix K means 1024 (``1.5K`` is 1536)."""
     whole, fraction, unit = _amount(text)
+    if fraction.strip("0") and not unit:
+        raise RowError("bad_tres", f"{text[:60]!r} is no whole number")
     return int(whole + fraction) * _TIMES[unit] // int("1" + "0" * len(fraction))
 
 
@@ -152,6 +154,7 @@ _FLAGS_THAT_SPEAK = (
     "STOPPED", "REVOKED", "RESV_DEL_HOLD", "SIGNALING",
 )  # fmt: skip
 STATE_LENGTH = 40
+KNOWN_STATES = frozenset(_COMPACT.values())
 
 
 def parse_state(text: str) -> str:

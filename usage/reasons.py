@@ -15,6 +15,7 @@ REASONS: dict[str, str | Promise] = {
     "bad_job_id": _("its job id cannot be read"),
     "bad_time": _("a time cannot be read"),
     "bad_duration": _("its elapsed time cannot be read"),
+    "bad_clock": _("more time elapsed than lies between its start and its end"),
     "bad_tres": _("its resources cannot be read"),
     "bad_count": _("a number cannot be read"),
     "bad_encoding": _("a name is not valid text"),

@@ -111,21 +111,29 @@ class Draft:
     raw: str = field(default="", repr=False)
 
 
+# Elapsed time may be less than End minus Start (suspended), never more; local time repeats an hour once a year.
+CLOCK_SLACK = 3600
 IDENTITY_LIMITS = (("state", 40), ("cluster", 64), ("job_id_display", 80), ("username", 120), ("account", 120))
 
 
 def build(draft: Draft) -> JobRecord:
-    """Derive key, overlap and products. Raises ``RowError`` for what cannot be kept or billed."""
+    """Derive key, overlap and products. Raises ``RowError`` for what cannot be kept or billed.
+
+    Slurm's cluster names are lower case, whatever a configuration or a file writes.
+    """
+    cluster = draft.cluster.lower()
     for name, limit in IDENTITY_LIMITS:
         check_identity(name, getattr(draft, name), limit)
     if not draft.username:
         raise RowError("no_user", "the row names no user and is not a step")
     end = None if draft.state in ACTIVE_STATES else draft.end
     key = (
-        weak_job_key(draft.cluster, draft.job_id_display, end)
+        weak_job_key(cluster, draft.job_id_display, end)
         if draft.submit is None
-        else job_key(draft.cluster, draft.job_id, draft.submit)
+        else job_key(cluster, draft.job_id, draft.submit)
     )
+    if end and draft.start and draft.elapsed > max(0, end - draft.start + CLOCK_SLACK):
+        raise RowError("bad_clock", f"{draft.elapsed} s elapsed between times {end - draft.start} s apart")
     billed, display = draft.billed, draft.display
     overlap = min(draft.elapsed, max(0, (draft.submit or 0) - draft.start)) if draft.start else 0
     elapsed = draft.elapsed - overlap
@@ -139,7 +147,7 @@ def build(draft: Draft) -> JobRecord:
     _check_range((*products, *amounts, draft.elapsed, draft.job_id, display.offset or 0, display.task or 0))
     return JobRecord(
         job_key=key,
-        cluster=draft.cluster,
+        cluster=cluster,
         job_id=draft.job_id,
         job_id_display=draft.job_id_display,
         array_job_id=display.base if display.is_array else None,

@@ -80,13 +80,14 @@ ODD = {
     "Submit": ["1789999000", "1790000050", "0", "", "Unknown", "99999999", "2026-10-25T02:30:00", "2026-03-29T02:30:00"],
     "Start": ["1790000000", "None", "00", "2026-10-31T23:59:59", "2026-10-31T24:00:00", "2026-02-29T00:00:00",
               "2024-02-29T12:00:00", "2026-10-31T10:00:00+07:00", "unknown", "9" * 20],
-    "End": ["1790000100", "Unknown", "0", "2026-10-25T02:59:59", "2026-13-01T00:00:00", "x", "0000-01-01T00:00:00"],
+    "End": ["1790000100", "Unknown", "0", "2026-10-25T02:59:59", "2026-13-01T00:00:00", "x", "0000-01-01T00:00:00",
+            "1789996500", "1789996499", "4102444799", "4102444800"],
     "ElapsedRaw": ["100", "0", "", "1.5", "00:10:00", "-5", "9" * 12, "9" * 13, "2147483648"],
     "TotalCPU": ["00:01:30", "01:05.753", "01:05.499", "00:00.000", "00:00:00", "1-02:03:04", "12-02:03:04", "", "00:61:00",
                  "100-00:00:01", "99:59.999", "123:00:00", "59", "1:2:3", "-1:00:00"],
     "ReqTRES": ["cpu=1,mem=1G", "", "cpu=x", "mem=62.50G"],
     "AllocTRES": ["cpu=2,mem=1G,node=1", "", "billing=9,cpu=4,gres/gpu:a100=2,gres/gpu=2,mem=8G,node=2", "cpu=4000000000",
-                  "cpu=9223372036854775807", "mem=8000000T,cpu=1", "cpu=2,cpu=2", "gres/gpu:h\x01=1,cpu=1", "cpu=1K,mem=1.3K"],
+                  "cpu=9223372036854775807", "mem=8000000T,cpu=1", "cpu=2,cpu=2", "cpu=2.5", "cpu=2.0", "gres/gpu:h\x01=1,cpu=1", "cpu=1K,mem=1.3K"],
     "State": ["COMPLETED", "CANCELLED by 1006", "RUNNING", "CD", "OUT_OF_ME+", "", "NEW_STATE", "PENDING"],
 }  # fmt: skip
 cells = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in ODD.items()})
@@ -160,21 +161,15 @@ def test_quoted_text_gives_the_records_of_plain_text() -> None:
 
 
 def test_a_product_that_leaves_64_bits_is_refused_and_never_wraps() -> None:
-    text = "\n".join(
-        [
-            HEADER,
-            row(1, AllocTRES="cpu=4000000000", ElapsedRaw=4000000000),
-            row(2, AllocTRES="cpu=2000000000,mem=1000P", ElapsedRaw=2000000000),
-            row(3),
-        ]
-    )
+    def ran(job: int, seconds: int, tres: str) -> str:
+        return row(job, Start=1790000000, End=1790000000 + seconds, ElapsedRaw=seconds, AllocTRES=tres)
+
+    text = "\n".join([HEADER, ran(1, 10**9, "cpu=10000000000"), ran(2, 2 * 10**9, "mem=9000P"), row(3)])
     jobs, _steps, refused = quickly(text.encode())
     assert [bad.reason for bad in refused] == ["out_of_range", "out_of_range"]
     assert [job["job_id"] for job in jobs] == [3]
-    (largest,), _steps, _refused = quickly(
-        "\n".join([HEADER, row(1, AllocTRES="cpu=3037000499", ElapsedRaw=3037000499)]).encode()
-    )
-    assert largest["cpu_core_seconds"] == 3037000499**2
+    (largest,), _steps, _refused = quickly("\n".join([HEADER, ran(1, 2 * 10**9, "cpu=4611686018")]).encode())
+    assert largest["cpu_core_seconds"] == 4611686018 * 2 * 10**9
 
 
 def test_regular_rows_are_never_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,11 @@ def test_cut_and_shifted_rows_are_refused_and_the_next_row_is_read(file: Path) -
         ({"User": "u" * 121}, "too_long"),
         ({"Account": "a\x07b"}, "bad_encoding"),
         ({"AllocTRES": "gres/gpu:a\x00b=1"}, "bad_encoding"),
-        ({"AllocTRES": "cpu=64,mem=900000P", "ElapsedRaw": 999999999}, "out_of_range"),
+        ({"AllocTRES": "cpu=64,mem=9000P", "ElapsedRaw": 999999999, "End": 2789999999}, "out_of_range"),
+        ({"AllocTRES": "cpu=2.5"}, "bad_tres"),
+        ({"ElapsedRaw": 100 + 3601}, "bad_clock"),
+        ({"End": 1790000000 - 3601}, "bad_clock"),
+        ({"End": 99999999999}, "bad_time"),
     ],
 )
 def test_a_row_that_cannot_be_read_whole_is_refused_with_its_reason(file: Path, cells: dict, reason: str) -> None:
@@ -279,3 +283,9 @@ def test_a_mutated_row_is_read_or_refused_and_every_line_is_accounted_for(
     result = run_import(file)
     assert result.rows_read == len(physical) + 1
     assert Job.objects.filter(job_id=4).exists()
+
+
+def test_two_columns_of_one_name_are_refused(file: Path) -> None:
+    with pytest.raises(BadInput, match="User stands in the header twice"):
+        run_import(write(file, row(1) + "|mallory", header=HEADER + "|User"))
+    assert run_import(write(file, row(1) + "|a|b", header=HEADER + "|Other|Other")).imported == 1

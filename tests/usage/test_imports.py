@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,35 @@ def test_while_a_cluster_is_being_imported_another_import_of_it_is_busy(file: Pa
     assert run_import(file).imported == 1
 
 
+def test_a_file_of_several_clusters_waits_for_none_of_them_to_be_imported_twice(file: Path) -> None:
+    write(file, row(1), row(2, Cluster="c2"))
+    with run_lock("import:c2"), pytest.raises(Busy):
+        run_import(file)
+    assert ImportRun.objects.get().status == "failed"
+    assert run_import(file).rows_read == 2
+
+
+def test_clusters_are_lower_case_as_slurm_keeps_them(file: Path) -> None:
+    run_import(write(file, row(1, Cluster="Tara"), row(2, Cluster="TARA", JobID="2+0")))
+    assert (
+        run_import(write(file, row(1, Cluster="tara"), row(2, Cluster="tara", JobID="2+0")), cluster="TARA").duplicate
+        == 2
+    )
+    assert list(Cluster.objects.values_list("name", flat=True)) == ["tara"]
+
+
+def test_states_that_nobody_knows_are_named(file: Path) -> None:
+    result = run_import(write(file, row(1, State="FOO"), row(2)))
+    assert result.imported == 2
+    assert any("FOO" in note for note in result.notes)
+
+
+def test_an_older_listing_without_submit_times_leaves_no_ghost_of_an_ended_job(file: Path) -> None:
+    run_import(write(file, weak(1), header=WEAK))
+    assert run_import(write(file, weak(1, End="Unknown", State="RUNNING"), header=WEAK)).pending == 1
+    assert Job.objects.get().has_ended
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_of_one_cluster_at_once_store_every_job_once() -> None:
 
@@ -304,7 +334,12 @@ def test_two_imports_of_one_cluster_at_once_store_every_job_once() -> None:
 def test_imports_of_two_clusters_that_bring_the_same_file_store_every_job_once(file: Path) -> None:
     """Other lock names, same rows: the chunks themselves queue up."""
     import_both = [LIVE / "sacct-X-epoch.psv", write(file, row(1), *_live_rows(), header=HEADER)]
-    at_once(2, lambda index: run_import(import_both[index]))
+
+    def one(index: int) -> None:
+        with suppress(Busy):  # where they meet, one of them is refused
+            run_import(import_both[index])
+
+    at_once(2, one)
     assert Job.objects.filter(cluster="bench", end_at__isnull=False).count() == 65
 
 

@@ -40,7 +40,7 @@ class ClusterForm(forms.ModelForm):
             )
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
+        name: str = self.cleaned_data["name"].lower()  # as Slurm keeps it
         if not NAME.fullmatch(name):
             words = gettext(
                 "Write the name as in slurm.conf (ClusterName): letters, digits, _ . - and at most 40 of them."

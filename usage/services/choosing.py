@@ -41,6 +41,11 @@ def _keep(jobs: pa.Table, mask: pa.ChunkedArray, why_not: str, left_out: Counter
     return kept
 
 
+def values(jobs: pa.Table, name: str) -> set[str]:
+    """The different texts of a column."""
+    return set(pc.unique(jobs[name]).to_pylist())
+
+
 def last_of_each(jobs: pa.Table) -> tuple[pa.Table, Counter[str]]:
     """One record a key, and the verdicts of the others. The last wins, but "not ended" never replaces "ended"."""
     verdicts: Counter[str] = Counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from core.context import Actor
 from core.errors import BadInput
 from core.locks import lock_for_transaction, run_lock
 from usage.models import VERDICTS, ImportRun, ImportStatus, Job
+from usage.parsing import KNOWN_STATES
 from usage.services import adjustments, opening, quarantine
 from usage.services.adjustments import CHANGED
 from usage.services.ahead import read_ahead
@@ -60,6 +61,7 @@ class _Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    strange_states: set[str] = field(default_factory=set)
 
     def columns(self) -> dict[str, Any]:
         counts = {name: self.verdicts[name] for name in VERDICTS}
@@ -96,11 +98,12 @@ def import_usage(
     )
     connection.ensure_connection()  # a database that is down is said first, before sources and locks
     opened = opening.open_source(source, request)
-    with run_lock(f"import:{opened.cluster}"):
+    with ExitStack() as locks:
+        locks.enter_context(run_lock(f"import:{opened.cluster}"))
         if not dry_run:
-            return _Import(actor, opened, on_progress).run()
+            return _Import(actor, opened, on_progress, locks).run()
         with transaction.atomic():
-            result = _Import(actor, opened, on_progress, counted=False).run()
+            result = _Import(actor, opened, on_progress, locks, counted=False).run()
             transaction.set_rollback(True)
     return result
 
@@ -118,7 +121,13 @@ class _Import:
     """One run, from its row in ``import_runs`` to its audit entry."""
 
     def __init__(
-        self, actor: Actor, opened: Opened, on_progress: Callable[[Progress], None] | None, *, counted: bool = True
+        self,
+        actor: Actor,
+        opened: Opened,
+        on_progress: Callable[[Progress], None] | None,
+        locks: ExitStack,
+        *,
+        counted: bool = True,
     ) -> None:
         self.actor = actor
         self.source = opened.source
@@ -126,6 +135,8 @@ class _Import:
         self.opened = opened
         self.on_progress = on_progress
         self.counted = counted
+        self.locks = locks
+        self.locked = {opened.cluster}
         self.tally = _Tally()
         self.began = time.monotonic()
 
@@ -181,6 +192,8 @@ class _Import:
         jobs = choosing.wanted(batch.jobs, self.request, self.tally.left_out)
         jobs, repeats = choosing.last_of_each(jobs)
         verdicts.update(repeats)
+        self._lock(choosing.values(jobs, "cluster"))
+        self.tally.strange_states |= choosing.values(jobs, "state") - KNOWN_STATES
         refused, changes = list(batch.refused), adjustments.Noted()
         with transaction.atomic():
             lock_for_transaction("usage-import")
@@ -207,9 +220,18 @@ class _Import:
             ImportRun.objects.filter(pk=self.row.pk).update(**columns)
         self.tally.verdicts, self.tally.reasons = after.verdicts, after.reasons
 
+    def _lock(self, clusters: set[str]) -> None:
+        """A file may hold several clusters: each is imported by one run at a time. Raises ``Busy``."""
+        for cluster in sorted(clusters - self.locked):
+            self.locks.enter_context(run_lock(f"import:{cluster}"))
+            self.locked.add(cluster)
+
     def _finish(self, status: ImportStatus, error: str = "") -> ImportResult:
         seconds = time.monotonic() - self.began
         notes = [*self.opened.notes, *self.source.notes, *_left_out_notes(self.tally.left_out)]
+        if self.tally.strange_states:
+            words = _("Unknown states, billed like others unless BILLING_FREE_STATES names them: %(states)s.")
+            notes.append(words % {"states": ", ".join(sorted(self.tally.strange_states)[:20])})
         columns = self.tally.columns()
         with transaction.atomic():
             ImportRun.objects.filter(pk=self.row.pk).update(

@@ -50,8 +50,8 @@ def make_request(
     return SourceRequest(
         zone_of=zones(zone),
         zone=zone,
-        cluster=cluster or settings.SLURM_CLUSTER,
-        only_cluster=cluster,
+        cluster=(cluster or settings.SLURM_CLUSTER).lower(),
+        only_cluster=cluster.lower(),
         start=start,
         end=end,
         user=user,

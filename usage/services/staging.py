@@ -167,7 +167,8 @@ WHERE s.verdict = '' AND s.end_at IS NOT NULL AND j.username = s.username AND j.
 _OPEN_UNDER_OTHER_KEY = """
 UPDATE import_stage AS s SET verdict = 'stale' FROM jobs j
 WHERE s.verdict = '' AND s.end_at IS NULL AND s.submit_at IS NULL AND j.username = s.username
-    AND j.cluster = s.cluster AND j.job_id_display = s.job_id_display AND j.submit_at IS NOT NULL
+    AND j.cluster = s.cluster AND j.job_id_display = s.job_id_display
+    AND (j.submit_at IS NOT NULL OR j.end_at IS NOT NULL)
 """
 # Two records whose keys of different kinds read the same: a resized job ends when its next record is submitted.
 _CLASH = """

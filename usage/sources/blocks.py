@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from django.utils.translation import gettext as _
 from pyarrow import csv
 
+from core.errors import BadInput
 from usage.batches import Batch, batch_of, table_of
 from usage.records import BadRow, Item, JobRecord
 from usage.sources.columns import CATEGORIES, TEXTS, ColumnReader
@@ -44,10 +46,19 @@ class TextReader:
         self.seen = self.repeated = 0
         self._rows = RowReader(self.names, cluster=cluster, zone_of=zone_of)
         places = {name.strip().lower(): place for place, name in enumerate(self.names)}
+        self._refuse_twice(places)
         self._wanted = {name: place for name, place in places.items() if name in (*CATEGORIES, *TEXTS)}
         self._columns = ColumnReader(set(self._wanted), cluster=cluster, zone_of=zone_of)
         self._mark = delimiter.encode()
         self._regular = _well_quoted(delimiter) if quoted else ""
+
+    def _refuse_twice(self, places: dict[str, int]) -> None:
+        """Two columns of one name may say two things: which one is meant cannot be known."""
+        for place, name in enumerate(self.names):
+            known = name.strip().lower()
+            if known in (*CATEGORIES, *TEXTS) and places[known] != place:
+                words = _("The column %(name)s stands in the header twice; leave one of them out.")
+                raise BadInput(words % {"name": shown(name.strip())})
 
     def batches(self, lines: Lines) -> Iterator[Batch]:
         """Everything that is left in ``lines``."""

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from usage.batches import SCHEMA
 from usage.models.jobs import ACTIVE_STATES
 from usage.parsing import MAX_EPOCH, MIN_EPOCH, RowError, Tres, parse_count, parse_state, parse_tres
-from usage.records import IDENTITY_LIMITS, check_identity, clean, gpu_types_json
+from usage.records import CLOCK_SLACK, IDENTITY_LIMITS, check_identity, clean, gpu_types_json
 from usage.sources.digits import Bools, Ints, bools, durations, local_times, whole
 
 _NO_TIME = pa.array(["", "0", "Unknown", "None", "N/A"])
@@ -162,7 +162,7 @@ class _Block:
             check_identity(name, text, limit)
             if needed and not text:
                 raise RowError("no_user")
-            return text
+            return text.lower() if name == "cluster" else text
 
         if name not in self._cells:
             return pa.repeat(read(""), self._rows)
@@ -221,7 +221,9 @@ class _Block:
         else:
             elapsed, read, _zero = durations(self._cells["elapsed"])
         self.regular &= read & (elapsed < _SECONDS_LIMIT)
-        (submit, has_submit), (start, has_start) = times["submit"], times["start"]
+        (submit, has_submit), (start, has_start), (end, has_end) = times["submit"], times["start"], times["end"]
+        most = np.maximum(0, end - start + CLOCK_SLACK)
+        self.regular &= ~(has_start & has_end) | (elapsed <= most)
         overlap = np.where(has_submit & has_start, np.clip(submit - start, 0, elapsed), 0)
         columns["elapsed_seconds"], columns["overlap_seconds"] = pa.array(elapsed - overlap), pa.array(overlap)
         return elapsed
@@ -292,9 +294,10 @@ class _Block:
 
 def _tidy(texts: pa.Array, limit: int) -> bool:
     """Nothing to strip and nothing to cut in any of them."""
-    longest = pc.max(pc.binary_length(texts)).as_py()
+    sizes = pc.binary_length(texts)
+    plain = pc.or_(pc.ascii_is_printable(texts), pc.equal(sizes, 0))
     same = pc.equal(pc.ascii_trim_whitespace(texts), texts)
-    return bool(longest <= limit and pc.all(pc.string_is_ascii(texts)).as_py() and pc.all(same).as_py())
+    return bool(pc.max(sizes).as_py() <= limit and pc.all(plain).as_py() and pc.all(same).as_py())
 
 
 def _width(values: Ints) -> Ints:

@@ -132,7 +132,7 @@ class RowReader:
         raw = parse_job_id(raw_id) if raw_id and raw_id != shown else display
         if display.is_step or raw.is_step:
             return STEP
-        cluster = cluster or self._cluster
+        cluster = (cluster or self._cluster).lower()
         zone = self._zone_of(cluster)
         requested = parse_tres(req)
         elapsed = parse_duration(elapsed_raw or elapsed_text)
