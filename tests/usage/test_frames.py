@@ -41,7 +41,10 @@ def test_a_frame_of_nothing_has_its_columns() -> None:
     assert (len(frame), list(frame.columns)) == (0, list(frames.COLUMNS))
 
 
-def test_pandas_is_not_loaded_before_a_frame_is_asked_for() -> None:
-    code = "import django; django.setup(); import usage.frames, sys; sys.exit('pandas' in sys.modules)"
+def test_no_web_process_loads_what_only_imports_need() -> None:
+    code = (
+        "import django; django.setup(); import hpcbilling.urls, usage.frames, sys;"
+        "sys.exit(bool({'pandas', 'pyarrow', 'numpy', 'tqdm'} & set(sys.modules)))"
+    )
     environment = {"DJANGO_SETTINGS_MODULE": "hpcbilling.settings", "DEBUG": "1", "READ_DOT_ENV": "0"}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
