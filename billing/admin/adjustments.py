@@ -48,12 +48,12 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
     actions = page_actions = ("accept_action", "dismiss_action")
     fieldsets = (
         (None, {"fields": ("status", "job_link", "username", "document_link", "comparison", "cost", "advice")}),
-        (_("Decision"), {"fields": ("note", "decided_by", "decided_at")}),
+        (_("Decision"), {"fields": ("note", "decided_by", "decided_at", "closed_by_run")}),
         (_("Where it comes from"), {"fields": ("run", "created_at")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Adjustment]:
-        return super().get_queryset(request).select_related("job", "run")
+        return super().get_queryset(request).select_related("job", "run", "closed_by_run")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """The money of all rows of the page at once."""
@@ -109,7 +109,8 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
                 if name in adjustment.after
             ),
         )
-        heads = ("", gettext("as billed"), gettext("at the source now"))
+        is_open = adjustment.status == ReviewStatus.OPEN
+        heads = ("", gettext("as billed"), gettext("at the source now") if is_open else gettext("at the source then"))
         head = format_html_join("", '<th scope="col">{}</th>', ((each,) for each in heads))
         return format_html('<table class="cells"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows)
 

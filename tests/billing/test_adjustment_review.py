@@ -43,7 +43,7 @@ def change(folder: Path, **cells: Any) -> Adjustment:
     ("cells", "changed", "difference"),
     [
         ({"ElapsedRaw": 1800}, "4.00", "-4.00"),
-        ({"ElapsedRaw": 7200}, "16.00", "8.00"),
+        ({"ElapsedRaw": 7200, "End": 1790007200}, "16.00", "8.00"),
         ({"AllocTRES": "cpu=4,mem=8G,node=1,gres/gpu=1"}, "13.00", "5.00"),
         ({"State": "NODE_FAIL"}, "0.00", "-8.00"),
         ({"ElapsedRaw": 0}, "0.00", "-8.00"),
@@ -153,6 +153,18 @@ def test_it_is_dismissed_with_a_note(console: Any, receipt: Receipt, tmp_path: P
     assert "1 change dismissed." in act(console, "dismiss_action", confirm="1", text="credited by hand")
     assert AuditLog.objects.get(action="usage_change_dismiss").actor == "fin"
     assert "stays as it is" in act(console, "dismiss_action", confirm="1", text="again")
+
+
+def test_a_change_that_a_newer_one_replaced_says_so(console: Any, receipt: Receipt, tmp_path: Path) -> None:
+    first = change(tmp_path, ElapsedRaw=1800)
+    change(tmp_path, ElapsedRaw=1700)
+    page = console.get(f"{LIST}{first.pk}/change/").content.decode()
+    assert "at the source then" in page
+    assert "at the source now" not in page
+    assert "A newer record of the job took its place." in page
+    assert "closed by import run" in page.lower()
+    assert "1 adjustment" in console.get(f"{LIST}?status__exact=open").content.decode()
+    assert "stays as it is" in act(console, "accept_action", confirm="1", text="ok")
 
 
 def test_who_may_only_look_decides_nothing(client: Any, auditor: Any, receipt: Receipt, tmp_path: Path) -> None:

@@ -93,9 +93,10 @@ def test_a_record_that_changed_after_it_was_billed_is_noted_for_review_and_the_j
     }
     assert not QuarantinedRow.objects.exists()
     again = run_import(write(file, row(1, ElapsedRaw=99, End=1790000099)))
-    assert (again.quarantined, again.duplicate, Adjustment.objects.count()) == (0, 1, 1), (
-        "the same change is noted once"
+    assert (again.by_reason, again.duplicate, Adjustment.objects.count()) == ({"changed_after_billing": 1}, 0, 1), (
+        "the same change is noted once, and is not done with before somebody decides"
     )
+    assert ImportRun.objects.latest("id").status == "partial"
 
 
 def test_a_billed_record_that_comes_again_as_it_was_is_a_duplicate(file: Path) -> None:

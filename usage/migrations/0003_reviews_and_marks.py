@@ -235,6 +235,11 @@ class Migration(migrations.Migration):
             name='run',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='usage.importrun', verbose_name='import run'),
         ),
+        migrations.AddField(
+            model_name='adjustment',
+            name='closed_by_run',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='usage.importrun', verbose_name='closed by import run'),
+        ),
         migrations.AddConstraint(
             model_name='reconciliation',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'equal', 'differs', 'failed'])), name='reconciliation_status_known'),
@@ -250,7 +255,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='adjustment',
-            constraint=models.UniqueConstraint(fields=('job', 'digest'), name='usage_adjustments_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('job',), name='usage_adjustments_one_open'),
         ),
         migrations.AddConstraint(
             model_name='adjustment',

@@ -15,7 +15,9 @@ class Adjustment(models.Model):
 
     ``before`` and ``after`` hold the columns that differ (names of ``jobs``; times in epoch
     seconds); ``record`` is the whole new record, ready to be written once no document
-    claims the job. The same new record is kept once per job (``digest``).
+    claims the job. At most one adjustment of a job is open: that of the record which the
+    source showed last (``digest`` tells records apart). ``closed_by_run`` is the import
+    that closed it, where no person did.
     """
 
     job = models.ForeignKey(Job, models.PROTECT, verbose_name=_("job"))
@@ -29,6 +31,10 @@ class Adjustment(models.Model):
     note = models.TextField(_("note"), blank=True, default="")
     decided_by = models.CharField(_("decided by"), max_length=64, blank=True, default="")
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    closed_by_run = models.ForeignKey(
+        ImportRun, models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        verbose_name=_("closed by import run"),
+    )  # fmt: skip
     created_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
 
     class Meta:
@@ -38,7 +44,9 @@ class Adjustment(models.Model):
         verbose_name_plural = _("adjustments")
         indexes = (models.Index(fields=["status", "-id"], name="idx_adjustments_status"),)
         constraints = (
-            models.UniqueConstraint(fields=["job", "digest"], name="usage_adjustments_once"),
+            models.UniqueConstraint(
+                fields=["job"], condition=models.Q(status=ReviewStatus.OPEN), name="usage_adjustments_one_open"
+            ),
             models.CheckConstraint(condition=models.Q(status__in=ReviewStatus.values), name="adjustment_status_known"),
             models.CheckConstraint(
                 condition=models.Q(status=ReviewStatus.OPEN) | models.Q(decided_at__isnull=False),

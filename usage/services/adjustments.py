@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from usage.models import Adjustment, ImportRun, Job, ReviewStatus
 from usage.services.reviews import decide, required
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from usage.services.staging import Outcome
 
 CHANGED = "changed_after_billing"
 # What a bill depends on, in the order in which people read it.
@@ -43,24 +43,45 @@ class Outdated(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """``noted`` changes are new, ``known`` ones were noted by an earlier run."""
+    """``noted`` changes wait for a decision, those of earlier runs included; ``known`` ones a person dismissed."""
 
     noted: int = 0
     known: int = 0
 
 
-def note_changes(records: pa.Table, *, run: ImportRun) -> Noted:
-    """Keep each changed record once; the run's own audit entry counts them."""
-    _settle_applied(run)
-    if not len(records):
+@transaction.atomic
+def note_changes(outcome: Outcome, *, run: ImportRun) -> Noted:
+    """Bring the adjustments of a batch's jobs up to what the source shows now; at most one of a job stays open.
+
+    What the batch wrote, or found stored just as it was read, needs no decision any more. A
+    changed record of a billed job takes the place of the one noted before it; the same one
+    again still waits, unless a person dismissed it. The caller holds the import lock.
+    """
+    changed = {row["job_key"]: row for row in outcome.claimed.to_pylist()}
+    waiting = _waiting(outcome, changed)
+    for key, adjustment in waiting.items():
+        if key not in changed:
+            _settle(adjustment, run)
+    if not changed:
         return Noted()
-    rows = records.to_pylist()
-    jobs = {job.job_key: job for job in Job.objects.filter(job_key__in=[row["job_key"] for row in rows])}
-    found = [_adjustment(jobs[row["job_key"]], row, run) for row in rows]
-    seen = set(Adjustment.objects.filter(job__in=jobs.values()).values_list("job_id", "digest"))
-    new = [each for each in found if (each.job_id, each.digest) not in seen]
+    jobs = Job.objects.filter(job_key__in=changed)
+    found = [_adjustment(job, changed[job.job_key], run) for job in jobs]
+    latest = {each.job_id: each for each in Adjustment.objects.filter(job__in=jobs).defer("record").order_by("id")}
+    new = []
+    known = 0
+    for each in found:
+        before = latest.get(each.job_id)
+        mine = waiting.get(each.job.job_key)
+        if mine is not None and mine.digest == each.digest:
+            _refresh(mine, each)
+        elif before is not None and before.digest == each.digest and _is_turned_down(before):
+            known += 1
+        else:
+            if mine is not None:
+                _close(mine, run, ReviewStatus.DISMISSED, _("A newer record of the job took its place."))
+            new.append(each)
     Adjustment.objects.bulk_create(new, batch_size=500)
-    return Noted(len(new), len(found) - len(new))
+    return Noted(len(found) - known, known)
 
 
 @transaction.atomic
@@ -68,8 +89,8 @@ def accept_adjustment(*, actor: Actor, adjustment: Adjustment, note: str = "") -
     """Write the new record to its job, which no document claims any more, by the path of an import.
 
     When an import has written it meanwhile, the adjustment is only closed. Raises
-    ``StillBilled``, ``Outdated`` (the job changed otherwise, or a newer change of it is
-    open) and ``AlreadyDecided``; then nothing is changed.
+    ``StillBilled``, ``Outdated`` (the job changed otherwise) and ``AlreadyDecided`` (an import
+    that saw a newer record counts); then nothing is changed.
     """
     lock_for_transaction("usage-import")
     job = Job.objects.select_for_update().get(pk=adjustment.job_id)
@@ -108,10 +129,6 @@ def dismiss_adjustment(*, actor: Actor, adjustment: Adjustment, note: str) -> Ad
 def _check_current(adjustment: Adjustment, stored: Mapping[str, Any]) -> None:
     if {name: stored[name] for name in adjustment.before} != adjustment.before:
         raise Outdated(_("The job has changed since this was noted. Dismiss it with a note."), adjustment=adjustment.pk)
-    newer = Adjustment.objects.filter(job=adjustment.job_id, status=ReviewStatus.OPEN, pk__gt=adjustment.pk).first()
-    if newer is not None:
-        words = _("A newer change of the same job is open (number %(number)d). Accept that one and dismiss this one.")
-        raise Outdated(words % {"number": newer.pk}, adjustment=adjustment.pk)
 
 
 def _apply(adjustment: Adjustment) -> None:
@@ -131,17 +148,55 @@ def _apply(adjustment: Adjustment) -> None:
         raise Outdated(_("The job has changed since this was noted. Dismiss it with a note."), adjustment=adjustment.pk)
 
 
-def _settle_applied(run: ImportRun) -> None:
-    """Changes that this run has just written itself, because their document was voided, need no decision any more."""
-    waiting = Adjustment.objects.filter(status=ReviewStatus.OPEN, job__import_run=run).select_related("job")
-    for adjustment in waiting:
-        if _digest(_shown(adjustment.job)) == adjustment.digest:
-            actor = Actor(run.actor)
-            decide(adjustment, ReviewStatus.ACCEPTED, actor=actor, note=f"import run {run.pk}")
-            record_audit(
-                actor=actor, action="usage_change_accept", target=adjustment.job.job_key, entity=adjustment,
-                extra={"document": adjustment.document, "run": run.pk},
-            )  # fmt: skip
+def _is_turned_down(adjustment: Adjustment) -> bool:
+    """A person said that the bill stands. What a run closed, or what was accepted (so written), binds nobody now."""
+    return adjustment.status == ReviewStatus.DISMISSED and adjustment.closed_by_run_id is None
+
+
+def _waiting(outcome: Outcome, changed: Iterable[str]) -> dict[str, Adjustment]:
+    """The open adjustments of the batch's jobs by job key, locked: who decides now waits for the run and is told."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = Adjustment.objects.filter(status=ReviewStatus.OPEN)
+    numbers = dict(rows.values_list("job__job_key", "pk"))
+    if not numbers:
+        return {}
+    touched = set(changed)
+    for keys in (outcome.same, outcome.written):
+        touched.update(keys.filter(pc.is_in(keys, value_set=pa.array(list(numbers), keys.type))).to_pylist())
+    mine = [number for key, number in numbers.items() if key in touched]
+    locked = rows.filter(pk__in=mine).select_related("job").select_for_update(of=("self",)).order_by("pk")
+    return {each.job.job_key: each for each in locked}
+
+
+def _settle(adjustment: Adjustment, run: ImportRun) -> None:
+    """The source shows what is stored: what was noted (it is written now), what was billed, or something newer."""
+    stored = _shown(adjustment.job)
+    if _digest(stored) == adjustment.digest:
+        _close(adjustment, run, ReviewStatus.ACCEPTED, _("The import wrote this record: no document billed the job."))
+    elif {name: stored[name] for name in adjustment.before} == adjustment.before:
+        _close(adjustment, run, ReviewStatus.DISMISSED, _("The source agrees again with what is stored."))
+    else:
+        _close(adjustment, run, ReviewStatus.DISMISSED, _("A newer record of the job took its place."))
+
+
+def _close(adjustment: Adjustment, run: ImportRun, to: ReviewStatus, note: str) -> None:
+    actor = Actor(run.actor)
+    decide(adjustment, to, actor=actor, note=note, closed_by_run=run)
+    record_audit(
+        actor=actor, action="usage_change_accept" if to == ReviewStatus.ACCEPTED else "usage_change_dismiss",
+        target=adjustment.job.job_key, entity=adjustment,
+        extra={"document": adjustment.document, "note": note, "run": run.pk},
+    )  # fmt: skip
+
+
+def _refresh(adjustment: Adjustment, now: Adjustment) -> None:
+    """What no bill shows (CPU time used, the line as it came) may have become known; another receipt may bill it."""
+    record = adjustment.record | {name: value for name, value in now.record.items() if value not in (None, "")}
+    if (record, now.document) != (adjustment.record, adjustment.document):
+        adjustment.record, adjustment.document = record, now.document
+        adjustment.save(update_fields=["record", "document"])
 
 
 def _adjustment(job: Job, record: dict[str, Any], run: ImportRun) -> Adjustment:

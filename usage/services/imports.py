@@ -208,7 +208,7 @@ class _Import:
                     pending=outcome.pending,
                 )
                 refused += choosing.as_refusals(outcome.clashes, "key_clash")
-                changes = adjustments.note_changes(outcome.claimed, run=self.row)
+                changes = adjustments.note_changes(outcome, run=self.row)
                 verdicts["duplicate"] += changes.known
             before = len(refused)
             refused = quarantine.keep(refused, run=self.row)

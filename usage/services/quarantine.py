@@ -142,7 +142,7 @@ def _store(record: JobRecord, run: ImportRun, source: str) -> str:
     outcome = staging.write(choosing.with_hold(table), Marks(table), run_id=run.pk, source=source)
     if len(outcome.clashes):
         raise BadInput(_("Not released: %(why)s") % {"why": in_words("key_clash")}, field="text", reason="key_clash")
-    changes = adjustments.note_changes(outcome.claimed, run=run)
+    changes = adjustments.note_changes(outcome, run=run)
     counts = {
         "imported": outcome.imported,
         "updated": outcome.updated,

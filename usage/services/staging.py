@@ -40,7 +40,8 @@ class Outcome:
     """Rows of one batch by what became of them.
 
     ``claimed`` are records (``STORED``) that differ from what a document bills, ``clashes``
-    records whose key another kind of record has; neither was written.
+    records whose key another kind of record has; neither was written. ``same`` and
+    ``written`` are job keys: what is stored already as it was read, and what replaced it.
     """
 
     imported: int
@@ -49,6 +50,8 @@ class Outcome:
     pending: int
     claimed: pa.Table
     clashes: pa.Table
+    same: pa.ChunkedArray
+    written: pa.ChunkedArray
 
 
 def prepare() -> None:
@@ -86,10 +89,12 @@ def write(records: pa.Table, marks: Marks, *, run_id: int, source: str) -> Outco
     return Outcome(
         imported=len(new) + len(late) - new["end_at"].null_count - late["end_at"].null_count,
         updated=ended("update"),
-        duplicate=ended("same", "again"),
+        duplicate=ended("same", "elsewhere", "again"),
         pending=records["end_at"].null_count,
         claimed=_taken(known, verdicts, "claimed"),
         clashes=_taken(known, verdicts, "clash"),
+        same=_taken(known.select(["job_key"]), verdicts, "same")["job_key"],
+        written=changed["job_key"],
     )
 
 
@@ -130,6 +135,7 @@ def _same() -> str:
 
 
 # stale: it has ended here already; refresh: still not ended; same: nothing new; claimed: a document bills it;
+# elsewhere (below): it is stored under a key of the other kind, and was not compared;
 # again: this very run wrote it (the same key twice in one input, the last wins); update: changed.
 def _verdict() -> str:
     return f"""CASE
@@ -160,7 +166,7 @@ WHERE jobs.job_key = pick.open_key AND jobs.submit_at IS NULL AND jobs.username 
 
 # One record under two kinds of key: with a submit time from one source, without from another.
 _SAME_UNDER_OTHER_KEY = """
-UPDATE import_stage AS s SET verdict = 'same' FROM jobs j
+UPDATE import_stage AS s SET verdict = 'elsewhere' FROM jobs j
 WHERE s.verdict = '' AND s.end_at IS NOT NULL AND j.username = s.username AND j.end_at = s.end_at
     AND j.cluster = s.cluster AND j.job_id_display = s.job_id_display AND (j.submit_at IS NULL) <> (s.submit_at IS NULL)
 """
