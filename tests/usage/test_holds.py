@@ -24,10 +24,14 @@ FIN = Actor("fin")
 LONG = 61 * 86_400
 
 
+def lasting(seconds: int) -> dict[str, int]:
+    return {"Start": 1790000000, "End": 1790000000 + seconds, "ElapsedRaw": seconds}
+
+
 def test_an_import_holds_what_is_longer_than_the_limit(tmp_path: Path, settings: Any) -> None:
     settings.USAGE_RUNAWAY_DAYS = 2
     at_limit, over = 2 * 86_400, 2 * 86_400 + 1
-    run_import(write(tmp_path / "a.psv", row(1, ElapsedRaw=at_limit), row(2, ElapsedRaw=over)))
+    run_import(write(tmp_path / "a.psv", row(1, **lasting(at_limit)), row(2, **lasting(over))))
     assert list(Job.objects.order_by("job_id").values_list("hold", flat=True)) == [Hold.NONE, Hold.RUNAWAY]
 
 
@@ -66,7 +70,7 @@ def test_a_job_that_has_not_ended_cannot_be_cleared() -> None:
 
 
 def test_a_cleared_job_that_comes_again_stays_cleared(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.psv", row(1, ElapsedRaw=LONG))
+    path = write(tmp_path / "a.psv", row(1, **lasting(LONG)))
     run_import(path)
     clear_hold(actor=FIN, job=Job.objects.get(), note="real")
     run_import(path)
