@@ -182,6 +182,16 @@ def test_what_a_person_dismissed_is_a_duplicate(receipt: Receipt, change: Adjust
     assert bring(tmp_path, row(1, ElapsedRaw=60)).by_reason == WAITS
 
 
+def test_a_dismissal_is_about_one_bill_and_not_about_the_next(
+    receipt: Receipt, change: Adjustment, tmp_path: Path
+) -> None:
+    dismiss_adjustment(actor=FIN, adjustment=change, note="credited by hand")
+    void_receipt(actor=FIN, receipt=receipt, reason="wrong account")
+    create_receipts(actor=FIN, username="alice", start=None, end=None)
+    assert bring(tmp_path, row(1, ElapsedRaw=50)).by_reason == WAITS
+    assert Adjustment.objects.filter(status=ReviewStatus.OPEN).count() == 1
+
+
 def test_what_was_written_once_and_differs_from_a_later_bill_waits_again(
     receipt: Receipt, change: Adjustment, tmp_path: Path
 ) -> None:

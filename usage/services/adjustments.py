@@ -74,7 +74,7 @@ def note_changes(outcome: Outcome, *, run: ImportRun) -> Noted:
         mine = waiting.get(each.job.job_key)
         if mine is not None and mine.digest == each.digest:
             _refresh(mine, each)
-        elif before is not None and before.digest == each.digest and _is_turned_down(before):
+        elif before is not None and before.digest == each.digest and _is_turned_down(before, each.document):
             known += 1
         else:
             if mine is not None:
@@ -148,9 +148,10 @@ def _apply(adjustment: Adjustment) -> None:
         raise Outdated(_("The job has changed since this was noted. Dismiss it with a note."), adjustment=adjustment.pk)
 
 
-def _is_turned_down(adjustment: Adjustment) -> bool:
-    """A person said that the bill stands. What a run closed, or what was accepted (so written), binds nobody now."""
-    return adjustment.status == ReviewStatus.DISMISSED and adjustment.closed_by_run_id is None
+def _is_turned_down(adjustment: Adjustment, document: str) -> bool:
+    """A person said that this bill stands. What a run closed, or what was accepted (so written), binds nobody now."""
+    by_person = adjustment.status == ReviewStatus.DISMISSED and adjustment.closed_by_run_id is None
+    return by_person and adjustment.document == document
 
 
 def _waiting(outcome: Outcome, changed: Iterable[str]) -> dict[str, Adjustment]:
