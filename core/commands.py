@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from abc import abstractmethod
 from argparse import ArgumentTypeError
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -18,24 +19,34 @@ from core.errors import AppError
 from core.periods import day_start
 
 EXIT_PARTIAL = 3
+# What an unmigrated database says: SQLite, then PostgreSQL.
+_MISSING = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
+Day = TypeVar("Day", bound=date)
+YEARS = range(1970, 2100)  # of days and instants that are taken as arguments
 
 
 def day(text: str) -> date:
     """Argument type: an ISO day such as 2026-10-31."""
     try:
-        return date.fromisoformat(text)
+        return _in_range(date.fromisoformat(text), text)
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is not a day; write it as 2026-10-31") from error
+
+
+def _in_range(value: Day, text: str) -> Day:
+    if value.year not in YEARS:
+        raise ArgumentTypeError(f"{text!r} is not between {YEARS[0]} and {YEARS[-1]}")
+    return value
 
 
 def moment(text: str) -> date | datetime:
     """Argument type: a day of the site's zone (2026-10-31) or an instant (2026-10-31T17:00:00Z)."""
     try:
-        return date.fromisoformat(text)
+        return _in_range(date.fromisoformat(text), text)
     except ValueError:
         pass
     try:
-        instant = datetime.fromisoformat(text)
+        instant = _in_range(datetime.fromisoformat(text), text)
     except ValueError as error:
         raise ArgumentTypeError(
             f"{text!r} is neither a day (2026-10-31) nor an instant (2026-10-31T17:00:00Z)"
@@ -87,18 +98,27 @@ class AppCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             result = self.run(options)
-        except AppError as error:
-            raise CommandError(error.message, returncode=error.exit_code) from error
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error), returncode=78) from error
-        except (OperationalError, InterfaceError) as error:
-            message = f"The database cannot be reached or refused the work (see DATABASE_URL): {error}"
-            raise CommandError(message.strip(), returncode=69) from error
-        except DatabaseError as error:
-            raise CommandError(f"The database refused: {error}") from error
+        except (AppError, ImproperlyConfigured, DatabaseError, InterfaceError) as error:
+            raise _command_error(error) from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
         elif text := self.describe(result):
             self.stdout.write(text)
         if self.exit_code:
             sys.exit(self.exit_code)
+
+
+def _command_error(error: Exception) -> CommandError:
+    """What is printed instead of a traceback, with the exit code that a script can act on."""
+    if isinstance(error, AppError):
+        return CommandError(error.message, returncode=error.exit_code)
+    text = str(error).strip()
+    if isinstance(error, ImproperlyConfigured):
+        return CommandError(text, returncode=78)
+    if _MISSING.search(text):
+        message = f"The database lacks a table or a column; run manage.py migrate first. ({text})"
+        return CommandError(message, returncode=78)
+    if isinstance(error, OperationalError | InterfaceError):
+        message = f"The database cannot be reached or refused the work (see DATABASE_URL): {text}"
+        return CommandError(message, returncode=69)
+    return CommandError(f"The database refused: {text}")

@@ -140,3 +140,22 @@ def test_a_database_that_is_down_is_exit_69_and_says_so(file: Path, url: str) ->
     assert done.returncode == 69, done.stderr
     assert "database cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("argument", ["--start=0001-01-01", "--end=9999-12-31", "--start=1900-01-01T00:00:00Z"])
+@pytest.mark.parametrize("name", ["import_usage", "reconcile_usage"])
+def test_days_that_no_cluster_has_seen_are_usage_errors(name: str, argument: str) -> None:
+    others = ["--start=2026-10-01", "--end=2026-10-02"]
+    with pytest.raises(CommandError, match="is not between 1970 and 2099"):
+        call_command(name, *[other for other in others if other[:5] != argument[:5]], argument)
+
+
+def test_a_database_without_tables_says_to_migrate(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
+        "READ_DOT_ENV": "0",
+        "DEBUG": "1",
+    }
+    command = [sys.executable, "manage.py", "import_usage", "--file", "README.md"]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "manage.py migrate" in done.stderr) == (78, True), done.stderr

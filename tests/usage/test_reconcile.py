@@ -19,8 +19,9 @@ from audit.models import AuditLog
 from core.context import SYSTEM
 from core.errors import Unavailable
 from core.locks import run_lock
-from tests.usage.conftest import Sacct
-from tests.usage.helpers import HIST, counted, oracle, row, run_import, stored, write
+from tests.usage.conftest import Daemon, Sacct
+from tests.usage.helpers import HIST, LIVE, counted, oracle, read_json, row, run_import, stored, write
+from tests.usage.restd import CAPTURE
 from usage import sreport
 from usage.models import Job, Reconciliation, ReconciliationLine
 from usage.services.reconcile import reconcile_usage
@@ -312,3 +313,14 @@ def test_a_running_slurm_is_equal_and_its_sreport_answers() -> None:
     assert result.equal, result.notes
     assert not any("failed" in note or "not installed" in note for note in result.notes)
     assert all(line.reported is not None for line in result.lines)
+
+
+def test_a_source_that_may_hold_jobs_back_is_no_witness(slurmrestd: Daemon, settings: Any) -> None:
+    """Alice's token sees her own jobs; equal to what she could see is not equal."""
+    settings.SLURMRESTD_USER, slurmrestd.private, slurmrestd.levels["alice"] = "alice", True, "None"
+    start, end, _sums = oracle(LIVE)
+    slurmrestd.jobs = read_json(LIVE / CAPTURE)["jobs"]
+    run_import(source="slurmrestd", start=start, end=end)
+    with pytest.raises(Unavailable, match="held jobs back"):
+        reconcile_usage(actor=SYSTEM, source="slurmrestd", start=start, end=end)
+    assert Reconciliation.objects.get().status == "failed"

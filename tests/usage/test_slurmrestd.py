@@ -14,7 +14,7 @@ import requests
 from core.errors import Misconfigured, Unavailable
 from tests.usage.conftest import NEW_FIELDS, OLD_FIELDS, TOKEN, Daemon
 from tests.usage.helpers import HIST, LIVE, SHAPES, at, oracle, read_json, run_import, stored
-from tests.usage.restd import ask, facts
+from tests.usage.restd import CAPTURE, ask, facts
 from usage.models import ImportRun, Job
 from usage.sources import rest
 
@@ -137,6 +137,16 @@ def test_an_answer_that_is_not_jobs_is_an_error_and_never_no_usage(
     assert not ImportRun.objects.exists()
 
 
+@pytest.mark.parametrize("errors", [["bad thing"], "bad thing", {"error": "bad thing"}, [{"error": "bad thing"}, None]])
+def test_errors_of_any_shape_beside_jobs_are_errors(slurmrestd: Daemon, errors: Any) -> None:
+    jobs = read_json(LIVE / CAPTURE)["jobs"]
+    body = json.dumps({"jobs": jobs, "errors": errors}).encode()
+    slurmrestd.answers[JOBS] = (200, body, "application/json")
+    with pytest.raises(Unavailable, match="bad thing"):
+        ask(slurmrestd, name="")
+    assert not Job.objects.exists()
+
+
 def test_nothing_found_is_no_usage_and_no_error(slurmrestd: Daemon) -> None:
     slurmrestd.answers[JOBS] = (200, (LIVE / "error-nothing-found.json").read_bytes(), "application/json")
     result = ask(slurmrestd)
@@ -252,7 +262,7 @@ def test_a_token_that_sees_nothing_is_told_what_it_may_lack(slurmrestd: Daemon, 
     slurmrestd.jobs = read_json(LIVE / "slurmdb-v0.0.38-jobs-skip_steps.json.gz")["jobs"]
     notes = ask(slurmrestd, name="").notes
     assert notes[0] == "slurmrestd found no jobs at all in this window."
-    assert "those of billing, who asked and is no operator" in notes[1]
+    assert "those of billing, who asked, and of accounts that they coordinate" in notes[1]
 
 
 def test_a_plain_token_that_sees_everybody_is_enough(slurmrestd: Daemon, settings: Any) -> None:

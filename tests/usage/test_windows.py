@@ -288,3 +288,11 @@ def test_a_file_moves_no_mark(bench: Cluster) -> None:
 def test_a_window_that_ends_before_it_starts_is_refused(bench: Cluster) -> None:
     with pytest.raises(UsageError, match="empty"):
         opening.with_window(request(start=NOW, end=NOW - DAY))
+
+
+def test_a_size_that_was_too_much_is_not_tried_again_soon() -> None:
+    slurm = Slurm(refuse=lambda size: "too slow." if size > 2 * HOUR else "")
+    list(walk(START, START + 3 * DAY, slurm, rows=1000, quick=10))
+    refused = [window for window in slurm.asked if window[1] - window[0] > 2 * HOUR]
+    assert len(slurm.asked) - len(refused) >= 36, "everything was read"
+    assert len(refused) <= 4 + 60 // 8, "a day, 12 and 6 and 3 hours; then one try after every eight good answers"

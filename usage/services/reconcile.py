@@ -208,6 +208,9 @@ class _Reconcile:
             read.refused += len(batch.refused)
             if self.on_progress:
                 self.on_progress(read.rows, batch.where, batch.done)
+        if not self.opened.source.whole:
+            words = _("The source may have held jobs back, so nothing can be said: %(why)s")
+            raise Unavailable(words % {"why": " ".join(self.opened.source.notes)})
         return read
 
     def _compare(self, read: _Read) -> ReconcileResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import io
@@ -71,6 +72,7 @@ class CsvSource(UsageSource):
         first = lines.next()
         if first is None:
             raise self._bad(_("%(file)s is empty."))
+        self._refuse_other_encodings(first)
         header = decoded(first).removeprefix("\ufeff")
         self.delimiter = self._delimiter(header)
         reader = TextReader(
@@ -96,6 +98,8 @@ class CsvSource(UsageSource):
         best = max(tried, key=lambda each: known_columns(split(header, each, each in QUOTED)))
         names = split(header, best, best in QUOTED)
         if missing := missing_columns(names):
+            if len(header.split("  ")) > 2 and len(names) == 1:  # noqa: PLR2004 - columns parted by runs of blanks
+                raise self._bad(_("%(file)s is cut to fixed columns: write it with sacct -P."))
             found = ", ".join(repr(shown(name)[:40]) for name in names[:30])
             words = _(
                 "%(file)s: the first line is not a usable header. With the delimiter %(delimiter)r it has "
@@ -103,6 +107,12 @@ class CsvSource(UsageSource):
             )
             raise self._bad(words, delimiter=best, n=len(names), found=found, missing=", ".join(missing))
         return best
+
+    def _refuse_other_encodings(self, first: bytes) -> None:
+        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise self._bad(_('%(file)s is UTF-16: save it as UTF-8 ("CSV UTF-8" in a spreadsheet).'))
+        if b"\r" in first:
+            raise self._bad(_("%(file)s ends its lines with CR only: save it with LF or CRLF."))
 
     def _refuse_other_formats(self, header: str) -> None:
         start = header.lstrip()[:20].lower()

@@ -71,9 +71,8 @@ class Reply:
 
     def _nothing_found(self, body: dict[str, Any]) -> bool:
         given = body.get("errors") or []
-        errors = (
-            [error for error in given if isinstance(error, dict)] if isinstance(given, list) else [{"error": given}]
-        )
+        listed = given if isinstance(given, list) else [given]
+        errors = [error if isinstance(error, dict) else {"error": error} for error in listed]
         if errors and all(error.get("error_number") == NOTHING_FOUND for error in errors):
             return True
         if errors:

@@ -32,8 +32,8 @@ class Sight:
 
     def note(self) -> str:
         words = _(
-            "Slurm showed no job but those of %(user)s, who asked and is no operator as far as Slurm says: with "
-            "PrivateData it hides the jobs of others. Let an administrator of Slurm run: "
-            "sacctmgr modify user %(user)s set adminlevel=operator"
+            "Slurm showed no job but those of %(user)s, who asked, and of accounts that they coordinate. As far as "
+            "Slurm says they are no operator: with PrivateData it hides the jobs of others. Let an administrator of "
+            "Slurm run: sacctmgr modify user %(user)s set adminlevel=operator"
         )
         return words % {"user": self.viewer or _("the token's user")}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 LEAST = timedelta(minutes=15)
 MOST = timedelta(days=31)
+PATIENCE = 8  # good answers before a size that was too much is tried again
 
 
 class TooMuch(Exception):
@@ -52,7 +53,7 @@ def walk(start: datetime, end: datetime, ask: Ask, *, rows: int, quick: float) -
     all. Raises ``Unavailable``, naming the window, when the shortest one is still too much.
     """
     once = Once(start, end)
-    at, size = start, DAY
+    at, size, most, calm = start, DAY, MOST, 0
     while at < end:
         stop = min(end, at + size)
         began = time.monotonic()
@@ -62,7 +63,8 @@ def walk(start: datetime, end: datetime, ask: Ask, *, rows: int, quick: float) -
             if stop - at <= LEAST:
                 words = _("%(why)s The window was %(where)s; a shorter one is not tried.")
                 raise Unavailable(words % {"why": why, "where": spoken(at, stop)}) from why
-            size = max(LEAST, timedelta(seconds=(stop - at) // timedelta(seconds=2)))
+            size = most = max(LEAST, timedelta(seconds=(stop - at) // timedelta(seconds=2)))
+            calm = 0
             continue
         seconds = time.monotonic() - began
         found = 0
@@ -72,7 +74,10 @@ def walk(start: datetime, end: datetime, ask: Ask, *, rows: int, quick: float) -
         if found > rows:
             size = max(LEAST, size / 2)
         elif 2 * found <= rows and seconds < quick and answer.small:
-            size = min(MOST, 2 * size)
+            calm += 1
+            if calm % PATIENCE == 0:
+                most = min(MOST, 2 * most)
+            size = min(most, 2 * size)
         at = stop
 
 
