@@ -19,10 +19,11 @@ from core.errors import AppError
 from core.periods import day_start
 
 EXIT_PARTIAL = 3
-# What an unmigrated database says: SQLite, then PostgreSQL.
-_MISSING = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
+# What an unmigrated database says: SQLite in words, PostgreSQL (in any language) by its code.
+_MISSING = re.compile(r"no such (table|column)")
+_UNDEFINED = ("42P01", "42703")
 Day = TypeVar("Day", bound=date)
-YEARS = range(1970, 2100)  # of days and instants that are taken as arguments
+YEARS = range(1971, 2100)  # of days and instants that are taken as arguments
 
 
 def day(text: str) -> date:
@@ -115,7 +116,7 @@ def _command_error(error: Exception) -> CommandError:
     text = str(error).strip()
     if isinstance(error, ImproperlyConfigured):
         return CommandError(text, returncode=78)
-    if _MISSING.search(text):
+    if _MISSING.search(text) or getattr(error.__cause__, "sqlstate", "") in _UNDEFINED:
         message = f"The database lacks a table or a column; run manage.py migrate first. ({text})"
         return CommandError(message, returncode=78)
     if isinstance(error, OperationalError | InterfaceError):

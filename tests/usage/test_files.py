@@ -298,3 +298,8 @@ def test_files_in_other_clothes_are_told_what_they_are(file: Path, data: bytes, 
     file.write_bytes(data)
     with pytest.raises(BadInput, match=words):
         run_import(file)
+
+
+def test_a_width_behind_a_columns_name_is_no_part_of_it(file: Path) -> None:
+    header = HEADER.replace("AllocTRES", "AllocTRES%60").replace("State", "State%-20")
+    assert run_import(write(file, row(1), header=header)).imported == 1

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connection
 
+from core.commands import _command_error
 from core.locks import run_lock
 from tests.usage.conftest import Daemon
 from tests.usage.helpers import HEADER, LIVE, row, write
@@ -146,7 +148,7 @@ def test_a_database_that_is_down_is_exit_69_and_says_so(file: Path, url: str) ->
 @pytest.mark.parametrize("name", ["import_usage", "reconcile_usage"])
 def test_days_that_no_cluster_has_seen_are_usage_errors(name: str, argument: str) -> None:
     others = ["--start=2026-10-01", "--end=2026-10-02"]
-    with pytest.raises(CommandError, match="is not between 1970 and 2099"):
+    with pytest.raises(CommandError, match="is not between 1971 and 2099"):
         call_command(name, *[other for other in others if other[:5] != argument[:5]], argument)
 
 
@@ -159,3 +161,11 @@ def test_a_database_without_tables_says_to_migrate(tmp_path: Path) -> None:
     command = [sys.executable, "manage.py", "import_usage", "--file", "README.md"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "manage.py migrate" in done.stderr) == (78, True), done.stderr
+
+
+@pytest.mark.postgres
+def test_an_unmigrated_postgresql_is_known_by_its_code() -> None:
+    with connection.cursor() as cursor, pytest.raises(ProgrammingError) as caught:
+        cursor.execute("SELECT * FROM no_such_table_here")
+    error = _command_error(caught.value)
+    assert (error.returncode, "manage.py migrate" in str(error)) == (78, True)

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 DELIMITERS = ("|", "\x1f", "\t", ";", ",")
+WIDTH = re.compile(r"(?<=\w)%-?\d{1,4}\b")
 QUOTED = (",", ";")  # sacct itself never quotes; spreadsheets and csv writers do, with these
 
 
@@ -74,6 +76,7 @@ class CsvSource(UsageSource):
             raise self._bad(_("%(file)s is empty."))
         self._refuse_other_encodings(first)
         header = decoded(first).removeprefix("\ufeff")
+        header = WIDTH.sub("", header)  # AllocTRES%30, as it was asked of sacct
         self.delimiter = self._delimiter(header)
         reader = TextReader(
             header, self.delimiter, quoted=self.delimiter in QUOTED, cluster=self.request.cluster,

@@ -76,8 +76,9 @@ class Reply:
         if errors and all(error.get("error_number") == NOTHING_FOUND for error in errors):
             return True
         if errors:
-            first = errors[0]
+            first = next(error for error in errors if error.get("error_number") != NOTHING_FOUND)
             said = " - ".join(str(first[name]) for name in ("error", "description", "source") if first.get(name))
+            said = said or json.dumps(first)[:200]
             code = first.get("error_number")
             if code in AUTH_ERRORS:
                 words = _("slurmrestd: the token has expired or is refused (error %(code)s: %(said)s).")
