@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import ProjectAccount, RuleKind, TierOverride, TierRule
@@ -37,49 +36,71 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """A user's tier from a day to a day, both included; None is open."""
+
+    tier: str
+    since: date | None = None
+    until: date | None = None
+
+    def holds(self, day: date) -> bool:
+        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class TierResolver:
     """Order: the organisation behind the account, the user's override, the first matching rule, the default.
 
     Names are compared case-folded. ``organisations`` maps an account to the
     organisation of its active project and that organisation's own tier ("" if none).
+    Overrides are dated and answer for the day that is asked about (``on`` unless told);
+    a dated one beats an open one, the later start beats the earlier: they stand last and win.
     """
 
+    on: date
     organisations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
     default: str = ""
 
     @classmethod
     def load(cls, on: date) -> TierResolver:
-        """Everything that holds on day ``on``: three queries, whatever the number of jobs."""
+        """Everything that decides: three queries, whatever the number of jobs."""
         mapped = ProjectAccount.objects.filter(project__is_active=True, project__organisation__is_active=True)
         organisations = mapped.values_list("account", "project__organisation__name", "project__organisation__tier")
-        valid = TierOverride.objects.filter(
-            Q(valid_from__isnull=True) | Q(valid_from__lte=on), Q(valid_until__isnull=True) | Q(valid_until__gte=on)
-        )
-        # A dated override beats an open one, the later date beats the earlier: they come last and win.
-        rows = sorted(valid.values_list("username", "tier", "valid_from"), key=lambda row: row[2] or date.min)
+        overrides: dict[str, list[Override]] = {}
+        rows = TierOverride.objects.values_list("username", "tier", "valid_from", "valid_until")
+        for username, tier, since, until in sorted(rows, key=lambda row: row[2] or date.min):
+            overrides.setdefault(fold_username(username), []).append(Override(tier, since, until))
         rules = TierRule.objects.filter(is_active=True).order_by("position")
         return cls(
+            on=on,
             organisations={account.casefold(): (name, tier or "") for account, name, tier in organisations},
-            overrides={fold_username(username): tier for username, tier, _start in rows},
+            overrides=overrides,
             rules=[Rule(*row) for row in rules.values_list("position", "kind", "pattern", "tier")],
             default=settings.DEFAULT_TIER,
         )
 
-    def resolve(self, username: str, account: str) -> Resolution:
+    def resolve(self, username: str, account: str, on: date | None = None) -> Resolution:
         user, slurm_account = fold_username(username), account.casefold()
         organisation, own_tier = self.organisations.get(slurm_account, ("", ""))
         if own_tier:
             return Resolution(own_tier, "organisation", f"organisation:{organisation}")
-        if user in self.overrides:
-            return Resolution(self.overrides[user], "override", f"override:{user}")
+        held = [override.tier for override in self.overrides.get(user, ()) if override.holds(on or self.on)]
+        if held:
+            return Resolution(held[-1], "override", f"override:{user}")
         looks_at = {RuleKind.USER: user, RuleKind.ACCOUNT: slurm_account, RuleKind.ORGANISATION: organisation}
         for rule in self.rules:
             text = looks_at[RuleKind(rule.kind)].casefold()
             if text and fnmatchcase(text, rule.pattern.casefold()):
                 return Resolution(rule.tier, "rule", f"rule:{rule.position}:{rule.kind}:{rule.pattern}")
         return Resolution(self.default, "default", "default")
+
+    def changes_of(self, username: str) -> list[date]:
+        """Days on which the user's overrides begin or have ended: the tier may differ from the day before."""
+        overrides = self.overrides.get(fold_username(username), ())
+        begins = {override.since for override in overrides if override.since}
+        return sorted(begins | {override.until + timedelta(days=1) for override in overrides if override.until})
 
 
 def describe_reason(reason: str) -> str:

@@ -18,8 +18,8 @@ def _key(space: str, name: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def lock_for_transaction(space: str, name: str = "") -> None:
-    """Hold ``space:name`` until the current transaction ends.
+def lock_for_transaction(space: str, name: str = "", *, shared: bool = False) -> None:
+    """Hold ``space:name`` until the current transaction ends; ``shared`` holders only keep out one that is not.
 
     PostgreSQL: a transaction-scoped advisory lock. SQLite: transactions begin
     IMMEDIATE, so being inside one already is the lock.
@@ -28,7 +28,8 @@ def lock_for_transaction(space: str, name: str = "") -> None:
         raise RuntimeError("lock_for_transaction() needs a transaction")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(space, name)])
+            kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+            cursor.execute(f"SELECT {kind}(%s)", [_key(space, name)])
 
 
 @contextmanager

@@ -47,3 +47,18 @@ def next_month(day: date) -> date:
 
 def previous_month(day: date) -> date:
     return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def fiscal_year(day: date, first_month: int) -> int:
+    """The year in which the fiscal year of ``day`` ends: 2027 for October 2026 when it begins in October."""
+    return day.year + (first_month > 1 and day.month >= first_month)
+
+
+def month_end(day: date) -> date:
+    """Last day of the month of ``day``."""
+    return next_month(day) - timedelta(days=1)
+
+
+def month_window(month: date) -> Window:
+    """The instants of a month of the site."""
+    return Window(day_start(month_start(month)), day_start(next_month(month)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,11 +44,24 @@ class Environment(environ.FileAwareEnv):
             kind = {int: "a whole number", bool: "1 or 0"}.get(cast, "a value of another form")
             raise ImproperlyConfigured(f"{var}={self.ENVIRON.get(var)!r}: {kind} is wanted.") from error
 
-    def whole(self, var: str, *, default: int, least: int) -> int:
-        """A whole number that is not below ``least``."""
+    def whole(self, var: str, *, default: int, least: int, most: int | None = None) -> int:
+        """A whole number that is not below ``least``, nor above ``most``."""
         number: int = self.get_value(var, cast=int, default=default)
-        if number < least:
-            raise ImproperlyConfigured(f"{var}={number}: {least} or more is wanted.")
+        if number < least or (most is not None and number > most):
+            wanted = f"{least} or more" if most is None else f"{least} to {most}"
+            raise ImproperlyConfigured(f"{var}={number}: {wanted} is wanted.")
+        return number
+
+    def percent(self, var: str, *, default: str) -> Decimal:
+        """A rate in percent, 0 to 100, with at most two decimal places."""
+        text: str = self.get_value(var, cast=str, default=default).strip()
+        try:
+            number = Decimal(text)
+            whole = number * 100
+        except InvalidOperation:
+            number = whole = Decimal("NaN")
+        if not (number.is_finite() and 0 <= number <= 100 and whole == whole.to_integral_value()):  # noqa: PLR2004
+            raise ImproperlyConfigured(f"{var}={text!r}: a percentage such as 7 or 7.25 is wanted.")
         return number
 
     def choice(self, var: str, *, default: str, among: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ may also be given as ``NAME_FILE``, the path of a file that holds it. Production
 (``DEBUG`` off) refuses to start when something a demo may leave open is unset.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,14 @@ SLURM_CLUSTERS: list[str] = env.clusters("SLURM_CLUSTERS")
 SLURM_PER_CLUSTER: dict[str, dict[str, str]] = of_each_cluster(env, [SLURM_CLUSTER, *SLURM_CLUSTERS])
 # Jobs that ended in these Slurm states are kept and shown, never charged.
 BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
+# Which moment's rates price a job: that of the receipt, or the end of the job. Recorded on each receipt.
+BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
+BILLING_RECEIPT_PREFIX: str = env.str("BILLING_RECEIPT_PREFIX", default="RC")
+FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
+BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
+BILLING_TAX_LABEL: str = env.str("BILLING_TAX_LABEL", default="VAT")
+BILLING_TAX_RATE: Decimal = env.percent("BILLING_TAX_RATE", default="7")
+BILLING_TAX_INCLUSIVE: bool = env.bool("BILLING_TAX_INCLUSIVE", default=False)
 ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")
 ORG_ADDRESS: str = env.str("ORG_ADDRESS", default="")
 ORG_TAX_ID: str = env.str("ORG_TAX_ID", default="")

@@ -22,6 +22,13 @@ class ReceiptStatus(models.TextChoices):
     VOID = "void", _("void")
 
 
+class PriceAt(models.TextChoices):
+    """Which moment's rates (and tier overrides) price a job."""
+
+    RECEIPT = "receipt", _("when the receipt is created")
+    JOB_END = "job_end", _("when the job ended")
+
+
 RECEIPT_TRANSITIONS: Transitions = {
     ReceiptStatus.PENDING: frozenset({ReceiptStatus.PAID, ReceiptStatus.VOID}),
     ReceiptStatus.PAID: frozenset(),
@@ -30,9 +37,18 @@ RECEIPT_TRANSITIONS: Transitions = {
 
 
 class Receipt(models.Model):
-    """One tier's jobs of one user in a window of days. Rates are a snapshot; totals never change."""
+    """One tier's jobs of one user in a window of days. Everything that made its amounts is a snapshot on it.
+
+    Tax exclusive: ``subtotal`` = sum of lines, ``total`` = subtotal + tax. Inclusive: ``total`` = sum of
+    lines, ``subtotal`` = total - tax. ``digest`` is the SHA-256 of the document's content (``billing.digest``).
+    """
 
     id = models.BigAutoField(primary_key=True)
+    # The number is given last, inside the transaction that creates the receipt; outside it, none is without one.
+    document_number = models.CharField(_("number"), max_length=40, unique=True, null=True)
+    fiscal_year = models.PositiveIntegerField(_("fiscal year"), null=True)
+    serial = models.PositiveIntegerField(_("serial number"), null=True)
+    issued_on = models.DateField(_("issued"))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, db_column="username", related_name="receipts", verbose_name=_("user")
     )
@@ -43,6 +59,7 @@ class Receipt(models.Model):
     tax_label = models.CharField(_("tax"), max_length=30, blank=True)
     tax_rate = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2, default=Decimal(0))
     tax_amount = models.DecimalField(_("tax amount"), max_digits=14, decimal_places=2, default=Decimal(0))
+    tax_inclusive = models.BooleanField(_("tax is inside the prices"), default=False)
     currency = models.CharField(_("currency"), max_length=3)
     pricing_tier = models.ForeignKey(
         Tier, models.PROTECT, db_column="pricing_tier", related_name="+", verbose_name=_("tier")
@@ -53,7 +70,12 @@ class Receipt(models.Model):
     rate_gpu = models.DecimalField(_("per GPU-hour"), max_digits=12, decimal_places=6)
     rate_mem = models.DecimalField(_("per GB-hour"), max_digits=12, decimal_places=6)
     cpu_basis = models.CharField(_("CPU basis"), max_length=10, choices=CpuBasis)
+    price_at = models.CharField(_("priced by the rates"), max_length=10, choices=PriceAt, default=PriceAt.RECEIPT)
     rates_locked_at = models.DateTimeField(_("rates as of"))
+    seller = models.JSONField(_("seller"), default=dict, help_text=_("Name, address, tax id and e-mail as issued."))
+    note = models.CharField(_("note"), max_length=500, blank=True, default="")
+    adjusts_month = models.DateField(_("late usage of"), null=True, blank=True)
+    digest = models.CharField(_("content hash (SHA-256)"), max_length=64, default="")
     status = models.CharField(_("status"), max_length=10, choices=ReceiptStatus, default=ReceiptStatus.PENDING)
     method = models.CharField(_("method"), max_length=40, blank=True)
     tx_ref = models.CharField(_("payment reference"), max_length=255, blank=True)
@@ -81,6 +103,8 @@ class Receipt(models.Model):
                 name="receipts_amounts_not_negative",
             ),
             models.CheckConstraint(condition=models.Q(end__gte=models.F("start")), name="receipts_window_ordered"),
+            models.CheckConstraint(condition=models.Q(price_at__in=PriceAt.values), name="receipts_price_at_known"),
+            models.UniqueConstraint(fields=["fiscal_year", "serial"], name="receipts_number_unique"),
             models.CheckConstraint(
                 condition=models.Q(status="paid", paid_at__isnull=False) | ~models.Q(status="paid"),
                 name="receipts_paid_has_date",
@@ -93,7 +117,7 @@ class Receipt(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"#{self.pk}"
+        return self.document_number or f"#{self.pk}"
 
     def get_absolute_url(self) -> str:
         return reverse("billing:receipt", args=[self.pk])

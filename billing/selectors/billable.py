@@ -1,33 +1,35 @@
-"""What can be billed now: the unbilled jobs of a window, gathered by tier and priced. Reads only."""
+"""What can be billed now: the unbilled jobs of a window, gathered by tier and rates, and priced. Reads only."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min, Q
+from django.db.models import Case, Count, Min, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import BillingMode, ProjectAccount, Tier, User
-from accounts.tiers import TierResolver, describe_reason
+from accounts.tiers import describe_reason
 from billing import sql
-from billing.models import CpuBasis, RateVersion
+from billing.models import CpuBasis, PriceAt, RateVersion
 from billing.selectors import rates
+from billing.selectors.months import in_closed_month
+from billing.selectors.prices import Price, PriceBook
+from billing.tax import Sums, Tax, apply
 from core.errors import BadInput
-from core.periods import days_window, today
+from core.periods import days_window, month_end, month_window, today
 from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
 
 
 @dataclass(frozen=True, slots=True)
 class TierQuote:
-    """What one receipt will hold: hours with 4 places, money with 2."""
+    """What one receipt will hold: hours with 4 places, money with 2; ``lines`` is the sum of the jobs' costs."""
 
     tier: Tier
     reason: str
@@ -37,7 +39,13 @@ class TierQuote:
     cpu_core_hours: Decimal
     gpu_hours: Decimal
     mem_gb_hours: Decimal
-    total: Decimal
+    lines: Decimal
+    tax: Tax
+    sums: Sums
+
+    @property
+    def total(self) -> Decimal:
+        return self.sums.total
 
     @property
     def reasons(self) -> list[str]:
@@ -60,33 +68,48 @@ class Preview:
 
 @dataclass(slots=True)
 class Group:
-    """Accounts of one user that resolve to one tier, with the rates in force."""
+    """Jobs of one user that pay one tier by one rate version: what one receipt holds.
+
+    ``parts`` maps a stretch of job ends (None: open) to the accounts that belong here in it.
+    """
 
     tier: Tier
-    reason: str
     version: RateVersion
-    accounts: list[str] = field(default_factory=list)
+    reason: str = ""
+    parts: dict[tuple[datetime | None, datetime | None], list[str]] = field(default_factory=dict)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(sorted({account for accounts in self.parts.values() for account in accounts}))
 
     @property
     def cpu_column(self) -> str:
         return "used_cpu_seconds" if self.version.cpu_basis == CpuBasis.USED else "cpu_core_seconds"
 
     def jobs(self, candidates: JobQuerySet) -> JobQuerySet:
-        mine = candidates.filter(account__in=self.accounts)
+        mine = self._all_jobs(candidates)
         return mine.filter(used_cpu_seconds__isnull=False) if self.version.cpu_basis == CpuBasis.USED else mine
 
     def without_cpu_time(self, candidates: JobQuerySet) -> int:
         """Jobs that cannot be priced because their source did not say what CPU time they used."""
         if self.version.cpu_basis != CpuBasis.USED:
             return 0
-        return candidates.filter(account__in=self.accounts, used_cpu_seconds__isnull=True).count()
+        return self._all_jobs(candidates).filter(used_cpu_seconds__isnull=True).count()
+
+    def _all_jobs(self, candidates: JobQuerySet) -> JobQuerySet:
+        condition = Q(pk__in=[])
+        for (since, until), accounts in self.parts.items():
+            part = Q(account__in=accounts)
+            part &= Q(end_at__gte=since) if since else Q()
+            condition |= part & (Q(end_at__lt=until) if until else Q())
+        return candidates.filter(condition)
 
 
-def preview_receipts(*, username: str, start: date | None, end: date | None) -> Preview:
+def preview_receipts(*, username: str, start: date | None, end: date | None, adjusts: date | None = None) -> Preview:
     """What ``create_receipts`` would make now. Days are the site's, both included; None means open."""
     check_window(start, end)
-    first, last = bill_days(username, start, end)
-    candidates = candidates_of(username, first, last)
+    first, last = bill_days(username, start, end, adjusts)
+    candidates = candidates_of(username, first, last, adjusts)
     groups = groups_of(username, candidates, timezone.now())
     quotes = [quote for group in groups if (quote := quote_of(group, candidates))]
     skipped = skipped_jobs(start, end, username)  # as asked: what is older than the first candidate counts too
@@ -103,21 +126,30 @@ def preview_receipts(*, username: str, start: date | None, end: date | None) -> 
     )
 
 
+def site_tax() -> Tax:
+    """The tax that documents made now carry."""
+    if not settings.BILLING_TAX_ENABLED:
+        return Tax()
+    return Tax(settings.BILLING_TAX_LABEL, settings.BILLING_TAX_RATE, settings.BILLING_TAX_INCLUSIVE)
+
+
 def skipped_jobs(start: date | None, end: date | None, username: str | None = None) -> dict[str, int]:
     """Jobs of the window that no receipt can take now, counted by reason (see docs/pricing.md)."""
     window = _in_window(Job.objects.unbilled(), start, end)
     jobs = window if username is None else window.filter(username=username)
-    free, invoiced = Q(state__in=settings.BILLING_FREE_STATES), Q(account__in=invoiced_accounts())
-    zero = Q(elapsed_seconds=0) & ~free
-    held = Q(hold=Hold.RUNAWAY) & ~free & ~zero
-    known = Q(username__in=User.objects.values("username"))
-    counts = jobs.aggregate(
-        free_state=Count("id", filter=free),
-        zero_time=Count("id", filter=zero),
-        runaway=Count("id", filter=held),
-        billed_by_invoice=Count("id", filter=invoiced & ~free & ~zero & ~held),
-        no_user=Count("id", filter=~free & ~zero & ~held & ~invoiced & ~known),
-    )
+    reasons = {
+        "free_state": Q(state__in=settings.BILLING_FREE_STATES),
+        "zero_time": Q(elapsed_seconds=0),
+        "runaway": Q(hold=Hold.RUNAWAY),
+        "billed_by_invoice": Q(account__in=invoiced_accounts()),
+        "no_user": ~Q(username__in=User.objects.values("username")),
+        "closed_month": in_closed_month(),
+    }
+    filters, before = {}, Q()
+    for reason, condition in reasons.items():  # the first that fits is the answer
+        filters[reason] = Count("id", filter=condition & before)
+        before &= ~condition
+    counts = jobs.aggregate(**filters)
     open_jobs = Job.objects.filter(end_at__isnull=True)
     counts["not_ended"] = (open_jobs if username is None else open_jobs.filter(username=username)).count()
     return {reason: number for reason, number in counts.items() if number}
@@ -146,19 +178,29 @@ def invoiced_accounts() -> list[str]:
     return list(mapped.values_list("account", flat=True))
 
 
-def candidates_of(username: str, start: date | None, end: date | None) -> JobQuerySet:
-    jobs = Job.objects.filter(username=username).unbilled().chargeable(settings.BILLING_FREE_STATES)
-    return _in_window(jobs, start, end).exclude(account__in=invoiced_accounts())
+def candidates_of(username: str, start: date | None, end: date | None, adjusts: date | None = None) -> JobQuerySet:
+    """What can go on a receipt of the user. Closed months are left out; ``adjusts`` names the one to bill late."""
+    return _billable(start, end, adjusts).filter(username=username)
 
 
-def usernames_to_bill(start: date | None, end: date | None) -> list[str]:
-    jobs = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES)
-    names = _in_window(jobs, start, end).order_by("username").values_list("username", flat=True).distinct()
-    return list(names)
+def usernames_to_bill(start: date | None, end: date | None, adjusts: date | None = None) -> list[str]:
+    names = _billable(start, end, adjusts).order_by("username").values_list("username", flat=True)
+    return list(names.distinct())
 
 
-def bill_days(username: str, start: date | None, end: date | None) -> tuple[date, date]:
+def _billable(start: date | None, end: date | None, adjusts: date | None) -> JobQuerySet:
+    jobs = _in_window(Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES), start, end)
+    jobs = jobs.exclude(account__in=invoiced_accounts())
+    if adjusts is None:
+        return jobs.exclude(in_closed_month())
+    window = month_window(adjusts)
+    return jobs.filter(end_at__gte=window.start, end_at__lt=window.end)
+
+
+def bill_days(username: str, start: date | None, end: date | None, adjusts: date | None = None) -> tuple[date, date]:
     """The window as two days: an open start is the day of the oldest unbilled job, an open end is today."""
+    if adjusts is not None:
+        return adjusts, month_end(adjusts)
     last = end or today()
     if start is None:
         oldest = candidates_of(username, None, end).aggregate(oldest=Min("end_at"))["oldest"]
@@ -167,20 +209,39 @@ def bill_days(username: str, start: date | None, end: date | None) -> tuple[date
 
 
 def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Group]:
-    """The accounts of the jobs, gathered by the tier that each of them resolves to."""
-    resolver = TierResolver.load(on=today())
+    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``."""
+    book = PriceBook.load(now)
     tiers = {tier.pk: tier for tier in Tier.objects.all()}
-    groups: dict[str, Group] = {}
-    reasons: dict[str, Counter[str]] = {}
-    for account in candidates.order_by("account").values_list("account", flat=True).distinct():
-        found = resolver.resolve(username, account)
-        if found.tier not in groups:
-            groups[found.tier] = Group(tiers[found.tier], "", rates.version_at(found.tier, now))
-        groups[found.tier].accounts.append(account)
-        reasons.setdefault(found.tier, Counter())[found.reason] += 1
-    for code, group in groups.items():
-        group.reason = "\n".join(reasons[code])
-    return sorted(groups.values(), key=lambda group: group.tier.position)
+    cuts = book.cuts(username)
+    stretch = Case(
+        *(When(end_at__lt=cut, then=Value(number)) for number, cut in enumerate(cuts)), default=Value(len(cuts))
+    )
+    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "stretch").distinct()
+    groups: dict[tuple[str, int], Group] = {}
+    reasons: dict[tuple[str, int], list[str]] = {}
+    for account, number in sorted(found):
+        price = book.price_in(username, account, number)
+        if price.version is None:
+            raise rates.missing(price.tier, _missing_at(candidates, account, price, now))
+        key = (price.tier, price.version.pk)
+        group = groups.setdefault(key, Group(tiers[price.tier], price.version))
+        group.parts.setdefault((price.since, price.until), []).append(account)
+        reasons.setdefault(key, [])
+        if price.reason not in reasons[key]:
+            reasons[key].append(price.reason)
+    for key, group in groups.items():
+        group.reason = "\n".join(reasons[key])
+    return sorted(groups.values(), key=lambda group: (group.tier.position, group.version.effective_at))
+
+
+def _missing_at(candidates: JobQuerySet, account: str, price: Price, now: datetime) -> datetime:
+    """The moment for which a rate is missing: that of the first job which needs it, or now."""
+    if settings.BILLING_PRICE_AT == PriceAt.RECEIPT:
+        return now
+    jobs = candidates.filter(account=account)
+    jobs = jobs.filter(end_at__gte=price.since) if price.since else jobs
+    first: datetime | None = jobs.aggregate(first=Min("end_at"))["first"]
+    return first or now
 
 
 def hour_columns(group: Group) -> tuple[str, str, str]:
@@ -214,10 +275,11 @@ def quote_of(group: Group, candidates: JobQuerySet) -> TierQuote | None:
         jobs, cpu_hours, gpu_hours, mem_hours, total = cursor.fetchone()
     if not jobs:
         return None
+    lines, tax = sql.money_from_sql(total), site_tax()
     return TierQuote(
-        tier=group.tier, reason=group.reason, version=group.version, accounts=tuple(group.accounts), jobs=jobs,
+        tier=group.tier, reason=group.reason, version=group.version, accounts=group.accounts, jobs=jobs,
         cpu_core_hours=sql.hours_from_sql(cpu_hours), gpu_hours=sql.hours_from_sql(gpu_hours),
-        mem_gb_hours=sql.hours_from_sql(mem_hours), total=sql.money_from_sql(total),
+        mem_gb_hours=sql.hours_from_sql(mem_hours), lines=lines, tax=tax, sums=apply(tax, lines),
     )  # fmt: skip
 
 

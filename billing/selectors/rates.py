@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import RateVersion
@@ -21,9 +22,14 @@ def version_at(tier: str, moment: datetime) -> RateVersion:
     """The version of ``tier`` in force at ``moment``. Raises ``MissingRate``, naming both."""
     version = RateVersion.objects.filter(tier=tier, effective_at__lte=moment).order_by("-effective_at").first()
     if version is None:
-        words = _("Tier %(tier)s has no rate at %(moment)s; set one before billing.")
-        raise MissingRate(words % {"tier": tier, "moment": f"{moment:%Y-%m-%d %H:%M %Z}"}, tier=tier)
+        raise missing(tier, moment)
     return version
+
+
+def missing(tier: str, moment: datetime) -> MissingRate:
+    words = _("Tier %(tier)s has no rate at %(moment)s; set one before billing.")
+    local = timezone.localtime(moment, timezone.get_default_timezone())
+    return MissingRate(words % {"tier": tier, "moment": f"{local:%Y-%m-%d %H:%M %Z}"}, tier=tier)
 
 
 def etag(version: RateVersion) -> str:

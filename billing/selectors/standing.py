@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlencode
@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 from accounts.models import Tier, User
 from billing.models import CpuBasis, Receipt
 from billing.selectors.billable import invoiced_accounts
+from billing.selectors.months import closed_windows
 from billing.selectors.prices import PriceBook
+from core.periods import Window
 from core.wording import day_text
 from usage.models import ACTIVE_STATES, Hold, Job, QuarantinedRow, ReviewStatus
 from usage.reasons import in_words
@@ -40,6 +42,7 @@ class _Facts:
     receipts: Mapping[int, Receipt]
     known: frozenset[str]
     invoiced: frozenset[str]
+    closed: Sequence[Window]
     book: PriceBook
     tiers: Mapping[str, str]
 
@@ -57,6 +60,7 @@ def standings(jobs: Iterable[Job], book: PriceBook | None = None) -> dict[int, S
         receipts=Receipt.objects.in_bulk(claims),
         known=frozenset(User.objects.filter(username__in=names).values_list("username", flat=True)),
         invoiced=frozenset(invoiced_accounts()),
+        closed=closed_windows(),
         book=book or PriceBook.load(),
         tiers={tier.pk: tier.label for tier in Tier.objects.all()},
     )
@@ -93,9 +97,9 @@ def _billed(job: Job, facts: _Facts) -> Standing | None:
     receipt = facts.receipts.get(int(match[1])) if match else None
     if receipt is None:
         return Standing("billed", _("It is billed on %(document)s.") % {"document": job.claimed_by})
-    words = _("It is on receipt %(number)d (%(status)s).")
+    words = _("It is on receipt %(number)s (%(status)s).")
     status = receipt.get_status_display()
-    return Standing("billed", words % {"number": receipt.pk, "status": status}, receipt.get_absolute_url())
+    return Standing("billed", words % {"number": receipt, "status": status}, receipt.get_absolute_url())
 
 
 def _not_ended(job: Job, facts: _Facts) -> Standing | None:
@@ -124,19 +128,22 @@ def _never_billed(job: Job, facts: _Facts) -> Standing | None:
     if job.username not in facts.known:
         words = _("Nobody here has the user name %(name)s, so there is nobody to bill.")
         return Standing("no_user", words % {"name": job.username})
+    if any(window.holds(job.end_at) for window in facts.closed if job.end_at):
+        words = _("It arrived after its month had been closed. Finance bills it by an adjustment.")
+        return Standing("closed_month", words)
     return None
 
 
 def _by_price(job: Job, facts: _Facts) -> Standing | None:
-    price = facts.book.price(job.username, job.account)
+    price = facts.book.price(job.username, job.account, job.end_at)
     tier = facts.tiers.get(price.tier, price.tier)
-    if price.tier not in facts.book.versions:
+    if price.version is None:
         words = _("The tier %(tier)s has no price now. Finance has to set one before it can be billed.")
         return Standing("no_rate", words % {"tier": tier})
     if price.basis == CpuBasis.USED and job.used_cpu_seconds is None:
         words = _("Its price counts the CPU time that was used, and the record does not tell it.")
         return Standing("no_cpu_time", words)
-    if not any(Decimal(rate) for rate in (price.cpu, price.gpu, price.mem)):
+    if not any(Decimal(rate) for rate in price.rates):
         words = _("All prices of the tier %(tier)s are zero: it costs nothing.")
         return Standing("free_tier", words % {"tier": tier})
     return None

@@ -8,7 +8,7 @@ asks several questions loads one ``PriceBook`` and hands it to each.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import sql
-from billing.selectors.prices import Price, PriceBook
+from billing.selectors.prices import PriceBook
 from core.periods import days_window
 from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
@@ -226,7 +226,7 @@ def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = 
     pairs = set(jobs.values_list("username", "account").distinct())
     inner, parameters = jobs.values("id").query.sql_with_params()
     book = book or PriceBook.load()
-    statement, price_parameters = _priced([book.price(*pair) for pair in sorted(pairs)])
+    statement, price_parameters = _priced(pairs, book)
     sql.prepare()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -237,11 +237,10 @@ def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = 
     return found
 
 
-def _priced(prices: list[Price]) -> tuple[str, list[str]]:
+def _priced(pairs: Iterable[tuple[str, str]], book: PriceBook) -> tuple[str, list[Any]]:
     """``WITH ... priced AS (SELECT ...`` up to its WHERE, and its first parameters."""
-    number = "CAST(%s AS numeric)" if connection.vendor == "postgresql" else "%s"
-    rows = [(p.username, p.account, p.cpu, p.gpu, p.mem, p.basis) for p in prices] or [("", "", "0", "0", "0", "")]
-    values = ", ".join([f"(%s, %s, {number}, {number}, {number}, %s)"] * len(rows))
+    rows = price_rows(pairs, book)
+    values = ", ".join([PRICE_MARKS[connection.vendor]] * len(rows))
     used = "CASE WHEN p.basis = 'used' THEN COALESCE(j.used_cpu_seconds, 0) ELSE j.cpu_core_seconds END"
     hours = (sql.hours_sql(f"({used})"), sql.hours_sql("j.gpu_seconds"), sql.mem_hours_sql("j.mem_mib_seconds"))
     rates = ("p.cpu", "p.gpu", "p.mem")
@@ -249,7 +248,7 @@ def _priced(prices: list[Price]) -> tuple[str, list[str]]:
     held = f"j.hold = '{Hold.RUNAWAY.value}'"
     chargeable = f"j.end_at IS NOT NULL AND j.elapsed_seconds > 0 AND NOT {held} AND j.state NOT IN ({free})"
     statement = f"""
-        WITH p(username, account, cpu, gpu, mem, basis) AS (VALUES {values}), priced AS (
+        WITH p(username, account, since, until, cpu, gpu, mem, basis) AS (VALUES {values}), priced AS (
         SELECT j.id, j.account, j.partition, j.end_at, i.receipt_id,
             COALESCE(i.cpu_core_hours, {hours[0]}) AS cpu,
             COALESCE(i.gpu_hours, {hours[1]}) AS gpu,
@@ -261,19 +260,40 @@ def _priced(prices: list[Price]) -> tuple[str, list[str]]:
                  WHEN {chargeable} THEN {sql.cost_sql(*hours, rates)}
                  ELSE 0 END AS cost
         FROM jobs j
-        JOIN p ON p.username = j.username AND p.account = j.account
+        JOIN p ON {PRICED_BY}
         LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
         LEFT JOIN receipts r ON r.id = i.receipt_id"""
     return statement, [value for row in rows for value in row]
+
+
+# One row a price: user, account, first and last job end it holds for, three rates, CPU basis.
+PRICE_MARKS = {
+    "postgresql": "(%s, %s, CAST(%s AS timestamptz), CAST(%s AS timestamptz),"
+    " CAST(%s AS numeric), CAST(%s AS numeric), CAST(%s AS numeric), %s)",
+    "sqlite": "(%s, %s, %s, %s, %s, %s, %s, %s)",
+}
+# A job that has not ended is priced as if it ended now: by the last, open row.
+PRICED_BY = """p.username = j.username AND p.account = j.account
+    AND (p.since IS NULL OR j.end_at >= p.since OR (j.end_at IS NULL AND p.until IS NULL))
+    AND (p.until IS NULL OR j.end_at < p.until)"""
+
+
+def price_rows(pairs: Iterable[tuple[str, str]], book: PriceBook) -> list[tuple[Any, ...]]:
+    """Parameters of ``PRICE_MARKS``, at least one row."""
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = [
+        (*pair, adapt(price.since), adapt(price.until), *price.rates, price.basis)
+        for pair in sorted(pairs)
+        for price in book.prices(*pair)
+    ]
+    return rows or [("", "", None, None, "0", "0", "0", "")]
 
 
 def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
     """Price the jobs of one page in one statement, keeping their order."""
     if not jobs:
         return []
-    prices = [book.price(*pair) for pair in sorted({(job.username, job.account) for job in jobs})]
-    tiers = {(p.username, p.account): p.tier for p in prices}
-    statement, parameters = _priced(prices)
+    statement, parameters = _priced({(job.username, job.account) for job in jobs}, book)
     marks = ", ".join(["%s"] * len(jobs))
     sql.prepare()
     with connection.cursor() as cursor:
@@ -282,7 +302,7 @@ def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
             [*parameters, *settings.BILLING_FREE_STATES, *(job.pk for job in jobs)],
         )
         found = {row[0]: row[1:] for row in cursor.fetchall()}
-    return [_row(job, found[job.pk], tiers[job.username, job.account]) for job in jobs]
+    return [_row(job, found[job.pk], book.price(job.username, job.account, job.end_at).tier) for job in jobs]
 
 
 def _row(job: Job, priced: tuple[Any, ...], tier: str) -> UsageRow:

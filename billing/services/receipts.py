@@ -16,12 +16,25 @@ from billing import metrics, sql
 from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors import billable
 from billing.selectors.billable import Group
+from billing.selectors.genuine import digest_of
+from billing.selectors.months import closed_months_of
+from billing.services.numbers import RECEIPTS, next_number
+from billing.tax import apply
 from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
 from core.locks import lock_for_transaction
+from core.periods import today
 from core.states import transition
 from usage.models.jobs import JobQuerySet
 from usage.services.claims import claim_jobs, release_jobs
+
+LONGEST_NOTE = 500
+
+
+class MonthClosed(Conflict):
+    """The month has been closed; only a dated adjustment may change what it was billed for."""
+
+    code = "month_closed"
 
 
 class TotalChanged(Conflict):
@@ -41,35 +54,44 @@ class Run:
 
 @transaction.atomic
 def create_receipts(
-    *, actor: Actor, username: str, start: date | None, end: date | None, expected: str | None = None
-) -> list[Receipt]:
-    """Put every unbilled chargeable job of the window on a receipt, one receipt a tier, all or nothing.
+    *, actor: Actor, username: str, start: date | None = None, end: date | None = None, expected: str | None = None,
+    note: str = "", adjusts: date | None = None,
+) -> list[Receipt]:  # fmt: skip
+    """Put every unbilled chargeable job of the window on a receipt, one a tier and rate version, all or nothing.
 
     Nothing left to bill gives an empty list: a repeat or a lost race is not an
     error. Raises ``TotalChanged`` when ``expected`` (a preview's token) no longer
-    fits, ``MissingRate``, and ``BadInput`` for an unknown user or a reversed window.
+    fits, ``MissingRate``, and ``BadInput`` for an unknown user, a reversed window or a note that is too long.
+    Jobs of closed months stay off; ``adjusts`` names the one whose late jobs are billed
+    (``services.months`` alone passes it, with its adjustment).
     """
     billable.check_window(start, end)
+    note = check_note(note)
     user = User.objects.filter(pk=username).first()
     if user is None:
         raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="username")
+    lock_for_transaction("months", shared=True)  # no month closes while it is being billed
     lock_for_transaction("receipts", username)
-    first, last = billable.bill_days(username, start, end)
-    candidates = billable.candidates_of(username, first, last)
+    first, last = billable.bill_days(username, start, end, adjusts)
+    candidates = billable.candidates_of(username, first, last, adjusts)
     now = timezone.now()
     groups = billable.groups_of(username, candidates, now)
     if groups and expected is not None:
         quotes = [quote for group in groups if (quote := billable.quote_of(group, candidates))]
         if quotes and billable.token_of(quotes) != expected:
             raise TotalChanged(_("New usage or new rates arrived since the preview; please look at it again."))
+    drafts = [_Draft(actor, user, first, last, now, note, adjusts) for _group in groups]
     receipts = [
-        receipt for group in groups if (receipt := _create_one(actor, user, first, last, group, candidates, now))
+        receipt
+        for draft, group in zip(drafts, groups, strict=True)
+        if (receipt := _create_one(draft, group, candidates))
     ]
     for receipt in receipts:
         audit.record(
             actor=actor, action="receipt_create", target=str(receipt.pk), entity=receipt,
             extra={"username": username, "tier": receipt.pricing_tier_id, "total": receipt.total,
-                   "currency": receipt.currency, "start": receipt.start, "end": receipt.end},
+                   "currency": receipt.currency, "start": receipt.start, "end": receipt.end,
+                   "number": receipt.document_number, "digest": receipt.digest},
         )  # fmt: skip
     transaction.on_commit(lambda: metrics.receipts_created(len(receipts)))
     return receipts
@@ -108,11 +130,19 @@ def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_
     return moved
 
 
-def void_receipt(*, actor: Actor, receipt: Receipt, reason: str) -> bool:
-    """pending -> void. The lines stay as history, the jobs become billable again. Needs a reason."""
+def void_receipt(*, actor: Actor, receipt: Receipt, reason: str, adjusts: bool = False) -> bool:
+    """pending -> void. The lines stay as history, the jobs become billable again. Needs a reason.
+
+    Raises ``MonthClosed`` when a job of it ended in a closed month; ``adjusts`` says that an
+    adjustment is being written for that (``services.months`` alone does).
+    """
     if not reason.strip():
         raise BadInput(_("Say why the receipt is voided."), field="reason")
     with transaction.atomic():
+        lock_for_transaction("months", shared=True)
+        if not adjusts and (months := closed_months_of(receipt)):
+            words = _("%(number)s holds jobs of %(months)s, which is closed; void it by an adjustment of that month.")
+            raise MonthClosed(words % {"number": receipt, "months": ", ".join(map(str, months))})
         moved = transition(
             receipt, ReceiptStatus.VOID, table=RECEIPT_TRANSITIONS,
             voided_at=timezone.now(), voided_by=actor.name, void_reason=reason.strip(),
@@ -129,15 +159,46 @@ def void_receipt(*, actor: Actor, receipt: Receipt, reason: str) -> bool:
     return moved
 
 
-def _create_one(
-    actor: Actor, user: User, start: date, end: date, group: Group, candidates: JobQuerySet, now: datetime
-) -> Receipt | None:
-    """Header, claim, lines, total: four statements for one job or for a hundred thousand."""
-    version = group.version
+def check_note(note: str) -> str:
+    """Words that go on the document: printable, at most 500 characters. Raises ``BadInput``."""
+    note = note.strip()
+    if len(note) > LONGEST_NOTE or any(not character.isprintable() and character not in "\r\n" for character in note):
+        raise BadInput(_("The note: at most %(n)d printable characters.") % {"n": LONGEST_NOTE}, field="note")
+    return note
+
+
+def site_seller() -> dict[str, str]:
+    """Who issues documents, as set now; each document keeps its own copy."""
+    return {
+        "name": settings.ORG_NAME,
+        "address": settings.ORG_ADDRESS,
+        "tax_id": settings.ORG_TAX_ID,
+        "email": settings.ORG_EMAIL,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What the receipts of one order have in common."""
+
+    actor: Actor
+    user: User
+    start: date
+    end: date
+    now: datetime
+    note: str
+    adjusts: date | None
+
+
+def _create_one(draft: _Draft, group: Group, candidates: JobQuerySet) -> Receipt | None:
+    """Header, claim, lines, total, number: the same statements for one job or for a hundred thousand."""
+    version, tax = group.version, billable.site_tax()
     receipt = Receipt.objects.create(
-        user=user, start=start, end=end, currency=settings.PAYMENT_CURRENCY, pricing_tier=group.tier,
-        tier_reason=group.reason, rate_version=version, rate_cpu=version.cpu, rate_gpu=version.gpu,
-        rate_mem=version.mem, cpu_basis=version.cpu_basis, rates_locked_at=now, created_by=actor.name,
+        user=draft.user, start=draft.start, end=draft.end, issued_on=today(), currency=settings.PAYMENT_CURRENCY,
+        pricing_tier=group.tier, tier_reason=group.reason, rate_version=version, rate_cpu=version.cpu,
+        rate_gpu=version.gpu, rate_mem=version.mem, cpu_basis=version.cpu_basis, rates_locked_at=draft.now,
+        price_at=settings.BILLING_PRICE_AT, tax_label=tax.label, tax_rate=tax.rate, tax_inclusive=tax.inclusive,
+        seller=site_seller(), note=draft.note, adjusts_month=draft.adjusts, created_by=draft.actor.name,
     )  # fmt: skip
     if not claim_jobs(group.jobs(candidates), document=receipt.claim):
         receipt.delete()  # every job of the group lacks what this CPU basis needs
@@ -145,10 +206,20 @@ def _create_one(
     _insert_items(receipt, group)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {sql.money_sum_sql('cost')} FROM receipt_items WHERE receipt_id = %s", [receipt.pk])
-        receipt.total = receipt.subtotal = sql.money_from_sql(cursor.fetchone()[0])
-    receipt.save(update_fields=["total", "subtotal"])
-    receipt.refresh_from_db()
+        sums = apply(tax, sql.money_from_sql(cursor.fetchone()[0]))
+    receipt.subtotal, receipt.tax_amount, receipt.total = sums.subtotal, sums.tax, sums.total
+    _issue(receipt)
     return receipt
+
+
+def _issue(receipt: Receipt) -> None:
+    """Give it its number and the hash of its content: from here on nothing of it changes but its state."""
+    number = next_number(RECEIPTS, settings.BILLING_RECEIPT_PREFIX, receipt.issued_on)
+    receipt.document_number, receipt.fiscal_year, receipt.serial = number.text, number.fiscal_year, number.serial
+    receipt.save()
+    receipt.refresh_from_db()  # amounts in the places of their columns
+    receipt.digest = digest_of(receipt)
+    receipt.save(update_fields=["digest"])
 
 
 def _insert_items(receipt: Receipt, group: Group) -> None:

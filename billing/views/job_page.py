@@ -87,8 +87,8 @@ def _arithmetic(row: UsageRow, receipt: Receipt | None, book: PriceBook) -> Arit
         rates = (receipt.rate_cpu, receipt.rate_gpu, receipt.rate_mem)
         currency, basis = receipt.currency, receipt.cpu_basis
     else:
-        price = book.price(row.job.username, row.job.account)
-        rates = (Decimal(price.cpu), Decimal(price.gpu), Decimal(price.mem))
+        price = book.price(row.job.username, row.job.account, row.job.end_at)
+        rates = (Decimal(price.rates[0]), Decimal(price.rates[1]), Decimal(price.rates[2]))
         currency, basis = "", price.basis
     labels = (_("Core-hours"), _("GPU-hours"), _("GB-hours of memory"))
     hours = (row.cpu_core_hours, row.gpu_hours, row.mem_gb_hours)

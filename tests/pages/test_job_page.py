@@ -30,7 +30,7 @@ def test_the_list_leads_to_the_job_and_the_job_says_all(as_alice: Any, jobs: Non
 def test_a_billed_job_shows_the_receipts_prices_and_leads_to_it(as_alice: Any, jobs: None) -> None:
     (first, _second) = create_receipts(actor=Actor("alice"), username="alice", start=None, end=None)
     response = as_alice.get(f"/usage/{job().pk}/")
-    assert f"It is on receipt {first.pk} (pending)." in text(response)
+    assert f"It is on receipt {first} (pending)." in text(response)
     assert f'href="/receipts/{first.pk}/"' in response.content.decode()
     assert f"/usage/{job().pk}/" in as_alice.get(f"/receipts/{first.pk}/").content.decode()
 

@@ -63,7 +63,7 @@ def test_a_month_in_which_slurm_changes_its_mind(alice: Any, finance: Any, tmp_p
     assert [row["items"] for row in made["receipts"]] == [4]
     assert made["skipped"] == {"not_ended": 1, "runaway": 1}
     receipt = Receipt.objects.get()
-    assert f"receipt {receipt.pk}" in browser.get(f"/usage/{Job.objects.get(job_id=1).pk}/").content.decode()
+    assert f"receipt {receipt}" in browser.get(f"/usage/{Job.objects.get(job_id=1).pk}/").content.decode()
 
     # finance releases the row with its hour, and clears the long job
     console = signed_in("fin")

@@ -107,6 +107,10 @@ class Job(models.Model):
         indexes = (
             # usage pages: one user's jobs by end
             models.Index("username", models.F("end_at").desc(), models.F("id").desc(), name="idx_jobs_user_end"),
+            # what somebody has not paid for yet, among millions of jobs
+            models.Index(
+                "username", "end_at", condition=models.Q(claimed_by="", end_at__isnull=False), name="idx_jobs_unbilled"
+            ),
             # lines of a document; empty claims are left out, so importing costs nothing
             models.Index(fields=["claimed_by"], condition=~models.Q(claimed_by=""), name="idx_jobs_claimed"),
             # records without a submit time, which may meet the same record under its full key; usually none

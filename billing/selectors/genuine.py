@@ -1,0 +1,60 @@
+"""Is a receipt still what was issued? Its content as the digest reads it, and the comparison."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from django.db import connection
+
+from billing import digest
+from billing.models import Receipt
+
+LINE_FIELDS = ("job_key", "job_id_display", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
+
+
+def content_of(receipt: Receipt) -> dict[str, Any]:
+    """Everything the paper says but its lines and its state, as text; see ``billing.digest``."""
+    return {
+        "number": receipt.document_number,
+        "issued_on": receipt.issued_on.isoformat(),
+        "user": receipt.username,
+        "start": receipt.start.isoformat(),
+        "end": receipt.end.isoformat(),
+        "currency": receipt.currency,
+        "tier": receipt.pricing_tier_id,
+        "tier_reason": receipt.tier_reason,
+        "price_at": receipt.price_at,
+        "cpu_basis": receipt.cpu_basis,
+        "rates": [f"{rate:.6f}" for rate in (receipt.rate_cpu, receipt.rate_gpu, receipt.rate_mem)],
+        "rates_locked_at": receipt.rates_locked_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "tax": [receipt.tax_label, f"{receipt.tax_rate:.2f}", receipt.tax_inclusive, f"{receipt.tax_amount:.2f}"],
+        "subtotal": f"{receipt.subtotal:.2f}",
+        "total": f"{receipt.total:.2f}",
+        "seller": receipt.seller,
+        "note": receipt.note,
+        "adjusts_month": receipt.adjusts_month.isoformat() if receipt.adjusts_month else "",
+    }
+
+
+def digest_of(receipt: Receipt) -> str:
+    """The hash of what is stored now: one statement for the lines, wherever the database can hash them itself."""
+    return digest.document_hash(content_of(receipt), _lines_hash(receipt))
+
+
+def is_unchanged(receipt: Receipt) -> bool:
+    return receipt.digest == digest_of(receipt)
+
+
+def _lines_hash(receipt: Receipt) -> str:
+    if connection.vendor != "postgresql":
+        lines = receipt.items.order_by("id").values_list(*LINE_FIELDS).iterator(2000)
+        return digest.lines_hash(lines)
+    line = "concat_ws(E'\\t', job_key, job_id_display, cpu_core_hours, gpu_hours, mem_gb_hours, cost)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT encode(sha256(convert_to(COALESCE(string_agg({line}, E'\\n' ORDER BY id), ''), 'UTF8')), 'hex')"
+            " FROM receipt_items WHERE receipt_id = %s",
+            [receipt.pk],
+        )
+        return str(cursor.fetchone()[0])

@@ -1,0 +1,36 @@
+"""Document numbers: one after the other within a fiscal year, without a gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.conf import settings
+from django.db.models import F
+
+from billing.models import DocumentCounter
+from core.locks import lock_for_transaction
+from core.periods import fiscal_year
+
+RECEIPTS = "receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    text: str
+    fiscal_year: int
+    serial: int
+
+
+def next_number(series: str, prefix: str, on: date) -> Number:
+    """The next number of ``series`` for a document issued on day ``on``.
+
+    Holds the series until the caller's transaction ends, so take it late; when that
+    transaction is undone, the number was never given.
+    """
+    year = fiscal_year(on, settings.FISCAL_YEAR_START_MONTH)
+    lock_for_transaction("numbers", series)
+    counter, _made = DocumentCounter.objects.get_or_create(series=series, fiscal_year=year)
+    DocumentCounter.objects.filter(pk=counter.pk).update(last=F("last") + 1)
+    counter.refresh_from_db()
+    return Number(f"{prefix}{year}-{counter.last:06d}", year, counter.last)
