@@ -22,6 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import sql
+from billing.selectors.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
 from billing.selectors.prices import PriceBook
 from core.periods import days_window
 from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
@@ -225,13 +226,12 @@ def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = 
     jobs = flt.jobs().order_by()
     pairs = set(jobs.values_list("username", "account").distinct())
     inner, parameters = jobs.values("id").query.sql_with_params()
-    book = book or PriceBook.load()
-    statement, price_parameters = _priced(pairs, book)
+    statement, price_parameters = _priced(pairs, book or PriceBook.load())
     sql.prepare()
     with connection.cursor() as cursor:
         cursor.execute(
             f"{statement} WHERE j.id IN ({inner})) SELECT {columns} FROM priced {tail}",
-            [*price_parameters, *settings.BILLING_FREE_STATES, *parameters],
+            [*price_parameters, *parameters],
         )
         found: list[Any] = cursor.fetchall()
     return found
@@ -239,16 +239,11 @@ def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = 
 
 def _priced(pairs: Iterable[tuple[str, str]], book: PriceBook) -> tuple[str, list[Any]]:
     """``WITH ... priced AS (SELECT ...`` up to its WHERE, and its first parameters."""
-    rows = price_rows(pairs, book)
-    values = ", ".join([PRICE_MARKS[connection.vendor]] * len(rows))
-    used = "CASE WHEN p.basis = 'used' THEN COALESCE(j.used_cpu_seconds, 0) ELSE j.cpu_core_seconds END"
-    hours = (sql.hours_sql(f"({used})"), sql.hours_sql("j.gpu_seconds"), sql.mem_hours_sql("j.mem_mib_seconds"))
-    rates = ("p.cpu", "p.gpu", "p.mem")
-    free = ", ".join(["%s"] * len(settings.BILLING_FREE_STATES)) or "''"
-    held = f"j.hold = '{Hold.RUNAWAY.value}'"
-    chargeable = f"j.end_at IS NOT NULL AND j.elapsed_seconds > 0 AND NOT {held} AND j.state NOT IN ({free})"
+    table, prices = price_table(pairs, book)
+    hours = hours_of_job()
+    chargeable, states = chargeable_sql()
     statement = f"""
-        WITH p(username, account, since, until, cpu, gpu, mem, basis) AS (VALUES {values}), priced AS (
+        WITH {table}, priced AS (
         SELECT j.id, j.account, j.partition, j.end_at, i.receipt_id,
             COALESCE(i.cpu_core_hours, {hours[0]}) AS cpu,
             COALESCE(i.gpu_hours, {hours[1]}) AS gpu,
@@ -257,36 +252,13 @@ def _priced(pairs: Iterable[tuple[str, str]], book: PriceBook) -> tuple[str, lis
             COALESCE(r.rate_gpu, p.gpu) AS rate_gpu,
             COALESCE(r.rate_mem, p.mem) AS rate_mem,
             CASE WHEN i.cost IS NOT NULL THEN i.cost
-                 WHEN {chargeable} THEN {sql.cost_sql(*hours, rates)}
+                 WHEN {chargeable} THEN {sql.cost_sql(*hours, ("p.cpu", "p.gpu", "p.mem"))}
                  ELSE 0 END AS cost
         FROM jobs j
         JOIN p ON {PRICED_BY}
         LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
         LEFT JOIN receipts r ON r.id = i.receipt_id"""
-    return statement, [value for row in rows for value in row]
-
-
-# One row a price: user, account, first and last job end it holds for, three rates, CPU basis.
-PRICE_MARKS = {
-    "postgresql": "(%s, %s, CAST(%s AS timestamptz), CAST(%s AS timestamptz),"
-    " CAST(%s AS numeric), CAST(%s AS numeric), CAST(%s AS numeric), %s)",
-    "sqlite": "(%s, %s, %s, %s, %s, %s, %s, %s)",
-}
-# A job that has not ended is priced as if it ended now: by the last, open row.
-PRICED_BY = """p.username = j.username AND p.account = j.account
-    AND (p.since IS NULL OR j.end_at >= p.since OR (j.end_at IS NULL AND p.until IS NULL))
-    AND (p.until IS NULL OR j.end_at < p.until)"""
-
-
-def price_rows(pairs: Iterable[tuple[str, str]], book: PriceBook) -> list[tuple[Any, ...]]:
-    """Parameters of ``PRICE_MARKS``, at least one row."""
-    adapt = connection.ops.adapt_datetimefield_value
-    rows = [
-        (*pair, adapt(price.since), adapt(price.until), *price.rates, price.basis)
-        for pair in sorted(pairs)
-        for price in book.prices(*pair)
-    ]
-    return rows or [("", "", None, None, "0", "0", "0", "")]
+    return statement, [prices, *states]
 
 
 def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
@@ -299,7 +271,7 @@ def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{statement} WHERE j.id IN ({marks})) SELECT id, cpu, gpu, mem, cost, receipt_id FROM priced",
-            [*parameters, *settings.BILLING_FREE_STATES, *(job.pk for job in jobs)],
+            [*parameters, *(job.pk for job in jobs)],
         )
         found = {row[0]: row[1:] for row in cursor.fetchall()}
     return [_row(job, found[job.pk], book.price(job.username, job.account, job.end_at).tier) for job in jobs]

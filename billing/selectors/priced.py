@@ -1,0 +1,65 @@
+"""The price of each job inside the database: the table of prices that a statement joins its jobs with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from billing import sql
+from billing.models import CpuBasis
+from billing.selectors.prices import PriceBook
+from usage.models import Hold
+
+# A job that has not ended is priced as if it ended now: by the last, open row.
+PRICED_BY = """p.username = j.username AND p.account = j.account
+    AND (p.since IS NULL OR j.end_at >= p.since OR (j.end_at IS NULL AND p.until IS NULL))
+    AND (p.until IS NULL OR j.end_at < p.until)"""
+_COLUMNS = ("username", "account", "since", "until", "tier", "basis", "cpu", "gpu", "mem")
+_TYPES = {"since": "timestamptz", "until": "timestamptz", "cpu": "numeric", "gpu": "numeric", "mem": "numeric"}
+
+
+def price_table(pairs: Iterable[tuple[str, str]], book: PriceBook, *, name: str = "p") -> tuple[str, str]:
+    """A CTE ``p(username, account, since, until, tier, basis, cpu, gpu, mem)`` and its one parameter.
+
+    One row a price that holds for the pair of user and account. JSON carries them, so
+    that their number has no limit; rates travel as text and stay exact.
+    """
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = [
+        (*pair, *(str(adapt(edge)) if edge else None for edge in (price.since, price.until)),
+         price.tier, price.basis, *price.rates)
+        for pair in sorted(pairs)
+        for price in book.prices(*pair)
+    ]  # fmt: skip
+    if connection.vendor == "postgresql":
+        cells = ", ".join(f"CAST(v ->> {at} AS {_TYPES.get(each, 'text')})" for at, each in enumerate(_COLUMNS))
+        source = f"SELECT {cells} FROM jsonb_array_elements(CAST(%s AS jsonb)) AS e(v)"
+    else:
+        cells = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(_COLUMNS)))
+        source = f"SELECT {cells} FROM json_each(%s)"
+    return f"{name}({', '.join(_COLUMNS)}) AS ({source})", json.dumps(rows)
+
+
+def hours_of_job(basis: str = "p.basis") -> tuple[str, str, str]:
+    """Core, GPU and GB hours of the job ``j`` by the CPU basis of its price."""
+    used = (
+        f"CASE WHEN {basis} = '{CpuBasis.USED.value}' THEN COALESCE(j.used_cpu_seconds, 0) ELSE j.cpu_core_seconds END"
+    )
+    return sql.hours_sql(f"({used})"), sql.hours_sql("j.gpu_seconds"), sql.mem_hours_sql("j.mem_mib_seconds")
+
+
+def free_states() -> tuple[str, list[str]]:
+    """``(%s, %s)`` and its parameters; never empty, so that it may stand behind IN."""
+    states = settings.BILLING_FREE_STATES or [""]
+    return f"({', '.join(['%s'] * len(states))})", list(states)
+
+
+def chargeable_sql() -> tuple[str, list[Any]]:
+    """Whether the job ``j`` costs anything at all, and the parameters of that."""
+    marks, states = free_states()
+    held = f"j.hold = '{Hold.RUNAWAY.value}'"
+    return f"j.end_at IS NOT NULL AND j.elapsed_seconds > 0 AND NOT {held} AND j.state NOT IN {marks}", states
