@@ -21,7 +21,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Admin": (*(f"{app}.*" for app in APPS if app != "audit"), "audit.view_*", "auth.*_group"),
     "Finance": (
         *VIEW_ALL,
-        "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt", "payments.resolve_payment",
+        "billing.add_receipt", "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
+        "billing.add_closedmonth", "billing.adjust_closedmonth", "payments.resolve_payment",
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
     ),
     "Rates editor": (

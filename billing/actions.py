@@ -7,4 +7,6 @@ ACTIONS = {
     "receipt_create": _("Receipt created"),
     "receipt_void": _("Receipt voided"),
     "mark_paid": _("Receipt paid"),
+    "month_close": _("Month closed"),
+    "month_adjust": _("Closed month adjusted"),
 }

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from audit import chain
 from billing import sql
-from billing.models import Rate
+from billing.models import AdjustmentKind, ClosedMonth, DocumentCounter, Rate, Receipt
+from billing.selectors.genuine import is_unchanged
 from billing.selectors.rates import MissingRate, version_at
+from billing.services.numbers import RECEIPTS
+from billing.tax import Sums, Tax, apply
 from core.money import from_minor
+from core.periods import month_window
+from usage.models import Job
 
 SHOWN = 20
 
@@ -26,15 +32,88 @@ def _rows(statement: str) -> list[tuple[Any, ...]]:
 
 
 def receipt_totals() -> list[str]:
-    """Subtotal = sum of lines, total = subtotal + tax."""
+    """Sum of lines = subtotal (tax on top) or total (tax inside); total = subtotal + tax."""
+    asked = sql.minor_sql("CASE WHEN r.tax_inclusive THEN r.total ELSE r.subtotal END")
+    parts = f"{sql.minor_sql('r.subtotal')} + {sql.minor_sql('r.tax_amount')}"
     rows = _rows(
         f"""SELECT r.id, r.subtotal, r.tax_amount, r.total, i.lines FROM receipts r
         JOIN (SELECT receipt_id, {sql.money_sum_sql("cost")} AS lines FROM receipt_items GROUP BY receipt_id) i
         ON i.receipt_id = r.id
-        WHERE {sql.minor_sql("r.subtotal")} <> {sql.minor_of_sum_sql("i.lines")}
-        OR {sql.minor_sql("r.total")} <> {sql.minor_sql("r.subtotal")} + {sql.minor_sql("r.tax_amount")}"""
+        WHERE {asked} <> {sql.minor_of_sum_sql("i.lines")} OR {sql.minor_sql("r.total")} <> {parts}"""
     )
     return [f"receipt {row[0]}: lines {sql.money_from_sql(row[4])}, subtotal {row[1]}, total {row[3]}" for row in rows]
+
+
+def receipt_taxes() -> list[str]:
+    """The tax is what the receipt's own rate makes of its lines."""
+    wrong = []
+    for receipt in Receipt.objects.exclude(tax_rate=0, tax_amount=0).iterator(1000):
+        lines = receipt.total if receipt.tax_inclusive else receipt.subtotal
+        tax = Tax(receipt.tax_label, receipt.tax_rate, receipt.tax_inclusive)
+        if apply(tax, lines) != Sums(receipt.subtotal, receipt.tax_amount, receipt.total):
+            wrong.append(f"receipt {receipt.pk}: {receipt.tax_rate} % of its lines is not {receipt.tax_amount}")
+    return wrong[:SHOWN]
+
+
+def receipt_rates() -> list[str]:
+    """The rates on a receipt are those of the version that it names, which was in force by then."""
+    rows = _rows(
+        """SELECT r.id, v.id FROM receipts r JOIN rates_versioned v ON v.id = r.rate_version_id
+        WHERE r.rate_cpu <> v.cpu OR r.rate_gpu <> v.gpu OR r.rate_mem <> v.mem OR r.cpu_basis <> v.cpu_basis
+        OR r.pricing_tier <> v.tier OR v.effective_at > r.rates_locked_at"""
+    )
+    return [f"receipt {row[0]}: its rates are not those of version {row[1]}" for row in rows]
+
+
+def receipt_numbers() -> list[str]:
+    """Every receipt has a number; each fiscal year counts 1, 2, 3 … up to its counter, without a gap."""
+    unnumbered = _rows("SELECT id FROM receipts WHERE document_number IS NULL OR serial IS NULL")
+    last = dict(DocumentCounter.objects.filter(series=RECEIPTS).values_list("fiscal_year", "last"))
+    numbers = Receipt.objects.filter(serial__isnull=False).values("fiscal_year").order_by("fiscal_year")
+    counted = numbers.annotate(least=Min("serial"), most=Max("serial"), many=Count("id"))
+    years = {row["fiscal_year"]: (row["least"], row["most"], row["many"]) for row in counted}
+    wrong = [f"receipt {row[0]} has no number" for row in unnumbered]
+    for year in sorted({*last, *years}):
+        least, most, many = years.get(year, (1, 0, 0))
+        if least != 1 or many != most or last.get(year) != most:
+            words = f"{many} receipts numbered {least} to {most}, counter at {last.get(year)}"
+            wrong.append(f"fiscal year {year}: {words}")
+    return wrong
+
+
+def receipt_digests() -> list[str]:
+    """What a receipt says is still what was hashed when it was issued."""
+    receipts = Receipt.objects.order_by("pk").iterator(500)
+    return [f"receipt {each.pk} ({each}) is not what was issued" for each in receipts if not is_unchanged(each)][:SHOWN]
+
+
+def closed_months() -> list[str]:
+    """After a month was closed, only adjustments put its jobs on a receipt, or took them off."""
+    wrong = []
+    for month in ClosedMonth.objects.all():
+        window = month_window(month.month)
+        jobs = Job.objects.filter(end_at__gte=window.start, end_at__lt=window.end)
+        late = Receipt.objects.filter(created_at__gt=month.closed_at, items__job_key__in=jobs.values("job_key"))
+        late = late.exclude(adjustments__closed_month=month).distinct()
+        wrong += [f"receipt {receipt} bills jobs of {month}, which was closed before it" for receipt in late[:SHOWN]]
+        lost = Receipt.objects.filter(
+            voided_at__gt=month.closed_at, created_at__lte=month.closed_at,
+            items__job_key__in=jobs.values("job_key"),
+        ).exclude(adjustments__closed_month=month, adjustments__kind=AdjustmentKind.VOID).distinct()  # fmt: skip
+        wrong += [f"receipt {receipt} of {month} was voided after the close" for receipt in lost[:SHOWN]]
+    return wrong
+
+
+def one_currency() -> list[str]:
+    """A document, its payments and its adjustments are in one currency."""
+    rows = _rows(
+        """SELECT r.document_number, r.currency, p.currency FROM receipts r
+        JOIN payments p ON p.receipt_id = r.id WHERE p.currency <> r.currency AND p.status = 'succeeded'"""
+    ) + _rows(
+        """SELECT r.document_number, r.currency, a.currency FROM receipts r
+        JOIN month_adjustments a ON a.receipt_id = r.id WHERE a.currency <> r.currency"""
+    )
+    return [f"receipt {row[0]} is in {row[1]}, what belongs to it in {row[2]}" for row in rows]
 
 
 def receipt_prices() -> list[str]:
@@ -165,7 +244,8 @@ def reviews() -> list[str]:
 INVARIANTS: dict[str, Callable[[], list[str]]] = {
     check.__name__: check
     for check in (
-        receipt_totals, receipt_prices, job_claims, receipt_states, payments, audit_trail, current_rates, held_jobs,
-        job_products, reviews, audit_chain,
+        receipt_totals, receipt_taxes, receipt_rates, receipt_prices, receipt_numbers, receipt_digests, one_currency,
+        job_claims, receipt_states, closed_months, payments, audit_trail, current_rates, held_jobs, job_products,
+        reviews, audit_chain,
     )
 }  # fmt: skip

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.models import AuditLog
-from billing.models import RateVersion, Receipt, ReceiptStatus
+from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
 from core import wording
 from payments.models import EventOutcome, Payment, PaymentEvent, PaymentStatus
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
@@ -36,6 +36,7 @@ MAIN_LISTS: tuple[type[Model], ...] = (
     PaymentEvent,
     Job,
     Adjustment,
+    ClosedMonth,
     ImportRun,
     QuarantinedRow,
     RateVersion,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
+from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid, void_receipt
 from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
 from core.exports import csv_response
@@ -46,13 +47,23 @@ SHOWN_LINES = 200
 
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "window", "pricing_tier", "amount", "status", "method", "paid_on", "created_on")
+    list_display = (
+        "document_number",
+        "user",
+        "window",
+        "pricing_tier",
+        "amount",
+        "status",
+        "method",
+        "paid_on",
+        "created_on",
+    )
     list_filter = ("status", "pricing_tier", ("created_at", admin.DateFieldListFilter), "method")
-    search_fields = ("=id", "user__username", "tx_ref")
+    search_fields = ("document_number", "=id", "user__username", "tx_ref")
     list_select_related = ("user", "pricing_tier")
     list_per_page = 50
     inlines = (ReceiptItemInline,)
-    actions = ("mark_paid_action", "void_action", "export_csv")
+    actions = ("mark_paid_action", "void_action", "void_adjusting_action", "export_csv")
 
     @admin.display(description=_("window"), ordering="start")
     def window(self, receipt: Receipt) -> str:
@@ -84,6 +95,13 @@ class ReceiptAdmin(ReadOnlyAdmin):
     def void_action(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
         return VOID.answer(self, request, queryset)
 
+    def has_adjust_permission(self, request: HttpRequest) -> bool:
+        return self.has_void_permission(request) and request.user.has_perm("billing.adjust_closedmonth")
+
+    @admin.action(description=_("Void by adjustment of a closed month …"), permissions=["adjust"])
+    def void_adjusting_action(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
+        return VOID_ADJUSTING.answer(self, request, queryset)
+
     @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> StreamingHttpResponse:
         header = [name.removesuffix("_id") for name in EXPORT]
@@ -91,8 +109,8 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
 
 EXPORT = (
-    "id", "user_id", "start", "end", "pricing_tier_id", "rate_cpu", "rate_gpu", "rate_mem", "total", "currency",
-    "status", "method", "tx_ref", "paid_at", "created_at", "void_reason",
+    "id", "document_number", "user_id", "start", "end", "pricing_tier_id", "rate_cpu", "rate_gpu", "rate_mem", "total",
+    "currency", "status", "method", "tx_ref", "paid_at", "created_at", "void_reason",
 )  # fmt: skip
 
 
@@ -123,4 +141,11 @@ VOID = replace(
     button=lambda n: ngettext("Void %(n)d receipt", "Void %(n)d receipts", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt voided.", "%(n)d receipts voided.", n) % {"n": n},
     run=lambda actor, receipt, text: void_receipt(actor=actor, receipt=receipt, reason=text),
+)
+VOID_ADJUSTING = replace(
+    VOID,
+    name="void_adjusting_action",
+    title=_("Void receipts by adjustment of a closed month"),
+    field_label=_("Reason, kept with the receipt and with the adjustment"),
+    run=lambda actor, receipt, text: void_by_adjustment(actor=actor, receipt=receipt, reason=text),
 )

@@ -18,12 +18,19 @@ from usage.models import Hold
 PRICED_BY = """p.username = j.username AND p.account = j.account
     AND (p.since IS NULL OR j.end_at >= p.since OR (j.end_at IS NULL AND p.until IS NULL))
     AND (p.until IS NULL OR j.end_at < p.until)"""
-_COLUMNS = ("username", "account", "since", "until", "tier", "basis", "cpu", "gpu", "mem")
-_TYPES = {"since": "timestamptz", "until": "timestamptz", "cpu": "numeric", "gpu": "numeric", "mem": "numeric"}
+_COLUMNS = ("username", "account", "since", "until", "tier", "version", "basis", "cpu", "gpu", "mem")
+_TYPES = {
+    "version": "bigint",
+    "since": "timestamptz",
+    "until": "timestamptz",
+    "cpu": "numeric",
+    "gpu": "numeric",
+    "mem": "numeric",
+}
 
 
 def price_table(pairs: Iterable[tuple[str, str]], book: PriceBook, *, name: str = "p") -> tuple[str, str]:
-    """A CTE ``p(username, account, since, until, tier, basis, cpu, gpu, mem)`` and its one parameter.
+    """A CTE ``p(username, account, since, until, tier, version, basis, cpu, gpu, mem)`` and its one parameter.
 
     One row a price that holds for the pair of user and account. JSON carries them, so
     that their number has no limit; rates travel as text and stay exact.
@@ -31,7 +38,7 @@ def price_table(pairs: Iterable[tuple[str, str]], book: PriceBook, *, name: str 
     adapt = connection.ops.adapt_datetimefield_value
     rows = [
         (*pair, *(str(adapt(edge)) if edge else None for edge in (price.since, price.until)),
-         price.tier, price.basis, *price.rates)
+         price.tier, price.version.pk if price.version else None, price.basis, *price.rates)
         for pair in sorted(pairs)
         for price in book.prices(*pair)
     ]  # fmt: skip

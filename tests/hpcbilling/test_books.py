@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit import triggers
-from billing.models import Rate, Receipt, ReceiptItem
+from billing.models import ClosedMonth, Rate, Receipt, ReceiptItem
 from hpcbilling import books, seeding
 from payments.models import Payment
 from tests.factories import make_job
@@ -36,8 +37,22 @@ def alter_audit(sql: str) -> None:
         cursor.execute(sql)
 
 
+def close_before_billing() -> None:
+    """The month of a billed job was closed before its receipt was made, says the database."""
+    job = Job.objects.get(job_key=first_live_item().job_key)
+    month = timezone.localdate(job.end_at).replace(day=1)
+    ClosedMonth.objects.create(month=month, closed_by="fin", closed_at=timezone.now() - timedelta(days=900))
+
+
 DAMAGE: dict[str, Any] = {
     "receipt_totals": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(total=1),
+    "receipt_taxes": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(tax_rate=7),
+    "receipt_rates": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(rate_cpu=9),
+    "receipt_numbers": lambda: Receipt.objects.filter(serial=2).update(serial=1000),
+    "receipt_digests": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(note="paid in cash"),
+    "one_currency": lambda: Payment.objects.filter(
+        pk=Payment.objects.filter(status="succeeded").values("pk")[:1]).update(currency="USD"),
+    "closed_months": close_before_billing,
     "receipt_prices": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(mem_mib_seconds=10**12),
     "job_claims": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(claimed_by=""),
     "receipt_states": lambda: ReceiptItem.objects.filter(pk=first_live_item().pk).update(is_live=False),

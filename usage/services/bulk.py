@@ -13,6 +13,7 @@ from pyarrow import csv
 from usage.batches import TIMES
 
 _OPTIONS = csv.WriteOptions(include_header=False)
+_PAGES_THAT_MATTER = 100  # of a smaller table any plan is quick
 
 
 def load(cursor: Any, table: str, records: pa.Table, constants: dict[str, str | int]) -> None:
@@ -56,3 +57,22 @@ def _with_times(records: pa.Table) -> pa.Table:
             moments = pc.cast(pc.cast(records[name], pa.timestamp("s")), pa.string())
             records = records.set_column(place, name, moments)
     return records
+
+
+def mend_statistics(cursor: Any, table: str) -> bool:
+    """PostgreSQL: take the planner's figures of ``table`` anew where they say "empty" of a table that is not.
+
+    An autovacuum that meets a table whose only rows are not committed yet leaves "no rows
+    on many pages" behind. Every plan made from that reads the whole table for each row it
+    looks up, until the next autovacuum. Returns whether it was so.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    cursor.execute(
+        "SELECT reltuples BETWEEN 0 AND relpages - 1 AND pg_relation_size(oid) > 8192 * %s FROM pg_class"
+        " WHERE oid = %s::regclass",
+        [_PAGES_THAT_MATTER, table],
+    )
+    if absurd := bool(cursor.fetchone()[0]):
+        cursor.execute(f"ANALYZE {table}")
+    return absurd

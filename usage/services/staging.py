@@ -68,6 +68,7 @@ def prepare() -> None:
 def write(records: pa.Table, marks: Marks, *, run_id: int, source: str) -> Outcome:
     """Store one batch (``STORED``, keys unique within it); see the module's docstring for what must hold."""
     with connection.cursor() as cursor:
+        bulk.mend_statistics(cursor, "jobs")
         stored_weak = _has_weak(cursor)
         fresh = marks.above(records)
         new = records.slice(0, 0) if stored_weak else records.filter(fresh)
@@ -197,11 +198,23 @@ def _judge(cursor: Any, records: pa.Table, run_id: int, *, weak: bool) -> pa.Arr
             _judge_with_weak(cursor, run_id)
             cursor.execute("SELECT ord, verdict FROM import_stage WHERE verdict <> ''")
         else:
-            cursor.execute(f"SELECT s.ord, {_verdict()} FROM import_stage s JOIN jobs j ON {_SAME_KEY}", [run_id])
+            cursor.execute(compare_sql(), [run_id])
         for place, verdict in cursor.fetchall():
             verdicts[place] = verdict
         _lock_changed(cursor, records["job_key"], verdicts)
     return pa.array(verdicts, pa.string())
+
+
+def compare_sql() -> str:
+    """The verdict of each staged record whose key is stored; one parameter, the run.
+
+    On PostgreSQL the jobs stand in a fenced LATERAL, so that no statistics, however wrong,
+    make the planner turn it round and look through the staged rows for each job.
+    """
+    if connection.vendor == "postgresql":
+        known = f"SELECT {_verdict()} AS verdict FROM jobs j WHERE {_SAME_KEY} OFFSET 0"
+        return f"SELECT s.ord, known.verdict FROM import_stage s CROSS JOIN LATERAL ({known}) known"
+    return f"SELECT s.ord, {_verdict()} FROM import_stage s JOIN jobs j ON {_SAME_KEY}"
 
 
 def _stage(cursor: Any, records: pa.Table) -> None:

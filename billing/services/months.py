@@ -1,0 +1,152 @@
+"""Closing a month, and the adjustments that alone may change one that is closed."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit import services as audit
+from billing.models import AdjustmentKind, ClosedMonth, MonthAdjustment, Receipt
+from billing.selectors import billable
+from billing.selectors.months import closed_months_of, find
+from billing.selectors.proof import Proof, prove
+from billing.services.receipts import MonthClosed, Run, create_receipts, void_receipt
+from core.context import Actor
+from core.errors import AppError, BadInput, Conflict
+from core.locks import lock_for_transaction
+from core.periods import month_start, month_window, today
+from usage.models import Job
+
+
+class NotProven(Conflict):
+    """The parts of the month do not add up to its usage; look at the proof first."""
+
+    code = "not_proven"
+
+
+@transaction.atomic
+def close_month(*, actor: Actor, month: date, note: str = "", accept_open: bool = False) -> ClosedMonth:
+    """No more changes to the month's usage and documents but by adjustments. Closing twice changes nothing.
+
+    Raises ``BadInput`` for a month that is not over, ``NotProven`` when its parts do not
+    add up, and ``Conflict`` while something is still unbilled or refused, unless
+    ``accept_open`` says that somebody has seen it; then ``note`` says why.
+    """
+    month = month_start(month)
+    if month >= month_start(today()):
+        raise BadInput(_("%(month)s is not over yet.") % {"month": f"{month:%Y-%m}"}, field="month")
+    lock_for_transaction("months")
+    if (found := find(month)) is not None:
+        return found
+    proof = prove(month)
+    if not proof.holds:
+        raise NotProven(_("The parts of %(month)s do not add up to its usage.") % {"month": f"{month:%Y-%m}"})
+    if left := _left_open(proof):
+        if not accept_open:
+            raise Conflict(left)
+        if not note.strip():
+            raise BadInput(_("Say why the month is closed although something is left open."), field="note")
+    closed = ClosedMonth.objects.create(
+        month=month, figures=proof.as_json(), note=note.strip()[:255], closed_by=actor.name
+    )
+    audit.record(
+        actor=actor, action="month_close", target=str(closed), entity=closed,
+        extra={"note": closed.note, "figures": proof.as_json()},
+    )  # fmt: skip
+    return closed
+
+
+def _left_open(proof: Proof) -> str:
+    """What a careful person would settle first, in words; empty when nothing is left."""
+    unbilled = next((reason.amount for reason in proof.reasons["unbilled"] if reason.code == "next_receipt"), None)
+    refused = proof.parts["quarantined"].jobs + proof.unknown_rows
+    parts = []
+    if unbilled:
+        words = _("%(jobs)d jobs worth %(cost)s %(currency)s are not billed")
+        parts.append(words % {"jobs": unbilled.jobs, "cost": unbilled.cost, "currency": proof.currency})
+    if refused:
+        parts.append(_("%(rows)d refused rows wait for a decision") % {"rows": refused})
+    return "; ".join(parts)
+
+
+def bill_late_usage(*, actor: Actor, month: date, reason: str, username: str | None = None) -> Run:
+    """Receipts for jobs of a closed month that arrived or became billable late, each with its adjustment.
+
+    The receipt is issued today, in an open month, and names the month it adjusts. A user
+    whose receipt fails is parked and the run goes on. Raises ``BadInput`` without a reason
+    or when the month is not closed.
+    """
+    closed, reason = _closed(month), _reason(reason)
+    names = [username] if username else billable.usernames_to_bill(None, None, adjusts=closed.month)
+    made: list[Receipt] = []
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            made += _bill_late(actor, closed, name, reason)
+        except AppError as error:
+            failed[name] = error.message
+    return Run(made, {}, failed)
+
+
+@transaction.atomic
+def _bill_late(actor: Actor, closed: ClosedMonth, username: str, reason: str) -> list[Receipt]:
+    receipts = create_receipts(actor=actor, username=username, adjusts=closed.month)
+    for receipt in receipts:
+        _adjust(actor, closed, AdjustmentKind.LATE_USAGE, receipt, receipt.items.count(), receipt.total, reason)
+    return receipts
+
+
+@transaction.atomic
+def void_by_adjustment(*, actor: Actor, receipt: Receipt, reason: str) -> bool:
+    """Void a receipt that holds jobs of closed months, with a dated adjustment for each of them.
+
+    False when it was void already. Raises what ``void_receipt`` raises.
+    """
+    reason = _reason(reason)
+    lock_for_transaction("months", shared=True)
+    affected = []
+    for closed in closed_months_of(receipt):
+        window = month_window(closed.month)
+        keys = Job.objects.filter(claimed_by=receipt.claim, end_at__gte=window.start, end_at__lt=window.end)
+        costs = receipt.items.filter(job_key__in=keys.values("job_key")).values_list("cost", flat=True)
+        affected.append((closed, len(costs), sum(costs, Decimal(0))))
+    moved = void_receipt(actor=actor, receipt=receipt, reason=reason, adjusts=True)
+    for closed, jobs, cost in affected if moved else ():
+        _adjust(actor, closed, AdjustmentKind.VOID, receipt, jobs, -cost, reason)
+    return moved
+
+
+def _adjust(
+    actor: Actor, closed: ClosedMonth, kind: str, receipt: Receipt, jobs: int, amount: Decimal, reason: str
+) -> MonthAdjustment:
+    adjustment = MonthAdjustment.objects.create(
+        closed_month=closed, kind=kind, dated=today(), receipt=receipt, jobs=jobs, amount=amount,
+        currency=receipt.currency, reason=reason, made_by=actor.name,
+    )  # fmt: skip
+    audit.record(
+        actor=actor, action="month_adjust", target=str(closed), entity=adjustment,
+        extra={"kind": kind, "receipt": receipt.document_number, "jobs": jobs, "amount": amount,
+               "currency": receipt.currency, "reason": reason},
+    )  # fmt: skip
+    return adjustment
+
+
+def _closed(month: date) -> ClosedMonth:
+    found = find(month_start(month))
+    if found is None:
+        raise BadInput(
+            _("%(month)s is not closed: bill it in the ordinary way.") % {"month": f"{month:%Y-%m}"}, field="month"
+        )
+    return found
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise BadInput(_("An adjustment needs a reason."), field="reason")
+    return reason.strip()[:255]
+
+
+__all__ = ["MonthClosed", "NotProven", "bill_late_usage", "close_month", "void_by_adjustment"]
