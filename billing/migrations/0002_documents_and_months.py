@@ -2,7 +2,9 @@
 
 import datetime
 import django.db.models.deletion
+import django.db.models.functions.comparison
 import django.db.models.functions.datetime
+import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
@@ -130,7 +132,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='closedmonth',
-            constraint=models.CheckConstraint(condition=models.Q(('month__day', 1)), name='closed_months_first_day'),
+            constraint=models.CheckConstraint(condition=django.db.models.lookups.EndsWith(django.db.models.functions.comparison.Cast('month', models.TextField()), '-01'), name='closed_months_first_day'),
         ),
         migrations.AddConstraint(
             model_name='closedmonth',

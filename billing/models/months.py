@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
+from django.db.models.lookups import EndsWith
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.receipts import Receipt
@@ -25,7 +26,10 @@ class ClosedMonth(models.Model):
         verbose_name_plural = _("closed months")
         permissions = (("adjust_closedmonth", "Can adjust a closed month"),)
         constraints = (
-            models.CheckConstraint(condition=models.Q(month__day=1), name="closed_months_first_day"),
+            # as text: Django's own "day of" is a function that SQLite's tools do not have
+            models.CheckConstraint(
+                condition=EndsWith(Cast("month", models.TextField()), "-01"), name="closed_months_first_day"
+            ),
             models.CheckConstraint(condition=~models.Q(closed_by=""), name="closed_months_by_somebody"),
         )
 

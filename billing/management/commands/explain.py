@@ -1,0 +1,79 @@
+"""Why is this amount what it is?"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.db.models import Q
+
+from billing.models import Receipt
+from billing.selectors.explain import explain_job, explain_receipt
+from core.commands import AppCommand
+from core.errors import UsageError
+from usage.models import Job
+
+MOST_CANDIDATES = 10
+LONGEST_ID = 18
+
+
+class Command(AppCommand):
+    help = "Explain an amount back to the raw record: job KEY (or job id), or receipt ID (or document number)."
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", choices=("job", "receipt"))
+        parser.add_argument("which", metavar="KEY", help="job key or job id; receipt id or document number")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        find = _job if options["what"] == "job" else _receipt
+        return find(options["which"].strip())
+
+    def describe(self, result: dict[str, Any]) -> str:
+        return "\n".join(_lines(result))
+
+
+def _job(which: str) -> dict[str, Any]:
+    condition = Q(job_key=which) | Q(job_id_display=which)
+    found = list(Job.objects.filter(condition).select_related("import_run").order_by("pk")[: MOST_CANDIDATES + 1])
+    exact = [job for job in found if job.job_key == which]
+    if len(found) > 1 and not exact:
+        keys = ", ".join(job.job_key for job in found[:MOST_CANDIDATES])
+        raise UsageError(f"Job id {which} is not unique; name one by its key: {keys}")
+    if not found:
+        raise UsageError(f"There is no job {which}; give its key (cluster:id:submit) or its job id.")
+    return asdict(explain_job((exact or found)[0]))
+
+
+def _receipt(which: str) -> dict[str, Any]:
+    condition = Q(document_number=which)
+    if which.isascii() and which.isdecimal() and len(which) <= LONGEST_ID:
+        condition |= Q(pk=int(which))
+    receipt = Receipt.objects.filter(condition).select_related("rate_version", "pricing_tier").first()
+    if receipt is None:
+        raise UsageError(f"There is no receipt {which}; give its id or its document number.")
+    return asdict(explain_receipt(receipt))
+
+
+def _lines(value: dict[str, Any], indent: str = "") -> list[str]:
+    """Nested names and values, one a line."""
+    lines: list[str] = []
+    for name, each in value.items():
+        if each in (None, "", [], {}):
+            continue
+        if isinstance(each, dict):
+            lines += [f"{indent}{name}", *_lines(each, indent + "  ")]
+        elif isinstance(each, list) and isinstance(each[0], dict):
+            lines.append(f"{indent}{name}")
+            lines += [f"{indent}  {_one_line(item)}" for item in each]
+        else:
+            text = "; ".join(map(str, each)) if isinstance(each, list) else each
+            lines.append(f"{indent}{name:<18} {text}")
+    return lines
+
+
+def _one_line(item: dict[str, Any]) -> str:
+    if "product" in item:
+        hours = f"{item['seconds']} s / {item['divisor']} = {item['hours']} h"
+        return f"{item['resource']:<4} {hours}  x {item['rate'].normalize():f} = {item['product'].normalize():f}"
+    return "  ".join(str(value) for value in item.values() if value not in (None, ""))
