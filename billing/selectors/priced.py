@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,11 +18,14 @@ from usage.models import Hold
 PRICED_BY = """p.username = j.username AND p.account = j.account
     AND (p.since IS NULL OR j.end_at >= p.since OR (j.end_at IS NULL AND p.until IS NULL))
     AND (p.until IS NULL OR j.end_at < p.until)"""
-_COLUMNS = ("username", "account", "since", "until", "tier", "version", "basis", "cpu", "gpu", "mem")
-_TYPES = {
-    "version": "bigint",
+_COLUMNS = {
+    "username": "text",
+    "account": "text",
     "since": "timestamptz",
     "until": "timestamptz",
+    "tier": "text",
+    "version": "bigint",
+    "basis": "text",
     "cpu": "numeric",
     "gpu": "numeric",
     "mem": "numeric",
@@ -42,13 +45,18 @@ def price_table(pairs: Iterable[tuple[str, str]], book: PriceBook, *, name: str 
         for pair in sorted(pairs)
         for price in book.prices(*pair)
     ]  # fmt: skip
+    return json_table(name, _COLUMNS, rows)
+
+
+def json_table(name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, str]:
+    """A CTE with these columns (name -> PostgreSQL's type) and rows, and its one parameter."""
     if connection.vendor == "postgresql":
-        cells = ", ".join(f"CAST(v ->> {at} AS {_TYPES.get(each, 'text')})" for at, each in enumerate(_COLUMNS))
+        cells = ", ".join(f"CAST(v ->> {at} AS {kind})" for at, kind in enumerate(columns.values()))
         source = f"SELECT {cells} FROM jsonb_array_elements(CAST(%s AS jsonb)) AS e(v)"
     else:
-        cells = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(_COLUMNS)))
+        cells = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(columns)))
         source = f"SELECT {cells} FROM json_each(%s)"
-    return f"{name}({', '.join(_COLUMNS)}) AS ({source})", json.dumps(rows)
+    return f"{name}({', '.join(columns)}) AS ({source})", json.dumps(rows)
 
 
 def hours_of_job(basis: str = "p.basis") -> tuple[str, str, str]:
