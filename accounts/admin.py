@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.forms import EditUserForm, NewUserForm, TierOverrideForm
-from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, TierOverride, TierRule, User
+from accounts.forms import EditUserForm, NewUserForm
+from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, User
 from accounts.roles import GROUPS
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
@@ -131,34 +131,12 @@ class TierAdmin(AuditedAdmin):
         return False
 
 
-@admin.register(TierRule)
-class TierRuleAdmin(AuditedAdmin):
-    list_display = ("position", "kind", "pattern", "tier", "is_active", "note")
-    list_display_links = ("position", "pattern")
-    list_filter = ("kind", "tier", "is_active")
-    list_select_related = ("tier",)
-
-
 class _StampedAdmin(AuditedAdmin):
     """The database writes ``created_at``: before it has, there is no time to show."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
         return fields if obj is not None else [name for name in fields if name != "created_at"]
-
-
-@admin.register(TierOverride)
-class TierOverrideAdmin(_StampedAdmin):
-    form = TierOverrideForm
-    list_display = ("username", "tier", "valid_from", "valid_until", "reason", "set_by")
-    list_filter = ("tier",)
-    list_select_related = ("tier",)
-    search_fields = ("username", "reason")
-    readonly_fields = ("set_by", "created_at")
-
-    def save_model(self, request: HttpRequest, obj: TierOverride, form: Any, change: bool) -> None:
-        obj.set_by = actor_of(request).name[:64]
-        super().save_model(request, obj, form, change)
 
 
 @admin.register(Organisation)

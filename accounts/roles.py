@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "billing.add_receipt", "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
         "billing.add_closedmonth", "billing.adjust_closedmonth", "payments.resolve_payment",
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
+        "accounts.*_tier", "accounts.*_tierrule", "accounts.*_tieroverride",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",

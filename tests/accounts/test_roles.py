@@ -45,8 +45,11 @@ def test_the_auditor_sees_everything_and_changes_nothing() -> None:
 
 def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing_else() -> None:
     allowed = {"billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
+               "billing.add_receipt", "billing.add_closedmonth", "billing.adjust_closedmonth",
                "payments.resolve_payment", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job"}  # fmt: skip
+    allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
+                for model in ("tier", "tierrule", "tieroverride")}  # fmt: skip
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
