@@ -18,6 +18,8 @@ BENCHMARKS = {
     "growth": "bench.growth",
     "sqlite": "bench.sqlite",
     "joblist": "bench.joblist",
+    "receipts": "bench.receipts",
+    "unbilled": "bench.unbilled",
     "sacct": "bench.live_sacct",
 }
 

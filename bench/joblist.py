@@ -19,21 +19,21 @@ INSERT INTO jobs (job_key, cluster, job_id, job_id_display, username, account, p
     req_gpus, req_mem_mib, cpu_core_seconds, gpu_seconds, mem_mib_seconds, claimed_by, source, import_run_id, raw)
 SELECT 'c:' || n || ':1', 'c', n, n::text, 'user' || lpad((n %% {users})::text, 4, '0'), 'acct' || (n %% 60), 'normal',
     'normal', 'job', 'COMPLETED', '0:0', t, t, t + interval '1 hour', 3600, 4, 0, '{{}}', 4096, 1, 4, 0, 4096, 14400, 0,
-    14745600, '', 'csv', %s, ''
+    14745600, {claimed}, 'csv', %s, ''
 FROM (SELECT n, timestamptz '2024-01-01Z' + n * interval '{step} second' AS t FROM generate_series(%s, %s) n) numbered
 """
 
 
 def run() -> Outcome:
     number = rows(10_000_000)
-    _fill(number)
+    fill(number)
     from billing.selectors.usage import UsageFilter, page
 
     flt = UsageFilter(username=USER)
     cursor = ""
     for _ in range(max(1, min(20, number // USERS // 50 - 1))):
         cursor = page(flt, after=cursor).next_cursor or cursor
-    first, deep = _measure(lambda: page(flt)), _measure(lambda: page(flt, after=cursor))
+    first, deep = measure(lambda: page(flt)), measure(lambda: page(flt, after=cursor))
     world.empty()
     worst = max(first["ms"], deep["ms"])
     return Outcome(
@@ -46,14 +46,17 @@ def run() -> Outcome:
     )
 
 
-def _fill(number: int) -> None:
+def fill(number: int, claimed: str = "''") -> None:
+    """``claimed`` is the SQL of what has billed job ``n``; by default nothing has."""
     from django.db import connection, transaction
 
     from usage.models import ImportRun
 
     world.empty()
     run = ImportRun.objects.create(source="csv", cluster="c", status="done", actor="system")
-    statement = _FILL.format(users=min(USERS, max(10, number // 300)), step=max(1, 63_000_000 // number))
+    statement = _FILL.format(
+        users=min(USERS, max(10, number // 300)), step=max(1, 63_000_000 // number), claimed=claimed
+    )
     with connection.cursor() as cursor:
         for first in range(1, number + 1, 500_000):
             with transaction.atomic():
@@ -61,7 +64,7 @@ def _fill(number: int) -> None:
         cursor.execute("VACUUM (ANALYZE) jobs")
 
 
-def _measure(work: Callable[[], Any]) -> dict[str, Any]:
+def measure(work: Callable[[], Any]) -> dict[str, Any]:
     """Milliseconds of the database, planning included, by EXPLAIN ANALYZE of every statement of the page."""
     from django.db import connection
 

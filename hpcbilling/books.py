@@ -71,7 +71,7 @@ def receipt_numbers() -> list[str]:
     last = dict(DocumentCounter.objects.filter(series=RECEIPTS).values_list("fiscal_year", "last"))
     numbers = Receipt.objects.filter(serial__isnull=False).values("fiscal_year").order_by("fiscal_year")
     counted = numbers.annotate(least=Min("serial"), most=Max("serial"), many=Count("id"))
-    years = {row["fiscal_year"]: (row["least"], row["most"], row["many"]) for row in counted}
+    years = {int(row["fiscal_year"] or 0): (row["least"], row["most"], row["many"]) for row in counted}
     wrong = [f"receipt {row[0]} has no number" for row in unnumbered]
     for year in sorted({*last, *years}):
         least, most, many = years.get(year, (1, 0, 0))

@@ -18,10 +18,12 @@ from django.views.decorators.http import require_safe
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors import usage
 from billing.selectors.prices import PriceBook
+from billing.selectors.unbilled import unbilled_sum
 from billing.selectors.usage import DayRow, UsageFilter
 from core import charts, wording
 from core.context import actor_of
 from core.periods import month_start, previous_month, today
+from usage.models import Job
 
 CHART_DAYS = 30
 
@@ -39,11 +41,12 @@ def home(request: HttpRequest) -> HttpResponse:
     username = actor_of(request).name
     now = today()
     book = PriceBook.load()
-    all_time = usage.totals(UsageFilter(username), book)
-    context: dict[str, Any] = {"latest_import": usage.latest_import(), "all_time": all_time}
-    if all_time.jobs:
+    has_jobs = Job.objects.filter(username=username).exists()
+    context: dict[str, Any] = {"latest_import": usage.latest_import(), "has_jobs": has_jobs}
+    if has_jobs:
         this_month, last_month = _months(username, now, book)
         context |= {
+            "unbilled": unbilled_sum(username, book),
             "this_month": this_month,
             "last_month": last_month,
             "difference": abs(this_month - last_month),

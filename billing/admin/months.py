@@ -156,7 +156,9 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         words = ngettext("%(n)d receipt created for late usage.", "%(n)d receipts created for late usage.", count)
         self.message_user(request, words % {"n": count}, messages.SUCCESS if count else messages.WARNING)
         for username, trouble in run.failed.items():
-            self.message_user(request, f"{username}: {trouble}", messages.ERROR)
+            self.message_user(
+                request, gettext("User %(name)s: %(why)s") % {"name": username, "why": trouble}, messages.ERROR
+            )
 
 
 def month_url(month: date) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from billing.admin import receipt_run
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid, void_receipt
@@ -62,8 +64,17 @@ class ReceiptAdmin(ReadOnlyAdmin):
     search_fields = ("document_number", "=id", "user__username", "tx_ref")
     list_select_related = ("user", "pricing_tier")
     list_per_page = 50
+    change_list_template = "admin/billing/receipts.html"
     inlines = (ReceiptItemInline,)
     actions = ("mark_paid_action", "void_action", "void_adjusting_action", "export_csv")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.run_view)
+        return [path("run/", view, name="billing_receipt_run"), *super().get_urls()]
+
+    def run_view(self, request: HttpRequest) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.model._meta}
+        return receipt_run.view(self, request, context)
 
     @admin.display(description=_("window"), ordering="start")
     def window(self, receipt: Receipt) -> str:

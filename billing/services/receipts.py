@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -97,17 +98,22 @@ def create_receipts(
     return receipts
 
 
-def create_all(*, actor: Actor, start: date | None, end: date | None) -> Run:
-    """Receipts for everybody with unbilled usage. A user whose receipt fails is parked and the run goes on."""
+def create_all(*, actor: Actor, start: date | None, end: date | None, expected: Mapping[str, str] | None = None) -> Run:
+    """Receipts for everybody with unbilled usage. A user whose receipt fails is parked and the run goes on.
+
+    ``expected`` maps users to the tokens of their previews: then only they get receipts,
+    and one whose preview no longer fits is parked.
+    """
     billable.check_window(start, end)
     receipts: list[Receipt] = []
     failed: dict[str, str] = {}
     known = set(User.objects.values_list("username", flat=True))
     for username in billable.usernames_to_bill(start, end):
-        if username not in known:
+        if username not in known or (expected is not None and username not in expected):
             continue
+        token = expected[username] if expected is not None else None
         try:
-            receipts += create_receipts(actor=actor, username=username, start=start, end=end)
+            receipts += create_receipts(actor=actor, username=username, start=start, end=end, expected=token)
         except AppError as error:
             failed[username] = error.message
     return Run(receipts, billable.skipped_jobs(start, end), failed)

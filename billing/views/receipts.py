@@ -65,7 +65,7 @@ def new(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "periods": _period_links(), "asked": asked}
     if asked and form.is_valid():
         context["preview"] = preview = _preview(request, username, form)
-        context["skipped"] = _skipped(preview.skipped) if preview else []
+        context["skipped"] = skipped_in_words(preview.skipped) if preview else []
     return render(request, "billing/receipt_new.html", context, status=400 if form.errors else 200)
 
 
@@ -84,13 +84,15 @@ def _in_words(error: AppError) -> str:
     return error.message
 
 
-def _skipped(counts: dict[str, int]) -> list[tuple[str, int]]:
+def skipped_in_words(counts: dict[str, int]) -> list[tuple[str, int]]:
     """Reasons in words, with the number of jobs."""
     words = {
         "free_state": _("ended by a fault of the cluster: free of charge"),
         "zero_time": _("used nothing"),
         "runaway": _("implausibly long: held until finance has looked at it"),
         "billed_by_invoice": _("billed to the organisation by the month"),
+        "no_user": _("their users have no account here"),
+        "closed_month": _("their month is closed: billed by an adjustment"),
         "no_cpu_time": _("the record lacks the CPU time that this price counts"),
         "not_ended": _("still running or waiting"),
     }

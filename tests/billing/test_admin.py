@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from accounts.models import Tier
 from audit.models import AuditLog
 from billing.models import RateVersion, Receipt
 from billing.services.receipts import create_receipts
@@ -109,3 +112,72 @@ def test_the_csv_of_receipts_cannot_carry_a_formula(client: Any, finance: Any, r
     answer = client.post(LIST, {"action": "export_csv", "_selected_action": [receipt.pk]})
     text = b"".join(answer.streaming_content).decode()
     assert "'=HYPERLINK(1)" in text
+
+
+# --- the receipt run -----------------------------------------------------------------
+RUN = "/admin/billing/receipt/run/"
+DAYS = {"start": "2026-10-01", "end": "2026-10-31", "user": ""}
+
+
+def tokens_of(page: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(token:[^"]+)" value="([0-9a-f]+)"', page))
+
+
+def test_finance_previews_a_months_run_and_then_makes_exactly_that(
+    client: Client, finance: Any, alice: Any, bob: Any
+) -> None:
+    account_tier("physics", "mu")
+    make_job()
+    make_job(username="bob")
+    make_job(username="stranger")
+    client.force_login(finance)
+    page = client.get(RUN, DAYS).content.decode()
+    assert "2 receipts would be made" in page
+    assert "1 their users have no account here" in page
+    assert not Receipt.objects.exists()
+    assert client.post(RUN, {**DAYS, **tokens_of(page)}).status_code == 302
+    assert sorted(Receipt.objects.values_list("user_id", "created_by")) == [("alice", "fin"), ("bob", "fin")]
+
+
+def test_a_user_whose_usage_changed_since_the_preview_is_left_out_and_named(
+    client: Client, finance: Any, alice: Any, bob: Any
+) -> None:
+    make_job()
+    make_job(username="bob")
+    client.force_login(finance)
+    tokens = tokens_of(client.get(RUN, DAYS).content.decode())
+    make_job()
+    answer = client.post(RUN, {**DAYS, **tokens}, follow=True).content.decode()
+    assert "User alice: New usage" in answer
+    assert list(Receipt.objects.values_list("user_id", flat=True)) == ["bob"]
+
+
+def test_a_user_without_a_rate_is_shown_and_the_others_are_billed(
+    client: Client, finance: Any, alice: Any, bob: Any
+) -> None:
+    Tier.objects.create(code="partner", name="Partner")
+    account_tier("partner*", "partner")
+    make_job(account="partner-x")
+    make_job(username="bob")
+    client.force_login(finance)
+    page = client.get(RUN, DAYS).content.decode()
+    assert "cannot be billed" in page
+    client.post(RUN, {**DAYS, **tokens_of(page)})
+    assert list(Receipt.objects.values_list("user_id", flat=True)) == ["bob"]
+
+
+def test_the_run_of_one_user_bills_nobody_else(client: Client, finance: Any, alice: Any, bob: Any) -> None:
+    make_job()
+    make_job(username="bob")
+    client.force_login(finance)
+    page = client.get(RUN, {**DAYS, "user": "Alice"}).content.decode()
+    client.post(RUN, {**DAYS, "user": "alice", **tokens_of(page)})
+    assert list(Receipt.objects.values_list("user_id", flat=True)) == ["alice"]
+    assert client.get(RUN, {**DAYS, "user": "nobody"}).status_code == 400
+
+
+def test_only_finance_makes_receipts_for_others(client: Client, alice: Any, auditor: Any) -> None:
+    for user, status in ((alice, 302), (auditor, 403)):
+        client.force_login(user)
+        assert client.get(RUN).status_code == status
+        assert client.post(RUN, DAYS).status_code == status

@@ -1,0 +1,47 @@
+"""What somebody has not been billed for yet, at the prices of the site's policy now. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+
+from billing import sql
+from billing.models import CpuBasis
+from billing.selectors.billable import candidates_of
+from billing.selectors.priced import PRICED_BY, hours_of_job, price_table
+from billing.selectors.prices import PriceBook
+
+_COLUMNS = ("username", "account", "end_at", "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Unbilled:
+    """``total`` before tax."""
+
+    jobs: int
+    total: Decimal
+
+
+def unbilled_sum(username: str, book: PriceBook | None = None) -> Unbilled:
+    """Jobs that a receipt could hold now, and their cost: what ``preview_receipts`` adds up, in one statement.
+
+    A tier without a rate counts as nothing here, where billing would refuse.
+    """
+    book = book or PriceBook.load()
+    candidates = candidates_of(username, None, None).order_by()
+    accounts = candidates.values_list("account", flat=True).distinct()
+    table, prices = price_table({(username, account) for account in accounts}, book)
+    inner, parameters = candidates.values(*_COLUMNS).query.sql_with_params()
+    known = f"(p.basis <> '{CpuBasis.USED.value}' OR j.used_cpu_seconds IS NOT NULL)"
+    cost = sql.cost_sql(*hours_of_job(), ("p.cpu", "p.gpu", "p.mem"))
+    sql.prepare()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH {table} SELECT COUNT(*), {sql.money_sum_sql(cost)}"
+            f" FROM ({inner}) j JOIN p ON {PRICED_BY} WHERE {known}",
+            [prices, *parameters],
+        )
+        jobs, total = cursor.fetchone()
+    return Unbilled(jobs, sql.money_from_sql(total))
