@@ -26,7 +26,7 @@ from core.errors import AppError
 from core.periods import month_start, today
 
 PART_LABELS: dict[str, str | Promise] = {
-    "billed": _("Billed"),
+    "billed": _("Already billed"),
     "free": _("Free of charge"),
     "unbilled": _("Not billed"),
     "quarantined": _("In quarantine"),

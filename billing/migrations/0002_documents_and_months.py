@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'closed month',
-                'verbose_name_plural': 'closed months',
+                'verbose_name_plural': 'months',
                 'db_table': 'closed_months',
                 'ordering': ('-month',),
                 'permissions': (('adjust_closedmonth', 'Can adjust a closed month'),),

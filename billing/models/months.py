@@ -23,7 +23,7 @@ class ClosedMonth(models.Model):
         db_table = "closed_months"
         ordering = ("-month",)
         verbose_name = _("closed month")
-        verbose_name_plural = _("closed months")
+        verbose_name_plural = _("months")
         permissions = (("adjust_closedmonth", "Can adjust a closed month"),)
         constraints = (
             # as text: Django's own "day of" is a function that SQLite's tools do not have

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from billing import sql
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, PricedItem, Rates, cost, hours, price, total
+from billing.selectors.priced import json_table
 
 MU = Rates(Decimal(1), Decimal(5), Decimal("0.5"))
 seconds = st.integers(min_value=0, max_value=10**16)
@@ -99,3 +103,43 @@ def test_the_database_prices_exactly_like_python(
         )
         row = [Decimal(str(value)) for value in cursor.fetchone()]
     assert row == [expected.cpu_core_hours, expected.gpu_hours, expected.mem_gb_hours, expected.cost]
+
+
+EXAMPLES, CHUNK = 50_000, 5_000
+
+
+@pytest.mark.django_db
+def test_fifty_thousand_lines_cost_to_the_last_satang_what_exact_fractions_say() -> None:
+    """Seeded, so that a failure can be replayed; amounts from a second to more than a whole cluster for a month, and to
+    the largest that fits the columns."""
+    draw = random.Random(int(os.environ.get("PRICING_SEED", "20261126")))
+    table_types = {"c": "bigint", "g": "bigint", "m": "bigint", "a": "numeric", "b": "numeric", "d": "numeric"}
+    hours_text = (sql.hours_sql("c"), sql.hours_sql("g"), sql.mem_hours_sql("m"))
+    sql.prepare()
+    total, expected_total = Decimal(0), Decimal(0)
+    for _chunk in range(EXAMPLES // CHUNK):
+        rows = [
+            [*(draw.randrange(10 ** draw.randrange(1, most)) for most in (12, 12, 15)),
+             *(f"{draw.randrange(10 ** draw.randrange(1, 10)) / Decimal(10**6):f}" for _ in range(3))]
+            for _ in range(CHUNK)
+        ]  # fmt: skip
+        table, parameter = json_table("q", table_types, rows)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH {table} SELECT {sql.money_sum_sql('cost')} FROM (SELECT {sql.cost_sql('x', 'y', 'z', ('a', 'b', 'd'))}"
+                f" AS cost FROM (SELECT {hours_text[0]} AS x, {hours_text[1]} AS y, {hours_text[2]} AS z, a, b, d FROM q) h) p",
+                [parameter],
+            )
+            total += sql.money_from_sql(cursor.fetchone()[0])
+        expected_total += sum((_by_fractions(row) for row in rows), Decimal(0))
+    assert total == expected_total
+
+
+def _by_fractions(row: list[Any]) -> Decimal:
+    """Hours to 4 places, one rounding of the sum: by exact fractions, without a line of the product."""
+    divisors = (3600, 3600, 1024 * 3600)
+    hours_of = [
+        Fraction(int(Fraction(s, d) * 10**4 + Fraction(1, 2)), 10**4) for s, d in zip(row[:3], divisors, strict=True)
+    ]
+    exact = sum((h * Fraction(r) for h, r in zip(hours_of, row[3:], strict=True)), Fraction(0))
+    return Decimal(int(exact * 100 + Fraction(1, 2))).scaleb(-2)

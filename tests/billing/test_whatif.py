@@ -166,7 +166,7 @@ def test_finance_asks_from_the_console_and_a_link_carries_the_question(finance: 
     assert browser.get(where).status_code == 200
     page = browser.get(where, {"start": "2026-10-01", "end": "2026-10-31", "mu.cpu": "2"}).content.decode()
     assert "12.00" in page
-    assert "1 would pay more" in page
+    assert "1 user would pay more" in page
     assert browser.get(where, {"start": "2026-10-31", "end": "2026-10-01"}).status_code == 400
     assert browser.get(where, {"start": "2026-10-01", "end": "", "mu.cpu": "-2"}).status_code == 400
 
