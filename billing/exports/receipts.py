@@ -138,7 +138,7 @@ PENDING = Export(
     permissions=("billing.view_receipt",), filters=("user", "tier"),
 )  # fmt: skip
 VOID = Export(
-    name="void_receipts", title=_("Void receipts"), period=_("days on which the receipt was voided"),
+    name="void_receipts", title=_("Voided receipts"), period=_("days on which the receipt was voided"),
     columns=RECEIPT_COLUMNS, rows=_void, permissions=("billing.view_receipt",), filters=("user", "tier"),
 )  # fmt: skip
 ITEMS = Export(
