@@ -3,7 +3,8 @@
 from django.utils.translation import gettext_lazy as _
 
 ACTIONS = {
-    "audit_export": _("Audit log exported"),
+    "audit_export": _("Audit log exported"),  # of logs written before every export was recorded as "export"
+    "export": _("Data exported"),
     "audit_seal": _("Audit chain sealed"),
     # written by audit.audited.AuditedAdmin for any app
     "object_add": _("Added in the console"),

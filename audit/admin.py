@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from audit import services
-from audit.hashing import stamp
+from audit.exporting import recorded
+from audit.exports import COLUMNS, log_rows
 from audit.models import AuditLog
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
-from core.exports import csv_response
-
-EXPORT = (
-    "id", "ts", "actor", "action", "target", "status", "ip", "user_agent", "request_id",
-    "entity_type", "entity_id", "changes", "extra", "prev_hash", "hash",
-)  # fmt: skip
+from core.exports import csv_response, table_lines
 
 
 @admin.register(AuditLog)
@@ -39,13 +30,10 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Export the selected entries as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[AuditLog]) -> StreamingHttpResponse:
-        services.record(actor=actor_of(request), action="audit_export", target="audit_log")
-        return csv_response("audit_log.csv", EXPORT, _rows(queryset))
-
-
-def _rows(queryset: QuerySet[AuditLog]) -> Iterator[list[Any]]:
-    for row in queryset.order_by("id").values(*EXPORT).iterator(chunk_size=2000):
-        row["ts"] = stamp(row["ts"])
-        for name in ("changes", "extra"):
-            row[name] = json.dumps(row[name], ensure_ascii=False, sort_keys=True)
-        yield [row[name] for name in EXPORT]
+        rows = recorded(
+            actor=actor_of(request),
+            target="audit_log",
+            asked={"format": "csv", "chosen": True},
+            rows=log_rows(queryset),
+        )
+        return csv_response("audit_log.csv", table_lines(COLUMNS, rows))

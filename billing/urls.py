@@ -8,9 +8,15 @@ app_name = "billing"
 urlpatterns = [
     path("usage/", usage.index, name="usage"),
     path("usage/<int:pk>/", job_page.detail, name="job"),
-    path("usage.csv", usage.download, name="usage_csv"),
+    path("usage.csv", usage.download, {"kind": "csv"}, name="usage_csv"),
+    path("usage.xlsx", usage.download, {"kind": "xlsx"}, name="usage_xlsx"),
     path("receipts/", receipts.index, name="receipts"),
     path("receipts/new/", receipts.new, name="receipt_new"),
     path("receipts/<int:pk>/", receipts.detail, name="receipt"),
-    path("receipts/<int:pk>/lines.csv", receipts.lines, name="receipt_lines"),
+    path("receipts/<int:pk>/lines.csv", receipts.lines, {"kind": "csv"}, name="receipt_lines"),
+    path("receipts/<int:pk>/lines.xlsx", receipts.lines, {"kind": "xlsx"}, name="receipt_lines_xlsx"),
+    path("receipts.csv", receipts.download, {"kind": "csv"}, name="receipts_csv"),
+    path("receipts.xlsx", receipts.download, {"kind": "xlsx"}, name="receipts_xlsx"),
+    path("receipt-lines.csv", receipts.download_lines, {"kind": "csv"}, name="receipts_lines_csv"),
+    path("receipt-lines.xlsx", receipts.download_lines, {"kind": "xlsx"}, name="receipts_lines_xlsx"),
 ]

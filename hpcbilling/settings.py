@@ -221,6 +221,20 @@ ORG_ADDRESS: str = env.str("ORG_ADDRESS", default="")
 ORG_TAX_ID: str = env.str("ORG_TAX_ID", default="")
 ORG_EMAIL: str = env.str("ORG_EMAIL", default="")
 
+# --- exports: the tables that finance may take away, in the order of the page ---
+EXPORTS: dict[str, str] = {
+    "receipts": "billing.exports.RECEIPTS",
+    "paid_receipts": "billing.exports.PAID",
+    "pending_receipts": "billing.exports.PENDING",
+    "void_receipts": "billing.exports.VOID",
+    "receipt_items": "billing.exports.ITEMS",
+    "usage": "billing.exports.USAGE",
+    "focus_1_2": "billing.exports.FOCUS",
+    "paid_receipts_v": "payments.exports.PAID_VIEW",
+    "payment_health_v": "payments.exports.HEALTH_VIEW",
+    "audit_log": "audit.exports.AUDIT_LOG",
+}
+
 # --- language and time -------------------------------------------------------
 LANGUAGE_CODE: str = env.choice("LANGUAGE_CODE", default="en", among=("en", "th"))
 LANGUAGES = [("en", _("English")), ("th", _("Thai"))]

@@ -13,12 +13,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from audit.exporting import recorded
 from billing.admin import receipt_run
+from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid, void_receipt
 from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
-from core.exports import csv_response
+from core.context import actor_of
+from core.exports import csv_response, table_lines
 from core.wording import money_text
 
 
@@ -115,14 +118,11 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> StreamingHttpResponse:
-        header = [name.removesuffix("_id") for name in EXPORT]
-        return csv_response("receipts.csv", header, queryset.order_by("id").values_list(*EXPORT).iterator(2000))
-
-
-EXPORT = (
-    "id", "document_number", "user_id", "start", "end", "pricing_tier_id", "rate_cpu", "rate_gpu", "rate_mem", "total",
-    "currency", "status", "method", "tx_ref", "paid_at", "created_at", "void_reason",
-)  # fmt: skip
+        rows = recorded(
+            actor=actor_of(request), target="receipts", asked={"format": "csv", "chosen": True},
+            rows=receipt_rows(Receipt.objects.filter(pk__in=queryset.order_by().values("pk"))),
+        )  # fmt: skip
+        return csv_response("receipts.csv", table_lines(RECEIPT_COLUMNS, rows))
 
 
 _RECEIPT_HEADERS = (_("receipt"), _("user"), _("from"), _("to"))

@@ -53,12 +53,14 @@ class UsageFilter:
     state: str = ""
     billed: str = ""
     query: str = ""
+    cluster: str = ""
 
     def jobs(self) -> JobQuerySet:
         """With a window: jobs that ended in it. Without: all, running and waiting ones too."""
         jobs: JobQuerySet = Job.objects.all()
         window = days_window(self.start, self.end)
-        exact = {"username": self.username, "account": self.account, "state": self.state}
+        exact = {"username": self.username, "account": self.account, "state": self.state,
+                 "cluster": self.cluster}  # fmt: skip
         jobs = jobs.filter(**{name: value for name, value in exact.items() if value})
         if window.start:
             jobs = jobs.filter(end_at__gte=window.start)

@@ -9,7 +9,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet, Sum
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -17,18 +18,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from audit.exporting import recorded
+from billing.exports.receipts import ITEM_COLUMNS, RECEIPT_COLUMNS, item_rows, receipt_rows
 from billing.forms import PERIODS, WindowForm, period_days
-from billing.models import Receipt, ReceiptStatus
+from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.billable import Preview, preview_receipts
 from billing.selectors.rates import MissingRate
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from core.context import actor_of
 from core.errors import AppError
-from core.exports import csv_response
+from core.exports import table_response
 
 PAGE_SIZE = 50
-CSV_HEADER = ("receipt", "job_id", "job_key", "core_hours", "gpu_hours", "gb_hours", "cost", "currency")
 
 
 @require_safe
@@ -40,13 +42,22 @@ def index(request: HttpRequest) -> HttpResponse:
         open_sum=Sum("total", filter=Q(status=ReceiptStatus.PENDING)),
         **{status.value: Count("pk", filter=Q(status=status)) for status in ReceiptStatus},
     )
-    status = request.GET.get("status", "")
-    status = status if status in ReceiptStatus.values else ""
-    shown = mine.filter(status=status) if status else mine
-    page = Paginator(_with_jobs(shown), PAGE_SIZE).get_page(request.GET.get("page"))
+    status = _status(request)
+    page = Paginator(_with_jobs(_mine(request)), PAGE_SIZE).get_page(request.GET.get("page"))
     tabs = [("", _("All"), counts["all"])] + [(s.value, s.label, counts[s.value]) for s in ReceiptStatus]
     context = {"page": page, "status": status, "tabs": tabs, "counts": counts}
     return render(request, "billing/receipts.html", context)
+
+
+def _status(request: HttpRequest) -> str:
+    status = request.GET.get("status", "")
+    return status if status in ReceiptStatus.values else ""
+
+
+def _mine(request: HttpRequest) -> QuerySet[Receipt]:
+    """The reader's own receipts, those of the status that was asked for."""
+    mine = Receipt.objects.filter(user_id=actor_of(request).name)
+    return mine.filter(status=_status(request)) if _status(request) else mine
 
 
 def _with_jobs(receipts: QuerySet[Receipt]) -> QuerySet[Receipt]:
@@ -169,9 +180,25 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def lines(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    receipt = _find(request, pk)
-    columns = ("job_id_display", "job_key", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
-    rows = receipt.items.order_by("id").values_list(*columns).iterator(chunk_size=2000)
-    cells = ([receipt.pk, *row, receipt.currency] for row in rows)
-    return csv_response(f"receipt-{receipt.pk}.csv", CSV_HEADER, cells)
+def download(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """The list of the page, with the status that it shows, every page of it."""
+    return table_response(f"receipts.{kind}", _("Receipts"), RECEIPT_COLUMNS, receipt_rows(_mine(request)))
+
+
+@require_safe
+@login_required
+def download_lines(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """Every line of the receipts on the list."""
+    items = ReceiptItem.objects.filter(receipt__in=_mine(request))
+    return table_response(f"receipt-lines.{kind}", _("Receipt lines"), ITEM_COLUMNS, item_rows(items))
+
+
+@require_safe
+@login_required
+def lines(request: HttpRequest, pk: int, kind: str) -> HttpResponseBase:
+    receipt, reader = _find(request, pk), actor_of(request)
+    rows = item_rows(receipt.items.all())
+    if receipt.username != reader.name:  # finance takes away what is somebody else's
+        asked = {"format": kind, "receipt": receipt.pk}
+        rows = recorded(actor=reader, target="receipt_items", asked=asked, rows=rows)
+    return table_response(f"receipt-{receipt.pk}.{kind}", _("Receipt lines"), ITEM_COLUMNS, rows)

@@ -9,25 +9,22 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from billing.exports.usage import USAGE_COLUMNS, usage_rows
 from billing.forms import BILLED, PERIODS, UsageForm
 from billing.selectors import usage
 from billing.selectors.prices import PriceBook
 from billing.selectors.standing import quarantined_standing
-from billing.selectors.usage import UsageFilter, UsageRow
+from billing.selectors.usage import UsageFilter
 from core.context import actor_of
-from core.exports import csv_response
+from core.exports import table_response
 
 VIEWS = {"detail": _("Every job"), "aggregate": _("By account"), "billed": _("Billed jobs")}
 PAGE_SIZE = 50
-CSV_HEADER = (
-    "job_id", "cluster", "name", "account", "partition", "state", "submitted", "started", "ended", "elapsed_seconds",
-    "cpus", "gpus", "memory_mib", "core_hours", "gpu_hours", "gb_hours", "tier", "cost", "status", "receipt",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +72,12 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def download(request: HttpRequest) -> HttpResponseBase:
+def download(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The same filter as the page, every row, oldest first; a filter that cannot be read is refused in words."""
     form, flt = _filter(request, request.GET.get("view", ""))
     if form.errors:
         return HttpResponse(form.errors_in_words(), content_type="text/plain; charset=utf-8", status=400)
-    return csv_response("usage.csv", CSV_HEADER, (_cells(row) for row in usage.iter_rows(flt)))
+    return table_response(f"usage.{kind}", gettext("Usage"), USAGE_COLUMNS, usage_rows(flt))
 
 
 def _filter(request: HttpRequest, view: str) -> tuple[UsageForm, UsageFilter]:
@@ -99,15 +96,3 @@ def _active(request: HttpRequest, form: UsageForm) -> list[Chip]:
             text = BILLED[value] if name == "billed" else value
             chips.append(Chip(form.fields[name].label or name, text, f"?{rest.urlencode()}"))
     return chips
-
-
-def _cells(row: UsageRow) -> list[object]:
-    job, zone = row.job, timezone.get_default_timezone()
-    moments = [
-        value and timezone.localtime(value, zone).isoformat() for value in (job.submit_at, job.start_at, job.end_at)
-    ]
-    return [
-        job.job_id_display, job.cluster, job.job_name, job.account, job.partition, job.state, *moments,
-        job.elapsed_seconds, job.cpus, job.gpus, job.mem_mib, row.cpu_core_hours, row.gpu_hours, row.mem_gb_hours,
-        row.tier, row.cost, row.status, row.receipt_id,
-    ]  # fmt: skip

@@ -69,7 +69,7 @@ def test_selected_jobs_leave_as_csv_without_formulas_and_the_export_is_audited(c
     text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
     assert text.splitlines()[1].startswith("bench:1000:1795187052,bench,1000,alice,physics")
     assert "'=1+1" in text
-    assert AuditLog.objects.filter(action="usage_export", actor="root").count() == 1
+    assert AuditLog.objects.filter(action="export", target="jobs", actor="root", status="done").count() == 1
 
 
 # --- clusters ----------------------------------------------------------------

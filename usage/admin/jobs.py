@@ -12,10 +12,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from audit import services as audit
+from audit.exporting import recorded
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
-from core.exports import csv_response
+from core.exports import csv_lines, csv_response
 from usage.models import Hold, Job
 from usage.raws import read_raw
 from usage.services.holds import clear_hold, longest_start, never_closed
@@ -101,8 +101,9 @@ class JobAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.action(description=_("Export the selected jobs as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Job]) -> StreamingHttpResponse:
-        audit.record(actor=actor_of(request), action="usage_export", target="jobs")
-        return csv_response("jobs.csv", JOB_EXPORT, _job_rows(queryset))
+        asked = {"format": "csv", "chosen": True}
+        rows = recorded(actor=actor_of(request), target="jobs", asked=asked, rows=_job_rows(queryset))
+        return csv_response("jobs.csv", csv_lines(JOB_EXPORT, rows))
 
 
 def _job_rows(queryset: QuerySet[Job]) -> Iterator[list[Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from typing import Any
+
+from django.db import connection, transaction
 
 from usage.models.jobs import Job, JobQuerySet
 
@@ -16,7 +18,25 @@ def claim_jobs(jobs: JobQuerySet, *, document: str) -> int:
     claims at the same moment stays with the first one.
     """
     free = jobs.unbilled().order_by("pk").select_for_update()
-    return Job.objects.filter(pk__in=free.values("pk")).update(claimed_by=document)
+    if connection.vendor != "postgresql":
+        return Job.objects.filter(pk__in=free.values("pk")).update(claimed_by=document)
+    with connection.cursor() as cursor:
+        cursor.execute(*claim_sql(free, document))
+        return cursor.rowcount
+
+
+def claim_sql(free: JobQuerySet, document: str) -> tuple[str, list[Any]]:
+    """PostgreSQL's statement: the jobs are picked once and then looked up by id.
+
+    As a condition (``id IN (SELECT …)``) the picking would be repeated for each job
+    wherever the table's statistics are wrong.
+    """
+    picking, parameters = free.values("pk").query.sql_with_params()
+    picked = f"WITH picked(id) AS MATERIALIZED ({picking})"
+    return (
+        f"{picked} UPDATE jobs SET claimed_by = %s FROM picked WHERE jobs.id = picked.id",
+        [*parameters, document],
+    )
 
 
 def release_jobs(*, document: str) -> int:
