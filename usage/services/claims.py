@@ -22,7 +22,8 @@ def claim_jobs(jobs: JobQuerySet, *, document: str) -> int:
         return Job.objects.filter(pk__in=free.values("pk")).update(claimed_by=document)
     with connection.cursor() as cursor:
         cursor.execute(*claim_sql(free, document))
-        return cursor.rowcount
+        number: int = cursor.rowcount
+    return number
 
 
 def claim_sql(free: JobQuerySet, document: str) -> tuple[str, list[Any]]:
