@@ -16,10 +16,10 @@ from django.views.decorators.http import require_safe
 from accounts.models import Tier
 from billing.models import CpuBasis, Receipt
 from billing.selectors import usage
+from billing.selectors.paper import Product
 from billing.selectors.prices import PriceBook
 from billing.selectors.standing import standings
 from billing.selectors.usage import UsageRow
-from billing.views.receipt_page import Product
 from core.context import actor_of
 from core.money import quantize
 from core.wording import decimal_text

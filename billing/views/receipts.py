@@ -141,7 +141,7 @@ def _period_links() -> list[tuple[str, str]]:
     return links
 
 
-def _find(request: HttpRequest, pk: int) -> Receipt:
+def find_receipt(request: HttpRequest, pk: int) -> Receipt:
     """The receipt, when this user may see it. Somebody else's is as absent as one that does not exist."""
     receipts = Receipt.objects.select_related("pricing_tier", "rate_version")
     if not (request.user.is_staff and request.user.has_perm("billing.view_receipt")):
@@ -155,7 +155,7 @@ def _find(request: HttpRequest, pk: int) -> Receipt:
 @require_safe
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    receipt = _find(request, pk)
+    receipt = find_receipt(request, pk)
     context = {
         "receipt": receipt,
         "is_mine": receipt.username == actor_of(request).name,
@@ -168,7 +168,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @login_required
 def lines(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    receipt = _find(request, pk)
+    receipt = find_receipt(request, pk)
     columns = ("job_id_display", "job_key", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
     rows = receipt.items.order_by("id").values_list(*columns).iterator(chunk_size=2000)
     cells = ([receipt.pk, *row, receipt.currency] for row in rows)
