@@ -18,6 +18,7 @@ BENCHMARKS = {
     "growth": "bench.growth",
     "sqlite": "bench.sqlite",
     "joblist": "bench.joblist",
+    "pdf": "bench.pdf",
     "sacct": "bench.live_sacct",
 }
 

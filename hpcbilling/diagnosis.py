@@ -183,7 +183,8 @@ def _documents() -> Finding:
     try:
         pair = fonts.thai()
     except fonts.NoThaiFont as error:
-        words = f"{error.message} Until then receipts are PDF in English only."
+        reason = error.details.get("reason", "")
+        words = f"{error.message} {reason} Until then receipts are PDF in English only.".replace("  ", " ")
         return Finding("documents", "problem" if settings.PDF_FONT else "note", words)
     bold = "" if pair.bold is not pair.regular else " It has no bold file here."
     return Finding("documents", "ok", f"Thai documents are set in {pair.regular.path}.{bold}")

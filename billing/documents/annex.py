@@ -1,4 +1,4 @@
-"""The annex: every job of the receipt, one line each. Any number of lines costs time in proportion and little memory."""
+"""The annex: every job of the receipt, one line each. Time grows with their number, memory hardly."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from core.money import places
 ROW = 14.2
 HEAD = 52.0  # heading and names of the columns
 GAP = 16.0
-SIZE, LEAST = 8.5, 5.0
+SIZE, LEAST = 8.5, 5.5
 # Right edges of the figures; the texts stand at the left.
-ACCOUNT, CPU, GPU, MEM, COST = LEFT + 150, RIGHT - 216, RIGHT - 146, RIGHT - 76, RIGHT
+ACCOUNT, CPU, GPU, MEM, COST = LEFT + 122, RIGHT - 216, RIGHT - 146, RIGHT - 76, RIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def _head(sheets: Sheets, paper: Paper, y: float) -> float:
     )  # fmt: skip
     for edge, name in names:
         sheets.text(edge, base, name, 8, colour=INK2, align="right")
-    sheets.rule(y - HEAD + 6, width=0.8, colour=ACCENT)
-    return y - HEAD + 6
+    sheets.rule(y - HEAD + 5, width=0.8, colour=ACCENT)
+    return y - HEAD
 
 
 class _Hand:

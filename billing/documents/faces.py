@@ -84,7 +84,7 @@ class TrueType:
             raise UnusableFont(f"{path}: its maker does not permit embedding.")
         self.characters = frozenset(self.face.unicodes)
         self.font = uharfbuzz.Font(self.face)
-        self.scale = EM / self.face.upem
+        self.scale: float = EM / self.face.upem
         self.shape = lru_cache(8192)(self._shape)
         self._plain = {chr(code): self._glyph_of(code) for code in range(0x20, 0x7F) if code in self.characters}
 
@@ -136,8 +136,8 @@ class TrueType:
             members = list(group)
             shares = _shares(text[cluster : ends[cluster]], len(members))
             for (info, at), shown in zip(members, shares, strict=True):
-                lengths = (round(each * self.scale) for each in (at.x_advance, at.x_offset, at.y_offset))
-                found.append(Glyph(info.codepoint, shown, *lengths, self._natural(info.codepoint)))
+                advance, dx, dy = (round(each * self.scale) for each in (at.x_advance, at.x_offset, at.y_offset))
+                found.append(Glyph(info.codepoint, shown, advance, dx, dy, self._natural(info.codepoint)))
         return found
 
 

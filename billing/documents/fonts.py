@@ -37,7 +37,7 @@ KNOWN = (
 
 
 class NoThaiFont(AppError):
-    """No usable Thai typeface: a Thai document cannot be made here."""
+    """No usable Thai typeface: a Thai document cannot be made here. ``details["reason"]`` is for administrators."""
 
     code = "no_thai_font"
     http_status = 503
@@ -80,8 +80,8 @@ def _named() -> Pair:
     try:
         return Pair(_thai_face(regular), _thai_face(bold))
     except UnusableFont as error:
-        words = _("PDF_FONT cannot be used: %(reason)s Name a Thai TrueType font (.ttf), or leave it empty.")
-        raise NoThaiFont(words % {"reason": error}) from error
+        words = _("The font that PDF_FONT names cannot be used. Name a Thai TrueType font (.ttf), or leave it empty.")
+        raise NoThaiFont(words, reason=str(error)) from error
 
 
 def _search() -> Pair:
@@ -98,7 +98,7 @@ def _search() -> Pair:
         except UnusableFont:
             return Pair(face, face)
     raise NoThaiFont(
-        _("There is no Thai font on the server. Install one (fonts-thai-tlwg or fonts-noto-core) or name one in PDF_FONT.")
+        _("No Thai font is on the server. Install fonts-thai-tlwg or fonts-noto-core, or name one in PDF_FONT.")
     )
 
 
@@ -117,5 +117,5 @@ def _files(folders: list[str]) -> dict[str, Path]:
 def _thai_face(path: Path) -> TrueType:
     face = TrueType(path)
     if not face.has_thai:
-        raise UnusableFont(_("%(file)s holds no Thai letters.") % {"file": path})
+        raise UnusableFont(f"{path} holds no Thai letters.")
     return face

@@ -114,7 +114,7 @@ class _Front:
         height = size * self.lead
         return Block(
             height,
-            lambda y: void(self.sheets.text(x, y - height * 0.72, words, size, bold=bold, colour=colour)),
+            lambda y: _done(self.sheets.text(x, y - height * 0.72, words, size, bold=bold, colour=colour)),
             keep,
         )
 
@@ -172,7 +172,12 @@ class _Front:
             *self._state(),
         ]
         if paper.adjusts:
-            cells.append((_("Late usage of"), f"{wording.day_text(paper.adjusts)} – {wording.day_text(month_end(paper.adjusts))}"))
+            cells.append(
+                (
+                    _("Late usage of"),
+                    f"{wording.day_text(paper.adjusts)} – {wording.day_text(month_end(paper.adjusts))}",
+                )
+            )
         shown = [(label, value) for label, value in cells if value.strip()]
         for start in range(0, len(shown), CELLS):
             yield from self._cells(shown[start : start + CELLS])
@@ -184,7 +189,7 @@ class _Front:
             return [(_("Paid"), wording.moment_text(state.when)), (_("Payment reference"), state.detail)]
         if state.status == "void":
             return [(_("Voided"), wording.moment_text(state.when)), (_("Reason for voiding"), state.detail)]
-        return [(_("State"), _("waits for payment"))]
+        return []
 
     def _cells(self, cells: list[tuple[str, str]]) -> Iterator[Block]:
         sheets, wide = self.sheets, (RIGHT - LEFT) / CELLS
@@ -317,5 +322,5 @@ class _Front:
         yield Block(max(QR_SIZE, 46 + low * (len(lines) + 1)), draw)
 
 
-def void(_value: object) -> None:
+def _done(_value: object) -> None:
     """What draws gives nothing back."""

@@ -68,7 +68,9 @@ class Sheets:
         operators = self._builtin(Builtin("Courier"), words, size)
         self._canvas.addLiteral(" ".join([f"BT {_rgb(colour)} rg 1 0 0 1 {x:.2f} {y:.2f} Tm", *operators, "ET"]))
 
-    def rule(self, y: float, *, left: float = LEFT, right: float = RIGHT, width: float = 0.5, colour: str = LINE) -> None:
+    def rule(
+        self, y: float, *, left: float = LEFT, right: float = RIGHT, width: float = 0.5, colour: str = LINE
+    ) -> None:
         self._canvas.addLiteral(f"{_rgb(colour)} RG {width} w {left:.2f} {y:.2f} m {right:.2f} {y:.2f} l S")
 
     def box(self, x: float, y: float, width: float, height: float, colour: str, *, radius: float = 0) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 LEADING = "เแโใไ"
 ENDING = "ะำๆฯ"
@@ -27,10 +28,10 @@ def clusters(text: str) -> list[str]:
     return _cut(text, lambda before, after: not _clings(before, after))
 
 
-def _cut(text: str, may_break: object) -> list[str]:
+def _cut(text: str, may_break: Callable[[str, str], bool]) -> list[str]:
     found, start = [], 0
     for at in range(1, len(text)):
-        if may_break(text[at - 1], text[at]):  # type: ignore[operator]
+        if may_break(text[at - 1], text[at]):
             found.append(text[start:at])
             start = at
     return [*found, text[start:]] if text else []
@@ -41,9 +42,11 @@ def _clings(before: str, after: str) -> bool:
 
 
 def _may_break(before: str, after: str) -> bool:
-    if before == " " or before == "-":
-        return after != " "
-    if _clings(before, after) or after == " " or after in CLOSING or before in OPENING:
+    if _clings(before, after) or after == " ":
+        return False
+    if before in " -":
+        return True
+    if after in CLOSING or before in OPENING:
         return False
     thai_before, thai_after = bool(_SCRIPT.match(before)), bool(_SCRIPT.match(after))
     if thai_before != thai_after:
