@@ -106,7 +106,8 @@ class TrueType:
         return bytes(self.face.reference_table(tag).data)
 
     def _natural(self, gid: int) -> int:
-        return round(self.font.get_glyph_h_advance(gid) * self.scale)
+        units: int = self.font.get_glyph_h_advance(gid)
+        return round(units * self.scale)
 
     def _glyph_of(self, code: int) -> Glyph:
         gid = self.font.get_nominal_glyph(code) or 0

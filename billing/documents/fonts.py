@@ -98,7 +98,7 @@ def _search() -> Pair:
         except UnusableFont:
             return Pair(face, face)
     raise NoThaiFont(
-        _("No Thai font is on the server. Install fonts-thai-tlwg or fonts-noto-core, or name one in PDF_FONT.")
+        _("No Thai font is on the server. Install fonts-thai-tlwg-ttf or fonts-noto-core, or name one in PDF_FONT.")
     )
 
 
