@@ -20,6 +20,7 @@ BENCHMARKS = {
     "joblist": "bench.joblist",
     "receipts": "bench.receipts",
     "unbilled": "bench.unbilled",
+    "pdf": "bench.pdf",
     "sacct": "bench.live_sacct",
 }
 

@@ -1,4 +1,7 @@
-"""``python -m bench.child import FILE``: one import in a process of its own; prints seconds and peak memory as JSON."""
+"""``python -m bench.child import FILE`` or ``pdf JOBS``: one import, or one long document, in a process of its own.
+
+Prints seconds and peak memory as JSON.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import world
+from bench import pdf, world
 from bench.measure import timed
 
 
@@ -20,8 +23,11 @@ def peak_mib() -> float:
 
 
 def main() -> int:
-    _import, path = sys.argv[1:]
+    what, path = sys.argv[1:]
     world.set_up(os.environ["DATABASE_URL"])
+    if what == "pdf":
+        print(json.dumps({**pdf.long_document(int(path)), "peak_mib": round(peak_mib(), 1)}))
+        return 0
     seconds = timed(lambda: world.import_file(Path(path)))
     cpu = round(time.process_time(), 3)
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mib": round(peak_mib(), 1)}))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import job_page, receipts, usage
+from billing.views import documents, job_page, receipts, usage
 
 app_name = "billing"
 urlpatterns = [
@@ -19,4 +19,7 @@ urlpatterns = [
     path("receipts.xlsx", receipts.download, {"kind": "xlsx"}, name="receipts_xlsx"),
     path("receipt-lines.csv", receipts.download_lines, {"kind": "csv"}, name="receipts_lines_csv"),
     path("receipt-lines.xlsx", receipts.download_lines, {"kind": "xlsx"}, name="receipts_lines_xlsx"),
+    path("receipts/<int:pk>.pdf", documents.receipt, {"language": "en"}, name="receipt_pdf"),
+    path("receipts/<int:pk>.th.pdf", documents.receipt, {"language": "th"}, name="receipt_pdf_th"),
+    path("verify/", documents.verify, name="verify"),
 ]

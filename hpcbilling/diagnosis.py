@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, InterfaceError, transaction
 
+from billing.documents import fonts
 from core import registry
 from core.errors import AppError
 from hpcbilling.models import PeriodicTask
@@ -42,6 +43,7 @@ def examine() -> Iterator[Finding]:
     yield _address()
     yield _time_zone()
     yield _thai()
+    yield _documents()
     yield from _system_checks()
 
 
@@ -174,6 +176,18 @@ def _thai() -> Finding:
     command = "pybabel compile -D 'django djangojs' -d locale"
     words = f"The Thai texts are not compiled: pages are English only. Run {command}."
     return Finding("Thai", "note", words)
+
+
+def _documents() -> Finding:
+    """Receipts as PDF: English needs no font, Thai does."""
+    try:
+        pair = fonts.thai()
+    except fonts.NoThaiFont as error:
+        reason = error.details.get("reason", "")
+        words = f"{error.message} {reason} Until then receipts are PDF in English only.".replace("  ", " ")
+        return Finding("documents", "problem" if settings.PDF_FONT else "note", words)
+    bold = "" if pair.bold is not pair.regular else " It has no bold file here."
+    return Finding("documents", "ok", f"Thai documents are set in {pair.regular.path}.{bold}")
 
 
 def _system_checks() -> Iterator[Finding]:

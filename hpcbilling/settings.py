@@ -220,6 +220,13 @@ ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")
 ORG_ADDRESS: str = env.str("ORG_ADDRESS", default="")
 ORG_TAX_ID: str = env.str("ORG_TAX_ID", default="")
 ORG_EMAIL: str = env.str("ORG_EMAIL", default="")
+# Typefaces of PDF documents; empty: a Thai one is looked for in the usual folders.
+PDF_FONT: str = env.str("PDF_FONT", default="")
+PDF_FONT_BOLD: str = env.str("PDF_FONT_BOLD", default="")
+PDF_FONT_FOLDERS: list[str] = [
+    "/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"), str(Path.home() / ".fonts"),
+    "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts",
+]  # fmt: skip
 
 # --- exports: the tables that finance may take away, in the order of the page ---
 EXPORTS: dict[str, str] = {

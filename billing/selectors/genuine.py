@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC
+from enum import StrEnum
 from typing import Any
 
 from django.db import connection
@@ -10,6 +12,7 @@ from django.db import connection
 from billing import digest
 from billing.models import Receipt
 
+NOBODYS = "-" * 64  # equals no hash, and takes as long to compare
 LINE_FIELDS = ("job_key", "job_id_display", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
 
 
@@ -44,6 +47,26 @@ def digest_of(receipt: Receipt) -> str:
 
 def is_unchanged(receipt: Receipt) -> bool:
     return receipt.digest == digest_of(receipt)
+
+
+class Verdict(StrEnum):
+    """What may be said to anybody who holds a paper."""
+
+    GENUINE = "genuine"
+    CHANGED = "changed"  # issued here, but what is stored is no longer what was issued
+    UNKNOWN = "unknown"  # no such number, or another hash: never said which
+
+
+def verdict(*, number: str, digest: str) -> Verdict:
+    """Whether a receipt of this number was issued with this hash (64 hexadecimal digits), and is unchanged.
+
+    The stored hash is compared first; lines are read only for one who holds the right one.
+    """
+    receipt = Receipt.objects.filter(document_number=number).first()
+    issued = receipt.digest if receipt and receipt.digest else NOBODYS
+    if not hmac.compare_digest(issued, digest) or receipt is None:
+        return Verdict.UNKNOWN
+    return Verdict.GENUINE if hmac.compare_digest(digest_of(receipt), digest) else Verdict.CHANGED
 
 
 def _lines_hash(receipt: Receipt) -> str:

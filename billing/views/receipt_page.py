@@ -9,13 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from audit.models import AuditLog
-from billing.models import Receipt, ReceiptItem
+from billing.models import Receipt
+from billing.selectors.paper import arithmetic, lines_total
 from core.context import SYSTEM
-from core.money import HOUR_PLACES, places, quantize
 from usage.models import Job
 
 LINES_PER_PAGE = 200
@@ -32,16 +31,6 @@ class Step:
     tone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """quantity x rate = cost, the cost rounded for reading."""
-
-    label: str
-    hours: Decimal
-    rate: Decimal
-    cost: Decimal
-
-
 def context(receipt: Receipt, page_number: str | None, *, every_line: bool = False) -> dict[str, Any]:
     """``every_line``: all of them on one page, for paper."""
     items = receipt.items.order_by("job_id_display", "id")
@@ -55,27 +44,11 @@ def context(receipt: Receipt, page_number: str | None, *, every_line: bool = Fal
         "lines": [(item, jobs.get(item.job_key)) for item in page],
         "products": products,
         "hours": {product.label: product.hours for product in products},
-        "rounding": receipt.subtotal - sum((product.cost for product in products), Decimal(0)),
+        "lines_total": lines_total(receipt),
+        "rounding": lines_total(receipt) - sum((product.cost for product in products), Decimal(0)),
         "in_review": any(payment.status == "needs_review" for payment in payments),
         "timeline": timeline(receipt, payments),
     }
-
-
-def arithmetic(receipt: Receipt) -> list[Product]:
-    """Sums of the lines' hours against the receipt's own rates."""
-    sums = ReceiptItem.objects.filter(receipt=receipt).aggregate(
-        cpu=Sum("cpu_core_hours"), gpu=Sum("gpu_hours"), mem=Sum("mem_gb_hours")
-    )
-    decimals = places(receipt.currency)
-    products = []
-    for name, label, rate in (
-        ("cpu", _("Core-hours"), receipt.rate_cpu),
-        ("gpu", _("GPU-hours"), receipt.rate_gpu),
-        ("mem", _("GB-hours of memory"), receipt.rate_mem),
-    ):
-        hours = quantize(Decimal(sums[name] or 0), HOUR_PLACES)
-        products.append(Product(label, hours, rate, quantize(hours * rate, decimals)))
-    return products
 
 
 def timeline(receipt: Receipt, payments: Sequence[Any]) -> list[Step]:

@@ -154,7 +154,7 @@ def _period_links() -> list[tuple[str, str]]:
     return links
 
 
-def _find(request: HttpRequest, pk: int) -> Receipt:
+def find_receipt(request: HttpRequest, pk: int) -> Receipt:
     """The receipt, when this user may see it. Somebody else's is as absent as one that does not exist."""
     receipts = Receipt.objects.select_related("pricing_tier", "rate_version")
     if not (request.user.is_staff and request.user.has_perm("billing.view_receipt")):
@@ -168,7 +168,7 @@ def _find(request: HttpRequest, pk: int) -> Receipt:
 @require_safe
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    receipt = _find(request, pk)
+    receipt = find_receipt(request, pk)
     context = {
         "receipt": receipt,
         "is_mine": receipt.username == actor_of(request).name,
@@ -196,7 +196,7 @@ def download_lines(request: HttpRequest, kind: str) -> HttpResponseBase:
 @require_safe
 @login_required
 def lines(request: HttpRequest, pk: int, kind: str) -> HttpResponseBase:
-    receipt, reader = _find(request, pk), actor_of(request)
+    receipt, reader = find_receipt(request, pk), actor_of(request)
     rows = item_rows(receipt.items.all())
     if receipt.username != reader.name:  # finance takes away what is somebody else's
         asked = {"format": kind, "receipt": receipt.pk}

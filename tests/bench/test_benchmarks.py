@@ -39,7 +39,8 @@ def test_every_benchmark_prints_its_line(tmp_path: Path) -> None:
         url = f"postgres://{user}:{word}@{host}:{port}/postgres"
     done = run_bench(tmp_path, BENCH_DATABASE_URL=url)
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [each["name"] for each in found] == [name for name in BENCHMARKS if name != "sacct"], done.stderr
+    away = {"sacct"} | ({"pdf"} if "pdf left out: there is no Thai font here" in done.stderr else set())
+    assert [each["name"] for each in found] == [name for name in BENCHMARKS if name not in away], done.stderr
     assert "sacct left out: there is no running Slurm here" in done.stderr
     for each in found:
         assert list(each) == ["name", "ratio", "goal", "higher_is_better", "ok", "limit", "figures"]

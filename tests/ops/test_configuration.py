@@ -274,3 +274,15 @@ def test_doctor_says_that_the_database_is_away() -> None:
     done = manage("doctor", **GOOD)
     assert done.returncode == 78
     assert "DATABASE_URL" in done.stdout
+
+
+@pytest.mark.django_db
+def test_doctor_says_which_font_sets_thai_documents_or_what_to_install(settings: Any, tmp_path: Path) -> None:
+    settings.PDF_FONT_FOLDERS = [str(tmp_path)]
+    _code, findings = doctor()
+    assert findings["documents"]["level"] == "note"
+    assert "fonts-thai-tlwg" in findings["documents"]["message"]
+    settings.PDF_FONT = str(tmp_path / "gone.ttf")
+    code, findings = doctor()
+    assert (code, findings["documents"]["level"]) == (78, "problem")
+    assert "gone.ttf" in findings["documents"]["message"]

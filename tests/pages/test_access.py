@@ -18,8 +18,10 @@ def test_a_stranger_is_sent_to_sign_in_and_back(client: Any, db: None, path: str
     assert response["Location"] == f"/accounts/login/?next={path}"
 
 
-@pytest.mark.parametrize("path", ["/playground/", "/accounts/login/"])
-def test_a_stranger_may_see_prices_and_the_sign_in_page(client: Any, db: None, path: str) -> None:
+@pytest.mark.parametrize("path", ["/playground/", "/accounts/login/", "/verify/"])
+def test_a_stranger_may_see_prices_the_check_of_documents_and_the_sign_in_page(
+    client: Any, db: None, path: str
+) -> None:
     assert client.get(path).status_code == 200
 
 

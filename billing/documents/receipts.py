@@ -1,0 +1,37 @@
+"""A receipt's PDF in one of the two languages."""
+
+from __future__ import annotations
+
+from django.utils import translation
+
+from billing.documents import fonts
+from billing.documents.faces import Builtin
+from billing.documents.receipt_pdf import render
+from billing.documents.text import Typeface
+from billing.models import Receipt
+from billing.selectors.paper import paper_of
+
+LANGUAGES = ("en", "th")
+
+
+def receipt_pdf(*, receipt: Receipt, language: str) -> bytes:
+    """The whole document. The same receipt in the same state gives the same bytes.
+
+    Raises ``fonts.NoThaiFont`` when Thai is asked for and no Thai typeface is here; English
+    does without one and shows what it cannot set as question marks.
+    """
+    regular, bold = typefaces(language)
+    with translation.override(language):
+        return render(paper_of(receipt), regular=regular, bold=bold)
+
+
+def typefaces(language: str) -> tuple[Typeface, Typeface]:
+    """Regular and bold. English is set in the reader's own Helvetica, and Thai names in it in the Thai face."""
+    plain, heavy = Builtin("Helvetica"), Builtin("Helvetica-Bold")
+    if language == "th":
+        pair = fonts.thai()
+        return Typeface(pair.regular, plain), Typeface(pair.bold, heavy)
+    found = fonts.thai_or_none()
+    if found is None:
+        return Typeface(plain), Typeface(heavy)
+    return Typeface(plain, found.regular), Typeface(heavy, found.bold)

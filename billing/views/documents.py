@@ -1,0 +1,45 @@
+"""Paper: a receipt as PDF, and the public answer to "is this paper genuine?"."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_cache_control
+from django.utils.http import content_disposition_header
+from django.utils.text import get_valid_filename
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from billing.documents.fonts import NoThaiFont
+from billing.documents.receipts import receipt_pdf
+from billing.forms import VerifyForm
+from billing.selectors.genuine import verdict
+from billing.views.receipts import find_receipt
+
+
+@require_safe
+@login_required
+def receipt(request: HttpRequest, pk: int, language: str) -> HttpResponse:
+    """Whoever may open the receipt's page may take its PDF."""
+    found = find_receipt(request, pk)
+    try:
+        content = receipt_pdf(receipt=found, language=language)
+    except NoThaiFont as error:
+        context = {"message": error.message, "receipt": found}
+        return render(request, "billing/document_unavailable.html", context, status=error.http_status)
+    response = HttpResponse(content, content_type="application/pdf")
+    name = get_valid_filename(f"{found}-{language}.pdf".lstrip("#"))
+    response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))
+    patch_cache_control(response, private=True, no_store=True)
+    return response
+
+
+@require_safe
+@never_cache
+def verify(request: HttpRequest) -> HttpResponse:
+    """Open to everybody. Says genuine, changed or not genuine, and nothing else about any document."""
+    asked = bool(request.GET.get("number") or request.GET.get("hash"))
+    form = VerifyForm(request.GET if asked else None)
+    answer = verdict(number=form.cleaned_data["number"], digest=form.cleaned_data["hash"]) if form.is_valid() else None
+    return render(request, "billing/verify.html", {"form": form, "answer": answer})
