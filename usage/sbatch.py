@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from usage.parsing import MAX_INT
 from usage.sbatch_partitions import Partition
-from usage.sbatch_text import Note, Option, Options, SbatchError, read_options
+from usage.sbatch_text import Note, Option, Options, SbatchError, lines_that_count, read_options
 from usage.sbatch_values import (
     MAX_ARRAY_INDEX,
     UNLIMITED,
@@ -27,7 +27,7 @@ from usage.sbatch_values import (
     whole_minutes,
 )
 
-__all__ = ["Note", "Request", "SbatchError", "parse"]
+__all__ = ["Note", "Request", "SbatchError", "lines_that_count", "parse"]
 
 Value = TypeVar("Value")
 _MEMORY = ("mem", "mem-per-cpu", "mem-per-gpu")

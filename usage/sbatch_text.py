@@ -94,6 +94,19 @@ def read_options(text: str) -> Options:
     return found
 
 
+def lines_that_count(text: str) -> str:
+    """The same request in few words: the command line, and the ``#SBATCH`` lines before the first command."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    _command, start = _command_line(lines)
+    kept = [line for line in lines[:start] if line.strip()]
+    for line in lines[start:]:
+        if line.startswith("#SBATCH"):
+            kept.append(line)
+        elif line.strip() and not line.lstrip().startswith("#"):
+            break
+    return "\n".join(kept)
+
+
 def _command_line(lines: list[str]) -> tuple[list[str], int]:
     """The words of an ``sbatch`` command that stands first, and the index of the line below it."""
     first = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
