@@ -167,3 +167,30 @@ class VerifyForm(forms.Form):
         if not re.fullmatch(r"[0-9a-f]{64}", text):
             raise forms.ValidationError(_("The hash has 64 digits and letters from a to f; copy both lines of it."))
         return text
+
+
+class ScriptForm(forms.Form):
+    """A job as one would hand it to sbatch. Without a tier, that of the one who asks."""
+
+    script = forms.CharField(
+        label=_("Script header or sbatch command"),
+        help_text=_(
+            "Only the #SBATCH lines and the sbatch command count; nothing is run. The address of this page carries"
+            " about 3,000 characters: for a longer script, paste the header alone or send it without a link."
+        ),
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "autocapitalize": "off", "class": "code-box"}),
+    )
+    tier = forms.ModelChoiceField(
+        Tier.objects.all(), label=_("Tier"), required=False, empty_label=_("As my bill would be")
+    )
+
+    def ask_a_stranger(self) -> None:
+        """Nobody's bill can be looked up: one of the tiers is to be chosen."""
+        tiers = self.fields["tier"]
+        assert isinstance(tiers, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        tiers.empty_label = None
+
+    EXAMPLE = (
+        "#!/bin/bash\n#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem-per-cpu=4G\n#SBATCH --time=2:30:00\n"
+    )

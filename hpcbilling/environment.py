@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 from usage import clusters
+from usage.sbatch_partitions import Partition, read_partitions
 
 TRUE = ("1", "true", "on", "ok", "y", "yes")
 FALSE = ("0", "false", "off", "n", "no", "")
@@ -102,6 +103,13 @@ class Environment(environ.FileAwareEnv):
         if len({clusters.suffix(name) for name in names}) < len(names):
             raise ImproperlyConfigured(f"{var}={','.join(names)}: two of these would read the same variables.")
         return names
+
+    def partitions(self, var: str) -> dict[str, Partition]:
+        """What the site says about its Slurm partitions, as JSON text."""
+        try:
+            return read_partitions(self.get_value(var, cast=str, default=""))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}: {error}.") from None
 
 
 def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from hpcbilling.environment import Environment, of_each_cluster
+from usage.sbatch_partitions import Partition
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -206,6 +207,8 @@ USAGE_OVERLAP_DAYS: int = env.whole("USAGE_OVERLAP_DAYS", default=2, least=0)
 # Clusters that are imported one by one, and what is set for one of them alone (NAME__<cluster>).
 SLURM_CLUSTERS: list[str] = env.clusters("SLURM_CLUSTERS")
 SLURM_PER_CLUSTER: dict[str, dict[str, str]] = of_each_cluster(env, [SLURM_CLUSTER, *SLURM_CLUSTERS])
+# Defaults and node sizes of the partitions, for the quotes of the playground.
+SLURM_PARTITIONS: dict[str, Partition] = env.partitions("SLURM_PARTITIONS")
 # Jobs that ended in these Slurm states are kept and shown, never charged.
 BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
 # Which moment's rates price a job: that of the receipt, or the end of the job. Recorded on each receipt.

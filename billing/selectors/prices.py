@@ -102,6 +102,9 @@ class PriceBook:
         stretch = bisect_right(self.cuts(username), end_at or self.moment)
         return self.price_in(username, account, stretch)
 
+    def version_now(self, tier: str) -> RateVersion | None:
+        return self._version(tier, self.moment)
+
     def _version(self, tier: str, moment: datetime) -> RateVersion | None:
         versions = self.versions.get(tier, ())
         place = bisect_right(versions, moment, key=lambda version: version.effective_at)

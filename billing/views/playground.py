@@ -10,21 +10,26 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
 
 from accounts.models import Tier
 from accounts.tiers import TierResolver
 from billing import pricing
-from billing.forms import PlaygroundForm
+from billing.forms import PlaygroundForm, ScriptForm
 from billing.models import RateVersion
+from billing.selectors.quote import newest_account, quote
 from billing.selectors.rates import MissingRate, version_at
-from core import money
+from core import money, wording
 from core.context import actor_of
+from core.errors import AppError
 from core.periods import today
-from usage.models import Job
+from usage.frames import hms
+from usage.sbatch import lines_that_count
 
 SECONDS = Decimal(3600)
 MIB = Decimal(1024)
+LONGEST_QUERY = 3_800  # web servers refuse request lines of more than 4,094 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,45 @@ class Answer:
         return self.cpu + self.gpu + self.mem
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def playground(request: HttpRequest) -> HttpResponse:
+    """Two ways to ask. POST changes nothing: it carries a script that is too long for an address."""
+    if request.method == "POST" or request.GET.get("view") == "script":
+        return _script(request)
+    return _numbers(request)
+
+
+def _script(request: HttpRequest) -> HttpResponse:
+    posted = request.method == "POST"
+    given = request.POST if posted else request.GET
+    signed_in = request.user.is_authenticated
+    asked = "script" in given
+    start = {"script": ScriptForm.EXAMPLE, "tier": "" if signed_in else settings.DEFAULT_TIER}
+    form = ScriptForm(given if asked else start)
+    if not signed_in:
+        form.ask_a_stranger()
+    context: dict[str, Any] = {"form": form, "view": "script", "asked": asked}
+    if form.is_valid():
+        text, tier = form.cleaned_data["script"], form.cleaned_data["tier"]
+        username = actor_of(request).name if signed_in else ""
+        try:
+            context["quote"] = answer = quote(text=text, username=username, tier=tier.pk if tier else "")
+            context["memory"] = wording.decimal_text(answer.request.mem_mib / MIB, 0, 3)
+            context["time"] = hms(answer.request.seconds)
+        except AppError as error:
+            context["refused"] = error
+        else:
+            context["link"] = _short_link(text, tier.pk if tier else "") if posted else ""
+    return render(request, "billing/playground.html", context | {"posted": posted})
+
+
+def _short_link(text: str, tier: str) -> str:
+    """The same question as an address; empty when even the lines that count are too long for one."""
+    query = urlencode({"view": "script", "script": lines_that_count(text), "tier": tier})
+    return f"?{query}" if len(query) <= LONGEST_QUERY else ""
+
+
+def _numbers(request: HttpRequest) -> HttpResponse:
     asked = "hours" in request.GET
     defaults = {**PlaygroundForm.DEFAULTS, "tier": _own_tier(request)}
     form = PlaygroundForm(request.GET if asked else defaults)
@@ -62,9 +104,7 @@ def _own_tier(request: HttpRequest) -> str:
     if not request.user.is_authenticated:
         return settings.DEFAULT_TIER
     username = actor_of(request).name
-    ended = Job.objects.filter(username=username, end_at__isnull=False).order_by("-end_at", "-id")
-    account = ended.values_list("account", flat=True).first() or ""
-    return TierResolver.load(on=today()).resolve(username, account).tier
+    return TierResolver.load(on=today()).resolve(username, newest_account(username)).tier
 
 
 def _price(tier: Tier, data: dict[str, Any]) -> Answer | None:

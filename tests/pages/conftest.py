@@ -15,7 +15,7 @@ from tests.factories import account_tier, make_job
 
 
 class Reader(HTMLParser):
-    """Collects visible words, inline styles and scripts of a page."""
+    """Collects the words of a page (not those typed into it), inline styles and scripts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Reader(HTMLParser):
         self._inside = tag
 
     def handle_data(self, data: str) -> None:
-        if self._inside not in ("script", "style") and data.strip():
+        if self._inside not in ("script", "style", "textarea") and data.strip():
             self.words.append(" ".join(data.split()))
 
 

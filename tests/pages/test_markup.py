@@ -16,14 +16,14 @@ from tests.pages.conftest import read, text
 
 SITE = [
     "/", "/usage/", "/usage/?view=aggregate", "/usage/?view=billed", "/usage/?q=zzz", "/receipts/", "/receipts/new/",
-    "/receipts/new/?start=&end=", "/receipts/{pk}/", "/playground/", "/accounts/password/", "/payments/thanks?rid={pk}", "/verify/",
+    "/receipts/new/?start=&end=", "/receipts/{pk}/", "/playground/", "/playground/?view=script", "/accounts/password/", "/payments/thanks?rid={pk}", "/verify/",
     "/verify/?number=RC2027-000001&hash=x",
 ]  # fmt: skip
 CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
 # Words that stay as they are in Thai: names, codes, units, the other language's own name.
 KEPT = {
     "English", "Asia", "Bangkok", "CSV", "XLSX", "PDF", "SHA", "CPU", "GPU", "Slurm", "UTC", "THB", "HPC", "Billing", "GB", "COMPLETED", "PENDING", "RUNNING",
-    "zzz", "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
+    "SBATCH", "sbatch", "zzz", "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
 }  # fmt: skip
 STATIC = Path(project.BASE_DIR) / "static" / "hpcbilling"
 
