@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import views as accounts_views
-from billing.api import FormulaView
+from billing.api.formula import FormulaView
 from billing.views.playground import playground
 from hpcbilling import ops
 from hpcbilling.views import home
@@ -15,6 +15,7 @@ urlpatterns = [
     path("playground/", playground, name="playground"),
     path("", include("billing.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
+    path("api/", include("hpcbilling.api", namespace="api")),
     path("payments/", include("payments.urls")),
     path("healthz", ops.healthz, name="healthz"),
     path("readyz", ops.readyz, name="readyz"),

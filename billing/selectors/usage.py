@@ -40,6 +40,7 @@ STATUS_LABELS: dict[str, str | Promise] = {
     "pending": _("waiting"),
     "no_end": _("end not known"),
 }
+STATUSES = [(code, code) for code in STATUS_LABELS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,15 @@ class UsageFilter:
     state: str = ""
     billed: str = ""
     query: str = ""
+    partition: str = ""
     cluster: str = ""
 
     def jobs(self) -> JobQuerySet:
         """With a window: jobs that ended in it. Without: all, running and waiting ones too."""
         jobs: JobQuerySet = Job.objects.all()
         window = days_window(self.start, self.end)
-        exact = {"username": self.username, "account": self.account, "state": self.state,
-                 "cluster": self.cluster}  # fmt: skip
+        exact = {"username": self.username, "account": self.account, "state": self.state}
+        exact |= {"partition": self.partition, "cluster": self.cluster}
         jobs = jobs.filter(**{name: value for name, value in exact.items() if value})
         if window.start:
             jobs = jobs.filter(end_at__gte=window.start)
@@ -204,6 +206,11 @@ def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
 
 def row_of(job: Job, book: PriceBook | None = None) -> UsageRow:
     return _price([job], book or PriceBook.load())[0]
+
+
+def rows_of(jobs: list[Job], book: PriceBook | None = None) -> list[UsageRow]:
+    """These jobs, priced, in their order."""
+    return _price(jobs, book or PriceBook.load())
 
 
 def choices(username: str | None) -> Choices:

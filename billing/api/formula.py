@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.dateparse import parse_datetime
 from django.utils.http import quote_etag
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -21,6 +23,7 @@ from billing.selectors.rates import etag, version_at
 from billing.services.rates import NewRates, parse_rate, set_rates
 from core.context import actor_of
 from core.errors import AppError, BadInput
+from core.serializers import problems
 
 
 class UnknownTier(AppError):
@@ -66,11 +69,46 @@ def _etags(header: str) -> list[str]:
     return [part.strip().removeprefix("W/").strip('"') for part in header.split(",") if part.strip()]
 
 
+class FormulaRates(serializers.Serializer):
+    """JSON numbers in their exact decimal digits."""
+
+    cpu = serializers.DecimalField(12, 6, coerce_to_string=False)
+    gpu = serializers.DecimalField(12, 6, coerce_to_string=False)
+    mem = serializers.DecimalField(12, 6, coerce_to_string=False)
+
+
+class FormulaSerializer(serializers.Serializer):
+    """The rates of a tier that are in force, per hour."""
+
+    type = serializers.CharField()
+    currency = serializers.CharField()
+    unit = serializers.CharField()
+    cpu_basis = serializers.ChoiceField(CpuBasis.values)
+    effective_at = serializers.DateTimeField()
+    rates = FormulaRates()
+
+
+class NewFormulaSerializer(serializers.Serializer):
+    type = serializers.CharField()
+    cpu = serializers.CharField()
+    gpu = serializers.CharField()
+    mem = serializers.CharField()
+    cpu_basis = serializers.ChoiceField(CpuBasis.values, required=False)
+    note = serializers.CharField(required=False, max_length=200)
+    effective_at = serializers.DateTimeField(required=False)
+
+
 class FormulaView(APIView):
     """GET ``/formula?type=mu``; POST ``{"type", "cpu", "gpu", "mem"}`` with optional ``note``, ``effective_at``."""
 
     permission_classes = (ReadOrRateEditor,)
 
+    @extend_schema(
+        operation_id="formula_read",
+        parameters=[OpenApiParameter("type", str, required=True, description="A tier.")],
+        responses={200: FormulaSerializer, **problems(400, 404, 409)},
+        auth=[],
+    )
     def get(self, request: Request) -> HttpResponse:
         code = request.query_params.get("type")
         if not code:
@@ -85,6 +123,11 @@ class FormulaView(APIView):
             return response
         return _answer(version)
 
+    @extend_schema(
+        operation_id="formula_set",
+        request=NewFormulaSerializer,
+        responses={200: FormulaSerializer, **problems(400, 403, 404, 412)},
+    )
     def post(self, request: Request) -> HttpResponse:
         data: Any = request.data
         if not isinstance(data, dict):

@@ -1,0 +1,1 @@
+"""``/formula``, and billing's part of ``/api/v1/``: jobs with their costs, receipts, rates, quotes."""

@@ -1,0 +1,62 @@
+"""Whose rows a request may see. Somebody else's object is as absent as one that does not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+
+from accounts.models.users import fold_username
+from billing.models import Receipt
+from core.context import Actor, actor_of
+from core.serializers import StrictSerializer
+from usage.models import Job
+
+
+def actor(request: Request) -> Actor:
+    return actor_of(request._request)
+
+
+def sees_all(request: Request, permission: str) -> bool:
+    return bool(request.user.is_staff and request.user.has_perm(permission))
+
+
+def whose(request: Request, wanted: str, permission: str) -> str | None:
+    """The user whose list is shown; None is everybody's. Raises ``PermissionDenied`` for somebody else's."""
+    own = actor(request).name
+    if sees_all(request, permission):
+        return fold_username(wanted) if wanted else None
+    if wanted and fold_username(wanted) != own:
+        raise PermissionDenied(_("You may ask for your own only."))
+    return own
+
+
+def find_job(request: Request, pk: int) -> Job:
+    jobs = (
+        Job.objects.all() if sees_all(request, "usage.view_job") else Job.objects.filter(username=actor(request).name)
+    )
+    job = jobs.select_related("import_run").filter(pk=pk).first()
+    if job is None:
+        raise Http404(_("There is no such job."))
+    return job
+
+
+def find_receipt(request: Request, pk: int) -> Receipt:
+    receipts = Receipt.objects.select_related("rate_version", "pricing_tier")
+    if not sees_all(request, "billing.view_receipt"):
+        receipts = receipts.filter(user_id=actor(request).name)
+    receipt = receipts.filter(pk=pk).first()
+    if receipt is None:
+        raise Http404(_("There is no such receipt."))
+    return receipt
+
+
+def read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
+    """A body or query, checked. Raises DRF's ``ValidationError``, which answers by field."""
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    values: dict[str, Any] = checked.validated_data
+    return values

@@ -1,0 +1,25 @@
+"""Billing's addresses below ``/api/v1/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from billing.api.explain import JobExplanationView, ReceiptExplanationView
+from billing.api.jobs import JobsView, JobView
+from billing.api.quotes import QuoteView
+from billing.api.rates import RatesView
+from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
+
+urlpatterns = [
+    path("jobs", JobsView.as_view(), name="jobs"),
+    path("jobs/<int:pk>", JobView.as_view(), name="job"),
+    path("receipts", ReceiptsView.as_view(), name="receipts"),
+    path("receipts/preview", PreviewView.as_view(), name="receipts_preview"),
+    path("receipts/<int:pk>", ReceiptView.as_view(), name="receipt"),
+    path("receipts/<int:pk>/items", ReceiptItemsView.as_view(), name="receipt_items"),
+    path("receipts/<int:pk>/void", VoidView.as_view(), name="receipt_void"),
+    path("rates", RatesView.as_view(), name="rates"),
+    path("quote", QuoteView.as_view(), name="quote"),
+    path("jobs/<int:pk>/explain", JobExplanationView.as_view(), name="job_explain"),
+    path("receipts/<int:pk>/explain", ReceiptExplanationView.as_view(), name="receipt_explain"),
+]

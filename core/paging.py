@@ -1,0 +1,98 @@
+"""Pages by keyset: a cursor names the last row that was seen, so rows that arrive meanwhile shift nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from core.errors import BadInput
+
+LONGEST = 400
+
+
+class BadCursor(BadInput):
+    """Not a cursor that this list has given."""
+
+    code = "bad_cursor"
+
+    def __init__(self) -> None:
+        super().__init__(_("This cursor cannot be read; begin without one."), field="cursor")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``cursor`` leads to the rows behind; empty on the last page."""
+
+    rows: list[Any]
+    cursor: str
+
+
+def page(rows: QuerySet[Any], *, by: Sequence[str], after: str, size: int, descending: bool = True) -> Page:
+    """``by`` are columns that are never null and together unique, all in one direction."""
+    sign = "-" if descending else ""
+    rows = rows.order_by(*(f"{sign}{name}" for name in by))
+    if after:
+        rows = behind(rows, by, read_cursor(after, len(by)), descending=descending)
+    found = list(rows[: size + 1])
+    shown = found[:size]
+    return Page(shown, cursor_of(key_of(shown[-1], by)) if len(found) > size else "")
+
+
+def behind(rows: QuerySet[Any], by: Sequence[str], key: Sequence[Any], *, descending: bool = True) -> QuerySet[Any]:
+    """The rows that come after ``key`` in the order of ``by``."""
+    word = "lt" if descending else "gt"
+    values = [_value(rows.model, name, text) for name, text in zip(by, key, strict=True)]
+    condition, equal = Q(), Q()
+    for name, value in zip(by, values, strict=True):
+        condition |= equal & Q(**{f"{name}__{word}": value})
+        equal &= Q(**{name: value})
+    return rows.filter(condition)
+
+
+def key_of(row: Any, by: Sequence[str]) -> list[Any]:
+    values = [getattr(row, name) for name in by]
+    return [value.isoformat() if isinstance(value, date) else value for value in values]
+
+
+def cursor_of(key: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(list(key), separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str, size: int) -> list[Any]:
+    """Raises ``BadCursor``."""
+    try:
+        key = json.loads(base64.b64decode(text[:LONGEST] + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        raise BadCursor from None
+    if not isinstance(key, list) or len(key) != size or not all(isinstance(part, str | int) for part in key):
+        raise BadCursor
+    return key
+
+
+def _value(model: type[Model], name: str, text: Any) -> Any:
+    try:
+        value = model._meta.get_field(name).to_python(text)  # type: ignore[union-attr]
+    except (ValidationError, OverflowError, ValueError, TypeError):
+        raise BadCursor from None
+    if value is None or (isinstance(value, int) and abs(value) >= 2**63):
+        raise BadCursor
+    return value
+
+
+def next_url(request: HttpRequest, cursor: str) -> str | None:
+    """The address of this list behind ``cursor``, or None when there is nothing."""
+    if not cursor:
+        return None
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

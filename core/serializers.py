@@ -1,0 +1,79 @@
+"""What the API's descriptions share: bodies that refuse unknown fields, pages, problems, money as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from core.money import HOUR_PLACES, RATE_PLACES
+
+PROBLEM = "application/problem+json"
+PAGE_SIZE = 50
+LARGEST_PAGE = 200
+
+
+class StrictSerializer(serializers.Serializer):
+    """A field that we do not know is an error: a typing slip must not change what is asked for."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            if unknown := [str(name)[:60] for name in data if name not in known]:
+                raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class PageQuery(StrictSerializer):
+    """Parameters of every list."""
+
+    cursor = serializers.CharField(required=False, max_length=400, help_text="From `next` of the page before.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_PAGE, default=PAGE_SIZE)
+
+
+class ProblemSerializer(serializers.Serializer):
+    """RFC 9457. `code` is stable; `errors` names the fields of a body or query that do not fit."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    field = serializers.CharField(required=False)
+    errors = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+def problems(*statuses: int) -> dict[Any, Any]:
+    """Responses of a description: these statuses answer with a problem."""
+    return {(status, PROBLEM): ProblemSerializer for status in statuses}
+
+
+def page_of(each: type[serializers.Serializer]) -> type[serializers.Serializer]:
+    """The description of a page of ``each``."""
+    fields = {
+        "next": serializers.URLField(allow_null=True, help_text="Address of the next page; null on the last one."),
+        "results": each(many=True),
+    }
+    return type(f"{each.__name__.removesuffix('Serializer')}Page", (serializers.Serializer,), fields)
+
+
+class MoneyField(serializers.DecimalField):
+    """Decimal text with 2 places; its currency stands beside it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_digits": 40, "decimal_places": 2, **kwargs})
+
+
+class HoursField(serializers.DecimalField):
+    """Decimal text with 4 places."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_digits": 40, "decimal_places": HOUR_PLACES, **kwargs})
+
+
+class RateField(serializers.DecimalField):
+    """Decimal text with 6 places: money per hour."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_digits": 12, "decimal_places": RATE_PLACES, **kwargs})

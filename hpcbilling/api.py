@@ -1,0 +1,41 @@
+"""The JSON API: version 1 of every app under ``/api/v1/``, its description and the page that shows it."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import include, path, re_path
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+@extend_schema(exclude=True)
+class NothingHere(APIView):
+    """An unknown address of the API is a problem in JSON, not a page."""
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotFound
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    return render(request, "api/docs.html")
+
+
+app_name = "api"
+urlpatterns = [
+    path("v1/", include("billing.api.urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", docs, name="docs"),
+    re_path(r"^.*$", NothingHere.as_view()),
+]
