@@ -90,6 +90,17 @@ def parse_tres(text: str) -> Tres:
     )
 
 
+_GPU_GRES = re.compile(
+    r"(?:^|,)\s*(?:gres[/:])?gpu(?::(?![0-9]+(?:[,(]|\s*$))[^,:=()]+)?(?:[:=]([0-9]+))?(?=[,(]|\s*$)", re.IGNORECASE
+)
+
+
+def names_gpus(gres: str) -> bool:
+    """Whether a GRES text (``gpu:2``, ``gpu:a100:4(S:0-1)``, ``craynetwork:1``) names GPUs. How many in all
+    nodes it does not say in every version, so they are never counted from it."""
+    return any(count is None or int(count[:18]) for count in (found[1] for found in _GPU_GRES.finditer(gres)))
+
+
 # --- durations and times -----------------------------------------------------
 _DURATION = re.compile(r"(?:([0-9]{1,9})-)?([0-9]{1,12}(?::[0-9]{1,9}){0,2})(?:\.([0-9]{1,9}))?")
 _SIXTY = 60
@@ -114,11 +125,11 @@ _NO_TIME = frozenset({"", "0", "unknown", "none", "n/a", "null", "invalid"})
 
 
 @lru_cache(maxsize=65_536)
-def parse_time(text: str, zone: ZoneInfo) -> int | None:
+def parse_time(text: str, zone: ZoneInfo, fold: int = 0) -> int | None:
     """Epoch seconds, or ISO text (local to ``zone`` unless it carries an offset) -> epoch; Unknown, None, 0 -> None.
 
-    In the repeated hour of a DST change the earlier reading is taken: good enough
-    to place a job, never used to measure one (see ``records.build``).
+    In the repeated hour of a DST change the earlier reading is taken, with ``fold`` 1 the later one: good
+    enough to place a job, never used to measure one (see ``records.build``).
     """
     text = text.strip()
     if text.lower() in _NO_TIME:
@@ -128,7 +139,7 @@ def parse_time(text: str, zone: ZoneInfo) -> int | None:
     else:
         try:
             moment = datetime.fromisoformat(text)
-            epoch = int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp())
+            epoch = int((moment if moment.tzinfo else moment.replace(tzinfo=zone, fold=fold)).timestamp())
         except (ValueError, OverflowError) as error:
             raise RowError("bad_time", f"{text[:60]!r} is not a time") from error
     return check_epoch(epoch)

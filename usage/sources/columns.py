@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from usage.batches import SCHEMA
 from usage.models.jobs import ACTIVE_STATES
-from usage.parsing import MAX_EPOCH, MIN_EPOCH, RowError, Tres, parse_count, parse_state, parse_tres
+from usage.parsing import MAX_EPOCH, MIN_EPOCH, RowError, Tres, names_gpus, parse_count, parse_state, parse_tres
 from usage.records import CLOCK_SLACK, IDENTITY_LIMITS, check_identity, clean, gpu_types_json
 from usage.sources.digits import Bools, Ints, bools, durations, local_times, whole
 
@@ -29,7 +29,8 @@ _STEP = r"^[0-9]{1,18}(_[0-9]{1,18}|_\[[^\]\n]*\]?|\+[0-9]{1,9})?\.[^\n]+$"
 _AMOUNT_LIMIT, _SECONDS_LIMIT = 2**31, 2**31
 _POWERS = 10 ** np.arange(18, dtype=np.int64)
 CATEGORIES = (
-    "cluster", "user", "account", "state", "alloctres", "reqtres", "nnodes", "exitcode", "partition", "qos",
+    "cluster", "user", "account", "state", "alloctres", "reqtres", "allocgres", "reqgres", "nnodes", "exitcode",
+    "partition", "qos",
 )  # fmt: skip
 TEXTS = ("jobname", "jobidraw", "jobid", "submit", "start", "end", "elapsedraw", "elapsed", "totalcpu")
 
@@ -113,7 +114,7 @@ class _Block:
             parts = pc.split_pattern(texts.filter(pa.array(found)), "_").flatten()
             numbers = pc.cast(parts, pa.int64()).to_numpy(zero_copy_only=False).reshape(len(tasks), 2)
             array_id[tasks], array_task[tasks], in_array[tasks] = numbers[:, 0], numbers[:, 1], True
-            if raw is shown:  # without JobIDRaw the number in front is the id
+            if raw is shown and "submit" not in cells:  # the number in front is no key then
                 raw_id, raw_read = raw_id.copy(), raw_read.copy()
                 raw_id[tasks], raw_read[tasks] = numbers[:, 0], True
         # "007" and "7" are one number and two texts: rare enough to be read one by one.
@@ -225,6 +226,8 @@ class _Block:
         most = np.maximum(0, end - start + CLOCK_SLACK)
         self.regular &= ~(has_start & has_end) | (elapsed <= most)
         overlap = np.where(has_submit & has_start, np.clip(submit - start, 0, elapsed), 0)
+        # Up to an hour may be one that clocks repeated: the reader of single rows knows.
+        self.regular &= (overlap == 0) | (overlap > CLOCK_SLACK)
         columns["elapsed_seconds"], columns["overlap_seconds"] = pa.array(elapsed - overlap), pa.array(overlap)
         return elapsed
 
@@ -236,6 +239,10 @@ class _Block:
         def gather(tres: list[Tres], name: str, at: Ints) -> Ints:
             return np.array([getattr(each, name) or 0 for each in tres], np.int64)[at]
 
+        for name in ("allocgres", "reqgres"):
+            if name in self._cells:
+                with_gpus, which = self._each(name, names_gpus)
+                self.regular &= ~np.array([bool(each) for each in with_gpus] or [False], np.bool_)[which]
         amounts = {name: gather(held, name, places) for name in ("cpus", "gpus", "mem_mib")}
         for name, amount in amounts.items():
             columns[name] = pa.array(amount)

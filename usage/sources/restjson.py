@@ -13,6 +13,7 @@ _MICRO = 1_000_000
 _NO_VAL = (2**32 - 2, 2**64 - 2)
 _WORDS = {"": None, "Infinity": None, "NaN": None}
 _DIGITS = 20
+_BILLED = frozenset(("cpu", "mem", "node", "gres/gpu"))
 
 
 def read_job(job: object, *, cluster: str) -> Item:
@@ -73,7 +74,7 @@ def _draft(job: dict[str, Any], cluster: str) -> Draft:
         start=_epoch(time["start"]),
         end=_epoch(time["end"]),
         elapsed=elapsed,
-        billed=_tres(tres["allocated"]),
+        billed=_tres(tres["allocated"], strict=True),
         requested=_tres(tres.get("requested") or []),
         used_cpu=_used_cpu(time.get("total"), elapsed),
         nodes=number(job.get("allocation_nodes")) or 0,
@@ -100,7 +101,7 @@ def _epoch(value: object) -> int | None:
 
 
 def _state(value: object) -> str:
-    return join_states(value) if isinstance(value, list) else parse_state(str(value))
+    return join_states(value) if isinstance(value, list) else parse_state(text(value))
 
 
 def _display(job: dict[str, Any], job_id: int) -> tuple[JobId, str]:
@@ -117,12 +118,18 @@ def _display(job: dict[str, Any], job_id: int) -> tuple[JobId, str]:
     return JobId(job_id), str(job_id)
 
 
-def _tres(rows: list[dict[str, Any]]) -> Tres:
-    """Counts come as whole numbers (memory in MiB); the untyped GPU row already includes the typed ones."""
+def _tres(rows: list[dict[str, Any]], *, strict: bool = False) -> Tres:
+    """Counts come as whole numbers (memory in MiB); the untyped GPU row already includes the typed ones.
+
+    ``strict``: an amount that is billed must be said, and said once. Raises ``RowError``.
+    """
     found: dict[str, int] = {}
     for row in rows:
-        name = f"{row['type']}/{row['name']}" if row.get("name") else str(row["type"])
-        found[name] = number(row.get("count")) or 0
+        name = (f"{row['type']}/{row['name']}" if row.get("name") else str(row["type"])).lower()
+        count = number(row.get("count"))
+        if strict and (name in _BILLED or name.startswith("gres/gpu:")) and (count is None or name in found):
+            raise RowError("bad_tres", f"{name} is {'there twice' if name in found else 'not counted'}")
+        found[name] = count or 0
     types = {name[9:]: count for name, count in found.items() if name.startswith("gres/gpu:")}
     return Tres(
         cpus=found.get("cpu", 0),

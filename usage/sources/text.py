@@ -8,8 +8,13 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
+from core.errors import BadInput
 from usage.parsing import (
     RowError,
+    Tres,
+    names_gpus,
     parse_count,
     parse_duration,
     parse_job_id,
@@ -34,10 +39,12 @@ def known_columns(header: Sequence[str]) -> int:
     return len({name.strip().lower() for name in header} & _KNOWN)
 
 
+# First cells that only a header has.
+_HEADERS = frozenset(("jobid", "jobidraw", "user", "cluster", "account", "submit", "state", "end", "start"))
 # Cells in the order in which ``RowReader`` unpacks them.
 _WANTED = (
     "jobidraw", "jobid", "cluster", "user", "account", "state", "submit", "start", "end", "elapsedraw", "elapsed",
-    "alloctres", "reqtres", "totalcpu", "nnodes", "exitcode", "partition", "qos", "jobname",
+    "alloctres", "reqtres", "allocgres", "reqgres", "totalcpu", "nnodes", "exitcode", "partition", "qos", "jobname",
 )  # fmt: skip
 
 
@@ -106,14 +113,26 @@ class RowReader:
         self._cluster = cluster
         self._zone_of = lru_cache(maxsize=None)(zone_of)
         self._has_alloc = "alloctres" in at
+        self._has_raw = "jobidraw" in at
+        self._names = [name.lower() for name in names]
 
     def read(self, cells: Sequence[str], text: str, line_no: int) -> Item:
         try:
+            self._refuse_other_header(cells, line_no)
             if len(cells) != self.width:
                 raise RowError("field_count", f"{len(cells)} fields, the header has {self.width}")
             return self._read(cells, text)
         except RowError as error:
             return BadRow(line_no, text, error.reason, error.detail, *self._whose(cells))
+
+    def _refuse_other_header(self, cells: Sequence[str], line_no: int) -> None:
+        """Rows below a header of another order would be read into the wrong columns, without a word."""
+        if not cells or cells[0].strip().lower() not in _HEADERS:
+            return
+        names = [cell.strip().lower() for cell in cells]
+        if known_columns(names) >= len(NEEDED) and names != self._names:
+            words = _("Line %(line)d is another header with other columns: import the joined files one by one.")
+            raise BadInput(words % {"line": line_no}, field="file")
 
     def _whose(self, cells: Sequence[str]) -> tuple[str, str]:
         """Job id and user of a row that cannot be read, as far as they can be made out."""
@@ -125,7 +144,7 @@ class RowReader:
     def _read(self, cells: Sequence[str], text: str) -> Item:
         (
             raw_id, shown, cluster, user, account, state, submit, start, end, elapsed_raw, elapsed_text,
-            alloc, req, total_cpu, nodes, exit_code, partition, qos, job_name,
+            alloc, req, alloc_gres, req_gres, total_cpu, nodes, exit_code, partition, qos, job_name,
         ) = ["" if index is None else cells[index].strip() for index in self._wanted]  # fmt: skip
         shown = shown or raw_id
         display = parse_job_id(shown)
@@ -135,7 +154,13 @@ class RowReader:
         cluster = (cluster or self._cluster).lower()
         zone = self._zone_of(cluster)
         requested = parse_tres(req)
+        # A present but empty AllocTRES means "never started": the request was not held, so it is not billed.
+        billed = parse_tres(alloc) if self._has_alloc else requested
         elapsed = parse_duration(elapsed_raw or elapsed_text)
+        check_gpus(billed, elapsed, alloc_gres or req_gres)
+        # The number of an array task or a component is not its own id: without that, its end tells it from the others.
+        knows_id = self._has_raw or (display.task is None and display.offset is None)
+        submitted = parse_time(submit, zone) if knows_id else None
         draft = Draft(
             cluster=cluster,
             job_id=raw.base,
@@ -144,12 +169,11 @@ class RowReader:
             username=user,
             account=account,
             state=parse_state(state),
-            submit=parse_time(submit, zone),
-            start=parse_time(start, zone),
+            submit=submitted,
+            start=_started(start, submitted, zone),
             end=parse_time(end, zone),
             elapsed=elapsed,
-            # A present but empty AllocTRES means "never started": the request was not held, so it is not billed.
-            billed=parse_tres(alloc) if self._has_alloc else requested,
+            billed=billed,
             requested=requested,
             used_cpu=used_cpu(total_cpu, elapsed),
             nodes=parse_count(nodes or "0") if self._has_alloc else 0,
@@ -160,6 +184,22 @@ class RowReader:
             raw=text,
         )
         return build(draft)
+
+
+def _started(text: str, submit: int | None, zone: ZoneInfo) -> int | None:
+    """Start; in the hour that clocks repeat the later reading, where only that lies after the submit time."""
+    start = parse_time(text, zone)
+    if start is not None and submit is not None and start < submit:
+        later = parse_time(text, zone, 1)
+        if later is not None and later >= submit:
+            return later
+    return start
+
+
+def check_gpus(billed: Tres, elapsed: int, gres: str) -> None:
+    """GPUs that only the GRES column knows would be missing on the bill. Raises ``RowError``."""
+    if gres and elapsed and billed.cpus and not billed.gpus and names_gpus(gres):
+        raise RowError("bad_tres", f"the GRES {gres[:60]!r} names GPUs, the TRES counts none")
 
 
 def used_cpu(text: str, elapsed: int) -> int | None:
