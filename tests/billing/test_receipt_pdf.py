@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ import pytest
 from django.utils import timezone, translation
 
 from billing.documents import fonts
+from billing.documents.paper import Line
 from billing.documents.receipt_pdf import render
 from billing.documents.receipts import receipt_pdf, typefaces
-from billing.models import Receipt, ReceiptItem
+from billing.models import Receipt
 from billing.selectors.paper import paper_of
 from billing.services.receipts import create_receipts, mark_paid, void_receipt
 from core.context import Actor
@@ -211,18 +214,21 @@ def test_two_processes_give_the_same_bytes_whatever_they_made_before() -> None:
 # --- sizes and odd input ---------------------------------------------------------
 @both
 def test_four_thousand_lines_are_all_there_on_numbered_pages(alice: Any, language: str) -> None:
-    account_tier("physics", "mu")
-    jobs = make_jobs(4000)
-    (receipt,) = create_receipts(actor=ACTOR, username="alice")
-    found = pages(receipt_pdf(receipt=receipt, language=language))
+    def lines() -> Iterator[Line]:
+        for number in range(4000):
+            yield Line(f"job{number:05d}", "physics", Decimal("4.0000"), Decimal(0), Decimal(8), Decimal("8.00"))
+
+    receipt = make_receipt()
+    regular, bold = typefaces(language)
+    with translation.override(language):
+        found = pages(render(replace(paper_of(receipt), jobs=4000, lines=lines), regular=regular, bold=bold))
     assert 80 < len(found) < 110
     text = "".join(found[1:])
-    assert all(f"{job.job_id_display}physics4.0000" in text for job in jobs)
+    assert all(f"job{number:05d}physics4.0000" in text for number in range(4000))
     for number, page in enumerate(found, 1):
-        assert (
-            squeezed({"en": f"Page {number} of {len(found)}", "th": f"หน้า {number} จาก {len(found)}"}[language]) in page
-        )
-    assert squeezed(f"{receipt.total:,.2f}") in found[-1]
+        words = {"en": f"Page {number} of {len(found)}", "th": f"หน้า {number} จาก {len(found)}"}[language]
+        assert squeezed(words) in page
+    assert f"{receipt.total:,.2f}" in found[-1]
 
 
 @pytest.mark.parametrize("jobs", [*range(1, 16), 46, 47, 48, 93, 94, 95])
@@ -291,11 +297,11 @@ def test_reading_lines_takes_a_few_statements_whatever_their_number(
     alice: Any, django_assert_max_num_queries: Any
 ) -> None:
     account_tier("physics", "mu")
-    make_jobs(1200)
+    jobs = make_jobs(1100)
     (receipt,) = create_receipts(actor=ACTOR, username="alice")
     with django_assert_max_num_queries(12):
-        receipt_pdf(receipt=receipt, language="en")
-    assert ReceiptItem.objects.count() == 1200
+        text = "".join(pages(receipt_pdf(receipt=receipt, language="en")))
+    assert all(f"{job.job_id_display}physics4.0000" in text for job in jobs)
 
 
 # --- typefaces -------------------------------------------------------------------
