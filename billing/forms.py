@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -170,3 +170,7 @@ class ScriptForm(forms.Form):
     EXAMPLE = (
         "#!/bin/bash\n#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem-per-cpu=4G\n#SBATCH --time=2:30:00\n"
     )
+
+    def ask_a_stranger(self) -> None:
+        """Nobody's bill can be looked up: one of the tiers is to be chosen."""
+        cast(forms.ModelChoiceField, self.fields["tier"]).empty_label = None

@@ -249,7 +249,8 @@ class _Reader:
     # --- memory, time, array -----------------------------------------------------
     def _memory_per_cpu(self, partition: Partition) -> int | None:
         asked = self._value("mem-per-cpu", read_memory)
-        if asked is not None or "mem" in self.given or self._value("mem-per-gpu", read_memory):
+        per_gpu = self._value("mem-per-gpu", read_memory)  # 0 asks for the default
+        if asked is not None or "mem" in self.given or per_gpu:
             return asked
         return partition.mem_per_cpu
 

@@ -63,7 +63,7 @@ def _script(request: HttpRequest) -> HttpResponse:
     start = {"script": ScriptForm.EXAMPLE, "tier": "" if signed_in else settings.DEFAULT_TIER}
     form = ScriptForm(given if asked else start)
     if not signed_in:
-        form.fields["tier"].empty_label = None
+        form.ask_a_stranger()
     context: dict[str, Any] = {"form": form, "view": "script", "asked": asked}
     if form.is_valid():
         text, tier = form.cleaned_data["script"], form.cleaned_data["tier"]
