@@ -34,7 +34,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   form.addEventListener("submit", (event) => {
     if (event.submitter !== long && tooLong(question())) {
       event.preventDefault();
-      form.requestSubmit(long);
+      setTimeout(() => form.requestSubmit(long)); // a form that is being sent hears no second order
     }
   });
 }
