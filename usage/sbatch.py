@@ -249,7 +249,7 @@ class _Reader:
     # --- memory, time, array -----------------------------------------------------
     def _memory_per_cpu(self, partition: Partition) -> int | None:
         asked = self._value("mem-per-cpu", read_memory)
-        per_gpu: int | None = self._value("mem-per-gpu", read_memory)  # 0 asks for the default
+        per_gpu = self._value("mem-per-gpu", read_memory)  # 0 asks for the default
         if asked is not None or "mem" in self.given or per_gpu:
             return asked
         return partition.mem_per_cpu

@@ -22,7 +22,9 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     const renewed = page.getElementById(target.id);
     if (renewed) {
       target.replaceChildren(...renewed.childNodes);
-      if (answer.ok && !post) history.replaceState(null, "", address);
+      const short = target.querySelector("a[data-short]"); // the question in fewer words, when it went by POST
+      const link = post ? (short ? short.href : path()) : address;
+      if (answer.ok) history.replaceState(null, "", link);
     }
   };
   form.addEventListener("input", () => {
@@ -32,7 +34,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   form.addEventListener("submit", (event) => {
     if (event.submitter !== long && tooLong(question())) {
       event.preventDefault();
-      form.requestSubmit(long);
+      setTimeout(() => form.requestSubmit(long)); // a form that is being sent hears no second order
     }
   });
 }

@@ -11,7 +11,15 @@ from billing.models import Receipt
 # The server runs beside the test, so its data must be committed.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PAGES = ["/", "/usage/", "/usage/?view=aggregate", "/receipts/", "/receipts/new/?start=&end=", "/playground/"]
+PAGES = [
+    "/",
+    "/usage/",
+    "/usage/?view=aggregate",
+    "/receipts/",
+    "/receipts/new/?start=&end=",
+    "/playground/",
+    "/playground/?view=script",
+]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
     "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/",
@@ -160,6 +168,21 @@ def test_the_price_follows_the_form_and_the_link_follows_the_price(visit: Any, d
     stranger.page.wait_for_url("**cpus=3**")
     stranger.page.fill("#id_hours", "")
     stranger.page.locator("#price", has_text="does not fit").wait_for()
+    assert stranger.complaints == []
+
+
+def test_a_long_script_is_priced_while_it_is_pasted_and_the_address_keeps_what_counts(visit: Any, db: None) -> None:
+    stranger = visit()
+    stranger.go("/playground/?view=script")
+    stranger.page.fill("#id_script", "#SBATCH -n 3 -t 120 --mem=1G\n" + "# a remark\n" * 800)
+    stranger.page.locator("#price", has_text="6.0000").wait_for()
+    stranger.page.wait_for_url("**mem%3D1G**")
+    assert "remark" not in stranger.page.url
+    with stranger.page.expect_navigation():
+        stranger.page.click("main button.primary")
+    assert "6.0000" in stranger.page.inner_text("#price")
+    stranger.page.fill("#id_script", "#SBATCH -n x")
+    stranger.page.locator("#price", has_text="no whole number").wait_for()
     assert stranger.complaints == []
 
 
