@@ -7,18 +7,21 @@ import io
 import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Model
 
 from billing.exports import ITEMS, PAID, PENDING, RECEIPTS, USAGE, VOID
-from billing.models import Receipt
+from billing.models import Receipt, ReceiptItem
 from billing.services.receipts import create_receipts, mark_paid, void_receipt
 from core.context import Actor
 from core.errors import BadInput
 from core.exports import CHUNK, Export, ExportFilter, table_lines
 from tests.factories import NOON, account_tier, make_job, make_jobs
+from usage.models import Job
 
 pytestmark = pytest.mark.django_db
 LAST_SECOND = datetime(2026, 10, 31, 16, 59, 59, tzinfo=UTC)  # of October in Bangkok
@@ -169,11 +172,24 @@ def test_queries_do_not_grow_with_rows(export: Export, django_assert_max_num_que
         take(export)
 
 
+def copy(model: type[Model], number: int, **changed: str) -> None:
+    """Copies of the one row there is, with other SQL for some columns: what factories would take a minute for."""
+    names = [field.column for field in model._meta.concrete_fields if not field.primary_key]
+    quoted = ", ".join(f'"{name}"' for name in names)
+    values = ", ".join(changed.get(name, f't."{name}"') for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})"
+            f" INSERT INTO {model._meta.db_table} ({quoted}) SELECT {values} FROM {model._meta.db_table} t, n"
+        )
+
+
 def test_fifty_thousand_lines_are_read_and_sent_in_bounded_memory() -> None:
-    """The table is 9 MB of text; what is held at a time is a chunk of rows and their jobs."""
-    for _ in range(10):
-        make_jobs(5_000, job_name="x" * 60)
-    create_receipts(actor=Actor("alice"), username="alice")
+    """The table is 10 MB of text; what is held at a time is a chunk of rows and their jobs."""
+    receipt = bill()
+    copy(Job, 50_000, job_key="'copy:' || n.i", job_name="'" + "x" * 60 + "'")
+    copy(ReceiptItem, 50_000, job_key="'copy:' || n.i")
+    assert receipt.items.count() == 50_001
     lines = table_lines(ITEMS.columns, ITEMS.rows(ExportFilter()))
     assert next(lines).startswith("\ufeffreceipt,number")
     asked: list[bool] = []
@@ -188,5 +204,5 @@ def test_fifty_thousand_lines_are_read_and_sent_in_bounded_memory() -> None:
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size > 9_000_000
-    assert peak < 6_000_000
-    assert len(asked) == 1 + 50_000 // CHUNK  # the lines once, their jobs once a chunk
+    assert peak < 8_000_000
+    assert len(asked) == 1 + ceil(50_001 / CHUNK)  # the lines once, their jobs once a chunk
