@@ -145,3 +145,11 @@ def test_a_job_without_a_state_is_refused(state: Any) -> None:
     item = read_job(answer(state={"current": state}), cluster="c")
     assert isinstance(item, BadRow)
     assert item.reason == "no_state"
+
+
+# --- a file that was cut off ---------------------------------------------------------------
+@pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
+def test_a_last_line_without_its_break_is_named(ending: str, tmp_path: Path) -> None:
+    file = tmp_path / "cut.psv"
+    file.write_bytes(f"{SHOWN}\n6|al|ph|{TIMES.format(end='20:00')}{ending}".encode())
+    assert any("line break" in note for note in run_import(file).notes) is (ending == "")

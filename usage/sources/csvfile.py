@@ -90,6 +90,10 @@ class CsvSource(UsageSource):
             columns = ", ".join(reader.neighbours.free_text)
             words = _("The file has free text (%(columns)s): a line break in it can imitate a row. Export without it.")
             self.notes.append(words % {"columns": columns})
+        if lines.is_cut:
+            self.notes.append(
+                _("The last line does not end with a line break; if the file was cut off, its row is wrong.")
+            )
         if reader.repeated:
             self.notes.append(_("%(n)d repeated header lines were passed over.") % {"n": reader.repeated})
 

@@ -27,7 +27,13 @@ class Lines:
         self._at = 0
         self._ended = False
         self._trouble: Exception | None = None
+        self._last = b"\n"
         self.number = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether what was read so far ends within a line; asked at the end, sacct's own output never does."""
+        return self._last != b"\n"
 
     def next(self) -> bytes | None:
         """The next line that is not empty."""
@@ -82,6 +88,7 @@ class Lines:
             except (OSError, EOFError, zlib.error) as error:
                 self._trouble, piece = error, b""
             self._ended = not piece
+            self._last = piece[-1:] or self._last
             pieces.append(piece)
             size += len(piece)
         self._held = b"".join(pieces)
