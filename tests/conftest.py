@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from audit import triggers
 
@@ -46,6 +47,12 @@ def _quick_passwords(settings: Any) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _english() -> None:
+    """A page in Thai leaves its language to the thread; the next test begins in English all the same."""
+    translation.activate("en")
 
 
 _connect = socket.socket.connect
