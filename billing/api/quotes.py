@@ -16,14 +16,14 @@ from accounts.models import Tier
 from billing.api import scope
 from billing.api.explain import as_json
 from billing.selectors.quote import MAX_TEXT, quote
-from core.serializers import StrictSerializer, problems
+from core.serializers import StrictSerializer, TextField, problems
 
 
 class QuestionSerializer(StrictSerializer):
     """`script` is a script's text or its `#SBATCH` header, `command` an `sbatch` line; one of them."""
 
-    script = serializers.CharField(required=False, max_length=MAX_TEXT, trim_whitespace=False)
-    command = serializers.CharField(required=False, max_length=MAX_TEXT, help_text="`sbatch -n4 --time=60 job.sh`")
+    script = TextField(required=False, max_length=MAX_TEXT, trim_whitespace=False)
+    command = TextField(required=False, max_length=MAX_TEXT, help_text="`sbatch -n4 --time=60 job.sh`")
     tier = serializers.CharField(required=False, max_length=30, help_text="Without it: yours, or the default tier.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,18 @@ from billing.models import Receipt, ReceiptStatus
 from billing.selectors.billable import preview_receipts
 from billing.services.receipts import create_receipts, void_receipt
 from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, page_of, problems
+from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class ReceiptQuery(PageQuery):
     status = serializers.ChoiceField(ReceiptStatus.values, required=False)
     user = serializers.CharField(required=False, max_length=150, help_text="Staff with billing.view_receipt only.")
+    start = serializers.DateField(required=False, help_text="Receipts whose days reach to this one or beyond.")
+    end = serializers.DateField(required=False, help_text="Receipts whose days begin by this one.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_days(attrs)
+        return attrs
 
 
 class WindowSerializer(StrictSerializer):
@@ -32,7 +38,7 @@ class WindowSerializer(StrictSerializer):
 
     start = serializers.DateField(allow_null=True)
     end = serializers.DateField(allow_null=True)
-    user = serializers.CharField(
+    user = TextField(
         required=False, max_length=150, help_text="Somebody else: only with the permission billing.add_receipt."
     )
 
@@ -42,14 +48,14 @@ class WindowSerializer(StrictSerializer):
 
 
 class OrderSerializer(WindowSerializer):
-    expected = serializers.CharField(
+    expected = TextField(
         required=False, max_length=64, help_text="From a preview: if usage or rates changed since, nothing is created."
     )
-    note = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
+    note = TextField(required=False, max_length=500, allow_blank=True, default="")
 
 
 class VoidSerializer(StrictSerializer):
-    reason = serializers.CharField(max_length=255)
+    reason = TextField(max_length=255)
 
 
 class CreatedSerializer(serializers.Serializer):
@@ -66,7 +72,10 @@ class ReceiptsView(APIView):
         """Your receipts, newest first. Staff with `billing.view_receipt` see everybody's."""
         query = scope.read(ReceiptQuery, request.query_params)
         username = scope.whose(request, query.get("user", ""), "billing.view_receipt")
-        exact = {"user_id": username, "status": query.get("status")}
+        exact = {
+            "user_id": username, "status": query.get("status"), "end__gte": query.get("start"),
+            "start__lte": query.get("end"),
+        }  # fmt: skip
         receipts = Receipt.objects.filter(**{name: value for name, value in exact.items() if value})
         found = page(receipts, by=("id",), after=query.get("cursor", ""), size=query["limit"])
         rows = ReceiptSerializer(found.rows, many=True).data

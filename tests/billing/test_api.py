@@ -156,6 +156,8 @@ def test_an_order_whose_preview_is_stale_makes_nothing(alice: Any) -> None:
         ({"start": "2026-10-31", "end": "2026-10-01"}, "end"),
         ({"end": None}, "start"),
         ({**OCTOBER, "note": "x" * 501}, "note"),
+        ({**OCTOBER, "note": 5}, "note"),
+        ({**OCTOBER, "expected": True}, "expected"),
     ],
 )
 def test_a_body_that_does_not_fit_is_refused_by_field(body: dict[str, Any], field: str, alice: Any) -> None:
@@ -251,3 +253,12 @@ def test_whatever_is_not_there_is_a_problem_too(method: str, path: str, status: 
 def test_bodies_that_are_no_json_are_problems(body: str, kind: str, status: int, alice: Any) -> None:
     answer = signed_in(alice).post(RECEIPTS, body, content_type=kind)
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+
+
+def test_receipts_are_filtered_by_their_days_and_status(alice: Any) -> None:
+    make_job()
+    create_receipts(actor=Actor("alice"), username="alice", start=NOON.date().replace(day=1), end=NOON.date())
+    browser = signed_in(alice)
+    for query, found in (({"start": "2026-10-15"}, 1), ({"start": "2026-10-16"}, 0), ({"end": "2026-09-30"}, 0),
+                         ({"status": "paid"}, 0), (OCTOBER, 1)):  # fmt: skip
+        assert len(browser.get(RECEIPTS, query).json()["results"]) == found
