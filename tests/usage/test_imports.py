@@ -14,7 +14,6 @@ from audit.models import AuditLog
 from core.context import SYSTEM
 from core.errors import Busy, UsageError
 from core.locks import run_lock
-from tests.factories import make_jobs
 from tests.races import at_once
 from tests.usage.helpers import HEADER, HIST, LIVE, row, run_import, write
 from usage.models import VERDICTS, Adjustment, Cluster, ImportRun, Job, QuarantinedRow
@@ -382,38 +381,3 @@ def _claim_and_close() -> None:
 def test_the_actor_is_written_down(file: Path) -> None:
     run_import(write(file, row(1)))
     assert ImportRun.objects.get().actor == SYSTEM.name
-
-
-# --- the planner of PostgreSQL -----------------------------------------------------
-def believe_that_jobs_is_empty() -> None:
-    """What an autovacuum leaves behind that met the table while its first rows were not committed yet."""
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE jobs")
-        cursor.execute("UPDATE pg_class SET reltuples = 0 WHERE oid = 'jobs'::regclass")
-
-
-def rows_in_statistics() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'jobs'::regclass")
-        return int(cursor.fetchone()[0])
-
-
-@pytest.mark.postgres
-def test_statistics_that_call_a_full_table_empty_are_taken_anew_before_they_make_a_plan(file: Path) -> None:
-    make_jobs(5000)
-    believe_that_jobs_is_empty()
-    run_import(write(file, row(1)))
-    assert rows_in_statistics() >= 5000
-
-
-@pytest.mark.postgres
-def test_known_rows_are_looked_up_one_by_one_whatever_the_statistics_say(file: Path) -> None:
-    run_import(write(file, *(row(number) for number in range(1, 2000))))
-    staging.prepare()
-    with connection.cursor() as cursor:
-        staged = ", ".join(staging.COMPARED)
-        cursor.execute(f"INSERT INTO import_stage SELECT {staged}, id, '' FROM jobs")
-        believe_that_jobs_is_empty()
-        cursor.execute(f"EXPLAIN {staging.compare_sql()}", [1])
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Index Cond: ((job_key)::text = (s.job_key)::text)" in plan, plan
