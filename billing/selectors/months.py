@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import Q
 
@@ -29,10 +29,6 @@ def in_closed_month() -> Q:
     for window in closed_windows():
         condition |= Q(end_at__gte=window.start, end_at__lt=window.end)
     return condition
-
-
-def is_closed(moment: datetime) -> bool:
-    return any(window.holds(moment) for window in closed_windows())
 
 
 def closed_months_of(receipt: Receipt) -> list[ClosedMonth]:

@@ -13,7 +13,7 @@ from billing.models import AdjustmentKind, ClosedMonth, MonthAdjustment, Receipt
 from billing.selectors import billable
 from billing.selectors.months import closed_months_of, find
 from billing.selectors.proof import Proof, prove
-from billing.services.receipts import MonthClosed, Run, create_receipts, void_receipt
+from billing.services.receipts import Run, create_receipts, void_receipt
 from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
 from core.locks import lock_for_transaction
@@ -147,6 +147,3 @@ def _reason(reason: str) -> str:
     if not reason.strip():
         raise BadInput(_("An adjustment needs a reason."), field="reason")
     return reason.strip()[:255]
-
-
-__all__ = ["MonthClosed", "NotProven", "bill_late_usage", "close_month", "void_by_adjustment"]
