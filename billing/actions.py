@@ -7,6 +7,8 @@ ACTIONS = {
     "receipt_create": _("Receipt created"),
     "receipt_void": _("Receipt voided"),
     "mark_paid": _("Receipt paid"),
+    "receipt_refunded": _("Receipt refunded"),
+    "receipt_paid_again": _("Receipt paid again"),
     "month_close": _("Month closed"),
     "month_adjust": _("Closed month adjusted"),
 }

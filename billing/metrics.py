@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter
 
 RECEIPTS = Counter("hpcbilling_receipts_total", "Receipts by what happened to them", ["event"])
-for _event in ("created", "paid", "void"):
+for _event in ("created", "paid", "refunded", "void"):
     RECEIPTS.labels(_event)
 
 

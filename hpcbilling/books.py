@@ -156,15 +156,15 @@ def receipt_states() -> list[str]:
 
 
 def payments() -> list[str]:
-    """A succeeded payment belongs to a paid receipt of its amount and currency, at most one each."""
+    """A succeeded payment belongs to a paid (or refunded) receipt of its amount and currency, at most one each."""
     wrong = _rows(
         f"""SELECT p.id, p.amount_cents, p.currency, r.id, r.status, r.total, r.currency
         FROM payments p JOIN receipts r ON r.id = p.receipt_id
-        WHERE p.status = 'succeeded' AND (r.status <> 'paid' OR r.currency <> p.currency
+        WHERE p.status = 'succeeded' AND (r.paid_at IS NULL OR r.status = 'pending' OR r.currency <> p.currency
         OR {sql.minor_sql("r.total")} <> p.amount_cents)"""
     )
     lonely = _rows(
-        """SELECT r.id, r.method FROM receipts r WHERE r.status = 'paid' AND r.method <> 'manual' AND NOT EXISTS
+        """SELECT r.id, r.method FROM receipts r WHERE r.paid_at IS NOT NULL AND r.method <> 'manual' AND NOT EXISTS
         (SELECT 1 FROM payments p WHERE p.receipt_id = r.id AND p.status = 'succeeded')"""
     )
     return [
@@ -174,6 +174,50 @@ def payments() -> list[str]:
     ] + [f"receipt {row[0]} is paid by {row[1]} without a succeeded payment" for row in lonely]
 
 
+def refunds() -> list[str]:
+    """No payment gives back more than came in, its sum is that of its refunds, and its receipt follows what is left."""
+    held = """SELECT payment_id, SUM(amount_cents) AS held FROM refunds
+        WHERE status IN ('requested', 'pending', 'succeeded') GROUP BY payment_id"""
+    wrong = _rows(
+        f"""SELECT p.id, p.captured_cents, p.refunded_cents, COALESCE(h.held, 0) FROM payments p
+        LEFT JOIN ({held}) h ON h.payment_id = p.id
+        WHERE p.refunded_cents <> COALESCE(h.held, 0) OR p.refunded_cents > p.captured_cents"""
+    )
+    gone = """SELECT payment_id, SUM(amount_cents) AS gone FROM (
+        SELECT payment_id, amount_cents FROM refunds WHERE status = 'succeeded' UNION ALL
+        SELECT payment_id, amount_cents FROM disputes WHERE status = 'lost') g GROUP BY payment_id"""
+    states = _rows(
+        f"""SELECT r.id, r.status, p.captured_cents, COALESCE(g.gone, 0) FROM receipts r
+        JOIN payments p ON p.receipt_id = r.id AND p.status = 'succeeded'
+        LEFT JOIN ({gone}) g ON g.payment_id = p.id
+        WHERE r.status IN ('paid', 'refunded')
+        AND (r.status = 'refunded') <> (COALESCE(g.gone, 0) >= p.captured_cents)"""
+    )
+    return [
+        f"payment {row[0]}: {row[3]} given back by its refunds, {row[2]} on it, {row[1]} came in (minor units)"
+        for row in wrong
+    ] + [f"receipt {row[0]} is {row[1]}, but {row[3]} of {row[2]} went back (minor units)" for row in states]
+
+
+def open_attempts() -> list[str]:
+    """At most one open attempt a receipt."""
+    rows = _rows(
+        """SELECT r.id, r.status, COUNT(*) FROM payments p JOIN receipts r ON r.id = p.receipt_id
+        WHERE p.status IN ('pending', 'authorized') GROUP BY r.id, r.status HAVING COUNT(*) > 1"""
+    )
+    return [f"receipt {row[0]} ({row[1]}) has {row[2]} open attempts to pay" for row in rows]
+
+
+def transfers() -> list[str]:
+    """What came in on a bank payment is what its accepted transfers say."""
+    rows = _rows(
+        """SELECT p.id, p.captured_cents, SUM(t.received_cents) FROM bank_transfers t
+        JOIN payments p ON p.id = t.payment_id WHERE t.status = 'accepted'
+        GROUP BY p.id, p.captured_cents HAVING p.captured_cents < SUM(t.received_cents)"""
+    )
+    return [f"payment {row[0]}: {row[2]} came in by its transfers, {row[1]} on it (minor units)" for row in rows]
+
+
 def audit_trail() -> list[str]:
     """Every receipt was created, and every paid one paid, exactly once in the audit log."""
     rows = _rows(
@@ -181,7 +225,7 @@ def audit_trail() -> list[str]:
         (SELECT entity_id, SUM(CASE WHEN action = 'receipt_create' THEN 1 ELSE 0 END) AS made,
         SUM(CASE WHEN action = 'mark_paid' THEN 1 ELSE 0 END) AS paid FROM audit_log
         WHERE entity_type = 'receipt' GROUP BY entity_id) a ON a.entity_id = CAST(r.id AS text)
-        WHERE COALESCE(a.made, 0) <> 1 OR COALESCE(a.paid, 0) <> CASE WHEN r.status = 'paid' THEN 1 ELSE 0 END"""
+        WHERE COALESCE(a.made, 0) <> 1 OR COALESCE(a.paid, 0) <> CASE WHEN r.paid_at IS NULL THEN 0 ELSE 1 END"""
     )
     return [
         f"receipt {row[0]} ({row[1]}): created {row[2]} times, paid {row[3]} times in the audit log" for row in rows
@@ -245,7 +289,7 @@ INVARIANTS: dict[str, Callable[[], list[str]]] = {
     check.__name__: check
     for check in (
         receipt_totals, receipt_taxes, receipt_rates, receipt_prices, receipt_numbers, receipt_digests, one_currency,
-        job_claims, receipt_states, closed_months, payments, audit_trail, current_rates, held_jobs, job_products,
-        reviews, audit_chain,
+        job_claims, receipt_states, closed_months, payments, refunds, open_attempts, transfers, audit_trail,
+        current_rates, held_jobs, job_products, reviews, audit_chain,
     )
 }  # fmt: skip

@@ -25,6 +25,9 @@ class _Variables(FileAwareMapping):
         return str(super().__getitem__(key)).rstrip("\r\n")
 
 
+HOURS_MOST = 24 * 365
+
+
 class Environment(environ.FileAwareEnv):
     """Every refusal is ``ImproperlyConfigured``, which manage.py turns into exit 78.
 
@@ -72,6 +75,39 @@ class Environment(environ.FileAwareEnv):
             if known.lower() == word.strip().lower():
                 return known
         raise ImproperlyConfigured(f"{var}={word!r}: one of {', '.join(among)} is wanted.")
+
+    def names(self, var: str, *, default: list[str], among: tuple[str, ...] = ()) -> list[str]:
+        """Words in small letters, comma-separated, each once; of those in ``among`` where that is given."""
+        words = [word.strip().lower() for word in self.get_value(var, cast=list, default=default) if word.strip()]
+        for word in words:
+            if among and word not in among:
+                raise ImproperlyConfigured(f"{var}: {word!r} is not known; of {', '.join(among)} are wanted.")
+        return list(dict.fromkeys(words))
+
+    def hours(self, var: str, *, default: list[int]) -> list[int]:
+        """Whole numbers of hours, comma-separated; empty for none."""
+        texts = [text.strip() for text in self.get_value(var, cast=list, default=[str(n) for n in default])]
+        numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and int(text) <= HOURS_MOST]
+        if len(numbers) != len([text for text in texts if text]) or 0 in numbers:
+            raise ImproperlyConfigured(f"{var}={','.join(texts)}: hours such as 24,48,96 are wanted.")
+        return numbers
+
+    def limits(self, var: str) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:
+        """``provider[.method]:CURRENCY:least:most``, comma-separated."""
+        found: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
+        for text in self.get_value(var, cast=list, default=[]):
+            if not text.strip():
+                continue
+            try:
+                name, currency, least, most = (part.strip() for part in text.split(":"))
+                bounds = (Decimal(least), Decimal(most))
+                good = all(bound.is_finite() for bound in bounds) and 0 < bounds[0] <= bounds[1]
+            except (ValueError, InvalidOperation):
+                good = False
+            if not good:
+                raise ImproperlyConfigured(f"{var}: {text!r} is not like omise.promptpay:THB:20:150000.")
+            found.setdefault(name.lower(), {})[currency.upper()] = bounds
+        return found
 
     def zone(self, var: str, *, default: str) -> str:
         """The name of a time zone."""

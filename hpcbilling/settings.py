@@ -34,13 +34,52 @@ SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
 TRUSTED_PROXY_COUNT: int = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0)
 
 # --- payments (needed early: the refusals below look at them) ----------------
-PAYMENT_PROVIDER: str = env.str("PAYMENT_PROVIDER", default="dummy" if DEBUG else "")
+# Providers that payers may choose, the first one the usual.
+PAYMENT_PROVIDER_NAMES: list[str] = env.names("PAYMENT_PROVIDER", default=["dummy"] if DEBUG else [])
+PAYMENT_PROVIDER: str = PAYMENT_PROVIDER_NAMES[0] if PAYMENT_PROVIDER_NAMES else ""
 PAYMENT_CURRENCY: str = env.str("PAYMENT_CURRENCY", default="THB").upper()
 PAYMENT_WEBHOOK_SECRET: str = env.str("PAYMENT_WEBHOOK_SECRET", default="")
 PAYMENT_WEBHOOK_TOLERANCE_SEC: int = env.whole("PAYMENT_WEBHOOK_TOLERANCE_SEC", default=300, least=1)
 # The dummy provider moves no money; outside DEBUG it does not exist.
 DUMMY_PROVIDER_ALLOWED: bool = DEBUG
-PAYMENT_PROVIDERS: dict[str, str] = {"dummy": "payments.providers.dummy.provider.DummyProvider"}
+PAYMENT_PROVIDERS: dict[str, str] = {
+    "dummy": "payments.providers.dummy.provider.DummyProvider",
+    "manual": "payments.providers.manual.provider.ManualProvider",
+    "stripe": "payments.providers.stripe.provider.StripeProvider",
+    "omise": "payments.providers.omise.provider.OmiseProvider",
+    "razorpay": "payments.providers.razorpay.provider.RazorpayProvider",
+}
+# What each needs before it may take real money; their addresses change only for tests and demonstrations.
+PAYMENT_PROVIDER_NEEDS: dict[str, tuple[str, ...]] = {
+    "manual": ("ORG_BANK_NAME", "ORG_BANK_ACCOUNT"),
+    "stripe": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
+    "omise": ("OMISE_SECRET_KEY", "OMISE_WEBHOOK_SECRET"),
+    "razorpay": ("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET", "RAZORPAY_WEBHOOK_SECRET"),
+}
+STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", default="")
+STRIPE_WEBHOOK_SECRET_OLD: str = env.str("STRIPE_WEBHOOK_SECRET_OLD", default="")
+STRIPE_METHODS: list[str] = env.names("STRIPE_METHODS", default=["card", "promptpay"], among=("card", "promptpay"))
+STRIPE_API_URL: str = env.str("STRIPE_API_URL", default="https://api.stripe.com")
+OMISE_SECRET_KEY: str = env.str("OMISE_SECRET_KEY", default="")
+OMISE_WEBHOOK_SECRET: str = env.str("OMISE_WEBHOOK_SECRET", default="")
+OMISE_WEBHOOK_SECRET_OLD: str = env.str("OMISE_WEBHOOK_SECRET_OLD", default="")
+OMISE_METHODS: list[str] = env.names("OMISE_METHODS", default=["promptpay", "card"], among=("card", "promptpay"))
+OMISE_REFUNDABLE: list[str] = env.names("OMISE_REFUNDABLE", default=["card"], among=("card", "promptpay"))
+OMISE_API_URL: str = env.str("OMISE_API_URL", default="https://api.omise.co")
+RAZORPAY_KEY_ID: str = env.str("RAZORPAY_KEY_ID", default="")
+RAZORPAY_KEY_SECRET: str = env.str("RAZORPAY_KEY_SECRET", default="")
+RAZORPAY_WEBHOOK_SECRET: str = env.str("RAZORPAY_WEBHOOK_SECRET", default="")
+RAZORPAY_WEBHOOK_SECRET_OLD: str = env.str("RAZORPAY_WEBHOOK_SECRET_OLD", default="")
+RAZORPAY_API_URL: str = env.str("RAZORPAY_API_URL", default="https://api.razorpay.com")
+# Where payers transfer to.
+ORG_BANK_NAME: str = env.str("ORG_BANK_NAME", default="")
+ORG_BANK_ACCOUNT: str = env.str("ORG_BANK_ACCOUNT", default="")
+ORG_BANK_HOLDER: str = env.str("ORG_BANK_HOLDER", default="")
+# {"omise.promptpay": {"THB": (Decimal("20"), Decimal("150000"))}}: other limits than the providers' usual ones.
+PAYMENT_LIMITS: dict[str, dict[str, tuple[Decimal, Decimal]]] = env.limits("PAYMENT_LIMITS")
+# Hours after a failure at which the payer gets a new checkout; as many retries as there are numbers.
+PAYMENT_RETRY_HOURS: list[int] = env.hours("PAYMENT_RETRY_HOURS", default=[24, 48, 96])
 
 if DEBUG:
     SECRET_KEY = SECRET_KEY or "insecure-development-key-never-used-when-debug-is-off"
@@ -57,8 +96,14 @@ else:
         )
         if not value
     ]
-    if PAYMENT_PROVIDER == "dummy":
+    if "dummy" in PAYMENT_PROVIDER_NAMES:
         _missing.append("PAYMENT_PROVIDER: dummy is for DEBUG=1 only; name a real provider or leave it empty")
+    _missing += [
+        f"{needed}: PAYMENT_PROVIDER names {name}, which needs it"
+        for name in PAYMENT_PROVIDER_NAMES
+        for needed in PAYMENT_PROVIDER_NEEDS.get(name, ())
+        if not globals()[needed]
+    ]
     if _missing:
         raise ImproperlyConfigured(
             "Refusing to start with DEBUG off. Mend these environment variables:\n  " + "\n  ".join(_missing)

@@ -19,6 +19,7 @@ from core.states import Transitions
 class ReceiptStatus(models.TextChoices):
     PENDING = "pending", _("pending")
     PAID = "paid", _("paid")
+    REFUNDED = "refunded", _("refunded")
     VOID = "void", _("void")
 
 
@@ -31,7 +32,9 @@ class PriceAt(models.TextChoices):
 
 RECEIPT_TRANSITIONS: Transitions = {
     ReceiptStatus.PENDING: frozenset({ReceiptStatus.PAID, ReceiptStatus.VOID}),
-    ReceiptStatus.PAID: frozenset(),
+    ReceiptStatus.PAID: frozenset({ReceiptStatus.REFUNDED}),
+    # The bank sent a refund back, or a dispute was won; or the bill itself was wrong.
+    ReceiptStatus.REFUNDED: frozenset({ReceiptStatus.PAID, ReceiptStatus.VOID}),
     ReceiptStatus.VOID: frozenset(),
 }
 
@@ -106,7 +109,7 @@ class Receipt(models.Model):
             models.CheckConstraint(condition=models.Q(price_at__in=PriceAt.values), name="receipts_price_at_known"),
             models.UniqueConstraint(fields=["fiscal_year", "serial"], name="receipts_number_unique"),
             models.CheckConstraint(
-                condition=models.Q(status="paid", paid_at__isnull=False) | ~models.Q(status="paid"),
+                condition=models.Q(paid_at__isnull=False) | ~models.Q(status__in=("paid", "refunded")),
                 name="receipts_paid_has_date",
             ),
             models.CheckConstraint(

@@ -136,8 +136,31 @@ def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_
     return moved
 
 
+def mark_refunded(*, actor: Actor, receipt: Receipt) -> bool:
+    """paid -> refunded: all of its money went back. The jobs stay on it until it is voided."""
+    return _follow_money(actor, receipt, ReceiptStatus.REFUNDED, "receipt_refunded")
+
+
+def mark_paid_again(*, actor: Actor, receipt: Receipt) -> bool:
+    """refunded -> paid: a refund failed after all, or a lost dispute was won."""
+    return _follow_money(actor, receipt, ReceiptStatus.PAID, "receipt_paid_again")
+
+
+@transaction.atomic
+def _follow_money(actor: Actor, receipt: Receipt, status: ReceiptStatus, action: str) -> bool:
+    before = receipt.status
+    moved = transition(receipt, status, table=RECEIPT_TRANSITIONS)
+    if moved:
+        audit.record(
+            actor=actor, action=action, target=str(receipt.pk), entity=receipt,
+            changes={"status": [before, receipt.status]}, extra={"total": receipt.total, "currency": receipt.currency},
+        )  # fmt: skip
+        transaction.on_commit(lambda: metrics.receipt_moved("refunded" if status == ReceiptStatus.REFUNDED else "paid"))
+    return moved
+
+
 def void_receipt(*, actor: Actor, receipt: Receipt, reason: str, adjusts: bool = False) -> bool:
-    """pending -> void. The lines stay as history, the jobs become billable again. Needs a reason.
+    """pending or refunded -> void. The lines stay as history, the jobs become billable again. Needs a reason.
 
     Raises ``MonthClosed`` when a job of it ended in a closed month; ``adjusts`` says that an
     adjustment is being written for that (``services.months`` alone does).
@@ -149,6 +172,7 @@ def void_receipt(*, actor: Actor, receipt: Receipt, reason: str, adjusts: bool =
         if not adjusts and (months := closed_months_of(receipt)):
             words = _("%(number)s holds jobs of %(months)s, which is closed; void it by an adjustment of that month.")
             raise MonthClosed(words % {"number": receipt, "months": ", ".join(map(str, months))})
+        before = receipt.status
         moved = transition(
             receipt, ReceiptStatus.VOID, table=RECEIPT_TRANSITIONS,
             voided_at=timezone.now(), voided_by=actor.name, void_reason=reason.strip(),
@@ -158,7 +182,7 @@ def void_receipt(*, actor: Actor, receipt: Receipt, reason: str, adjusts: bool =
             jobs = release_jobs(document=receipt.claim)
             audit.record(
                 actor=actor, action="receipt_void", target=str(receipt.pk), entity=receipt,
-                changes={"status": [ReceiptStatus.PENDING, ReceiptStatus.VOID]},
+                changes={"status": [before, ReceiptStatus.VOID]},
                 extra={"reason": reason.strip(), "jobs_released": jobs},
             )  # fmt: skip
             transaction.on_commit(lambda: metrics.receipt_moved("void"))

@@ -21,7 +21,12 @@ register = template.Library()
 LOOKS = {
     "pending": ("warn", "clock"),
     "paid": ("good", "check"),
+    "refunded": ("", "ban"),
     "void": ("struck", "ban"),
+    "submitted": ("warn", "clock"),
+    "accepted": ("good", "check"),
+    "rejected": ("bad", "close"),
+    "requested": ("warn", "clock"),
     "billed": ("info", "receipt"),
     "unbilled": ("", "open"),
     "free": ("", "gift"),

@@ -19,7 +19,11 @@ class EventOutcome(models.TextChoices):
 
 
 class PaymentEvent(models.Model):
-    """``(provider, external_event_id)`` is unique, so a repeat is recognised. Rejected calls keep no payload."""
+    """A repeat is recognised by the provider's id and by its bytes.
+
+    Rejected calls keep no payload and share one row a provider, day and reason.
+    ``next_try_at`` of an event that is not decided: nobody else works on it before then.
+    """
 
     id = models.BigAutoField(primary_key=True)
     payment = models.ForeignKey(
@@ -33,6 +37,9 @@ class PaymentEvent(models.Model):
     body_sha256 = models.CharField(_("SHA-256 of the body"), max_length=64, blank=True)
     outcome = models.CharField(_("outcome"), max_length=12, choices=EventOutcome, default=EventOutcome.RECEIVED)
     detail = models.CharField(_("detail"), max_length=255, blank=True)
+    deliveries = models.PositiveIntegerField(_("times received"), default=1)
+    attempts = models.PositiveSmallIntegerField(_("times worked on"), default=0)
+    next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now(), editable=False)
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
 
@@ -41,8 +48,21 @@ class PaymentEvent(models.Model):
         ordering = ("-id",)
         verbose_name = _("payment event")
         verbose_name_plural = _("payment events")
+        permissions = (("replay_paymentevent", "Can work on payment messages again"),)
+        indexes = (
+            models.Index(
+                fields=["next_try_at"],
+                condition=models.Q(outcome__in=("received", "failed")),
+                name="idx_events_waiting",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=["provider", "external_event_id"], name="payment_events_external_unique"),
+            models.UniqueConstraint(
+                fields=["provider", "body_sha256"],
+                condition=models.Q(signature_ok=True) & ~models.Q(body_sha256=""),
+                name="payment_events_body_unique",
+            ),
             models.CheckConstraint(
                 condition=models.Q(outcome__in=EventOutcome.values), name="payment_events_outcome_known"
             ),

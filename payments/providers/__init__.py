@@ -16,7 +16,21 @@ def provider(name: str) -> PaymentProvider:
 
 
 def current() -> PaymentProvider:
-    """The configured provider. Raises ``Misconfigured`` when online payment is off."""
+    """The usual provider. Raises ``Misconfigured`` when online payment is off."""
     if not settings.PAYMENT_PROVIDER:
         raise Misconfigured("Online payment is off: PAYMENT_PROVIDER is not set.")
     return provider(settings.PAYMENT_PROVIDER)
+
+
+def enabled() -> list[PaymentProvider]:
+    """Those that payers may choose. Raises ``Misconfigured`` when one of them is not set up."""
+    return [provider(name) for name in settings.PAYMENT_PROVIDER_NAMES]
+
+
+def in_use() -> list[str]:
+    """Names of those that payers may choose, and of those with payments that are not over."""
+    from payments.models import OPEN_STATUSES, Payment
+
+    used = Payment.objects.filter(status__in=OPEN_STATUSES).values_list("provider", flat=True).distinct()
+    names = dict.fromkeys([*settings.PAYMENT_PROVIDER_NAMES, *used.order_by("provider")])
+    return [name for name in names if name in settings.PAYMENT_PROVIDERS]

@@ -1,106 +1,124 @@
 """The contract between us and whoever moves the money.
 
-A provider is one class in ``payments/providers/<name>/provider.py``, named in the
-setting ``PAYMENT_PROVIDERS``. It turns our amounts into a checkout page of theirs,
-and their signed calls into a ``ProviderEvent``. It never touches the database:
-``payments.services.settlement`` is the only writer of payment state, and believes
-an event only after amount, currency, mode and reference match our own row.
+A provider is one class in ``payments/providers/<name>/provider.py``, named in the setting ``PAYMENT_PROVIDERS``. It
+never touches the database: it turns our amounts into a checkout of theirs, reads their record of a payment and checks
+their signed calls. ``payments.services.settlement``, the only writer of payment state, believes a ``PaymentState`` only
+after amount, currency, mode and reference match our own row. Amounts are whole minor units (satang) of an ISO 4217
+currency. Every outside call has explicit timeouts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from core.errors import AppError, Unavailable
-
-
-class ProviderError(Unavailable):
-    """The provider could not be reached or answered nonsense; the outcome may be unknown. Safe to try again."""
-
-    code = "provider_unavailable"
+from payments.providers.errors import Refused, WebhookRejected
+from payments.providers.states import PaymentState, ProviderEvent, RefundState
 
 
-class WebhookRejected(AppError):
-    """The call is not from the provider, too old, or not in its format: nothing in it is believed."""
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to pay at a provider, with the smallest and largest amount (minor units) it takes of each currency."""
 
-    code = "webhook_rejected"
-    http_status = 400
-
-
-LONGEST_TEXT = 255
-
-
-class Said(StrEnum):
-    """What an event says about a payment."""
-
-    SUCCEEDED = "succeeded"
-    AUTHORIZED = "authorized"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    NOTHING = "nothing"  # an event of no interest to us
+    name: str
+    label: str
+    limits: Mapping[str, tuple[int, int]]  # {"THB": (1000, 99_999_999)}; a currency that is missing is not taken
+    refundable: bool = True  # False: the provider cannot give this back, finance does it by hand
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutRequest:
-    """``reference`` is our idempotency key: the provider must carry it and answer a repeat with the same checkout.
-
-    ``amount_minor`` is in minor units (satang) of ``currency`` (ISO 4217).
-    """
-
-    reference: str
+    reference: str  # our stored idempotency key
+    method: str
     amount_minor: int
     currency: str
     description: str
     success_url: str
     cancel_url: str
     language: str
+    asked_before: bool = False  # an earlier reply was lost: look before creating
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """``external_payment_id`` is unique per provider; ``url`` is where the payer goes."""
+    """Where the payer goes: ``url`` (posting ``form`` when there is one), or a QR code on our own page."""
 
-    external_payment_id: str
-    url: str
+    external_payment_id: str  # unique per provider
+    url: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+    qr_svg: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderEvent:
-    """One verified call. ``live`` is False for test money. Amounts are integers in minor units."""
+class Ref:
+    """What we know of a payment when we ask about it; ids are empty until the provider has told them."""
 
-    event_id: str
-    event_type: str
-    said: Said
     external_payment_id: str
+    charge_id: str
     reference: str
+    method: str
     amount_minor: int
     currency: str
-    live: bool
-    payload: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what no database can hold or compare."""
-        texts = (self.event_id, self.event_type, self.external_payment_id, self.reference, self.currency)
-        if not all(text.isprintable() and len(text) <= LONGEST_TEXT for text in texts):
-            raise WebhookRejected("the body holds an id that is too long or not printable")
+    created_at: datetime
 
 
-class PaymentProvider(Protocol):
-    """Made anew for each use; configuration comes from settings and is checked in ``__init__``
-    (raise ``core.errors.Misconfigured``, naming the variable)."""
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    reference: str  # the refund's own stored idempotency key
+    amount_minor: int
+    reason: str
+    asked_before: bool = False
+
+
+class PaymentProvider:
+    """Made anew for each use; ``__init__`` checks its settings and raises ``Misconfigured``, naming the variable.
+    Methods raise ``ProviderError`` when the outcome is unknown (safe to repeat with the same reference) and
+    ``Refused`` when nothing happened. What a provider lacks keeps the answer given here."""
 
     name: ClassVar[str]
-    live: bool
+    label: ClassVar[str]
+    live: bool = False  # False: test money
+    takes_excess: ClassVar[bool] = False  # True: more than was asked still pays, the rest is a credit
+    fetches: ClassVar[bool] = True  # False: there is no record to read, its signed events are all there is
+
+    def methods(self) -> tuple[Method, ...]:
+        """What payers may choose, the usual one first."""
+        raise NotImplementedError
 
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
-        """Open a checkout. Called outside any transaction; use explicit timeouts. Raises ``ProviderError``."""
-        ...
+        """Open a checkout, or find the one that this reference has opened already. Called outside transactions."""
+        raise NotImplementedError
 
-    def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> ProviderEvent:
-        """Verify signature and age of the raw body, then read it. Raises ``WebhookRejected`` for anything odd,
-        and nothing else, whatever the bytes."""
-        ...
+    def find(self, ref: Ref) -> PaymentState | None:
+        """The provider's record of a payment, by its id or, when we never learnt that, by our reference."""
+        return None
+
+    def cancel(self, ref: Ref) -> bool:
+        """Close an open checkout so that nobody can pay it any more; False when that cannot be promised."""
+        return False
+
+    def capture(self, ref: Ref) -> None:
+        """Take authorised money. A repeat does no harm."""
+
+    def refund(self, ref: Ref, request: RefundRequest) -> RefundState:
+        """Give money back."""
+        raise Refused("this provider gives no money back by itself")
+
+    def settled(self, start: datetime, end: datetime) -> Iterable[PaymentState]:
+        """Everything captured from ``start`` until before ``end``, to compare with our books."""
+        return ()
+
+    def read_return(self, fields: Mapping[str, str]) -> str:
+        """The payment's id, of a form that the provider's page posts through the payer's browser."""
+        raise WebhookRejected("this provider posts nothing back")
+
+    def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Check signature and age of a raw call; its event id and payload. Raises only ``WebhookRejected``, always."""
+        raise WebhookRejected("this provider sends no calls")
+
+    def read_event(self, event_id: str, payload: Mapping[str, Any]) -> ProviderEvent:
+        """Which payment a verified payload is about; raises ``WebhookRejected`` when it is not in the format."""
+        raise WebhookRejected("this provider sends no calls")

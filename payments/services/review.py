@@ -23,15 +23,21 @@ class NotInReview(Conflict):
 def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
     """The money is there in full after all (seen at the provider): the payment succeeds and its receipt is paid.
 
-    Raises ``NotInReview``, ``BadInput`` without a note, and ``Conflict`` when the receipt is paid or void already.
+    Raises ``NotInReview``, ``BadInput`` without a note, and ``Conflict`` when the receipt is paid or void already,
+    or when money of it has been given back.
     """
     receipt, payment = _locked(payment, note)
     if receipt.status != ReceiptStatus.PENDING:
         words = _("Receipt %(receipt)s is %(status)s; give the money back at the provider and close the payment.")
         raise Conflict(words % {"receipt": receipt, "status": receipt.get_status_display()})
+    if payment.refunded_cents:
+        raise Conflict(_("Money of this payment was given back; close it, and let the payer pay again."))
     now, before = timezone.now(), payment.status
-    transition(payment, PaymentStatus.SUCCEEDED, table=PAYMENT_TRANSITIONS, paid_at=now, updated_at=now)
-    reference = payment.external_payment_id or payment.idempotency_key
+    transition(
+        payment, PaymentStatus.SUCCEEDED, table=PAYMENT_TRANSITIONS, paid_at=now, updated_at=now, reviewed_at=now,
+        captured_cents=max(payment.captured_cents, payment.amount_cents), captured_at=payment.captured_at or now,
+    )  # fmt: skip
+    reference = payment.external_charge_id or payment.external_payment_id or payment.idempotency_key
     mark_paid(actor=actor, receipt=receipt, method=payment.provider, tx_ref=reference, paid_at=now)
     record_move(actor, payment, before, receipt=receipt.pk, note=note.strip())
     return payment
@@ -44,8 +50,8 @@ def close_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
     Raises ``NotInReview``, and ``BadInput`` without a note.
     """
     _receipt, payment = _locked(payment, note)
-    before = payment.status
-    transition(payment, PaymentStatus.CANCELED, table=PAYMENT_TRANSITIONS, updated_at=timezone.now())
+    before, now = payment.status, timezone.now()
+    transition(payment, PaymentStatus.CANCELED, table=PAYMENT_TRANSITIONS, updated_at=now, reviewed_at=now)
     record_move(actor, payment, before, note=note.strip())
     return payment
 

@@ -1,6 +1,14 @@
-"""The only writer of payment state: what a verified event may do to a payment and its receipt."""
+"""The only writer of payment state: what a provider's record may do to a payment and its receipt.
+
+Webhook, return page, reconciliation and console all end here. States only go forward; a receipt becomes
+paid here and nowhere else by money from a provider or bank, in one transaction with payment and audit,
+once, and only when everything matches our row. Money that fits nothing is never dropped: it waits for review.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,90 +21,208 @@ from core.money import from_minor
 from core.states import transition
 from payments import metrics
 from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, EventOutcome, Payment, PaymentStatus
-from payments.providers.base import PaymentProvider, ProviderEvent, Said
+from payments.providers.base import PaymentProvider
+from payments.providers.states import PaymentState, Said
+from payments.services.returns import follow_returns
+from payments.services.schedule import after_failure
 
-_STATUS = {
-    Said.SUCCEEDED: PaymentStatus.SUCCEEDED,
-    Said.AUTHORIZED: PaymentStatus.AUTHORIZED,
-    Said.FAILED: PaymentStatus.FAILED,
-    Said.CANCELED: PaymentStatus.CANCELED,
-}
+_CLOSING = {Said.FAILED: PaymentStatus.FAILED, Said.CANCELED: PaymentStatus.CANCELED}
 
 
-def find_payment(provider: str, event: ProviderEvent) -> Payment | None:
-    """By the provider's id; by our own reference when the call overtook our record of that id."""
-    mine = Payment.objects.filter(provider=provider)
-    by_id = mine.filter(external_payment_id=event.external_payment_id).first()
-    return by_id or mine.filter(external_payment_id="", idempotency_key=event.reference).first()
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a record did; ``detail`` says why, in a few English words for the console."""
+
+    outcome: EventOutcome
+    detail: str
 
 
-def settle(*, provider: PaymentProvider, payment: Payment, event: ProviderEvent) -> tuple[EventOutcome, str]:
-    """Apply ``event`` to ``payment`` in the caller's transaction. Returns the outcome and a word why.
-
-    A receipt becomes paid here and only here by online money: with payment, receipt
-    and audit in one transaction, once, and only when everything matches our row.
-    Money that fits nothing is never dropped: the payment waits for review.
-    """
+@transaction.atomic
+def apply_state(
+    *, provider: PaymentProvider, payment: Payment, state: PaymentState, actor: Actor | None = None
+) -> Applied:
+    """Make ``payment`` (and receipt, refunds, disputes) follow ``state``. Locks the receipt, then the payment."""
     receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
-    payment = Payment.objects.select_for_update().get(pk=payment.pk)
-    if event.said == Said.NOTHING:
-        return EventOutcome.IGNORED, "an event of no interest"
-    actor = Actor(f"provider:{provider.name}")
-    if event.said != Said.SUCCEEDED:
-        return _close_or_note(actor, payment, _STATUS[event.said])
-    fault = _fault(provider, payment, event)
-    if payment.status == PaymentStatus.SUCCEEDED:  # the same fact again, or other money under a settled payment's id
-        return (EventOutcome.MISMATCH, fault) if fault else (EventOutcome.PROCESSED, "already succeeded")
-    if fault:
-        _review(actor, payment, fault)
-        return EventOutcome.MISMATCH, fault
-    if receipt.status != ReceiptStatus.PENDING:
-        fault = f"money arrived for a receipt that is {receipt.status}"
-        _review(actor, payment, fault)
-        return EventOutcome.MISMATCH, fault
-    return _pay(actor, payment, receipt, event)
+    held = Payment.objects.select_for_update().get(pk=payment.pk)
+    who = actor or Actor(f"provider:{provider.name}")
+    strange = _strange(held, state)
+    if strange and state.said not in {Said.SUCCEEDED, Said.AUTHORIZED}:
+        return Applied(EventOutcome.MISMATCH, strange)
+    if not strange:
+        _learn_ids(held, state)
+    applied = _Move(provider, who, held, receipt, state, strange).make()
+    if not strange:
+        fault = follow_returns(actor=who, payment=held, receipt=receipt, state=state)
+        if fault:
+            return Applied(EventOutcome.MISMATCH, fault)
+    return applied
 
 
-def _pay(actor: Actor, payment: Payment, receipt: Receipt, event: ProviderEvent) -> tuple[EventOutcome, str]:
-    now = timezone.now()
-    before = payment.status
-    transition(
-        payment, PaymentStatus.SUCCEEDED, table=PAYMENT_TRANSITIONS, paid_at=now, updated_at=now, review_reason="",
-        external_payment_id=event.external_payment_id,
-    )  # fmt: skip
-    mark_paid(actor=actor, receipt=receipt, method=payment.provider, tx_ref=event.external_payment_id, paid_at=now)
-    record_move(actor, payment, before, receipt=receipt.pk, amount=payment.amount, currency=payment.currency)
-    return EventOutcome.PROCESSED, "paid"
+def _strange(payment: Payment, state: PaymentState) -> str:
+    """Why the record cannot be that of this payment; empty when it can."""
+    checks: list[tuple[str, object, object]] = [
+        ("reference", payment.idempotency_key, state.reference),
+        ("mode", _mode(payment.live), _mode(state.live)),
+    ]
+    if payment.external_payment_id:
+        checks.append(("id", payment.external_payment_id, state.external_payment_id))
+    if payment.captured_cents and payment.external_charge_id and state.charge_id:
+        checks.append(("charge", payment.external_charge_id, state.charge_id))
+    return _differences(checks)
 
 
-def _fault(provider: PaymentProvider, payment: Payment, event: ProviderEvent) -> str:
-    """Why the event's money is not the money we asked for; empty when it is."""
-    checks = (
-        ("amount", f"{payment.amount:f}", f"{from_minor(event.amount_minor, payment.currency):f}"),
-        ("currency", payment.currency.upper(), event.currency.upper()),
-        ("reference", payment.idempotency_key, event.reference),
-        ("mode", provider.live, event.live),
-    )
-    return "; ".join(f"{name}: expected {ours}, got {theirs}" for name, ours, theirs in checks if ours != theirs)[:255]
+def _mode(live: bool) -> str:
+    return "live" if live else "test"
 
 
-def _close_or_note(actor: Actor, payment: Payment, status: PaymentStatus) -> tuple[EventOutcome, str]:
-    if payment.status not in OPEN_STATUSES:
-        return EventOutcome.IGNORED, f"the payment is {payment.status} already"
-    before = payment.status
-    if transition(payment, status, table=PAYMENT_TRANSITIONS, updated_at=timezone.now()):
-        record_move(actor, payment, before)
-    return EventOutcome.PROCESSED, status.value
+def _differences(checks: list[tuple[str, object, object]]) -> str:
+    wrong = [f"{name}: expected {ours}, got {theirs}" for name, ours, theirs in checks if ours != theirs]
+    return "; ".join(wrong)[:255]
 
 
-def _review(actor: Actor, payment: Payment, reason: str) -> None:
-    before = payment.status
-    moved = transition(
-        payment, PaymentStatus.NEEDS_REVIEW, table=PAYMENT_TRANSITIONS, review_reason=reason,
-        updated_at=timezone.now(),
-    )  # fmt: skip
-    if moved:
-        record_move(actor, payment, before, reason=reason)
+def _learn_ids(payment: Payment, state: PaymentState) -> None:
+    """Ids that a lost reply kept from us; a charge id only of a payment that it can belong to."""
+    known: dict[str, Any] = {}
+    if not payment.external_payment_id and state.reference == payment.idempotency_key:
+        known["external_payment_id"] = state.external_payment_id
+    if state.charge_id and state.charge_id != payment.external_charge_id and not payment.captured_cents:
+        known["external_charge_id"] = state.charge_id
+    if state.method and state.method != payment.method and state.said == Said.SUCCEEDED:
+        known["method"] = state.method[:30]
+    if known:
+        Payment.objects.filter(pk=payment.pk).update(**known)
+        payment.refresh_from_db()
+
+
+@dataclass(slots=True)
+class _Move:
+    """One record against one locked payment."""
+
+    provider: PaymentProvider
+    actor: Actor
+    payment: Payment
+    receipt: Receipt
+    state: PaymentState
+    strange: str
+    before: str = ""
+
+    def make(self) -> Applied:
+        match self.state.said:
+            case Said.SUCCEEDED:
+                return self._money()
+            case Said.AUTHORIZED:
+                return self._authorized()
+            case Said.FAILED | Said.CANCELED as said:
+                return self._closed(_CLOSING[said])
+            case _:
+                return Applied(EventOutcome.PROCESSED, "still open")
+
+    def _money(self) -> Applied:
+        fault = self.strange or self._wrong_money()
+        if self.payment.status == PaymentStatus.SUCCEEDED:  # the same fact again, or other money under a settled id
+            return Applied(EventOutcome.MISMATCH, fault) if fault else self._more()
+        captured = 0 if self.strange or not self._same_currency() else self.state.amount_minor
+        if self._was_decided(captured):
+            return Applied(EventOutcome.IGNORED, "finance has decided about this payment")
+        if not fault and self.receipt.status != ReceiptStatus.PENDING:
+            fault = f"money arrived for a receipt that is {self.receipt.status}"
+        if fault:
+            self._review(fault, captured)
+            return Applied(EventOutcome.MISMATCH, fault)
+        return self._pay(captured)
+
+    def _more(self) -> Applied:
+        """A settled payment; where excess is taken, what came on top becomes a credit."""
+        on_top = self.state.amount_minor - self.payment.captured_cents
+        if not self.provider.takes_excess or on_top <= 0:
+            return Applied(EventOutcome.PROCESSED, "already paid")
+        Payment.objects.filter(pk=self.payment.pk).update(captured_cents=self.state.amount_minor)
+        self.payment.refresh_from_db()
+        audit.record(
+            actor=self.actor, action="payment_credit", target=str(self.payment.pk), entity=self.payment,
+            extra={"received": from_minor(on_top, self.payment.currency), "currency": self.payment.currency},
+        )  # fmt: skip
+        return Applied(EventOutcome.PROCESSED, "more than was asked: the rest is a credit")
+
+    def _same_currency(self) -> bool:
+        return self.payment.currency.upper() == self.state.currency.upper()
+
+    def _wrong_money(self) -> str:
+        """Why the money is not the money we asked for; empty when it is."""
+        got = self.state.amount_minor
+        enough = got == self.payment.amount_cents
+        if self.provider.takes_excess:
+            enough = got - self.payment.refunded_cents >= self.payment.amount_cents
+        checks: list[tuple[str, object, object]] = [
+            ("currency", self.payment.currency.upper(), self.state.currency.upper())
+        ]
+        if not enough:
+            theirs = from_minor(got, self.payment.currency)
+            checks.insert(0, ("amount", f"{self.payment.amount:f}", f"{theirs:f}"))
+        return _differences(checks)
+
+    def _was_decided(self, captured: int) -> bool:
+        """Finance has closed it, and the provider tells nothing new."""
+        closed = self.payment.status == PaymentStatus.CANCELED and self.payment.reviewed_at is not None
+        return closed and captured == self.payment.captured_cents
+
+    def _pay(self, captured: int) -> Applied:
+        paid_at = timezone.now()  # when we learnt it: books follow our clock, never one that a caller sets
+        self._to(
+            PaymentStatus.SUCCEEDED, paid_at=paid_at, review_reason="", failure="", captured_cents=captured,
+            captured_at=self.state.captured_at or paid_at, next_retry_at=None,
+        )  # fmt: skip
+        reference = self.payment.external_charge_id or self.payment.external_payment_id
+        mark_paid(
+            actor=self.actor, receipt=self.receipt, method=self.payment.provider, tx_ref=reference, paid_at=paid_at
+        )
+        record_move(
+            self.actor, self.payment, self.before, receipt=self.receipt.pk, amount=self.payment.amount,
+            currency=self.payment.currency, reference=reference,
+        )  # fmt: skip
+        return Applied(EventOutcome.PROCESSED, "paid")
+
+    def _authorized(self) -> Applied:
+        fault = self.strange or self._wrong_money()
+        if self.payment.status in {PaymentStatus.SUCCEEDED, PaymentStatus.NEEDS_REVIEW, PaymentStatus.AUTHORIZED}:
+            return Applied(EventOutcome.PROCESSED, f"the payment is {self.payment.status} already")
+        if fault or not self._may_reopen():
+            detail = (
+                fault or "authorised, but the receipt does not wait for it: not captured, it goes back to the payer"
+            )
+            return Applied(EventOutcome.MISMATCH if fault else EventOutcome.IGNORED, detail)
+        self._to(PaymentStatus.AUTHORIZED, failure="", next_retry_at=None)
+        record_move(self.actor, self.payment, self.before)
+        return Applied(EventOutcome.PROCESSED, "authorised")
+
+    def _may_reopen(self) -> bool:
+        """The receipt waits for money and no other attempt is open or being looked at."""
+        others = Payment.objects.filter(receipt=self.receipt).exclude(pk=self.payment.pk)
+        busy = others.filter(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW)).exists()
+        return self.receipt.status == ReceiptStatus.PENDING and not busy and self.payment.reviewed_at is None
+
+    def _closed(self, status: PaymentStatus) -> Applied:
+        if self.payment.status not in OPEN_STATUSES:
+            return Applied(EventOutcome.IGNORED, f"the payment is {self.payment.status} already")
+        values = after_failure(self.payment, timezone.now()) if status == PaymentStatus.FAILED else {}
+        self._to(status, failure=self.state.detail, **values)
+        record_move(self.actor, self.payment, self.before, **({"why": self.state.detail} if self.state.detail else {}))
+        return Applied(EventOutcome.PROCESSED, status.value)
+
+    def _review(self, reason: str, captured: int) -> None:
+        if captured > self.payment.captured_cents:
+            Payment.objects.filter(pk=self.payment.pk).update(
+                captured_cents=captured, captured_at=self.state.captured_at or timezone.now()
+            )
+            self.payment.refresh_from_db()
+        if self.payment.status == PaymentStatus.NEEDS_REVIEW:
+            return
+        self._to(PaymentStatus.NEEDS_REVIEW, review_reason=reason, next_retry_at=None, reviewed_at=None)
+        record_move(self.actor, self.payment, self.before, reason=reason, captured=self.payment.captured)
+
+    def _to(self, status: PaymentStatus, **values: Any) -> None:
+        self.before = self.payment.status
+        transition(self.payment, status, table=PAYMENT_TRANSITIONS, updated_at=timezone.now(), **values)
 
 
 def record_move(actor: Actor, payment: Payment, before: str, **extra: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ def test_the_whole_round_by_the_pages(client: Any, receipt: Receipt) -> None:
     client.force_login(receipt.user)
     started = client.post(f"/payments/receipt/{receipt.pk}/start")
     payment = Payment.objects.get()
-    assert started["Location"] == payment.checkout_url
+    assert started["Location"] == f"/payments/{payment.pk}/"
+    assert payment.checkout_url in html.unescape(client.get(started["Location"]).content.decode())
     assert payment.checkout_url.startswith("http://testserver/payments/simulate?payment=dummy_")
     page = client.get("/payments/simulate", {"payment": payment.external_payment_id})
     assert b"8.00" in page.content

@@ -10,22 +10,29 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from core.errors import Misconfigured
 from payments.models import Payment
-from payments.providers.base import Checkout, CheckoutRequest, ProviderEvent, Said, WebhookRejected
+from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref, RefundRequest
 from payments.providers.dummy import signing
+from payments.providers.errors import WebhookRejected
+from payments.providers.limits import limits_of
+from payments.providers.states import PaymentState, ProviderEvent, RefundState, Said
+from payments.providers.webhook import json_object
 
 _SAID = {
     "payment.succeeded": Said.SUCCEEDED,
     "payment.failed": Said.FAILED,
     "payment.canceled": Said.CANCELED,
 }
+_MOST = 10**13
 
 
-class DummyProvider:
+class DummyProvider(PaymentProvider):
     name: ClassVar[str] = "dummy"
-    live = False
+    label: ClassVar[str] = "Demonstration"
+    fetches: ClassVar[bool] = False
 
     def __init__(self) -> None:
         if not settings.DUMMY_PROVIDER_ALLOWED:
@@ -34,34 +41,48 @@ class DummyProvider:
         if not self._secret:
             raise Misconfigured("PAYMENT_WEBHOOK_SECRET is not set; webhooks cannot be verified.")
 
+    def methods(self) -> tuple[Method, ...]:
+        usual = {settings.PAYMENT_CURRENCY: (1, _MOST)}
+        return (Method("page", _("Demonstration page"), limits_of(self.name, "page", usual)),)
+
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
         external_id = f"dummy_{request.reference}"
         page = f"{settings.SITE_BASE_URL}{reverse('payments:simulate')}"
         return Checkout(external_id, f"{page}?{urlencode({'payment': external_id})}")
 
-    def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> ProviderEvent:
+    def cancel(self, ref: Ref) -> bool:
+        return True
+
+    def refund(self, ref: Ref, request: RefundRequest) -> RefundState:
+        return RefundState(f"dummy_{request.reference}", request.reference, request.amount_minor, Said.SUCCEEDED)
+
+    def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> tuple[str, Mapping[str, Any]]:
         fault = signing.verify(
             body, headers.get(signing.HEADER, ""), self._secret, int(now.timestamp()),
             settings.PAYMENT_WEBHOOK_TOLERANCE_SEC,
         )  # fmt: skip
         if fault:
             raise WebhookRejected(fault)
-        try:
-            payload = json.loads(body)
-            return self._event(payload)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise WebhookRejected("the body is not an event of this provider") from error
+        payload = json_object(body)
+        event_id = payload.get("id")
+        if not isinstance(event_id, str) or not event_id:
+            raise WebhookRejected("the body is not an event of this provider")
+        return event_id, payload
 
-    def _event(self, payload: Any) -> ProviderEvent:
-        data = payload["data"]
-        amount = data["amount"]
-        texts = [payload["id"], payload["type"], data["id"], data["reference"], data["currency"]]
+    def read_event(self, event_id: str, payload: Mapping[str, Any]) -> ProviderEvent:
+        data = payload.get("data")
+        if not isinstance(data, Mapping):
+            raise WebhookRejected("the body is not an event of this provider")
+        amount = data.get("amount")
+        texts = [payload.get("type"), data.get("id"), data.get("reference"), data.get("currency")]
         if type(amount) is not int or not all(isinstance(text, str) and text for text in texts):
-            raise ValueError("wrong types")
-        event_id, event_type, external_id, reference, currency = texts
-        said = _SAID.get(event_type, Said.NOTHING)
+            raise WebhookRejected("the body is not an event of this provider")
+        kind, external_id, reference, currency = (str(text) for text in texts)
+        state = PaymentState(
+            _SAID.get(kind, Said.PENDING), external_id, external_id, reference, amount, currency.upper(), live=False
+        )
         return ProviderEvent(
-            event_id, event_type, said, external_id, reference, amount, currency, live=False, payload=payload
+            event_id, kind, external_id, external_id, reference, state, concerns=kind in _SAID, payload=payload
         )
 
 

@@ -1,4 +1,4 @@
-"""Payments and provider calls, to be read; finance decides about money that fitted nothing."""
+"""Payments, to be read; finance decides about money that fitted nothing."""
 
 from __future__ import annotations
 
@@ -89,11 +89,3 @@ CLOSE = replace(
     done=lambda n: ngettext("%(n)d payment closed.", "%(n)d payments closed.", n) % {"n": n},
     run=lambda actor, payment, text: close_payment(actor=actor, payment=payment, note=text),
 )
-
-
-@admin.register(PaymentEvent)
-class PaymentEventAdmin(ReadOnlyAdmin):
-    list_display = ("id", "received_at", "provider", "event_type", "payment", "signature_ok", "outcome", "detail")
-    list_filter = ("outcome", "provider", "signature_ok", ("received_at", admin.DateFieldListFilter))
-    search_fields = ("external_event_id", "=payment__id")
-    list_select_related = ("payment",)

@@ -1,0 +1,1 @@
+"""Bank transfer: the payer sends money, finance sees it arrive."""

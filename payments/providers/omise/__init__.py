@@ -1,0 +1,1 @@
+"""Omise (Opn): PromptPay on our own page, cards on theirs."""

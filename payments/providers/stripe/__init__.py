@@ -1,0 +1,1 @@
+"""Stripe: hosted Checkout with cards and PromptPay."""

@@ -1,0 +1,196 @@
+"""Asking providers about everything that is not over, and comparing whole days with their records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from billing.models import ReceiptStatus
+from core.context import SYSTEM
+from core.errors import AppError
+from core.periods import day_start
+from payments import providers
+from payments.models import (
+    OPEN_REFUNDS,
+    OPEN_STATUSES,
+    DisputeStatus,
+    Payment,
+    PaymentStatus,
+    ReconciliationDay,
+    Refund,
+    RefundStatus,
+)
+from payments.providers.base import PaymentProvider
+from payments.providers.states import PaymentState, Said
+from payments.services.checkout import SURELY_LOST, end_attempt
+from payments.services.refunds import send_refund
+from payments.services.sync import sync_payment
+
+LATE = timedelta(days=7)  # a failed or abandoned checkout may still be paid; providers close it well before
+REFUNDS_MOVE = timedelta(days=60)  # refunds fail, and disputes begin, long after the payment
+
+
+@dataclass(slots=True)
+class Result:
+    """Counters of one run; ``errors`` names payments that could not be asked about."""
+
+    checked: int = 0
+    changed: int = 0
+    found: int = 0
+    closed: int = 0
+    refunds_sent: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def sync_open(*, provider_names: Iterable[str] = (), now: datetime | None = None) -> Result:
+    """Follow the provider's record of everything that may still move. One payment that fails stops no other."""
+    result, now = Result(), now or timezone.now()
+    names = list(provider_names) or providers.in_use()
+    payments = Payment.objects.filter(_may_move(now), provider__in=names).order_by("id")
+    for pk in list(payments.values_list("pk", flat=True)):
+        _one(result, pk, now)
+    for refund in Refund.objects.filter(status=RefundStatus.REQUESTED, by_hand=False, payment__provider__in=names):
+        _resend(result, refund)
+    return result
+
+
+def _may_move(now: datetime) -> Q:
+    recent = Q(status__in=(PaymentStatus.FAILED, PaymentStatus.CANCELED), updated_at__gte=now - LATE)
+    settled = Q(status=PaymentStatus.SUCCEEDED, paid_at__gte=now - REFUNDS_MOVE)
+    refunds = Q(refunds__status__in=(*OPEN_REFUNDS, RefundStatus.NEEDS_REVIEW))
+    disputes = Q(disputes__status=DisputeStatus.OPEN)
+    moving = Q(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW)) | recent | settled | refunds | disputes
+    ids = Payment.objects.filter(moving).values("pk")
+    return Q(pk__in=ids) & (Q(asked_at__isnull=False) | ~Q(external_payment_id=""))
+
+
+def _one(result: Result, pk: int, now: datetime) -> None:
+    payment = Payment.objects.get(pk=pk)
+    before = _picture(payment)
+    unknown = payment.outcome_unknown
+    try:
+        synced = sync_payment(payment)
+        payment = synced.payment
+        _end_what_nobody_waits_for(result, payment, now)
+    except AppError as error:
+        result.errors.append(f"payment {pk}: {error.message}")
+        return
+    payment.refresh_from_db()
+    result.checked += 1
+    result.found += unknown and synced.found
+    result.changed += _picture(payment) != before
+
+
+def _picture(payment: Payment) -> tuple[Any, ...]:
+    refunds = payment.refunds.values_list("pk", "status").order_by("pk")
+    disputes = payment.disputes.values_list("pk", "status").order_by("pk")
+    return payment.status, payment.external_payment_id, payment.captured_cents, tuple(refunds), tuple(disputes)
+
+
+def _end_what_nobody_waits_for(result: Result, payment: Payment, now: datetime) -> None:
+    """An open attempt of a receipt that is paid or void, and one that the provider never made."""
+    if payment.status not in OPEN_STATUSES:
+        return
+    lost = payment.outcome_unknown and payment.asked_at and now - payment.asked_at >= SURELY_LOST
+    if payment.receipt.status != ReceiptStatus.PENDING or lost:
+        why = "the provider never opened it" if lost else f"the receipt is {payment.receipt.status}"
+        end_attempt(actor=SYSTEM, payment=payment, why=why)
+        result.closed += 1
+
+
+def _resend(result: Result, refund: Refund) -> None:
+    """A refund whose answer was lost and that the record does not show: asked for again, under its own key."""
+    try:
+        result.refunds_sent += send_refund(actor=SYSTEM, refund=refund).status != RefundStatus.REQUESTED
+    except AppError as error:
+        result.errors.append(f"refund {refund.pk}: {error.message}")
+
+
+@dataclass(slots=True)
+class _Sums:
+    """One day and currency; minor units. ``unknown``: money that no payment of ours holds."""
+
+    count: int = 0
+    cents: int = 0
+    refunded: int = 0
+    unknown: list[dict[str, Any]] = field(default_factory=list)
+
+
+_Days = dict[tuple[date, str], _Sums]
+
+
+def compare_days(*, provider: PaymentProvider, start: date, end: date) -> list[ReconciliationDay]:
+    """Compare what ``provider`` captured on each day (``end`` included) with our books, and keep the result.
+
+    Both sides go by the provider's time of capture; refunds count on the day of their payment.
+    """
+    first, last = day_start(start), day_start(end + timedelta(days=1))
+    theirs, ours = _theirs(provider, first, last), _ours(provider.name, first, last)
+    kept = [_keep(provider.name, key, theirs.get(key, _Sums()), ours.get(key, _Sums())) for key in {*theirs, *ours}]
+    empty = ReconciliationDay.objects.filter(provider=provider.name, day__gte=start, day__lte=end)
+    empty.exclude(pk__in=[row.pk for row in kept]).delete()
+    return sorted(kept, key=lambda row: (row.day, row.currency))
+
+
+def _theirs(provider: PaymentProvider, first: datetime, last: datetime) -> _Days:
+    sums: _Days = defaultdict(_Sums)
+    for state in provider.settled(first, last):
+        if state.captured_at is None:
+            continue
+        of_day = sums[_day(state.captured_at), state.currency]
+        of_day.count += 1
+        of_day.cents += state.amount_minor
+        of_day.refunded += sum(each.amount_minor for each in state.refunds if each.said == Said.SUCCEEDED)
+        payment = _payment_of(provider.name, state)
+        if payment is None:
+            of_day.unknown.append({"id": state.charge_id or state.external_payment_id, "amount": state.amount_minor})
+        elif payment.captured_cents == state.amount_minor:
+            Payment.objects.filter(pk=payment.pk).update(reconciled_at=timezone.now())
+    return sums
+
+
+def _payment_of(provider: str, state: PaymentState) -> Payment | None:
+    same = Q(external_payment_id=state.external_payment_id)
+    if state.charge_id:
+        same |= Q(external_charge_id=state.charge_id)
+    return Payment.objects.filter(same, provider=provider, captured_cents__gt=0).first()
+
+
+def _ours(provider: str, first: datetime, last: datetime) -> _Days:
+    sums: _Days = defaultdict(_Sums)
+    payments = Payment.objects.filter(
+        provider=provider, captured_cents__gt=0, captured_at__gte=first, captured_at__lt=last
+    ).annotate(gone=Sum("refunds__amount_cents", filter=Q(refunds__status=RefundStatus.SUCCEEDED)))
+    for payment in payments.iterator(1000):
+        of_day = sums[_day(payment.captured_at), payment.currency]
+        of_day.count += 1
+        of_day.cents += payment.captured_cents
+        of_day.refunded += payment.gone or 0
+    return sums
+
+
+def _day(moment: datetime | None) -> date:
+    """The site's day of a moment."""
+    return timezone.localdate(moment, timezone.get_default_timezone())
+
+
+def _keep(provider: str, key: tuple[date, str], theirs: _Sums, ours: _Sums) -> ReconciliationDay:
+    day, currency = key
+    row, _new = ReconciliationDay.objects.update_or_create(
+        provider=provider, day=day, currency=currency,
+        defaults={
+            "provider_count": theirs.count, "provider_cents": theirs.cents, "provider_refunded_cents": theirs.refunded,
+            "our_count": ours.count, "our_cents": ours.cents, "our_refunded_cents": ours.refunded,
+            "unknown": theirs.unknown, "checked_at": timezone.now(),
+        },
+    )  # fmt: skip
+    return row

@@ -1,0 +1,139 @@
+"""Giving money back: reserved under lock, then the provider is asked, then its answer is followed."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit import services as audit
+from billing.models import Receipt
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from core.money import from_minor
+from core.wording import money_text
+from payments import providers
+from payments.models import (
+    OPEN_REFUNDS,
+    Dispute,
+    DisputeStatus,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
+from payments.providers.base import RefundRequest
+from payments.providers.errors import ProviderError, Refused
+from payments.selectors import is_refundable, ref_of
+from payments.services.returns import follow_receipt, keep_sum, move_refund, take_refund
+
+LEASE = timedelta(seconds=30)
+WITH_MONEY = (PaymentStatus.SUCCEEDED, PaymentStatus.NEEDS_REVIEW)
+
+
+class NotRefundable(Conflict):
+    code = "not_refundable"
+
+
+def refund_payment(*, actor: Actor, payment: Payment, amount_minor: int, reason: str) -> Refund:
+    """Give ``amount_minor`` (minor units) of a payment back, all of it or a part.
+
+    The refund is reserved first, so that the sum can never exceed what came in, then sent. Raises
+    ``NotRefundable``, ``BadInput`` and ``Refused`` (nothing was given back); ``ProviderError`` when the answer
+    is lost: the refund stays reserved and ``reconcile_payments`` finds out.
+    """
+    refund = reserve_refund(actor=actor, payment=payment, amount_minor=amount_minor, reason=reason)
+    return refund if refund.by_hand else send_refund(actor=actor, refund=refund)
+
+
+@transaction.atomic
+def reserve_refund(*, actor: Actor, payment: Payment, amount_minor: int, reason: str) -> Refund:
+    """Write the refund down, under lock of receipt and payment; nothing leaves yet."""
+    if not reason.strip():
+        raise BadInput(_("Say why the money is given back."), field="reason")
+    _receipt, held = _locked(payment)
+    if held.status not in WITH_MONEY or not held.captured_cents:
+        words = _("Payment %(payment)s is %(status)s; there is no money to give back.")
+        raise NotRefundable(words % {"payment": held, "status": held.get_status_display()})
+    if Dispute.objects.filter(payment=held).exclude(status=DisputeStatus.WON).exists():
+        raise NotRefundable(_("The payer's bank decides about this payment; a refund might pay twice."))
+    if not 0 < amount_minor <= held.refundable_cents:
+        most = money_text(from_minor(held.refundable_cents, held.currency), held.currency)
+        raise BadInput(_("At most %(sum)s can be given back.") % {"sum": most}, field="amount")
+    by_hand = not is_refundable(held, providers.provider(held.provider))
+    refund = Refund.objects.create(
+        payment=held, amount_cents=amount_minor, reason=reason.strip()[:255], by_hand=by_hand,
+        idempotency_key=uuid.uuid4().hex, created_by=actor.name,
+    )  # fmt: skip
+    keep_sum(held)
+    audit.record(
+        actor=actor, action="refund_request", target=str(refund.pk), entity=refund,
+        extra={"payment": held.pk, "receipt": held.receipt_id, "amount": refund.amount, "currency": held.currency,
+               "reason": refund.reason, "by_hand": by_hand},
+    )  # fmt: skip
+    return refund
+
+
+def send_refund(*, actor: Actor, refund: Refund) -> Refund:
+    """Ask the provider, under the refund's own key; one request at a time. Returns the refund as it stands."""
+    now, asked_before = timezone.now(), refund.asked_at is not None
+    free = Q(asked_at__isnull=True) | Q(asked_at__lt=now - LEASE)
+    mine = Refund.objects.filter(free, pk=refund.pk, status=RefundStatus.REQUESTED, by_hand=False)
+    if not mine.update(asked_at=now):
+        refund.refresh_from_db()
+        return refund
+    payment = refund.payment
+    provider = providers.provider(payment.provider)
+    request = RefundRequest(refund.idempotency_key, refund.amount_cents, refund.reason, asked_before)
+    try:
+        state = provider.refund(ref_of(payment), request)
+    except Refused as error:
+        _end(actor, refund, RefundStatus.FAILED, error.message)
+        raise
+    with transaction.atomic():
+        receipt, held = _locked(payment)
+        fault = take_refund(Actor(f"provider:{provider.name}"), held, state)
+        follow_receipt(actor, held, receipt)
+    if fault:
+        raise ProviderError(fault)
+    refund.refresh_from_db()
+    return refund
+
+
+def confirm_refund(*, actor: Actor, refund: Refund, note: str) -> Refund:
+    """Finance has sent a refund by hand; ``note`` is the bank's reference. Raises ``NotRefundable``, ``BadInput``."""
+    return _by_hand(actor, refund, RefundStatus.SUCCEEDED, note, _("Give the bank's reference."))
+
+
+def cancel_refund(*, actor: Actor, refund: Refund, note: str) -> Refund:
+    """A refund by hand that will not be sent after all; what it held is free again."""
+    return _by_hand(actor, refund, RefundStatus.CANCELED, note, _("Say why it is not sent."))
+
+
+def _by_hand(actor: Actor, refund: Refund, to: RefundStatus, note: str, missing: str) -> Refund:
+    if not note.strip():
+        raise BadInput(missing, field="note")
+    refund.refresh_from_db()
+    if not refund.by_hand or refund.status not in OPEN_REFUNDS:
+        words = _("Refund %(refund)s is %(status)s; there is nothing to decide.")
+        raise NotRefundable(words % {"refund": refund, "status": refund.get_status_display()})
+    return _end(actor, refund, to, note.strip())
+
+
+@transaction.atomic
+def _end(actor: Actor, refund: Refund, to: RefundStatus, detail: str) -> Refund:
+    receipt, held = _locked(refund.payment)
+    refund.refresh_from_db()
+    move_refund(actor, held, refund, to, detail=detail)
+    follow_receipt(actor, held, receipt)
+    refund.refresh_from_db()
+    return refund
+
+
+def _locked(payment: Payment) -> tuple[Receipt, Payment]:
+    receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
+    return receipt, Payment.objects.select_for_update().get(pk=payment.pk)

@@ -1,0 +1,56 @@
+"""Reading the provider's record of a payment, and following it. Outside calls stand outside every transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from billing.models import ReceiptStatus
+from core.context import Actor
+from payments import providers
+from payments.models import EventOutcome, Payment, PaymentStatus
+from payments.providers.base import PaymentProvider
+from payments.selectors import ref_of
+from payments.services.settlement import Applied, apply_state
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """``found`` is False when the provider has no record (or keeps none that can be read)."""
+
+    payment: Payment
+    found: bool
+    applied: Applied
+
+
+_NO_RECORD = Applied(EventOutcome.IGNORED, "the provider has no record of it")
+
+
+def sync_payment(payment: Payment, *, actor: Actor | None = None) -> Synced:
+    """Make ``payment`` follow the provider's record as it is now; take authorised money that its receipt waits for.
+
+    Raises ``ProviderError``, and ``Misconfigured`` when the provider is not set up any more.
+    """
+    provider = providers.provider(payment.provider)
+    state = provider.find(ref_of(payment)) if provider.fetches else None
+    Payment.objects.filter(pk=payment.pk).update(checked_at=timezone.now())
+    if state is None:
+        payment.refresh_from_db()
+        return Synced(payment, False, _NO_RECORD)
+    applied = apply_state(provider=provider, payment=payment, state=state, actor=actor)
+    payment.refresh_from_db()
+    if payment.status == PaymentStatus.AUTHORIZED:
+        return _capture(provider, payment, actor)
+    return Synced(payment, True, applied)
+
+
+def _capture(provider: PaymentProvider, payment: Payment, actor: Actor | None) -> Synced:
+    """``settlement`` lets a payment become authorised only while its receipt waits for it and no other is open."""
+    if payment.receipt.status != ReceiptStatus.PENDING:
+        return Synced(payment, True, Applied(EventOutcome.IGNORED, f"the receipt is {payment.receipt.status}"))
+    provider.capture(ref_of(payment))
+    state = provider.find(ref_of(payment))
+    applied = apply_state(provider=provider, payment=payment, state=state, actor=actor) if state else _NO_RECORD
+    payment.refresh_from_db()
+    return Synced(payment, state is not None, applied)

@@ -1,0 +1,173 @@
+"""Bank transfers: the payer reports one, finance (never the payer) accepts what arrived, to the satang.
+
+What arrived is added up on the manual payment. Enough pays the receipt, the rest above it is a credit; less
+waits for review, and a further transfer may complete it. Nothing is "nearly paid".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit import services as audit
+from billing.models import Receipt
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from core.money import from_minor
+from core.periods import today
+from core.states import transition
+from payments import providers
+from payments.models import (
+    OPEN_STATUSES,
+    TRANSFER_TRANSITIONS,
+    BankTransfer,
+    Payment,
+    PaymentStatus,
+    TransferStatus,
+)
+from payments.providers.states import PaymentState, Said
+from payments.services.settlement import Applied, apply_state
+
+PROVIDER = "manual"
+SLIP_MAX_BYTES = 2 * 1024 * 1024
+_KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF-": "application/pdf"}
+_OLDEST = timedelta(days=366)
+
+
+class KnownTransfer(Conflict):
+    """The same reference of this bank, or the same slip, was reported before."""
+
+    code = "known_transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a payer says about a transfer. ``amount_minor`` in the payment's currency; ``slip`` PNG, JPEG or PDF."""
+
+    bank: str
+    reference: str
+    amount_minor: int
+    transferred_on: date
+    slip: bytes = b""
+
+
+def submit_transfer(*, actor: Actor, payment: Payment, report: Report) -> BankTransfer:
+    """Write a reported transfer down; nothing is paid by it. Raises ``BadInput``, ``KnownTransfer``, ``Conflict``."""
+    kind = check_report(report)
+    try:
+        with transaction.atomic():
+            _receipt, held = _locked(payment)
+            if held.status not in (*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW):
+                words = _("Payment %(payment)s is %(status)s; there is nothing to pay.")
+                raise Conflict(words % {"payment": held, "status": held.get_status_display()})
+            transfer = BankTransfer.objects.create(
+                payment=held, bank=report.bank.strip().upper(), reference=_plain(report.reference),
+                claimed_cents=report.amount_minor, transferred_on=report.transferred_on, slip=report.slip or None,
+                slip_type=kind, slip_sha256=hashlib.sha256(report.slip).hexdigest() if report.slip else "",
+                submitted_by=actor.name,
+            )  # fmt: skip
+            audit.record(
+                actor=actor, action="transfer_submit", target=str(transfer.pk), entity=transfer,
+                extra={"payment": held.pk, "bank": transfer.bank, "reference": transfer.reference,
+                       "amount": transfer.claimed, "currency": held.currency, "slip": transfer.slip_sha256},
+            )  # fmt: skip
+    except IntegrityError as error:
+        raise KnownTransfer(
+            _("A transfer with this reference, or with this slip, was reported before."), field="reference"
+        ) from error
+    return transfer
+
+
+def check_report(report: Report) -> str:
+    """Media type of the slip, empty without one. Raises ``BadInput`` naming the field."""
+    for name, text, most in (("bank", report.bank, 60), ("reference", report.reference, 80)):
+        if not text.strip() or len(text) > most or not text.isprintable():
+            raise BadInput(_("Between 1 and %(most)d printable characters.") % {"most": most}, field=name)
+    if report.amount_minor <= 0:
+        raise BadInput(_("The amount must be above zero."), field="amount")
+    if not today() - _OLDEST <= report.transferred_on <= today():
+        raise BadInput(
+            _("The day of the transfer lies in the future or more than a year back."), field="transferred_on"
+        )
+    if not report.slip:
+        return ""
+    kind = next((kind for head, kind in _KINDS.items() if report.slip.startswith(head)), "")
+    if not kind or len(report.slip) > SLIP_MAX_BYTES:
+        raise BadInput(_("The slip must be a PNG, JPEG or PDF file of at most 2 MB."), field="slip")
+    return kind
+
+
+def _plain(reference: str) -> str:
+    """As a bank prints it, without what people add while typing: one reference stays one reference."""
+    return "".join(reference.split()).upper()
+
+
+def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int, note: str) -> Applied:
+    """``received_minor`` has arrived at the bank. Raises ``BadInput``, ``Conflict`` and ``InvalidTransition``.
+
+    The one who reported it may not accept it.
+    """
+    _check_decision(actor, transfer, note)
+    if received_minor <= 0:
+        raise BadInput(_("The amount must be above zero."), field="received")
+    with transaction.atomic():
+        _receipt, held = _locked(transfer.payment)
+        _decide(actor, transfer, TransferStatus.ACCEPTED, note, received_cents=received_minor)
+        audit.record(
+            actor=actor, action="transfer_accept", target=str(transfer.pk), entity=transfer,
+            extra={"payment": held.pk, "received": from_minor(received_minor, held.currency),
+                   "currency": held.currency, "note": note.strip()},
+        )  # fmt: skip
+        return apply_state(provider=providers.provider(PROVIDER), payment=held, state=_state(held), actor=actor)
+
+
+def _state(payment: Payment) -> PaymentState:
+    """All accepted transfers of a manual payment as the record of its provider."""
+    accepted = BankTransfer.objects.filter(payment=payment, status=TransferStatus.ACCEPTED)
+    total = accepted.aggregate(total=Sum("received_cents"))["total"] or 0
+    return PaymentState(
+        Said.SUCCEEDED, payment.external_payment_id, payment.external_charge_id or payment.external_payment_id,
+        payment.idempotency_key, total, payment.currency, live=payment.live, method=payment.method,
+        captured_at=timezone.now(),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def reject_transfer(*, actor: Actor, transfer: BankTransfer, note: str) -> BankTransfer:
+    """It did not arrive, or is not for us. The payer may report again."""
+    _check_decision(actor, transfer, note)
+    _locked(transfer.payment)
+    _decide(actor, transfer, TransferStatus.REJECTED, note)
+    audit.record(
+        actor=actor, action="transfer_reject", target=str(transfer.pk), entity=transfer,
+        extra={"payment": transfer.payment_id, "note": note.strip()},
+    )  # fmt: skip
+    return transfer
+
+
+def _check_decision(actor: Actor, transfer: BankTransfer, note: str) -> None:
+    if not note.strip():
+        raise BadInput(_("Say what the bank's record shows."), field="note")
+    if actor.name in (transfer.submitted_by, transfer.payment.username):
+        raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays your receipt."))
+
+
+def _decide(actor: Actor, transfer: BankTransfer, to: TransferStatus, note: str, **values: object) -> None:
+    moved = transition(
+        transfer, to, table=TRANSFER_TRANSITIONS, reviewed_by=actor.name, reviewed_at=timezone.now(),
+        review_note=note.strip()[:255], **values,
+    )  # fmt: skip
+    if not moved:
+        words = _("Transfer %(transfer)s is %(status)s already.")
+        raise Conflict(words % {"transfer": transfer, "status": transfer.get_status_display()})
+
+
+def _locked(payment: Payment) -> tuple[Receipt, Payment]:
+    receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
+    return receipt, Payment.objects.select_for_update().get(pk=payment.pk)
