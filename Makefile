@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo test lint browser-test bench soak lock messages clean help
+.PHONY: run demo fakes test lint browser-test bench soak lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -33,6 +33,9 @@ run: $(VENV)/.runtime $(MESSAGES) ## demo world on http://127.0.0.1:$(PORT) (SQL
 
 demo: $(VENV)/.runtime $(MESSAGES) ## the main job without a browser, on a throw-away database
 	@DEBUG=1 $(PY) -m hpcbilling.demo
+
+fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests; webhooks go to make run
+	@$(PY) -m tests.fakes.providers --webhooks http://127.0.0.1:$(PORT)/payments/webhooks/
 
 test: $(VENV)/.dev $(MESSAGES) ## the whole suite, on SQLite and on PostgreSQL
 	@$(PY) -m tests --db both -n 2

@@ -1,0 +1,5 @@
+"""Razorpay: orders, payments, captures, refunds, disputes."""
+
+from .provider import Razorpay
+
+__all__ = ["Razorpay"]

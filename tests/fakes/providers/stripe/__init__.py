@@ -1,0 +1,5 @@
+"""Stripe: hosted Checkout Sessions, refunds, disputes, events."""
+
+from .provider import Stripe
+
+__all__ = ["Stripe"]
