@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit import triggers
 from billing.models import ClosedMonth, Rate, Receipt, ReceiptItem
 from hpcbilling import books, seeding
-from payments.models import Payment
+from payments.models import BankTransfer, Payment, Refund
 from tests.factories import make_job
 from usage.models import ImportRun, Job, QuarantinedRow
 
@@ -44,6 +44,15 @@ def close_before_billing() -> None:
     ClosedMonth.objects.create(month=month, closed_by="fin", closed_at=timezone.now() - timedelta(days=900))
 
 
+def open_a_second_attempt() -> None:
+    """Without the index that forbids it."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX payments_one_open_attempt")
+    first, second = Payment.objects.order_by("pk")[:2]
+    Payment.objects.filter(pk=first.pk).update(status="pending")
+    Payment.objects.filter(pk=second.pk).update(status="pending", receipt=first.receipt)
+
+
 DAMAGE: dict[str, Any] = {
     "receipt_totals": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(total=1),
     "receipt_taxes": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(tax_rate=7),
@@ -58,6 +67,12 @@ DAMAGE: dict[str, Any] = {
     "receipt_states": lambda: ReceiptItem.objects.filter(pk=first_live_item().pk).update(is_live=False),
     "payments": lambda: Payment.objects.filter(
         pk=Payment.objects.filter(status="succeeded").values("pk")[:1]).update(amount_cents=1),
+    "refunds": lambda: Refund.objects.filter(
+        pk=Refund.objects.filter(status="succeeded").values("pk")[:1]).update(amount_cents=1),
+    "open_attempts": open_a_second_attempt,
+    "transfers": lambda: BankTransfer.objects.create(
+        payment=Payment.objects.filter(status="succeeded").first(), bank="SCB", reference="1", claimed_cents=1,
+        received_cents=10**9, transferred_on=date(2026, 10, 1), status="accepted", submitted_by="x"),
     "audit_trail": lambda: alter_audit("DELETE FROM audit_log WHERE action = 'mark_paid'"),
     "current_rates": lambda: Rate.objects.filter(pk="mu").update(cpu=99),
     "held_jobs": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(hold="runaway"),

@@ -175,7 +175,7 @@ def test_nothing_is_created_by_who_has_not_seen_the_total(as_alice: Any, jobs: N
 def pay(receipt: Any, status: str, **fields: Any) -> None:
     Payment.objects.create(
         receipt=receipt, user=receipt.user, provider="dummy", status=status, currency="THB", amount_cents=800,
-        idempotency_key=status, **fields,
+        captured_cents=800 if status == "succeeded" else 0, idempotency_key=status, **fields,
     )  # fmt: skip
 
 
