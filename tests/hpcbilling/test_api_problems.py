@@ -65,13 +65,6 @@ def test_nul_in_a_body_is_refused_by_field(alice: Any) -> None:
     assert list(found["errors"]) == ["note"]
 
 
-@pytest.mark.parametrize(("field", "path"), [("user", RECEIPTS), ("tier", QUOTE), ("command", QUOTE)])
-def test_half_a_character_is_no_text(field: str, path: str, alice: Any) -> None:
-    body = {**(OCTOBER if path == RECEIPTS else {"command": "sbatch -t 1 x"}), field: "\ud800"}
-    answer = signed_in(alice).post(path, json.dumps(body), content_type="application/json")
-    assert list(problem(answer, 400, "invalid")["errors"]) == [field]
-
-
 @pytest.mark.parametrize("debug", [False, True])
 def test_what_breaks_is_500_without_the_reason_and_is_logged_once(
     debug: bool, alice: Any, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
