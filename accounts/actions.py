@@ -13,6 +13,4 @@ ACTIONS = {
     "password_change": _("Password changed"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
-    "tier_override_set": _("Tier override set"),
-    "tier_override_clear": _("Tier override removed"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 
 from django import forms
@@ -48,5 +49,14 @@ class EditUserForm(UserChangeForm):
 
 
 class TierOverrideForm(forms.ModelForm):
+    """The one way in which an override comes about. The name need not be a user of ours: all jobs are priced."""
+
     def clean_username(self) -> str:
         return fold_username(self.cleaned_data["username"])
+
+    def clean_valid_until(self) -> date | None:
+        start: date | None = self.cleaned_data.get("valid_from")
+        end: date | None = self.cleaned_data["valid_until"]
+        if start and end and end < start:
+            raise forms.ValidationError(_("The last day lies before the first."))
+        return end

@@ -56,7 +56,8 @@ def behind(rows: QuerySet[Any], by: Sequence[str], key: Sequence[Any], *, descen
     for name, value in zip(by, values, strict=True):
         condition |= equal & Q(**{f"{name}__{word}": value})
         equal &= Q(**{name: value})
-    return rows.filter(condition)
+    # Follows from the rest, but only this tells the database where in its index to begin.
+    return rows.filter(condition, **{f"{by[0]}__{word}e": values[0]})
 
 
 def key_of(row: Any, by: Sequence[str]) -> list[Any]:

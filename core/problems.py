@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
@@ -13,6 +17,15 @@ from rest_framework.views import exception_handler as drf_handler
 from core.errors import AppError
 
 CONTENT_TYPE = "application/problem+json"
+# Where Django answers before any view of the API does.
+PLAIN: dict[int, tuple[str, str | Promise]] = {
+    400: ("bad_request", gettext_lazy("The request cannot be understood")),
+    403: ("permission_denied", gettext_lazy("You may not open this")),
+    404: ("not_found", gettext_lazy("There is nothing at this address.")),
+    405: ("method_not_allowed", gettext_lazy("This address does not know the method.")),
+    413: ("too_large", gettext_lazy("The body is too large.")),
+}
+BROKEN = ("internal_error", gettext_lazy("Something went wrong on our side"))
 
 
 def problem(status: int, code: str, title: str, **extra: Any) -> JsonResponse:
@@ -20,15 +33,29 @@ def problem(status: int, code: str, title: str, **extra: Any) -> JsonResponse:
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | JsonResponse | None:
+def plain_problem(status: int) -> JsonResponse:
+    """What can be said from the status alone; nothing of the inside shows."""
+    code, title = PLAIN.get(status) or (PLAIN[400] if status < 500 else BROKEN)  # noqa: PLR2004 - 5xx is ours
+    return problem(status, code, str(title))
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF hook: our errors, DRF's and Django's all leave in one shape."""
     if isinstance(error, AppError):
-        return problem(error.http_status, error.code, error.message, **error.details)
+        return problem(error.http_status, error.code, error.message, **_members(error))
     if isinstance(error, RecursionError):
-        return problem(400, "parse_error", "The JSON is nested too deeply.")
+        return problem(400, "parse_error", _("The JSON is nested too deeply."))
     response = drf_handler(error, context)
     if response is None:
         return None
+    answer = _of_drf(error, response)
+    for name in ("WWW-Authenticate", "Retry-After", "Allow"):
+        if name in response.headers:
+            answer[name] = response.headers[name]
+    return answer
+
+
+def _of_drf(error: Exception, response: Response) -> HttpResponse:
     if isinstance(error, Http404):
         code = "not_found"
     elif isinstance(error, PermissionDenied):
@@ -36,10 +63,28 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | J
     else:
         codes = error.get_codes() if isinstance(error, exceptions.APIException) else "error"
         code = codes if isinstance(codes, str) else "invalid"
-    extra = {"errors": response.data} if code == "invalid" else {}
-    data = response.data if isinstance(response.data, dict) else {}
-    answer = problem(response.status_code, code, str(data.get("detail", "Invalid request")), **extra)
-    for name in ("WWW-Authenticate", "Retry-After", "Allow"):
-        if name in response.headers:
-            answer[name] = response.headers[name]
-    return answer
+    if code == "invalid":
+        data = response.data if isinstance(response.data, dict) else {"non_field_errors": response.data}
+        return problem(response.status_code, code, _("Invalid request"), errors=data)
+    return problem(response.status_code, code, _title(error, response))
+
+
+def _title(error: Exception, response: Response) -> str:
+    """DRF's words, but where they are English alone or those of a Python module."""
+    if isinstance(error, exceptions.NotAcceptable):
+        return _("Nothing here is of a kind that the Accept header names.")
+    if isinstance(error, exceptions.ParseError) and isinstance(at := error.__context__, ValueError):
+        if isinstance(at, JSONDecodeError):
+            return _("The body is not JSON: line %(line)s, column %(column)s.") % {
+                "line": at.lineno,
+                "column": at.colno,
+            }
+        return _("The body is not JSON that can be read.")
+    return str(response.data["detail"])
+
+
+def _members(error: AppError) -> dict[str, Any]:
+    """The facts of an error; what concerns a field stands under ``errors``, as it does when a serializer refuses."""
+    members = dict(error.details)
+    field = members.pop("field", None)
+    return {"errors": {field: [error.message]}, **members} if field else members

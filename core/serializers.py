@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -16,14 +17,24 @@ LARGEST_PAGE = 200
 
 
 class StrictSerializer(serializers.Serializer):
-    """A field that we do not know is an error: a typing slip must not change what is asked for."""
+    """A field that we do not know is an error: a typing slip must not change what is asked for.
+
+    So is a parameter of a query that is given twice: which of its values counts would be a guess.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
+        refuse_repeats(data)
         if isinstance(data, Mapping):
             known = {name for name, field in self.fields.items() if not field.read_only}
             if unknown := [str(name)[:60] for name in data if name not in known]:
                 raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
         return super().to_internal_value(data)
+
+
+def refuse_repeats(query: Any) -> None:
+    """Raises by parameter; a body cannot repeat one. All our parameters take one value."""
+    if isinstance(query, QueryDict) and (twice := [name[:60] for name, values in query.lists() if len(values) > 1]):
+        raise serializers.ValidationError({name: [_("Give this parameter once.")] for name in twice})
 
 
 class TextField(serializers.CharField):
@@ -43,14 +54,17 @@ class PageQuery(StrictSerializer):
 
 
 class ProblemSerializer(serializers.Serializer):
-    """RFC 9457. `code` is stable; `errors` names the fields of a body or query that do not fit."""
+    """RFC 9457. `code` is stable, `title` is for people and in their language. Facts may stand beside."""
 
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()
     code = serializers.CharField()
-    field = serializers.CharField(required=False)
-    errors = serializers.DictField(required=False)  # type: ignore[assignment]
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="What is wrong by field of the body or query; `non_field_errors` is about the whole.",
+    )
 
 
 def problems(*statuses: int) -> dict[Any, Any]:

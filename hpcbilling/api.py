@@ -10,10 +10,13 @@ from django.urls import include, path, re_path
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from core.serializers import StrictSerializer
 
 
 @extend_schema(exclude=True)
@@ -27,6 +30,22 @@ class NothingHere(APIView):
         raise NotFound
 
 
+class SchemaQuery(StrictSerializer):
+    format = serializers.ChoiceField(["json", "yaml"], required=False)
+
+
+class SchemaView(SpectacularAPIView):
+    """``?format=json`` or ``yaml``; without it what ``Accept`` prefers, YAML for whoever takes anything."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        query = SchemaQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        for renderer in self.get_renderers() if "format" in query.validated_data else ():
+            if renderer.format == query.validated_data["format"]:
+                return renderer, renderer.media_type
+        return super().perform_content_negotiation(request, force)
+
+
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html")
@@ -35,7 +54,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 app_name = "api"
 urlpatterns = [
     path("v1/", include("billing.api.urls")),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
-    re_path(r"^.*$", NothingHere.as_view()),
+    re_path(r"", NothingHere.as_view()),
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
@@ -53,6 +54,12 @@ def _quick_passwords(settings: Any) -> None:
 def _english() -> None:
     """A page in Thai leaves its language to the thread; the next test begins in English all the same."""
     translation.activate("en")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_asked_yet() -> None:
+    """What an open page counts by address is kept in the process, over the end of a test."""
+    cache.clear()
 
 
 _connect = socket.socket.connect

@@ -19,14 +19,14 @@ from core.serializers import problems
 
 
 class JobExplanationView(APIView):
-    @extend_schema(operation_id="jobs_explain", responses={200: OpenApiTypes.OBJECT, **problems(403, 404)})
+    @extend_schema(operation_id="jobs_explain", responses={200: OpenApiTypes.OBJECT, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """Raw record, resources, tier and rule, rate version, arithmetic, receipts, audit entries."""
         return Response(as_json(explain_job(scope.find_job(request, pk))))
 
 
 class ReceiptExplanationView(APIView):
-    @extend_schema(operation_id="receipts_explain", responses={200: OpenApiTypes.OBJECT, **problems(403, 404)})
+    @extend_schema(operation_id="receipts_explain", responses={200: OpenApiTypes.OBJECT, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """Header, tier, rates and totals, recomputed from the lines and their records, and the content hash."""
         return Response(as_json(explain_receipt(scope.find_receipt(request, pk))))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.dateparse import parse_datetime
 from django.utils.http import quote_etag
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -23,7 +24,7 @@ from billing.selectors.rates import etag, version_at
 from billing.services.rates import NewRates, parse_rate, set_rates
 from core.context import actor_of
 from core.errors import AppError, BadInput
-from core.serializers import problems
+from core.serializers import problems, refuse_repeats
 
 
 class UnknownTier(AppError):
@@ -41,7 +42,8 @@ def _tier(code: object) -> Tier:
     tier = Tier.objects.filter(pk=text).first() if text.isprintable() else None
     if tier is None:
         known = ", ".join(Tier.objects.values_list("pk", flat=True))
-        raise UnknownTier(f"There is no tier {code!r}; known are {known}.")
+        words = _("There is no tier %(tier)s; known are %(known)s.") % {"tier": text[:60], "known": known}
+        raise UnknownTier(words, field="type")
     return tier
 
 
@@ -110,11 +112,11 @@ class FormulaView(APIView):
         auth=[],
     )
     def get(self, request: Request) -> HttpResponse:
+        refuse_repeats(request.query_params)
         code = request.query_params.get("type")
         if not code:
-            raise BadInput(
-                "Name a tier, as in /formula?type=mu.", tiers=list(Tier.objects.values_list("pk", flat=True))
-            )
+            tiers = list(Tier.objects.values_list("pk", flat=True))
+            raise BadInput(_("Name a tier, as in /formula?type=mu."), field="type", tiers=tiers)
         version = version_at(_tier(code).pk, timezone.now())
         given = request.headers.get("If-None-Match", "")
         if given.strip() == "*" or etag(version) in _etags(given):
@@ -126,15 +128,16 @@ class FormulaView(APIView):
     @extend_schema(
         operation_id="formula_set",
         request=NewFormulaSerializer,
-        responses={200: FormulaSerializer, **problems(400, 403, 404, 412)},
+        responses={200: FormulaSerializer, **problems(400, 401, 403, 404, 412)},
     )
     def post(self, request: Request) -> HttpResponse:
         data: Any = request.data
         if not isinstance(data, dict):
-            raise BadInput("Send a JSON object with type, cpu, gpu and mem.")
+            raise BadInput(_("Send a JSON object with type, cpu, gpu and mem."))
         missing = [name for name in ("type", "cpu", "gpu", "mem") if name not in data]
         if missing:
-            raise BadInput(f"Missing: {', '.join(missing)}.", field=missing[0])
+            words = _("Missing: %(names)s.") % {"names": ", ".join(missing)}
+            raise BadInput(words, errors={name: [words] for name in missing})
         rates = NewRates(
             cpu=parse_rate("cpu", data["cpu"]),
             gpu=parse_rate("gpu", data["gpu"]),
@@ -153,7 +156,7 @@ class FormulaView(APIView):
 def _note(value: object) -> str:
     """Words for people: at most 200 characters, nothing that no database can hold."""
     if not isinstance(value, str) or len(value) > 200 or not value.isprintable():  # noqa: PLR2004 - the column's length
-        raise BadInput("note: a text of at most 200 printable characters.", field="note")
+        raise BadInput(_("note: a text of at most 200 printable characters."), field="note")
     return value
 
 
@@ -165,5 +168,7 @@ def _moment(value: object) -> Any:
     except ValueError:
         moment = None
     if moment is None or timezone.is_naive(moment) or not 2000 <= moment.year <= 2200:  # noqa: PLR2004 - years
-        raise BadInput("effective_at: write a time with its zone, as 2026-12-01T00:00:00+07:00.", field="effective_at")
+        raise BadInput(
+            _("effective_at: write a time with its zone, as 2026-12-01T00:00:00+07:00."), field="effective_at"
+        )
     return moment

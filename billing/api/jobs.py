@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -43,9 +44,9 @@ def check_days(values: dict[str, Any]) -> None:
     start, end = values.get("start"), values.get("end")
     for name, day in (("start", start), ("end", end)):
         if day and not 1990 <= day.year < 2200:  # noqa: PLR2004 - as the pages have it
-            raise serializers.ValidationError({name: ["A day from 1990 to 2199 is wanted."]})
+            raise serializers.ValidationError({name: [_("A day from 1990 to 2199 is wanted.")]})
     if start and end and end < start:
-        raise serializers.ValidationError({"end": ["The window ends before it begins."]})
+        raise serializers.ValidationError({"end": [_("The window ends before it begins.")]})
 
 
 class JobSerializer(serializers.Serializer):
@@ -104,7 +105,7 @@ class JobsView(APIView):
     @extend_schema(
         operation_id="jobs_list",
         parameters=[JobQuery],
-        responses={200: page_of(JobSerializer), **problems(400, 403)},
+        responses={200: page_of(JobSerializer), **problems(400, 401, 403)},
     )
     def get(self, request: Request) -> Response:
         """Your jobs: what has not ended first, then the newest end. Staff with `usage.view_job` see everybody's."""
@@ -121,7 +122,7 @@ class JobsView(APIView):
 
 
 class JobView(APIView):
-    @extend_schema(operation_id="jobs_read", responses={200: JobDetailSerializer, **problems(403, 404)})
+    @extend_schema(operation_id="jobs_read", responses={200: JobDetailSerializer, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """One job, with the answer to "why is it (not) on my receipt?"."""
         job = scope.find_job(request, pk)

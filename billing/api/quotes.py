@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -16,6 +17,7 @@ from accounts.models import Tier
 from billing.api import scope
 from billing.api.explain import as_json
 from billing.selectors.quote import MAX_TEXT, quote
+from core.errors import BadInput
 from core.serializers import StrictSerializer, TextField, problems
 
 
@@ -24,13 +26,13 @@ class QuestionSerializer(StrictSerializer):
 
     script = TextField(required=False, max_length=MAX_TEXT, trim_whitespace=False)
     command = TextField(required=False, max_length=MAX_TEXT, help_text="`sbatch -n4 --time=60 job.sh`")
-    tier = serializers.CharField(required=False, max_length=30, help_text="Without it: yours, or the default tier.")
+    tier = TextField(required=False, max_length=30, help_text="Without it: yours, or the default tier.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs.get("script")) == bool(attrs.get("command")):
-            raise serializers.ValidationError({"script": ["Send either a script or a command."]})
+            raise serializers.ValidationError({"script": [_("Send either a script or a command.")]})
         if "tier" in attrs and not Tier.objects.filter(pk=attrs["tier"]).exists():
-            raise serializers.ValidationError({"tier": ["There is no such tier."]})
+            raise serializers.ValidationError({"tier": [_("There is no such tier.")]})
         return attrs
 
 
@@ -40,7 +42,7 @@ class QuoteView(APIView):
     @extend_schema(
         operation_id="quote",
         request=QuestionSerializer,
-        responses={200: OpenApiTypes.OBJECT, **problems(400, 409)},
+        responses={200: OpenApiTypes.OBJECT, **problems(400, 403, 409)},
         auth=[],
         examples=[
             OpenApiExample("A script", {"script": "#SBATCH -n 4 --mem=16G\n#SBATCH -t 2:00:00\n"}, request_only=True),
@@ -55,4 +57,8 @@ class QuoteView(APIView):
         question = scope.read(QuestionSerializer, request.data)
         text = question.get("script") or question["command"]
         username = scope.actor(request).name if request.user.is_authenticated else ""
-        return Response(as_json(quote(text=text, username=username, tier=question.get("tier", ""))))
+        try:
+            return Response(as_json(quote(text=text, username=username, tier=question.get("tier", ""))))
+        except BadInput as error:
+            error.details.setdefault("field", "script" if "script" in question else "command")
+            raise

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -30,9 +31,9 @@ class RateQuery(PageQuery):
     def validate_at(self, moment: Any) -> Any:
         written = str(self.initial_data["at"])
         if not written.endswith(("Z", "z")) and "+" not in written[10:] and "-" not in written[10:]:
-            raise serializers.ValidationError("Write a time with its zone, as 2026-12-01T00:00:00+07:00.")
+            raise serializers.ValidationError(_("Write a time with its zone, as 2026-12-01T00:00:00+07:00."))
         if not 1990 <= moment.year < 2200:  # noqa: PLR2004 - as the pages have it
-            raise serializers.ValidationError("A time from 1990 to 2199 is wanted.")
+            raise serializers.ValidationError(_("A time from 1990 to 2199 is wanted."))
         return moment
 
 
@@ -56,7 +57,7 @@ class RatesView(APIView):
     @extend_schema(
         operation_id="rates_list",
         parameters=[RateQuery],
-        responses={200: page_of(RateVersionSerializer), **problems(400, 403)},
+        responses={200: page_of(RateVersionSerializer), **problems(400, 401)},
     )
     def get(self, request: Request) -> Response:
         """Rate versions, newest first, those that begin in the future among them."""
@@ -64,7 +65,7 @@ class RatesView(APIView):
         versions = RateVersion.objects.all()
         if "tier" in query:
             if not Tier.objects.filter(pk=query["tier"]).exists():
-                raise serializers.ValidationError({"tier": ["There is no such tier."]})
+                raise serializers.ValidationError({"tier": [_("There is no such tier.")]})
             versions = versions.filter(tier=query["tier"])
         if "at" in query:
             earlier = RateVersion.objects.filter(tier=OuterRef("tier"), effective_at__lte=query["at"])

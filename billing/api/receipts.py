@@ -66,7 +66,7 @@ class ReceiptsView(APIView):
     @extend_schema(
         operation_id="receipts_list",
         parameters=[ReceiptQuery],
-        responses={200: page_of(ReceiptSerializer), **problems(400, 403)},
+        responses={200: page_of(ReceiptSerializer), **problems(400, 401, 403)},
     )
     def get(self, request: Request) -> Response:
         """Your receipts, newest first. Staff with `billing.view_receipt` see everybody's."""
@@ -84,7 +84,7 @@ class ReceiptsView(APIView):
     @extend_schema(
         operation_id="receipts_create",
         request=OrderSerializer,
-        responses={201: CreatedSerializer, 200: CreatedSerializer, **problems(400, 403, 409)},
+        responses={201: CreatedSerializer, 200: CreatedSerializer, **problems(400, 401, 403, 409)},
     )
     def post(self, request: Request) -> Response:
         """Put every unbilled job of the window on receipts, one a tier and rate version, all or nothing.
@@ -102,7 +102,7 @@ class PreviewView(APIView):
     @extend_schema(
         operation_id="receipts_preview",
         request=WindowSerializer,
-        responses={200: PreviewSerializer, **problems(400, 403, 409)},
+        responses={200: PreviewSerializer, **problems(400, 401, 403, 409)},
     )
     def post(self, request: Request) -> Response:
         """What creating would make now. Writes nothing; `expected` goes into the order."""
@@ -112,7 +112,7 @@ class PreviewView(APIView):
 
 
 class ReceiptView(APIView):
-    @extend_schema(operation_id="receipts_read", responses={200: ReceiptSerializer, **problems(403, 404)})
+    @extend_schema(operation_id="receipts_read", responses={200: ReceiptSerializer, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """One receipt. Its lines are under `/items`."""
         return Response(ReceiptSerializer(scope.find_receipt(request, pk)).data)
@@ -122,7 +122,7 @@ class ReceiptItemsView(APIView):
     @extend_schema(
         operation_id="receipts_items",
         parameters=[PageQuery],
-        responses={200: page_of(ReceiptItemSerializer), **problems(400, 403, 404)},
+        responses={200: page_of(ReceiptItemSerializer), **problems(400, 401, 404)},
     )
     def get(self, request: Request, pk: int) -> Response:
         """The lines of a receipt, as they were written."""
@@ -139,7 +139,7 @@ class VoidView(APIView):
     @extend_schema(
         operation_id="receipts_void",
         request=VoidSerializer,
-        responses={200: ReceiptSerializer, **problems(400, 403, 404, 409)},
+        responses={200: ReceiptSerializer, **problems(400, 401, 403, 404, 409)},
     )
     def post(self, request: Request, pk: int) -> Response:
         """Void a pending receipt: its lines stay as history, its jobs can be billed again. A repeat changes nothing.

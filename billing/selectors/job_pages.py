@@ -1,16 +1,26 @@
-"""Priced jobs, a page at a time, for machines: what has not ended first, then the newest end. Reads only."""
+"""Priced jobs, a page at a time: what has not ended first, then the newest end. Reads only."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from billing.selectors.prices import PriceBook
-from billing.selectors.usage import UsageFilter, UsagePage, rows_of
+from billing.selectors.usage import UsageFilter, UsageRow, rows_of
 from core.paging import BadCursor, behind, cursor_of, key_of, read_cursor
 from usage.models import Job
 
 _ENDED = ("end_at", "id")
 
 
-def page(flt: UsageFilter, *, after: str, size: int) -> UsagePage:
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    """``next_cursor`` leads to the jobs behind; empty on the last page."""
+
+    rows: list[UsageRow]
+    next_cursor: str
+
+
+def page(flt: UsageFilter, *, after: str = "", size: int = 50, book: PriceBook | None = None) -> UsagePage:
     """The same seven queries or fewer, whatever the number of jobs. Raises ``BadCursor``."""
     jobs = flt.jobs()
     key = read_cursor(after, 3) if after else ["open", "", None]
@@ -25,7 +35,7 @@ def page(flt: UsageFilter, *, after: str, size: int) -> UsagePage:
         raise BadCursor
     found += ended[: size + 1 - len(found)]
     shown = found[:size]
-    return UsagePage(rows_of(shown, PriceBook.load()), _cursor(shown[-1]) if len(found) > size else "")
+    return UsagePage(rows_of(shown, book), _cursor(shown[-1]) if len(found) > size else "")
 
 
 def _cursor(job: Job) -> str:

@@ -7,7 +7,6 @@ asks several questions loads one ``PriceBook`` and hands it to each.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +16,6 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +27,6 @@ from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
 from usage.services.quarantine import SOURCE as RELEASED
 
-CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 STATUS_LABELS: dict[str, str | Promise] = {
     "billed": _("billed"),
     "unbilled": _("not billed yet"),
@@ -91,12 +88,6 @@ class UsageRow:
     @property
     def status_label(self) -> str:
         return str(STATUS_LABELS[self.status])
-
-
-@dataclass(frozen=True, slots=True)
-class UsagePage:
-    rows: list[UsageRow]
-    next_cursor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +168,6 @@ def by_day(flt: UsageFilter, book: PriceBook | None = None) -> list[DayRow]:
         DayRow(date.fromisoformat(str(row[0])), *(Decimal(str(value)).quantize(Decimal("0.01")) for value in row[1:]))
         for row in rows
     ]
-
-
-def page(flt: UsageFilter, *, after: str = "", size: int = 50, book: PriceBook | None = None) -> UsagePage:
-    """Newest end first, running jobs on top; ``after`` is the cursor of the page before."""
-    jobs = flt.jobs()
-    running = list(jobs.filter(end_at__isnull=True).order_by("-id")[:size]) if not after else []
-    ended = jobs.filter(end_at__isnull=False).order_by("-end_at", "-id")
-    if cursor := _open_cursor(after):
-        ended = ended.filter(end_at__lte=cursor[0]).exclude(end_at=cursor[0], id__gte=cursor[1])
-    found = list(ended[: size + 1])
-    shown = found[:size]
-    more = f"{int(shown[-1].end_at.timestamp())}-{shown[-1].pk}" if len(found) > size and shown[-1].end_at else ""
-    return UsagePage(_price([*running, *shown], book or PriceBook.load()), more)
 
 
 def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
@@ -304,10 +282,3 @@ def _status(job: Job, receipt_id: int | None) -> str:
     if not job.elapsed_seconds:
         return "zero"
     return "held" if job.hold == Hold.RUNAWAY else "unbilled"
-
-
-def _open_cursor(text: str) -> tuple[datetime, int] | None:
-    match = CURSOR.fullmatch(text)
-    if match is None:
-        return None
-    return datetime.fromtimestamp(int(match[1]), timezone.get_default_timezone()), int(match[2])

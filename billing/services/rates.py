@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -94,7 +94,9 @@ def set_rates(
     try:
         version.full_clean()
     except ValidationError as error:
-        raise BadInput("; ".join(error.messages)) from error
+        found = error.message_dict.items()
+        by_field = {name.replace(NON_FIELD_ERRORS, "non_field_errors"): words for name, words in found}
+        raise BadInput("; ".join(error.messages), errors=by_field) from error
     version.save(force_insert=True)
     sync_current_rates(now)
     audit.record(

@@ -70,7 +70,7 @@ def create_receipts(
     note = check_note(note)
     user = User.objects.filter(pk=username).first()
     if user is None:
-        raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="username")
+        raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="user")
     lock_for_transaction("months", shared=True)  # no month closes while it is being billed
     lock_for_transaction("receipts", username)
     first, last = billable.bill_days(username, start, end, adjusts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,11 +12,14 @@ from django.utils.text import get_valid_filename
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.services.throttle import network_of
 from billing.documents.fonts import NoThaiFont
 from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
 from billing.selectors.genuine import verdict
 from billing.views.receipts import find_receipt
+from core.context import client_ip
+from core.throttle import seconds_to_wait
 
 
 @require_safe
@@ -38,7 +42,12 @@ def receipt(request: HttpRequest, pk: int, language: str) -> HttpResponse:
 @require_safe
 @never_cache
 def verify(request: HttpRequest) -> HttpResponse:
-    """Open to everybody. Says genuine, changed or not genuine, and nothing else about any document."""
+    """Open to everybody, so many times a minute. Says genuine, changed or not genuine, and nothing else."""
+    seconds = seconds_to_wait("verify", network_of(client_ip(request)), most=settings.VERIFY_MAX_PER_MINUTE)
+    if seconds:
+        busy = render(request, "billing/verify_busy.html", {"seconds": seconds}, status=429)
+        busy["Retry-After"] = str(seconds)
+        return busy
     asked = bool(request.GET.get("number") or request.GET.get("hash"))
     form = VerifyForm(request.GET if asked else None)
     answer = verdict(number=form.cleaned_data["number"], digest=form.cleaned_data["hash"]) if form.is_valid() else None

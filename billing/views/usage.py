@@ -16,12 +16,13 @@ from django.views.decorators.http import require_safe
 
 from billing.exports.usage import USAGE_COLUMNS, usage_rows
 from billing.forms import BILLED, PERIODS, UsageForm
-from billing.selectors import usage
+from billing.selectors import job_pages, usage
 from billing.selectors.prices import PriceBook
 from billing.selectors.standing import quarantined_standing
 from billing.selectors.usage import UsageFilter
 from core.context import actor_of
 from core.exports import table_response
+from core.paging import BadCursor
 
 VIEWS = {"detail": _("Every job"), "aggregate": _("By account"), "billed": _("Billed jobs")}
 PAGE_SIZE = 50
@@ -62,12 +63,19 @@ def index(request: HttpRequest) -> HttpResponse:
     if view == "aggregate":
         context["accounts"] = usage.by_account(flt, book)
     else:
-        after = request.GET.get("after", "")
-        context["after"] = after if usage.CURSOR.fullmatch(after) else ""
-        context["page"] = usage.page(flt, after=context["after"], size=PAGE_SIZE, book=book)
+        context |= _page(flt, request.GET.get("after", ""), book)
         if flt.query and not context["page"].rows:
             context["refused"] = quarantined_standing(flt.query, username)
     return render(request, "billing/usage.html", context)
+
+
+def _page(flt: UsageFilter, after: str, book: PriceBook) -> dict[str, Any]:
+    """A cursor that cannot be read, such as that of an old bookmark, shows the newest jobs."""
+    try:
+        page = job_pages.page(flt, after=after, size=PAGE_SIZE, book=book)
+    except BadCursor:
+        after, page = "", job_pages.page(flt, size=PAGE_SIZE, book=book)
+    return {"after": after, "page": page}
 
 
 @require_safe

@@ -47,7 +47,9 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 # --- whose ---------------------------------------------------------------------------
 @pytest.mark.parametrize("path", [JOBS, RECEIPTS, "/api/v1/rates", f"{JOBS}/1", f"{RECEIPTS}/1/explain"])
 def test_nobody_reads_without_signing_in(path: str) -> None:
-    problem(Client().get(path), 403, "not_authenticated")
+    answer = Client().get(path)
+    problem(answer, 401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == 'Session realm="api"'
 
 
 def test_people_see_their_own_and_somebody_elses_is_as_absent_as_none(alice: Any, bob: Any, finance: Any) -> None:
@@ -189,7 +191,12 @@ def test_voiding_needs_the_right_and_a_reason_and_a_repeat_changes_nothing(alice
 def test_orders_over_http_need_the_csrf_token(alice: Any) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(alice)
-    problem(post(browser, RECEIPTS, OCTOBER), 403, "permission_denied")
+    refused = problem(post(browser, RECEIPTS, OCTOBER), 403, "csrf_failed")
+    assert "X-CSRFToken" in refused["title"]
+    browser.get("/accounts/password/")  # a page that gives the token
+    token = browser.cookies["csrftoken"].value
+    answer = browser.post(RECEIPTS, OCTOBER, content_type="application/json", headers={"X-CSRFToken": token})
+    assert answer.status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -249,10 +256,20 @@ def test_whatever_is_not_there_is_a_problem_too(method: str, path: str, status: 
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
 
 
-@pytest.mark.parametrize(("body", "kind", "status"), [("{", "application/json", 400), ("a=1", "text/plain", 415)])
-def test_bodies_that_are_no_json_are_problems(body: str, kind: str, status: int, alice: Any) -> None:
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "words"),
+    [
+        ('{"start":\n x', "application/json", 400, "The body is not JSON: line 2, column 2."),
+        (b"\xff", "application/json", 400, "The body is not JSON that can be read."),
+        ('{"start": ' + "9" * 5000, "application/json", 400, "The body is not JSON that can be read."),
+        ("a=1", "text/plain", 415, 'Unsupported media type "text/plain" in request.'),
+    ],
+)
+def test_bodies_that_are_no_json_are_problems(
+    body: str | bytes, kind: str, status: int, words: str, alice: Any
+) -> None:
     answer = signed_in(alice).post(RECEIPTS, body, content_type=kind)
-    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert problem(answer, status, "parse_error" if status == 400 else "unsupported_media_type")["title"] == words
 
 
 def test_receipts_are_filtered_by_their_days_and_status(alice: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import time_machine
 from django.conf import settings as project
 from django.test import Client
 from django.utils import translation
@@ -187,3 +188,54 @@ def test_the_page_answers_in_thai(client: Client, receipt: Any, digest: str, wor
 
 def test_the_page_is_for_reading_only(client: Client, db: None) -> None:
     assert client.post("/verify/", {"number": "x"}).status_code == 405
+
+
+# --- how often -----------------------------------------------------------------
+@pytest.fixture
+def minute() -> Any:
+    """The clock stands, twenty seconds into a minute."""
+    with time_machine.travel("2026-10-05T08:30:20Z", tick=False) as clock:
+        yield clock
+
+
+def test_one_address_may_ask_so_many_times_a_minute(client: Client, receipt: Any, settings: Any, minute: Any) -> None:
+    settings.VERIFY_MAX_PER_MINUTE = 3
+    for _ in range(3):
+        ask(client, receipt.document_number, receipt.digest)
+    busy = client.get(f"/verify/?number={receipt.document_number}&hash={receipt.digest}")
+    assert (busy.status_code, busy["Retry-After"]) == (429, "40")
+    assert GENUINE not in text(busy)
+    assert "Try again in 40 seconds." in text(busy)
+    minute.shift(40)
+    assert answer(ask(client, receipt.document_number, receipt.digest)) == GENUINE
+
+
+@pytest.mark.parametrize(
+    ("other", "status"), [("192.0.2.8", 200), ("192.0.2.7", 429), ("2001:db8::9", 429), ("2001:db8:0:1::9", 200)]
+)
+def test_others_are_counted_by_themselves_and_ipv6_by_its_network(
+    db: None, settings: Any, minute: Any, other: str, status: int
+) -> None:
+    settings.VERIFY_MAX_PER_MINUTE = 1
+    for address in ("192.0.2.7", "2001:db8::1"):
+        assert Client(REMOTE_ADDR=address).get("/verify/").status_code == 200
+    assert Client(REMOTE_ADDR=other).get("/verify/").status_code == status
+
+
+def test_the_refusal_is_told_in_thai_without_touching_the_database(
+    client: Client, settings: Any, minute: Any, django_assert_num_queries: Any, db: None
+) -> None:
+    settings.VERIFY_MAX_PER_MINUTE = 1
+    client.cookies[project.LANGUAGE_COOKIE_NAME] = "th"
+    client.get("/verify/")
+    with django_assert_num_queries(0):
+        busy = client.get("/verify/")
+    assert busy.status_code == 429
+    assert "ถามบ่อยเกินไป" in text(busy)
+    assert "no-store" in busy["Cache-Control"]
+    assert (read(busy).styles, read(busy).inline_scripts) == ([], [])
+
+
+def test_sixty_a_minute_are_let_by_unless_a_site_says_otherwise(client: Client, db: None, minute: Any) -> None:
+    statuses = [client.get("/verify/").status_code for _ in range(61)]
+    assert statuses == [200] * 60 + [429]

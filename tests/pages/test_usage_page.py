@@ -128,6 +128,13 @@ def test_pages_show_every_job_once(as_alice: Any, alice: Any, days_ago: Any) -> 
     assert len(seen) == len(set(seen)) == 120
 
 
+@pytest.mark.parametrize("after", ["x", "1765000000-7", "W10", "WyJvcGVuIiwiIiwiYSJd", "a" * 500])
+def test_a_cursor_that_is_none_of_ours_shows_the_newest_jobs(as_alice: Any, jobs: None, after: str) -> None:
+    response = as_alice.get(f"/usage/?after={after}")
+    assert (response.status_code, response.context["after"]) == (200, "")
+    assert response.context["page"].rows
+
+
 @pytest.mark.parametrize("path", ["/", "/usage/", "/usage/?view=aggregate", "/usage/?view=billed"])
 def test_queries_do_not_grow_with_jobs(
     as_alice: Any, alice: Any, days_ago: Any, path: str, django_assert_max_num_queries: Any

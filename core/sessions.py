@@ -1,0 +1,40 @@
+"""Signing in to the API as to the pages: by session, with the CSRF token for what writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.authentication import SessionScheme
+from rest_framework import authentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+
+
+class CsrfFailed(PermissionDenied):
+    """Not a missing right: the same request with its token may pass."""
+
+    default_code = "csrf_failed"
+    default_detail = _("The CSRF token is missing or wrong: send the csrftoken cookie again as X-CSRFToken header.")
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Names itself, so that a request of nobody is 401, and tells a missing token from a missing right."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Session realm="api"'
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied:
+            raise CsrfFailed from None
+
+
+class SessionDescription(SessionScheme):  # type: ignore[no-untyped-call]
+    target_class = "core.sessions.SessionAuthentication"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        words = "The session of the pages. What writes also needs the `csrftoken` cookie as the header `X-CSRFToken`."
+        known = super().get_security_definition(auto_schema)  # type: ignore[no-untyped-call]
+        return {**known, "description": words}

@@ -1,0 +1,59 @@
+"""Below ``/api/`` every error is problem JSON, those too that Django answers before or around a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.views.csrf import csrf_failure as csrf_page
+
+from core.problems import CONTENT_TYPE, plain_problem, problem
+from core.sessions import CsrfFailed
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/") or request.path_info == "/formula"
+
+
+class ApiProblemsMiddleware:
+    """Stands outside of all that may refuse a request (hosts, CSRF, NUL bytes) or break.
+
+    The answer is changed in place: Django logs an exception once, with the answer that it made.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_api(request):
+            return self.get_response(request)
+        if _is_too_large(request):
+            with _language_of(request):
+                return plain_problem(413)
+        response = self.get_response(request)
+        if response.status_code >= 400 and response["Content-Type"] != CONTENT_TYPE:  # noqa: PLR2004 - errors
+            with _language_of(request):
+                response.content = plain_problem(response.status_code).content
+            response["Content-Type"] = CONTENT_TYPE
+            response["Content-Length"] = str(len(response.content))
+        return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """``CSRF_FAILURE_VIEW``: a page for a form, a problem for the API."""
+    if is_api(request):
+        return problem(CsrfFailed.status_code, CsrfFailed.default_code, str(CsrfFailed.default_detail))
+    return csrf_page(request, reason)
+
+
+def _is_too_large(request: HttpRequest) -> bool:
+    """By the length that is announced; of a body without one Django reads nothing."""
+    length, most = request.META.get("CONTENT_LENGTH") or "0", settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return most is not None and length.isdecimal() and int(length) > most
+
+
+def _language_of(request: HttpRequest) -> translation.override:
+    """Of this request: where it was refused early, the thread still speaks that of the one before."""
+    return translation.override(translation.get_language_from_request(request))
