@@ -22,7 +22,7 @@ from payments.models import (
 )
 from payments.providers.errors import ProviderError
 from payments.services.checkout import start_payment
-from payments.services.schedule import after_failure
+from payments.services.schedule import after_failure, note_given_up
 from payments.services.sync import sync_payment
 
 LIMIT = 30  # retries that anybody may set
@@ -92,17 +92,9 @@ def _note(
         extra={"outcome": outcome, "detail": detail, **({"new_payment": new.pk} if new else {})},
     )  # fmt: skip
     if outcome == AttemptOutcome.REFUSED:
-        give_up(actor, payment, detail)
+        Payment.objects.filter(pk=payment.pk).update(gave_up_at=timezone.now())
+        note_given_up(actor, payment, detail)
     return outcome
-
-
-def give_up(actor: Actor, payment: Payment, why: str) -> None:
-    """Nobody tries any more: payer and finance see it until the receipt is paid or void."""
-    Payment.objects.filter(pk=payment.pk).update(next_retry_at=None, gave_up_at=timezone.now())
-    audit.record(
-        actor=actor, action="payment_given_up", target=str(payment.pk), entity=payment,
-        extra={"receipt": payment.receipt_id, "retries": payment.retry_count, "why": why},
-    )  # fmt: skip
 
 
 @transaction.atomic

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
+from audit import services as audit
+from core.context import Actor
 from payments.models import Payment
 
 
@@ -20,6 +22,14 @@ def after_failure(payment: Payment, now: datetime) -> dict[str, Any]:
     if payment.retry_count >= payment.max_retries:
         return {"next_retry_at": None, "gave_up_at": now}
     return {"next_retry_at": now + timedelta(hours=pause(payment.retry_count))}
+
+
+def note_given_up(actor: Actor, payment: Payment, why: str) -> None:
+    """Nobody tries any more: payer and finance see it until the receipt is paid or void."""
+    audit.record(
+        actor=actor, action="payment_given_up", target=str(payment.pk), entity=payment,
+        extra={"receipt": payment.receipt_id, "retries": payment.retry_count, "why": why},
+    )  # fmt: skip
 
 
 def pause(retries_so_far: int) -> int:

@@ -24,7 +24,7 @@ from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, EventOutcome, Pa
 from payments.providers.base import PaymentProvider
 from payments.providers.states import PaymentState, Said
 from payments.services.returns import follow_returns
-from payments.services.schedule import after_failure
+from payments.services.schedule import after_failure, note_given_up
 
 _CLOSING = {Said.FAILED: PaymentStatus.FAILED, Said.CANCELED: PaymentStatus.CANCELED}
 
@@ -207,6 +207,8 @@ class _Move:
         values = after_failure(self.payment, timezone.now()) if status == PaymentStatus.FAILED else {}
         self._to(status, failure=self.state.detail, **values)
         record_move(self.actor, self.payment, self.before, **({"why": self.state.detail} if self.state.detail else {}))
+        if values.get("gave_up_at"):
+            note_given_up(self.actor, self.payment, self.state.detail)
         return Applied(EventOutcome.PROCESSED, status.value)
 
     def _review(self, reason: str, captured: int) -> None:
