@@ -76,7 +76,7 @@ class Fake:
     # --- the way of a request
 
     def is_api(self, request: Request) -> bool:
-        return not request.path.startswith(self.pages) and request.path != "/"
+        return not request.path.startswith(self.pages)
 
     def note(self, request: Request) -> None:
         with self.lock:

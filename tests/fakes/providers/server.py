@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ class Handler(BaseHTTPRequestHandler):
         fake = self.server.fake
         if request.path == "/healthz":
             self._write(Reply(200, b"ok", {"Content-Type": "text/plain"}))
+            return
+        if request.path == "/":
+            self._write(self.server.front(request))
             return
         if fake.is_api(request):
             fake.note(request)
@@ -83,16 +87,17 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """``port`` 0 takes a free one. ``close`` also ends connections that clients keep open."""
+    """``front`` answers "/"; ``port`` 0 takes a free one. ``close`` also ends connections that clients keep open."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 256
     allow_reuse_address = True
 
-    def __init__(self, fake: Fake, port: int = 0) -> None:
+    def __init__(self, fake: Fake, front: Callable[[Request], Reply], port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.fake = fake
+        self.front = front
         self.stopping = Event()
         self._open: set[Any] = set()
         self._guard = Lock()

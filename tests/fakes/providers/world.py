@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from .control import Control
 from .fake import Fake
 from .omise import Omise
 from .pump import Pump
@@ -30,7 +31,7 @@ class Providers:
 
     def start(self) -> Self:
         for number, fake in enumerate(self.all.values()):
-            server = LoopbackServer(fake, self._port + number if self._port else 0)
+            server = LoopbackServer(fake, Control(self).answer, self._port + number if self._port else 0)
             fake.url = server.start()
             fake.on_event = self.pump.wake
             self._servers.append(server)

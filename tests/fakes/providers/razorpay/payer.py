@@ -81,7 +81,8 @@ class Payer(Fake):
     def _authorize(self, payment: Json, capture: str | None) -> None:
         shapes.authorized(payment)
         self.emit("payment.authorized", payment=payment)
-        if capture == "auto" or payment["order_id"] in self.auto_capture:
+        wanted = capture == "auto" or payment["order_id"] in self.auto_capture
+        if wanted and self.orders[payment["order_id"]]["status"] != "paid":
             self.take(payment)
 
     def take(self, payment: Json) -> None:

@@ -20,7 +20,7 @@ def _one(shelf: dict[str, Json], key: str, what: str) -> Json:
     return shelf[key]
 
 
-def _page(request: Request, things: Iterable[Json], url: str) -> Json:
+def _page(fake: MoneyBack, request: Request, things: Iterable[Json], url: str) -> Json:
     """Newest first; ``created[gte]`` and friends, ``limit``, ``starting_after``, ``ending_before``."""
     query = request.query
     limit = checks.integer(query.get("limit", 10), "limit", 1)
@@ -35,7 +35,9 @@ def _page(request: Request, things: Iterable[Json], url: str) -> Json:
         rows = rows[names.index(query["starting_after"]) + 1 :]
     if "ending_before" in query:
         rows = rows[: names.index(query["ending_before"])][-limit:]
-    return {"object": "list", "url": url, "has_more": len(rows) > limit, "data": copy.deepcopy(rows[:limit])}
+    paths = [str(path).removeprefix("data.") for path in query.get("expand") or []]
+    data = [_expanded(fake, paths, row) for row in rows[:limit]]
+    return {"object": "list", "url": url, "has_more": len(rows) > limit, "data": data}
 
 
 def _in_time(thing: Json, bounds: Any) -> bool:
@@ -51,13 +53,13 @@ def _matching(request: Request, things: Iterable[Json], *names: str) -> list[Jso
     return [thing for thing in things if all(thing[name] == value for name, value in wanted.items())]
 
 
-def _expanded(fake: MoneyBack, request: Request, thing: Json) -> Json:
+def _expanded(fake: MoneyBack, paths: Iterable[str], thing: Json) -> Json:
     """``expand[]=payment_intent.latest_charge``: names give way to what they name."""
     shelves = {"payment_intent": fake.intents, "latest_charge": fake.charges, "charge": fake.charges}
     whole = copy.deepcopy(thing)
-    for path in request.params.get("expand") or []:
+    for path in paths:
         node: Any = whole
-        for name in str(path).split("."):
+        for name in path.split("."):
             if name not in shelves or name not in node:
                 raise checks.invalid(f"This property cannot be expanded ({name}).", "expand")
             if isinstance(node[name], str):
@@ -66,6 +68,10 @@ def _expanded(fake: MoneyBack, request: Request, thing: Json) -> Json:
             if node is None:
                 break
     return whole
+
+
+def _shown(fake: MoneyBack, request: Request, thing: Json) -> Json:
+    return _expanded(fake, [str(path) for path in request.params.get("expand") or []], thing)
 
 
 def create_session(fake: MoneyBack, request: Request) -> Json:
@@ -94,16 +100,16 @@ def create_session(fake: MoneyBack, request: Request) -> Json:
     )
     fake.sessions[key] = session
     fake.intent_metadata[key] = passed_on
-    return _expanded(fake, request, session)
+    return _shown(fake, request, session)
 
 
 def get_session(fake: MoneyBack, request: Request, key: str) -> Json:
-    return _expanded(fake, request, _one(fake.sessions, key, "checkout.session"))
+    return _shown(fake, request, _one(fake.sessions, key, "checkout.session"))
 
 
 def list_sessions(fake: MoneyBack, request: Request) -> Json:
     rows = _matching(request, fake.sessions.values(), "payment_intent", "status")
-    return _page(request, rows, "/v1/checkout/sessions")
+    return _page(fake, request, rows, "/v1/checkout/sessions")
 
 
 def expire_session(fake: MoneyBack, request: Request, key: str) -> Json:
@@ -116,15 +122,15 @@ def expire_session(fake: MoneyBack, request: Request, key: str) -> Json:
 
 
 def get_intent(fake: MoneyBack, request: Request, key: str) -> Json:
-    return _expanded(fake, request, _one(fake.intents, key, "payment_intent"))
+    return _shown(fake, request, _one(fake.intents, key, "payment_intent"))
 
 
 def get_charge(fake: MoneyBack, request: Request, key: str) -> Json:
-    return _expanded(fake, request, _one(fake.charges, key, "charge"))
+    return _shown(fake, request, _one(fake.charges, key, "charge"))
 
 
 def list_charges(fake: MoneyBack, request: Request) -> Json:
-    return _page(request, _matching(request, fake.charges.values(), "payment_intent"), "/v1/charges")
+    return _page(fake, request, _matching(request, fake.charges.values(), "payment_intent"), "/v1/charges")
 
 
 def create_refund(fake: MoneyBack, request: Request) -> Json:
@@ -147,23 +153,23 @@ def create_refund(fake: MoneyBack, request: Request) -> Json:
     known = {"metadata": checks.metadata(params.get("metadata")), "reason": reason}
     if params.get("instructions_email"):
         known["instructions_email"] = params["instructions_email"]
-    return _expanded(fake, request, fake.make_refund(charge, amount, **known))
+    return _shown(fake, request, fake.make_refund(charge, amount, **known))
 
 
 def get_refund(fake: MoneyBack, request: Request, key: str) -> Json:
-    return _expanded(fake, request, _one(fake.refunds, key, "refund"))
+    return _shown(fake, request, _one(fake.refunds, key, "refund"))
 
 
 def list_refunds(fake: MoneyBack, request: Request) -> Json:
-    return _page(request, _matching(request, fake.refunds.values(), "payment_intent", "charge"), "/v1/refunds")
+    return _page(fake, request, _matching(request, fake.refunds.values(), "payment_intent", "charge"), "/v1/refunds")
 
 
 def get_dispute(fake: MoneyBack, request: Request, key: str) -> Json:
-    return _expanded(fake, request, _one(fake.disputes, key, "dispute"))
+    return _shown(fake, request, _one(fake.disputes, key, "dispute"))
 
 
 def list_disputes(fake: MoneyBack, request: Request) -> Json:
-    return _page(request, _matching(request, fake.disputes.values(), "payment_intent", "charge"), "/v1/disputes")
+    return _page(fake, request, _matching(request, fake.disputes.values(), "payment_intent", "charge"), "/v1/disputes")
 
 
 def get_event(fake: MoneyBack, request: Request, key: str) -> Json:
@@ -178,7 +184,7 @@ def list_events(fake: MoneyBack, request: Request) -> Json:
         events = [event for event in events if any(_kind(event.type, kind) for kind in kinds)]
     if "delivery_success" in query:
         events = [event for event in events if event.delivered == (query["delivery_success"] == "true")]
-    return _page(request, [event.payload for event in events], "/v1/events")
+    return _page(fake, request, [event.payload for event in events], "/v1/events")
 
 
 def _kind(name: str, pattern: str) -> bool:

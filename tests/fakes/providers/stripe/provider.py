@@ -38,12 +38,12 @@ class Stripe(MoneyBack):
     def execute(self, request: Request, run: Callable[[], Any]) -> Reply:
         key = request.header("Idempotency-Key") if request.method == "POST" else ""
         if not key:
-            return self._stamped(super().execute(request, lambda: self._told(key, run)))
+            return self._run(request, key, run)
         stored = self.keys.begin(key, request, self.now())
         if stored is not None:
             return stored
         try:
-            reply = self._stamped(super().execute(request, lambda: self._told(key, run)))
+            reply = self._run(request, key, run)
         except Refused as refused:
             reply = self.error(refused)
             if not refused.stored:
@@ -55,16 +55,19 @@ class Stripe(MoneyBack):
         self.keys.keep(key, reply)
         return reply
 
-    def _told(self, key: str, run: Callable[[], Any]) -> Any:
+    def _run(self, request: Request, key: str, run: Callable[[], Any]) -> Reply:
         """Events name the request that caused them."""
-        self.request_id, self.idempotency_key = self.ids.make("req_", 14), key or None
-        try:
-            return run()
-        finally:
-            self.request_id = self.idempotency_key = None
+        name = self.ids.make("req_", 14)
 
-    def _stamped(self, reply: Reply) -> Reply:
-        reply.headers.setdefault("Request-Id", self.ids.make("req_", 14))
+        def told() -> Any:
+            self.request_id, self.idempotency_key = name, key or None
+            try:
+                return run()
+            finally:
+                self.request_id = self.idempotency_key = None
+
+        reply = super().execute(request, told)
+        reply.headers["Request-Id"] = name
         return reply
 
     def error(self, refused: Refused) -> Reply:
@@ -74,7 +77,8 @@ class Stripe(MoneyBack):
         )
         if refused.status == 409:
             reply.headers["Stripe-Should-Retry"] = "true"
-        return self._stamped(reply)
+        reply.headers["Request-Id"] = self.ids.make("req_", 14)
+        return reply
 
     def lost(self, request: Request) -> Reply:
         text = f"Unrecognized request URL ({request.method}: {request.path})."
