@@ -96,7 +96,9 @@ def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
         return _unavailable(request, payment.receipt, message, status=503, retry=True)
     # A form may post to the provider's own page, and to nothing else.
     address = urlsplit(payment.checkout_url)
-    context["provider_label"] = providers.provider(payment.provider).label
+    provider = providers.provider(payment.provider)
+    method = next((each for each in provider.methods() if each.name == payment.method), None)
+    context |= {"provider_label": provider.label, "comes_back": method is None or method.comes_back}
     response = render(request, "payments/leave.html", context)
     response._csp_update = {"form-action": [f"{address.scheme}://{address.netloc}"]}  # type: ignore[attr-defined]
     return response

@@ -26,6 +26,7 @@ class Method:
     label: str
     limits: Mapping[str, tuple[int, int]]  # {"THB": (1000, 99_999_999)}; a currency that is missing is not taken
     refundable: bool = True  # False: the provider cannot give this back, finance does it by hand
+    comes_back: bool = True  # False: its page does not lead the payer back to us
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,12 @@ class Refused(Conflict):
     code = "provider_refused"
 
 
+class NotThere(Refused):
+    """The provider knows no such thing: another account, or test keys where live ones were."""
+
+    code = "not_at_provider"
+
+
 class AmountNotAccepted(Refused):
     """The amount is outside what the provider takes; another method may take it."""
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from payments.providers.errors import AmountNotAccepted, ProviderError, Refused
+from payments.providers.errors import AmountNotAccepted, NotThere, ProviderError, Refused
 
 TIMEOUT = (3.05, 10)  # seconds to connect, and between two bytes of the answer
 _TOO_MANY = 429
 _SERVER = 500
+NOT_FOUND = 404
 _LARGEST = 4 * 1024 * 1024  # bytes of an answer
 
 
@@ -32,6 +33,8 @@ class RestClient:
         if not answer.ok:
             if data is None:
                 raise ProviderError(f"The payment provider answered {answer.status_code} without a reason.")
+            if answer.status_code == NOT_FOUND:
+                raise NotThere("The payment provider knows no such thing.")
             raise self.refusal(data)
         if data is None:
             raise ProviderError("The payment provider's answer is not JSON.")

@@ -94,11 +94,12 @@ def _end_other_ways(actor: Actor, receipt: Receipt, provider: PaymentProvider, m
     attempt = Payment.objects.filter(receipt=receipt, status__in=OPEN_STATUSES).first()
     if attempt is None:
         return
-    if (attempt.provider, attempt.method) != (provider.name, method.name):
+    if (attempt.provider, attempt.method, attempt.live) != (provider.name, method.name, provider.live):
         end_attempt(actor=actor, payment=attempt, why="another way to pay was chosen")
     elif attempt.external_payment_id:
         with suppress(ProviderError):  # the checkout that we know of is still the one to use
-            sync_payment(attempt)
+            if not sync_payment(attempt).found and provider.fetches:  # another account, or test keys until now
+                end_attempt(actor=actor, payment=attempt, why="the provider has no record of it")
 
 
 def end_attempt(*, actor: Actor, payment: Payment, why: str) -> Payment:

@@ -80,7 +80,7 @@ def _one(result: Result, pk: int, now: datetime) -> None:
     try:
         synced = sync_payment(payment)
         payment = synced.payment
-        _end_what_nobody_waits_for(result, payment, now)
+        _end_what_nobody_waits_for(result, payment, now, synced.found)
     except AppError as error:
         result.errors.append(f"payment {pk}: {error.message}")
         return
@@ -96,13 +96,14 @@ def _picture(payment: Payment) -> tuple[Any, ...]:
     return payment.status, payment.external_payment_id, payment.captured_cents, tuple(refunds), tuple(disputes)
 
 
-def _end_what_nobody_waits_for(result: Result, payment: Payment, now: datetime) -> None:
-    """An open attempt of a receipt that is paid or void, and one that the provider never made."""
+def _end_what_nobody_waits_for(result: Result, payment: Payment, now: datetime, found: bool) -> None:
+    """An open attempt of a receipt that is paid or void, and one that the provider does not know."""
     if payment.status not in OPEN_STATUSES:
         return
-    lost = payment.outcome_unknown and payment.asked_at and now - payment.asked_at >= SURELY_LOST
+    reads = providers.provider(payment.provider).fetches
+    lost = reads and not found and payment.asked_at and now - payment.asked_at >= SURELY_LOST
     if payment.receipt.status != ReceiptStatus.PENDING or lost:
-        why = "the provider never opened it" if lost else f"the receipt is {payment.receipt.status}"
+        why = "the provider has no record of it" if lost else f"the receipt is {payment.receipt.status}"
         end_attempt(actor=SYSTEM, payment=payment, why=why)
         result.closed += 1
 

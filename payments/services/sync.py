@@ -11,6 +11,8 @@ from core.context import Actor
 from payments import providers
 from payments.models import EventOutcome, Payment, PaymentStatus
 from payments.providers.base import PaymentProvider
+from payments.providers.errors import NotThere
+from payments.providers.states import PaymentState
 from payments.selectors import ref_of
 from payments.services.settlement import Applied, apply_state
 
@@ -33,7 +35,7 @@ def sync_payment(payment: Payment, *, actor: Actor | None = None) -> Synced:
     Raises ``ProviderError``, and ``Misconfigured`` when the provider is not set up any more.
     """
     provider = providers.provider(payment.provider)
-    state = provider.find(ref_of(payment)) if provider.fetches else None
+    state = _record(provider, payment)
     Payment.objects.filter(pk=payment.pk).update(checked_at=timezone.now())
     if state is None:
         payment.refresh_from_db()
@@ -43,6 +45,15 @@ def sync_payment(payment: Payment, *, actor: Actor | None = None) -> Synced:
     if payment.status == PaymentStatus.AUTHORIZED:
         return _capture(provider, payment, actor)
     return Synced(payment, True, applied)
+
+
+def _record(provider: PaymentProvider, payment: Payment) -> PaymentState | None:
+    if not provider.fetches:
+        return None
+    try:
+        return provider.find(ref_of(payment))
+    except NotThere:
+        return None
 
 
 def _capture(provider: PaymentProvider, payment: Payment, actor: Actor | None) -> Synced:

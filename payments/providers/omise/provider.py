@@ -48,7 +48,13 @@ class OmiseProvider(PaymentProvider):
     def methods(self) -> tuple[Method, ...]:
         labels = {"promptpay": _("PromptPay QR"), "card": _("Card")}
         return tuple(
-            Method(name, labels[name], limits_of(self.name, name, _LIMITS[name]), name in settings.OMISE_REFUNDABLE)
+            Method(
+                name,
+                labels[name],
+                limits_of(self.name, name, _LIMITS[name]),
+                refundable=name in settings.OMISE_REFUNDABLE,
+                comes_back=name != "card",
+            )
             for name in settings.OMISE_METHODS
         )
 

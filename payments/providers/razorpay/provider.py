@@ -22,7 +22,7 @@ from payments.providers.limits import limits_of
 from payments.providers.razorpay import reading
 from payments.providers.rest import RestClient
 from payments.providers.states import PaymentState, ProviderEvent, RefundState
-from payments.providers.webhook import json_object, require_signature, secrets_of
+from payments.providers.webhook import json_object, require_signature, secrets_of, text_of
 
 SIGNATURE, EVENT_ID = "X-Razorpay-Signature", "X-Razorpay-Event-Id"
 PAGE = 100
@@ -147,7 +147,12 @@ class RazorpayProvider(PaymentProvider):
         return reading.event(event_id, payload)
 
     def read_return(self, fields: Mapping[str, str]) -> str:
-        """The signature proves that order and payment belong together, not the money: that is read anew."""
+        """The signature proves that order and payment belong together, not the money: that is read anew.
+
+        A failed try brings no signature; its order only says which record to read.
+        """
+        if failure := fields.get("error[metadata]"):
+            return text_of(json_object(failure.encode("utf-8", "replace")).get("order_id"))
         order_id, payment_id = fields.get("razorpay_order_id", ""), fields.get("razorpay_payment_id", "")
         message = f"{order_id}|{payment_id}".encode()
         require_signature(message, [fields.get("razorpay_signature", "")], [self._secret.encode()])

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 
 from core.errors import Misconfigured
 from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref, RefundRequest
-from payments.providers.errors import AmountNotAccepted, ProviderError, Refused, WebhookRejected
+from payments.providers.errors import AmountNotAccepted, NotThere, ProviderError, Refused, WebhookRejected
 from payments.providers.limits import limits_of
+from payments.providers.rest import NOT_FOUND
 from payments.providers.states import PaymentState, ProviderEvent, RefundState
 from payments.providers.stripe import reading
 from payments.providers.webhook import json_object, require_fresh, require_signature, secrets_of
@@ -166,6 +167,8 @@ class StripeProvider(PaymentProvider):
         except stripe.AuthenticationError as error:
             raise Misconfigured("STRIPE_SECRET_KEY is not accepted by Stripe.") from error
         except (stripe.InvalidRequestError, stripe.CardError, stripe.PermissionError) as error:
+            if error.http_status == NOT_FOUND:
+                raise NotThere("Stripe knows no such thing.") from error
             kind = AmountNotAccepted if error.code in _AMOUNT_CODES else Refused
             raise kind(f"Stripe refused: {error.user_message or error}"[:255]) from error
         except (stripe.StripeError, ValueError, KeyError, AttributeError, TypeError) as error:

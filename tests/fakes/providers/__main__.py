@@ -32,13 +32,13 @@ def main() -> None:
 def settings(fakes: Providers) -> dict[str, str]:
     """Addresses and secrets a program needs to talk to the servers, by name."""
     return {
-        "STRIPE_API_BASE": fakes.stripe.url,
+        "STRIPE_API_URL": fakes.stripe.url,
         "STRIPE_SECRET_KEY": fakes.stripe.secret_key,
         "STRIPE_WEBHOOK_SECRET": fakes.stripe.webhook_secret,
-        "OMISE_API_BASE": fakes.omise.url,
+        "OMISE_API_URL": fakes.omise.url,
         "OMISE_SECRET_KEY": fakes.omise.secret_key,
         "OMISE_WEBHOOK_SECRET": fakes.omise.webhook_secret,
-        "RAZORPAY_API_BASE": fakes.razorpay.url,
+        "RAZORPAY_API_URL": fakes.razorpay.url,
         "RAZORPAY_KEY_ID": fakes.razorpay.key_id,
         "RAZORPAY_KEY_SECRET": fakes.razorpay.key_secret,
         "RAZORPAY_WEBHOOK_SECRET": fakes.razorpay.webhook_secret,

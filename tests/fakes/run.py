@@ -1,0 +1,73 @@
+"""``python -m tests.fakes.run COMMAND …``: the command beside the local payment providers, set up to use them.
+
+For ``make run``: every way to pay works in a browser, and no money moves. Does nothing but start the command
+when payments are configured already (in the environment or in .env).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.fakes.providers import Providers
+from tests.fakes.providers.__main__ import settings
+
+PORT = 8100  # Stripe's; Omise and Razorpay take the next two
+DEMO = {
+    "PAYMENT_PROVIDER": "dummy,omise,stripe,razorpay,manual",
+    "ORG_BANK_NAME": "Demonstration Bank",
+    "ORG_BANK_ACCOUNT": "000-0-00000-0",
+    "ORG_BANK_HOLDER": "HPC Billing (demonstration)",
+}
+
+
+def main(command: list[str]) -> int:
+    if _is_configured():
+        return _run(command, {})
+    with Providers(seed=os.getpid(), port=_free_port()) as fakes:
+        site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+        fakes.pump.to(f"{site}/payments/webhooks/")
+        sys.stdout.write(f"Local Stripe, Omise and Razorpay (no money moves): {fakes.stripe.url}/\n")
+        sys.stdout.flush()
+        return _run(command, {**DEMO, **settings(fakes)})
+
+
+def _is_configured() -> bool:
+    """The person who runs this has a provider of their own."""
+    if os.environ.get("PAYMENT_PROVIDER"):
+        return True
+    dotenv = Path(".env")
+    lines = dotenv.read_text(encoding="utf-8").splitlines() if dotenv.is_file() else []
+    return any(line.strip().startswith("PAYMENT_PROVIDER=") for line in lines)
+
+
+def _free_port() -> int:
+    """The usual one with its two neighbours, or 0 for any that are free."""
+    for number in range(PORT, PORT + 3):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                return 0
+    return PORT
+
+
+def _run(command: list[str], settings: dict[str, str]) -> int:
+    """Run the command to its end; an interrupt goes to it first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = subprocess.Popen(command, env={**os.environ, **settings}, preexec_fn=_listen)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    return child.wait()
+
+
+def _listen() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
