@@ -30,6 +30,13 @@ def test_the_seed_decides() -> None:
     assert scene(1) != scene(2)
 
 
+def test_another_run_has_other_names_and_the_same_secrets() -> None:
+    first, second = Providers(seed=1, run="a"), Providers(seed=1, run="b")
+    assert first.stripe.new_id("cs_") != second.stripe.new_id("cs_")
+    assert first.stripe.webhook_secret == second.stripe.webhook_secret
+    assert first.razorpay.key_secret == second.razorpay.key_secret
+
+
 def test_copies_and_order(fakes: Providers, new_order: Make) -> None:
     fakes.razorpay.pay(new_order()["id"], capture="auto")
     fakes.pump.plan(duplicate=4)

@@ -115,7 +115,7 @@ def test_a_stored_error_500_stays_an_error(fakes: Providers, new_session: Make) 
 
 
 def test_two_calls_at_once_with_one_key(fakes: Providers, new_session: Make) -> None:
-    fakes.stripe.latency = 0.3
+    fakes.stripe.latency = 0.5
 
     def attempt(_: int) -> Any:
         try:
@@ -125,7 +125,8 @@ def test_two_calls_at_once_with_one_key(fakes: Providers, new_session: Make) -> 
 
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(attempt, range(4)))
-    assert told.count(409) == 3
+    assert 409 in told
+    assert len(set(told)) == 2
     assert len(fakes.stripe.objects("checkouts")) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from threading import Event
 
 from . import Providers
@@ -13,9 +14,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.providers", description=__doc__)
     parser.add_argument("--port", type=int, default=8100, help="Stripe's; Omise and Razorpay take the next two")
     parser.add_argument("--webhooks", default="", help="address before the provider's name, e.g. http://.../webhooks/")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the secrets and of the pump's dice")
     asked = parser.parse_args()
-    with Providers(seed=asked.seed, port=asked.port) as fakes:
+    # What a program stored under names of yesterday must not meet them again today.
+    with Providers(seed=asked.seed, port=asked.port, run=str(time.time_ns())) as fakes:
         if asked.webhooks:
             fakes.pump.to(asked.webhooks)
         sys.stdout.write("Local stand-ins for payment providers; no money moves.\n\n")

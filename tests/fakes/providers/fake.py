@@ -36,8 +36,9 @@ class Fake:
     webhook_secret: str
     old_webhook_secret: str
 
-    def __init__(self, seed: int) -> None:
-        self.ids = Ids(f"{seed}:{self.name}")
+    def __init__(self, seed: int, run: str = "") -> None:
+        self.ids = Ids(f"{seed}:{self.name}:{run}")
+        self.secrets = Ids(f"{seed}:{self.name}:secrets")
         self.lock = RLock()
         self.faults = Faults()
         self.url = ""

@@ -9,15 +9,17 @@ from typing import Any
 from tests.fakes.providers.wire import Reply
 
 STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:1rem;color:#1c2733;background:#f6f7f9}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#1c2733;background:#f6f7f9}
 main{background:#fff;border:1px solid #d5dbe1;border-radius:8px;padding:1rem;margin-bottom:1rem;overflow-x:auto}
 h1{font-size:1.3rem;margin:0 0 .5rem} h2{font-size:1.05rem;margin:1.2rem 0 .3rem}
 .amount{font-size:1.8rem;font-weight:600;margin:.5rem 0} .note{border-left:4px solid #b45309;padding:.3rem .8rem}
 .stand-in{color:#44515e;font-size:.9rem} form{display:inline-block;margin:.2rem .2rem .2rem 0}
 button,select,input{font:inherit;padding:.5rem .8rem;border:1px solid #5b6875;border-radius:6px;background:#fff}
-button.main{background:#14532d;color:#fff;border-color:#14532d} .big form,.big button{display:block;width:100%}
+button.main{background:#14532d;color:#fff;border-color:#14532d} .big form,.big button{display:block;width:100%;max-width:30rem}
 table{border-collapse:collapse;font-size:.85rem} td,th{text-align:left;padding:.25rem .6rem .25rem 0;vertical-align:top}
-td button{padding:.2rem .5rem} code{overflow-wrap:anywhere} a{color:#1d4ed8}
+td button{padding:.2rem .5rem}
+@media(max-width:40rem){thead{display:none} tr,td{display:block;padding:.1rem 0} tr{margin-bottom:.6rem}}
+ code{overflow-wrap:anywhere} a{color:#1d4ed8}
 """
 STAND_IN = "This is a local stand-in for tests and demos. It takes no cards and moves no money."
 UNDIVIDED = (

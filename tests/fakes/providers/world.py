@@ -17,13 +17,14 @@ from .stripe import Stripe
 class Providers:
     """``with Providers(seed=1) as fakes:`` serves Stripe, Omise and Razorpay on loopback.
 
-    ``port`` 0 takes free ports; any other number is Stripe's, the next two are Omise's and Razorpay's.
+    ``port`` 0 takes free ports; any other number is Stripe's, the next two are Omise's and Razorpay's. Another ``run``
+    gives other names to what is made, under the same secrets.
     """
 
-    def __init__(self, seed: int = 0, port: int = 0) -> None:
-        self.stripe = Stripe(seed)
-        self.omise = Omise(seed)
-        self.razorpay = Razorpay(seed)
+    def __init__(self, seed: int = 0, port: int = 0, run: str = "") -> None:
+        self.stripe = Stripe(seed, run)
+        self.omise = Omise(seed, run)
+        self.razorpay = Razorpay(seed, run)
         self.all: dict[str, Fake] = {fake.name: fake for fake in (self.stripe, self.omise, self.razorpay)}
         self.pump = Pump(self.all, seed)
         self._port = port

@@ -17,8 +17,8 @@ DAY = 86400
 class Payer(Fake):
     """State of the provider and all that changes it from outside the API."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, run: str = "") -> None:
+        super().__init__(seed, run)
         self.sources: dict[str, Json] = {}
         self.charges: dict[str, Json] = {}
         self.links: dict[str, Json] = {}

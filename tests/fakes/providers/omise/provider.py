@@ -22,12 +22,12 @@ class Omise(MoneyBack):
     routes = (*api.ROUTES, *pages.ROUTES)
     pages = ("/l/", "/pay/")
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, run: str = "") -> None:
+        super().__init__(seed, run)
         self.secret_key = "skey_test_local"
         self.promptpay_minimum = 2000  # satang; the real one differs by account
-        self.webhook_secret = base64.b64encode(self.ids.make("", 32).encode()).decode()
-        self.old_webhook_secret = base64.b64encode(self.ids.make("", 32).encode()).decode()
+        self.webhook_secret = base64.b64encode(self.secrets.make("", 32).encode()).decode()
+        self.old_webhook_secret = base64.b64encode(self.secrets.make("", 32).encode()).decode()
 
     def authenticate(self, request: Request) -> None:
         if request.basic()[0] != self.secret_key:

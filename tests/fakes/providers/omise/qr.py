@@ -31,7 +31,7 @@ def text(reference: str, amount: int) -> str:
         + _field("01", "12")
         + _field("30", biller)
         + _field("53", "764")
-        + _field("54", str(Decimal(amount) / 100))
+        + _field("54", f"{Decimal(amount) / 100:.2f}")
         + _field("58", "TH")
         + "6304"
     )

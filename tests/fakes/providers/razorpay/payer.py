@@ -16,8 +16,8 @@ Json = dict[str, Any]
 class Payer(Fake):
     """State of the provider and all that changes it. Its entities do not say whether they are live: the key does."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, run: str = "") -> None:
+        super().__init__(seed, run)
         self.orders: dict[str, Json] = {}
         self.payments: dict[str, Json] = {}
         self.auto_capture: set[str] = set()

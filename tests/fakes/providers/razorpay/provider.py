@@ -24,12 +24,12 @@ class Razorpay(MoneyBack):
     routes = (*api.ROUTES, *pages.ROUTES)
     pages = ("/v1/checkout/", "/submit.js")
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, run: str = "") -> None:
+        super().__init__(seed, run)
         self.key_id = "rzp_test_local"
-        self.key_secret = self.ids.make("", 24)
-        self.webhook_secret = self.ids.make("hook-", 24)
-        self.old_webhook_secret = self.ids.make("hook-", 24)
+        self.key_secret = self.secrets.make("", 24)
+        self.webhook_secret = self.secrets.make("hook-", 24)
+        self.old_webhook_secret = self.secrets.make("hook-", 24)
         self._guard = Lock()
         self._kept: dict[str, tuple[str, Reply | None]] = {}  # by refund key; None: running
 

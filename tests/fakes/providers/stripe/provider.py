@@ -23,11 +23,11 @@ class Stripe(MoneyBack):
     routes = (*api.ROUTES, *pages.ROUTES)
     pages = ("/c/pay/",)
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, run: str = "") -> None:
+        super().__init__(seed, run)
         self.secret_key = "sk_test_local"
-        self.webhook_secret = self.ids.make("whsec_", 32)
-        self.old_webhook_secret = self.ids.make("whsec_", 32)
+        self.webhook_secret = self.secrets.make("whsec_", 32)
+        self.old_webhook_secret = self.secrets.make("whsec_", 32)
         self.keys = Keys()
 
     def authenticate(self, request: Request) -> None:
