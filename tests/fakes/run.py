@@ -59,14 +59,10 @@ def _free_port() -> int:
 
 def _run(command: list[str], settings: dict[str, str]) -> int:
     """Run the command to its end; an interrupt goes to it first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = subprocess.Popen(command, env={**os.environ, **settings}, preexec_fn=_listen)
+    child = subprocess.Popen(command, env={**os.environ, **settings})
+    signal.signal(signal.SIGINT, lambda *_: None)  # the terminal has told the child as well
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     return child.wait()
-
-
-def _listen() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":
