@@ -58,6 +58,11 @@ FUZZ_ROWS ?= 20000
 soak: $(VENV)/.dev $(MESSAGES) ## imports killed 200 times and 20,000 broken rows, on both databases
 	@KILLS=$(KILLS) FUZZ_ROWS=$(FUZZ_ROWS) $(PY) -m tests --db both -n 2 tests/usage/test_killed.py tests/usage/test_fuzz.py
 
+STORM_CALLS ?= 1000
+STORM_SEEDS ?= 20
+storms: $(VENV)/.dev $(MESSAGES) ## payment calls doubled, shuffled and forged, at full size, on both databases
+	@STORM_CALLS=$(STORM_CALLS) STORM_SEEDS=$(STORM_SEEDS) ORDERS=120 LOST=100 $(PY) -m tests --db both -n 2 tests/payments/test_storms.py tests/payments/test_signatures.py
+
 messages: $(VENV)/.dev ## collect new texts into locale/*/django.po (needs gettext)
 	@$(PY) -m tests.translations --update
 

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "receipts": "bench.receipts",
     "unbilled": "bench.unbilled",
     "pdf": "bench.pdf",
+    "webhooks": "bench.webhooks",
     "sacct": "bench.live_sacct",
 }
 

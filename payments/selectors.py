@@ -66,6 +66,7 @@ def ref_of(payment: Payment) -> Ref:
         amount_minor=payment.amount_cents,
         currency=payment.currency,
         created_at=payment.created_at,
+        captured=payment.captured_cents > 0,
     )
 
 

@@ -64,6 +64,7 @@ class Ref:
     amount_minor: int
     currency: str
     created_at: datetime
+    captured: bool = False  # its money is in our books: refunds and disputes may exist that its record does not show
 
 
 @dataclass(frozen=True, slots=True)

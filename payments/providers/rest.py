@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from threading import local
 from typing import Any
 
 from payments.providers.errors import AmountNotAccepted, NotThere, ProviderError, Refused
@@ -12,6 +13,7 @@ TIMEOUT = (3.05, 10)  # seconds to connect, and between two bytes of the answer
 _TOO_MANY = 429
 _SERVER = 500
 NOT_FOUND = 404
+_thread = local()  # a connection of its own for each thread: they are kept open, and sessions are not shared safely
 _LARGEST = 4 * 1024 * 1024  # bytes of an answer
 
 
@@ -55,9 +57,12 @@ class RestClient:
     def _send(self, method: str, url: str, *, auth: bool = True, **what: Any) -> Any:
         import requests
 
+        session = getattr(_thread, "session", None)
+        if session is None:
+            session = _thread.session = requests.Session()
         what["headers"] = {**(self.headers if auth else {}), **(what.get("headers") or {})}
         try:
-            return requests.request(
+            return session.request(
                 method, url, auth=self.auth if auth else None, timeout=TIMEOUT, allow_redirects=False, **what
             )
         except requests.RequestException as error:

@@ -79,8 +79,11 @@ class RazorpayProvider(PaymentProvider):
         chosen = reading.that_counts(payments, ref.charge_id)
         if chosen is None or not chosen.get("captured"):
             return reading.payment_state(order, chosen, self.live)
-        refunds = self._items(f"/v1/payments/{reading.text(chosen, 'id')}/refunds")
-        disputes = [each for each in self._items("/v1/disputes") if each.get("payment_id") == chosen["id"]]
+        refunds, disputes = [], []
+        if ref.captured or chosen.get("amount_refunded"):
+            refunds = self._items(f"/v1/payments/{reading.text(chosen, 'id')}/refunds")
+        if ref.captured:
+            disputes = [each for each in self._items("/v1/disputes") if each.get("payment_id") == chosen["id"]]
         return reading.payment_state(order, chosen, self.live, refunds, disputes)
 
     def capture(self, ref: Ref) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -71,7 +72,7 @@ class StripeProvider(PaymentProvider):
             session = self._ask(lambda client: client.v1.checkout.sessions.retrieve(ref.external_payment_id, params))
         else:
             session = self._recent(ref.reference)
-        return self._state(session) if session else None
+        return self._state(session, ref.captured) if session else None
 
     def cancel(self, ref: Ref) -> bool:
         try:
@@ -92,15 +93,16 @@ class StripeProvider(PaymentProvider):
                 return session
         return None
 
-    def _state(self, session: dict[str, Any]) -> PaymentState:
-        """The session with its refunds and disputes, which only exist once money came."""
+    def _state(self, session: dict[str, Any], captured: bool = True) -> PaymentState:
+        """The session with its refunds and disputes; a charge shows whether it has any, but for those that failed."""
         intent = session.get("payment_intent")
         intent_id = intent if isinstance(intent, str) else (intent or {}).get("id", "")
         refunds: list[dict[str, Any]] = []
         disputes: list[dict[str, Any]] = []
         if intent_id and session.get("payment_status") == "paid":
             params = {"payment_intent": intent_id, "limit": PAGE}
-            refunds = list(self._all(lambda client, page: client.v1.refunds.list({**params, **page})))
+            if captured or reading.is_refunded(session):
+                refunds = list(self._all(lambda client, page: client.v1.refunds.list({**params, **page})))
             if reading.is_disputed(session):
                 disputes = list(self._all(lambda client, page: client.v1.disputes.list({**params, **page})))
         return reading.payment_state(session, refunds, disputes)
@@ -156,12 +158,7 @@ class StripeProvider(PaymentProvider):
         """``call`` with a client of ours; its errors in our words. No retries: our own key makes a repeat safe."""
         import stripe
 
-        client = stripe.StripeClient(
-            settings.STRIPE_SECRET_KEY,
-            base_addresses={"api": settings.STRIPE_API_URL},
-            max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT),
-        )
+        client = _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_URL, TIMEOUT)
         try:
             return call(client).to_dict()
         except stripe.AuthenticationError as error:
@@ -183,6 +180,17 @@ class StripeProvider(PaymentProvider):
             if not answer["has_more"] or not answer["data"]:
                 return
             after = {"starting_after": answer["data"][-1]["id"]}
+
+
+@lru_cache(maxsize=4)
+def _client(key: str, address: str, timeout: tuple[float, float]) -> Any:
+    """One client a process, with a connection of its own for each thread."""
+    import stripe
+
+    return stripe.StripeClient(
+        key, base_addresses={"api": address}, max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=timeout),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

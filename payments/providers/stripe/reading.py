@@ -85,6 +85,12 @@ def _detail(intent: Mapping[str, Any]) -> str:
     return text_of(_object(intent.get("last_payment_error")).get("message"))[:255]
 
 
+def is_refunded(session: Mapping[str, Any]) -> bool:
+    """Some of it went back, or is on its way; also where the charge does not tell."""
+    charge = _object(_object(session.get("payment_intent")).get("latest_charge"))
+    return charge.get("amount_refunded") != 0
+
+
 def is_disputed(session: Mapping[str, Any]) -> bool:
     return bool(_object(_object(session.get("payment_intent")).get("latest_charge")).get("disputed"))
 
