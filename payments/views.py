@@ -157,6 +157,8 @@ def returned(request: HttpRequest, provider_name: str) -> HttpResponse:
         raise Http404
     try:
         external_id = providers.provider(provider_name).read_return(request.POST.dict())
+        if not external_id.isprintable():
+            raise WebhookRejected("the id is not printable")
     except Misconfigured as error:
         raise Http404 from error
     except WebhookRejected as error:

@@ -137,6 +137,25 @@ def test_a_return_that_razorpay_did_not_sign_is_refused(
     assert Client().post("/payments/return/razorpay/", fields).status_code == 400
 
 
+def test_a_failed_try_brings_no_signature_and_odd_ones_are_refused(
+    as_alice: Any, receipt: Receipt, fakes: Providers
+) -> None:
+    begin(as_alice, receipt, "razorpay.checkout")
+    order = Payment.objects.get().external_payment_id
+    told = {"error[code]": "BAD_REQUEST_ERROR", "error[metadata]": f'{{"order_id": "{order}"}}'}
+    assert Client().post("/payments/return/razorpay/", told)["Location"] == f"/payments/thanks?rid={receipt.pk}"
+    for metadata in (
+        "{",
+        "[]",
+        '{"order_id": "\\u0000"}',
+        '{"order_id": 7}',
+        '{"order_id": "order_nobodys"}',
+        "[" * 9000,
+    ):
+        answer = Client().post("/payments/return/razorpay/", {"error[metadata]": metadata})
+        assert answer.status_code in (400, 404), metadata
+
+
 @pytest.mark.parametrize("name", ["stripe", "dummy", "manual", "paypal"])
 def test_other_providers_post_nothing_back(fakes: Providers, name: str) -> None:
     assert Client().post(f"/payments/return/{name}/", {}).status_code in (400, 404)
