@@ -11,6 +11,7 @@ ACTIONS = {
     "lockout_end": _("Lockout ended"),
     "password_refused": _("Wrong old password"),
     "password_change": _("Password changed"),
+    "session_end": _("Sessions ended"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_POST
 from accounts.forms import LoginForm
 from accounts.models import User
 from accounts.services import throttle
+from accounts.sessions import SINCE
 from accounts.throttle import locked_answer
 from audit.services import record
 from core.context import actor_of, client_ip
@@ -32,6 +34,7 @@ class LoginView(auth_views.LoginView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
+        self.request.session[SINCE] = int(time.time())
         language = form.get_user().language
         if language in dict(settings.LANGUAGES):
             translation.activate(language)

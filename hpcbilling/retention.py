@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import AuthThrottle
+from accounts.models import AuthThrottle, Session
 from core.errors import UsageError
 
 

@@ -8,11 +8,13 @@ from accounts import views as accounts_views
 from billing.api.formula import FormulaView
 from billing.views.playground import playground
 from hpcbilling import ops
+from hpcbilling.profile import profile
 from hpcbilling.views import home
 
 urlpatterns = [
     path("", home, name="home"),
     path("playground/", playground, name="playground"),
+    path("account/", profile, name="profile"),
     path("", include("billing.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),

@@ -15,12 +15,11 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts.models import AuthThrottle
+from accounts.models import AuthThrottle, Session
+from accounts.sessions import SessionStore
 from hpcbilling.models import PeriodicTask
 from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, run_due
 from tests.races import at_once

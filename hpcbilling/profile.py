@@ -1,0 +1,79 @@
+"""My account: what I pay and why, my language, my password, where I am signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import Session, Tier, User
+from accounts.services.sessions import end_sessions
+from accounts.tiers import TierResolver, describe_reason
+from billing.models import CpuBasis, RateVersion
+from billing.selectors.rates import MissingRate, version_at
+from core.context import actor_of
+from core.periods import today
+from usage.models import Job
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTier:
+    """What jobs under one Slurm account are charged, and why."""
+
+    account: str
+    tier: str
+    reason: str
+    version: RateVersion | None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def profile(request: HttpRequest) -> HttpResponse:
+    user = User.objects.get(pk=actor_of(request).name)
+    if request.method == "POST":
+        number = end_sessions(
+            actor=actor_of(request), user=user, keep=str(request.session.session_key),
+            handle=request.POST.get("session", ""),
+        )  # fmt: skip
+        words = ngettext("%(n)d session ended.", "%(n)d sessions ended.", number) % {"n": number}
+        messages.success(request, words) if number else messages.info(request, _("There was no such session."))
+        return redirect("profile")
+    live = Session.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-since")
+    context = {
+        "tiers": _tiers(user.username),
+        "allocated": CpuBasis.ALLOCATED,
+        "sessions": [(row, row.session_key == request.session.session_key) for row in live],
+        "groups": user.groups.order_by("name"),
+    }
+    return render(request, "accounts/profile.html", context)
+
+
+def _tiers(username: str) -> list[AccountTier]:
+    """One row for each Slurm account of the user's jobs; one without an account for those without jobs."""
+    accounts = list(
+        Job.objects.filter(username=username).order_by("account").values_list("account", flat=True).distinct()
+    )
+    resolver, labels = TierResolver.load(today()), {tier.pk: tier.label for tier in Tier.objects.all()}
+    rows = []
+    for account in accounts or [""]:
+        found = resolver.resolve(username, account)
+        rows.append(
+            AccountTier(
+                account, labels.get(found.tier, found.tier), describe_reason(found.reason), _version(found.tier)
+            )
+        )
+    return rows
+
+
+def _version(tier: str) -> RateVersion | None:
+    try:
+        return version_at(tier, timezone.now())
+    except MissingRate:
+        return None
