@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from core.context import Actor, actor_of
 from core.errors import AppError
@@ -29,6 +29,14 @@ def console_day(value: date | datetime | None) -> str:
     if isinstance(value, datetime):
         value = timezone.localtime(value, timezone.get_default_timezone()).date()
     return date_format(value) if value else ""
+
+
+class ValuesFilter(admin.AllValuesFieldListFilter):
+    """Every value that there is; the empty one has a name, so that it can be read and clicked."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or gettext("none")}
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -35,8 +36,7 @@ from payments.transfer_views import transfer_page
 
 logger = logging.getLogger("payments.views")
 WEBHOOK_BODY_MAX_BYTES = 256 * 1024
-LOOK_AGAIN = timedelta(seconds=3)  # a page that reloads itself asks the provider no more often
-WATCHED = 60  # times that a waiting page reloads itself
+LOOK_AGAIN = timedelta(seconds=3)  # a page that looks by itself asks the provider no more often
 _EVENTS = {"succeed": "payment.succeeded", "fail": "payment.failed", "cancel": "payment.canceled"}
 
 
@@ -88,7 +88,7 @@ def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
         return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
     if payment.provider == PROVIDER:
         return transfer_page(request, payment, TransferForm(payment=payment))
-    context = {"payment": payment, "receipt": payment.receipt, **_watching(request)}
+    context: dict[str, Any] = {"payment": payment, "receipt": payment.receipt}
     if payment.qr_svg:
         return render(request, "payments/qr.html", context)
     if not payment.checkout_url:
@@ -116,13 +116,6 @@ def _looked_up(payment: Payment) -> Payment:
     return payment
 
 
-def _watching(request: HttpRequest) -> dict[str, object]:
-    """A waiting page reloads itself for a while, without a script."""
-    seen = request.GET.get("n", "0")
-    number = int(seen) if seen.isascii() and seen.isdigit() else WATCHED
-    return {"next_look": number + 1 if number < WATCHED else 0}
-
-
 @require_GET
 @login_required
 def qr(request: HttpRequest, payment_id: int) -> HttpResponse:
@@ -145,7 +138,7 @@ def thanks(request: HttpRequest) -> HttpResponse:
     if payment is not None and receipt.status == "pending":
         payment = _looked_up(payment)
         receipt.refresh_from_db()
-    context = {"receipt": receipt, "payment": payment, **_watching(request)}
+    context = {"receipt": receipt, "payment": payment}
     return render(request, "payments/thanks.html", context)
 
 

@@ -19,7 +19,7 @@ from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid, void_receipt
-from core.admin import ConfirmedAction, ReadOnlyAdmin, console_day
+from core.admin import ConfirmedAction, ReadOnlyAdmin, ValuesFilter, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines
 from core.wording import money_text
@@ -63,7 +63,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
         "paid_on",
         "created_on",
     )
-    list_filter = ("status", "pricing_tier", ("created_at", admin.DateFieldListFilter), "method")
+    list_filter = ("status", "pricing_tier", ("created_at", admin.DateFieldListFilter), ("method", ValuesFilter))
     search_fields = ("document_number", "=id", "user__username", "tx_ref")
     list_select_related = ("user", "pricing_tier")
     list_per_page = 50

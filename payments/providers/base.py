@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.utils.functional import Promise
+
 from payments.providers.errors import Refused, WebhookRejected
 from payments.providers.states import PaymentState, ProviderEvent, RefundState
 
@@ -23,7 +25,7 @@ class Method:
     """One way to pay at a provider, with the smallest and largest amount (minor units) it takes of each currency."""
 
     name: str
-    label: str
+    label: str | Promise
     limits: Mapping[str, tuple[int, int]]  # {"THB": (1000, 99_999_999)}; a currency that is missing is not taken
     refundable: bool = True  # False: the provider cannot give this back, finance does it by hand
     comes_back: bool = True  # False: its page does not lead the payer back to us
@@ -81,7 +83,7 @@ class PaymentProvider:
     ``Refused`` when nothing happened. What a provider lacks keeps the answer given here."""
 
     name: ClassVar[str]
-    label: ClassVar[str]
+    label: ClassVar[str | Promise]
     live: bool = False  # False: test money
     takes_excess: ClassVar[bool] = False  # True: more than was asked still pays, the rest is a credit
     fetches: ClassVar[bool] = True  # False: there is no record to read, its signed events are all there is

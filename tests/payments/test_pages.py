@@ -87,8 +87,9 @@ def test_the_waiting_page_looks_for_itself_and_ends_when_it_is_paid(
     rig: Any = RIGS["omise.promptpay"](fakes)
     begin(as_alice, receipt, "omise.promptpay")
     payment = Payment.objects.get()
-    assert b"n=2" in as_alice.get(f"/payments/{payment.pk}/?n=1").content
-    assert b'http-equiv="refresh"' not in as_alice.get(f"/payments/{payment.pk}/?n=60").content, "not for ever"
+    page = as_alice.get(f"/payments/{payment.pk}/").content
+    assert b'data-watch="pending"' in page
+    assert b'http-equiv="refresh"' not in page, "no page is taken from under its reader"
     rig.pay(payment)
     Payment.objects.update(checked_at=None)
     answer = as_alice.get(f"/payments/{payment.pk}/", follow=True)

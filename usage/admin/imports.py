@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin
+from core.admin import ReadOnlyAdmin, ValuesFilter
 from usage.models import ImportRun
 
 
@@ -18,7 +18,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         "id", "started_at", "source", "cluster", "status", "rows_read", "imported", "updated", "duplicate", "steps",
         "pending", "refused_rows", "actor",
     )  # fmt: skip
-    list_filter = ("status", "source", "cluster")
+    list_filter = ("status", "source", ("cluster", ValuesFilter))
     search_fields = ("file_name", "=file_sha256")
 
     @admin.display(description=_("refused"), ordering="quarantined")

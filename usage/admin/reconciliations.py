@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin
+from core.admin import ReadOnlyAdmin, ValuesFilter
 from usage.models import Reconciliation, ReconciliationLine
 
 LINES = 100  # on a page
@@ -62,7 +62,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     list_display = (
         "id", "started_at", "source", "cluster", "window_start", "window_end", "status", "groups", "differing", "actor",
     )  # fmt: skip
-    list_filter = ("status", "source", "cluster")
+    list_filter = ("status", "source", ("cluster", ValuesFilter))
     fields = (
         "cluster", "source", "window_start", "window_end", "status", "groups", "differing", "remarks", "error", "actor",
         "started_at", "finished_at",

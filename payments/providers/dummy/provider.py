@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from core.errors import Misconfigured
 from payments.models import Payment
@@ -31,7 +31,7 @@ _MOST = 10**13
 
 class DummyProvider(PaymentProvider):
     name: ClassVar[str] = "dummy"
-    label: ClassVar[str] = "Demonstration"
+    label = _("Demonstration")
     fetches: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from core.errors import Misconfigured
 from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref
@@ -17,7 +17,7 @@ _MOST = 10**13  # minor units; a database column's end, not a bank's
 
 class ManualProvider(PaymentProvider):
     name: ClassVar[str] = "manual"
-    label: ClassVar[str] = "Bank"
+    label = _("Bank")
     takes_excess: ClassVar[bool] = True
     fetches: ClassVar[bool] = False
     live = True
