@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from enum import IntEnum
 
 from django.db.models import Q
@@ -53,6 +54,10 @@ class Candidate:
     reference: str = ""
     accepted: bool = False
 
+    @property
+    def amount(self) -> Decimal:
+        return from_minor(self.amount_minor, self.currency)
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -70,7 +75,7 @@ class Suggestion:
             Why.AMOUNT: _("same amount"),
         }[self.why]
         if not self.same_amount:
-            mine = money_text(from_minor(self.candidate.amount_minor, self.candidate.currency), self.candidate.currency)
+            mine = money_text(self.candidate.amount, self.candidate.currency)
             words = _("%(reason)s, but the amount there is %(sum)s") % {"reason": words, "sum": mine}
         if self.candidate.accepted:
             words = _("%(reason)s; accepted already, matching only ties the two together") % {"reason": words}

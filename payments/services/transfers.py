@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +22,7 @@ from core.money import from_minor
 from core.periods import today
 from core.states import transition
 from payments import providers
+from payments.arrivals import arrived_minor
 from payments.models import (
     OPEN_STATUSES,
     TRANSFER_TRANSITIONS,
@@ -154,11 +154,9 @@ def take_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int, 
 
 def _state(payment: Payment) -> PaymentState:
     """All accepted transfers of a manual payment as the record of its provider."""
-    accepted = BankTransfer.objects.filter(payment=payment, status=TransferStatus.ACCEPTED)
-    total = accepted.aggregate(total=Sum("received_cents"))["total"] or 0
     return PaymentState(
         Said.SUCCEEDED, payment.external_payment_id, payment.external_charge_id or payment.external_payment_id,
-        payment.idempotency_key, total, payment.currency, live=payment.live, method=payment.method,
+        payment.idempotency_key, arrived_minor(payment), payment.currency, live=payment.live, method=payment.method,
         captured_at=timezone.now(),
     )  # fmt: skip
 
