@@ -27,7 +27,9 @@ class TransferForm(forms.Form):
         label=_("Reference number"), max_length=80, help_text=_("As printed on the slip or in your banking app.")
     )
     transferred_on = forms.DateField(
-        label=_("Day of the transfer"), widget=forms.DateInput(attrs={"type": "date"}), initial=today
+        label=_("Day of the transfer"),
+        initial=today,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),  # the only form that browsers read
     )
     slip = forms.FileField(
         label=_("Slip"), required=False, help_text=_("PNG, JPEG or PDF, at most 2 MB."),

@@ -191,7 +191,7 @@ def _match(
 ) -> str:  # fmt: skip
     """Why it cannot be; empty when it is done."""
     if len(note) > LONGEST_TEXT:
-        return gettext("Please fill in the field below, %(longest)d characters at most.") % {"longest": LONGEST_TEXT}
+        return gettext("Please fill in the field below, %(longest)s characters at most.") % {"longest": LONGEST_TEXT}
     target = {"transfer": transfer} if transfer else {"receipt": receipt}
     try:
         match_line(actor=actor_of(request), line=line, note=note, **target)
