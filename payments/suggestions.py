@@ -24,6 +24,7 @@ from payments.models import BankLine, BankTransfer, TransferStatus
 NEAR = timedelta(days=3)
 LINKABLE = timedelta(days=31)  # how far from the lines' days an accepted transfer may still be one of them
 SHOWN = 10
+MOST_ALIKE = 100  # of one amount; transfers come first, and of more an amount alone says nothing
 _SHORTEST = 5  # characters of a reference or number that mean something inside a text
 _WORDS = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"[0-9]+")
@@ -132,7 +133,8 @@ class Candidates:
             for candidate in self._by_number[number]:
                 same = candidate.amount_minor == line.amount_cents
                 yield (Why.NUMBER_AND_AMOUNT if same else Why.NUMBER), candidate
-        for candidate in self._by_amount.get((line.currency, line.amount_cents), ()):
+        alike = self._by_amount.get((line.currency, line.amount_cents), [])
+        for candidate in alike[:MOST_ALIKE]:
             near = candidate.day is not None and any(
                 abs(candidate.day - day) <= NEAR for day in (line.posted_on, line.value_on) if day
             )
