@@ -23,6 +23,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_ALL,
         "billing.add_receipt", "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
         "billing.add_closedmonth", "billing.adjust_closedmonth", "payments.resolve_payment",
+        "payments.review_banktransfer", "payments.match_bankline",
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
         "accounts.*_tier", "accounts.*_tierrule", "accounts.*_tieroverride",
     ),

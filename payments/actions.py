@@ -28,5 +28,6 @@ ACTIONS = {
     "statement_import": _("Bank statement imported"),
     "statement_match": _("Bank statement line matched"),
     "statement_ignore": _("Bank statement line set aside"),
+    "statement_reopen": _("Bank statement line opened again"),
     "webhook_replay": _("Payment message worked on again"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from billing.models import Receipt, ReceiptStatus
@@ -67,6 +68,16 @@ def ref_of(payment: Payment) -> Ref:
         currency=payment.currency,
         created_at=payment.created_at,
         captured=payment.captured_cents > 0,
+    )
+
+
+def part_paid(receipt: Receipt) -> Payment | None:
+    """The bank payment of an open receipt of which a part has arrived: its rest may be transferred."""
+    if receipt.status != ReceiptStatus.PENDING:
+        return None
+    waiting = Payment.objects.filter(receipt=receipt, provider="manual", status=PaymentStatus.NEEDS_REVIEW)
+    return (
+        waiting.filter(captured_cents__gt=0).filter(amount_cents__gt=F("captured_cents") - F("refunded_cents")).first()
     )
 
 

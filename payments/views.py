@@ -27,7 +27,7 @@ from payments.forms import TransferForm
 from payments.models import OPEN_STATUSES, Payment, PaymentStatus
 from payments.providers.dummy.provider import signed_event
 from payments.providers.errors import AmountNotAccepted, WebhookRejected
-from payments.selectors import ways_to_pay
+from payments.selectors import part_paid, ways_to_pay
 from payments.services.checkout import StillAsking, start_payment
 from payments.services.sync import sync_payment
 from payments.services.transfers import PROVIDER
@@ -84,7 +84,7 @@ def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
     """Where an open attempt goes on: the provider's page, a QR code, or the account to transfer to."""
     payment = get_object_or_404(Payment.objects.select_related("receipt"), pk=payment_id, user=request.user)
     payment = _looked_up(payment)
-    if payment.status not in OPEN_STATUSES:
+    if payment.status not in OPEN_STATUSES and part_paid(payment.receipt) != payment:
         return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
     if payment.provider == PROVIDER:
         return transfer_page(request, payment, TransferForm(payment=payment))

@@ -1,5 +1,5 @@
 """The finance console's pages about money: one module a noun."""
 
-from payments.admin import events, payments
+from payments.admin import events, lines, payments, transfers
 
-__all__ = ["events", "payments"]
+__all__ = ["events", "lines", "payments", "transfers"]

@@ -147,6 +147,11 @@ class Payment(models.Model):
         return self.captured_cents - self.refunded_cents
 
     @property
+    def missing(self) -> Decimal:
+        """What has not arrived yet of what was asked for."""
+        return from_minor(max(self.amount_cents - self.refundable_cents, 0), self.currency)
+
+    @property
     def credit_cents(self) -> int:
         """Money held that no bill has used, in minor units: what came in too much, or for nothing."""
         used = self.amount_cents if self.status == PaymentStatus.SUCCEEDED else 0

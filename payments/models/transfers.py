@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.money import from_minor
 from core.states import Transitions
@@ -14,7 +15,7 @@ from payments.models.payments import Payment
 
 
 class TransferStatus(models.TextChoices):
-    SUBMITTED = "submitted", _("submitted")
+    SUBMITTED = "submitted", pgettext_lazy("bank transfer", "submitted")
     ACCEPTED = "accepted", _("accepted")
     REJECTED = "rejected", _("rejected")
 

@@ -213,8 +213,9 @@ class _Move:
 
     def _review(self, reason: str, captured: int) -> None:
         if captured > self.payment.captured_cents:
+            why = {"review_reason": reason} if self.payment.status == PaymentStatus.NEEDS_REVIEW else {}
             Payment.objects.filter(pk=self.payment.pk).update(
-                captured_cents=captured, captured_at=self.state.captured_at or timezone.now()
+                captured_cents=captured, captured_at=self.state.captured_at or timezone.now(), **why
             )
             self.payment.refresh_from_db()
         if self.payment.status == PaymentStatus.NEEDS_REVIEW:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +22,7 @@ from core.money import from_minor
 from core.periods import today
 from core.states import transition
 from payments import providers
+from payments.arrivals import arrived_minor
 from payments.models import (
     OPEN_STATUSES,
     TRANSFER_TRANSITIONS,
@@ -32,9 +32,12 @@ from payments.models import (
     TransferStatus,
 )
 from payments.providers.states import PaymentState, Said
+from payments.services.checkout import end_attempt
 from payments.services.settlement import Applied, apply_state
 
 PROVIDER = "manual"
+LONGEST_REFERENCE = 80
+MOST_MINOR = 10**13
 SLIP_MAX_BYTES = 2 * 1024 * 1024
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF-": "application/pdf"}
 _OLDEST = timedelta(days=366)
@@ -60,6 +63,13 @@ class Report:
 def submit_transfer(*, actor: Actor, payment: Payment, report: Report) -> BankTransfer:
     """Write a reported transfer down; nothing is paid by it. Raises ``BadInput``, ``KnownTransfer``, ``Conflict``."""
     kind = check_report(report)
+    return write_transfer(actor=actor, payment=payment, report=report, submitted_by=actor.name, slip_type=kind)
+
+
+def write_transfer(
+    *, actor: Actor, payment: Payment, report: Report, submitted_by: str, slip_type: str = ""
+) -> BankTransfer:
+    """Keep ``report``, which has been checked; ``submitted_by`` is who, or which statement, told of it."""
     try:
         with transaction.atomic():
             _receipt, held = _locked(payment)
@@ -67,10 +77,10 @@ def submit_transfer(*, actor: Actor, payment: Payment, report: Report) -> BankTr
                 words = _("Payment %(payment)s is %(status)s; there is nothing to pay.")
                 raise Conflict(words % {"payment": held, "status": held.get_status_display()})
             transfer = BankTransfer.objects.create(
-                payment=held, bank=report.bank.strip().upper(), reference=_plain(report.reference),
+                payment=held, bank=" ".join(report.bank.split()).upper(), reference=plain_reference(report.reference),
                 claimed_cents=report.amount_minor, transferred_on=report.transferred_on, slip=report.slip or None,
-                slip_type=kind, slip_sha256=hashlib.sha256(report.slip).hexdigest() if report.slip else "",
-                submitted_by=actor.name,
+                slip_type=slip_type, slip_sha256=hashlib.sha256(report.slip).hexdigest() if report.slip else "",
+                submitted_by=submitted_by,
             )  # fmt: skip
             audit.record(
                 actor=actor, action="transfer_submit", target=str(transfer.pk), entity=transfer,
@@ -86,7 +96,7 @@ def submit_transfer(*, actor: Actor, payment: Payment, report: Report) -> BankTr
 
 def check_report(report: Report) -> str:
     """Media type of the slip, empty without one. Raises ``BadInput`` naming the field."""
-    for name, text, most in (("bank", report.bank, 60), ("reference", report.reference, 80)):
+    for name, text, most in (("bank", report.bank, 60), ("reference", report.reference, LONGEST_REFERENCE)):
         if not text.strip() or len(text) > most or not text.isprintable():
             raise BadInput(_("Between 1 and %(most)d printable characters.") % {"most": most}, field=name)
     if report.amount_minor <= 0:
@@ -103,37 +113,50 @@ def check_report(report: Report) -> str:
     return kind
 
 
-def _plain(reference: str) -> str:
+def plain_reference(reference: str) -> str:
     """As a bank prints it, without what people add while typing: one reference stays one reference."""
     return "".join(reference.split()).upper()
 
 
 def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int, note: str) -> Applied:
-    """``received_minor`` has arrived at the bank. Raises ``BadInput``, ``Conflict`` and ``InvalidTransition``.
+    """``received_minor`` has arrived at the bank. Raises ``BadInput``, ``Conflict`` and ``InvalidTransition``, and
+    what ending another open attempt of the receipt raises.
 
     The one who reported it may not accept it.
     """
     _check_decision(actor, transfer, note)
-    if received_minor <= 0:
+    end_others(actor=actor, payment=transfer.payment)
+    return take_transfer(actor=actor, transfer=transfer, received_minor=received_minor, note=note)
+
+
+def end_others(*, actor: Actor, payment: Payment) -> None:
+    """Close what else is open for the receipt, at its provider, too, so that it cannot be paid twice."""
+    others = Payment.objects.filter(receipt=payment.receipt_id, status__in=OPEN_STATUSES).exclude(pk=payment.pk)
+    for other in others:
+        end_attempt(actor=actor, payment=other, why="a bank transfer for the receipt was accepted")
+
+
+@transaction.atomic
+def take_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int, note: str) -> Applied:
+    """As ``accept_transfer``, inside the transaction of a caller that has ended the others before."""
+    _check_decision(actor, transfer, note)
+    if not 0 < received_minor <= MOST_MINOR:
         raise BadInput(_("The amount must be above zero."), field="received")
-    with transaction.atomic():
-        _receipt, held = _locked(transfer.payment)
-        _decide(actor, transfer, TransferStatus.ACCEPTED, note, received_cents=received_minor)
-        audit.record(
-            actor=actor, action="transfer_accept", target=str(transfer.pk), entity=transfer,
-            extra={"payment": held.pk, "received": from_minor(received_minor, held.currency),
-                   "currency": held.currency, "note": note.strip()},
-        )  # fmt: skip
-        return apply_state(provider=providers.provider(PROVIDER), payment=held, state=_state(held), actor=actor)
+    _receipt, held = _locked(transfer.payment)
+    _decide(actor, transfer, TransferStatus.ACCEPTED, note, received_cents=received_minor)
+    audit.record(
+        actor=actor, action="transfer_accept", target=str(transfer.pk), entity=transfer,
+        extra={"payment": held.pk, "received": from_minor(received_minor, held.currency),
+               "currency": held.currency, "note": note.strip()},
+    )  # fmt: skip
+    return apply_state(provider=providers.provider(PROVIDER), payment=held, state=_state(held), actor=actor)
 
 
 def _state(payment: Payment) -> PaymentState:
     """All accepted transfers of a manual payment as the record of its provider."""
-    accepted = BankTransfer.objects.filter(payment=payment, status=TransferStatus.ACCEPTED)
-    total = accepted.aggregate(total=Sum("received_cents"))["total"] or 0
     return PaymentState(
         Said.SUCCEEDED, payment.external_payment_id, payment.external_charge_id or payment.external_payment_id,
-        payment.idempotency_key, total, payment.currency, live=payment.live, method=payment.method,
+        payment.idempotency_key, arrived_minor(payment), payment.currency, live=payment.live, method=payment.method,
         captured_at=timezone.now(),
     )  # fmt: skip
 
@@ -154,6 +177,11 @@ def reject_transfer(*, actor: Actor, transfer: BankTransfer, note: str) -> BankT
 def _check_decision(actor: Actor, transfer: BankTransfer, note: str) -> None:
     if not note.strip():
         raise BadInput(_("Say what the bank's record shows."), field="note")
+    check_reviewer(actor, transfer)
+
+
+def check_reviewer(actor: Actor, transfer: BankTransfer) -> None:
+    """Raises ``Conflict`` for the one who reported it and the one whose receipt it pays."""
     if actor.name in (transfer.submitted_by, transfer.payment.username):
         raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays your receipt."))
 

@@ -6,6 +6,7 @@ from django import template
 
 from billing.models import Receipt
 from payments import selectors
+from payments.models import Payment
 from payments.selectors import Way
 
 register = template.Library()
@@ -19,3 +20,8 @@ def ways_to_pay(receipt: Receipt) -> list[Way]:
 @register.simple_tag
 def payer_notice(receipt: Receipt) -> str:
     return selectors.payer_notice(receipt)
+
+
+@register.simple_tag
+def part_paid(receipt: Receipt) -> Payment | None:
+    return selectors.part_paid(receipt)

@@ -1,0 +1,204 @@
+"""Decisions about bank statement lines: matched with what they pay, set aside, opened again. Never automatic.
+
+Lock order everywhere: line, then receipt, then payment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit import services as audit
+from billing.models import Receipt, ReceiptStatus
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from core.states import transition
+from payments.models import (
+    LINE_TRANSITIONS,
+    BankLine,
+    BankTransfer,
+    LineStatus,
+    Payment,
+    PaymentStatus,
+    TransferStatus,
+)
+from payments.services.checkout import start_payment
+from payments.services.transfers import (
+    LONGEST_REFERENCE,
+    PROVIDER,
+    KnownTransfer,
+    Report,
+    check_reviewer,
+    end_others,
+    plain_reference,
+    take_transfer,
+    write_transfer,
+)
+
+
+class LineDecided(Conflict):
+    code = "line_decided"
+
+
+def match_line(
+    *, actor: Actor, line: BankLine, note: str, transfer: BankTransfer | None = None, receipt: Receipt | None = None
+) -> BankLine:
+    """``line`` is the money of a reported ``transfer``, or pays a ``receipt`` for which none was reported.
+
+    The transfer is accepted with the line's amount; one that was accepted already with this very amount is tied
+    to the line and nothing else moves. For a receipt the manual payment is opened (another way to pay is ended
+    first) and the transfer written down from the line. Raises ``BadInput``, ``Conflict`` (``LineDecided``,
+    ``KnownTransfer``, ``NotPayable``, ``StillAsking``) and ``ProviderError`` of the way to pay that was open.
+    """
+    _check_note(note)
+    if (transfer is None) == (receipt is None):
+        raise BadInput(_("Choose one transfer or one receipt."), field="target")
+    _check_open(line)
+    if transfer is not None:
+        if transfer.status == TransferStatus.SUBMITTED:
+            check_reviewer(actor, transfer)
+            _check_currency(line, transfer.payment.currency)
+            end_others(actor=actor, payment=transfer.payment)
+        return _match_transfer(actor, line, transfer, note)
+    assert receipt is not None  # noqa: S101 - one of the two
+    payment = _manual_payment(actor, line, receipt)
+    return _match_receipt(actor, line, payment, note)
+
+
+@transaction.atomic
+def _match_transfer(actor: Actor, line: BankLine, transfer: BankTransfer, note: str) -> BankLine:
+    held = _locked(line)
+    transfer.refresh_from_db()
+    _check_currency(held, transfer.payment.currency)
+    if BankLine.objects.filter(transfer=transfer).exists():
+        raise Conflict(_("Transfer %(transfer)s is matched with another line already.") % {"transfer": transfer})
+    if transfer.status == TransferStatus.ACCEPTED:
+        check_reviewer(actor, transfer)
+        if transfer.received_cents != held.amount_cents:
+            raise Conflict(_("The transfer was accepted with another amount than the line has."))
+    else:
+        take_transfer(actor=actor, transfer=transfer, received_minor=held.amount_cents, note=note)
+    return _decide(actor, held, LineStatus.MATCHED, "statement_match", note, transfer)
+
+
+def _manual_payment(actor: Actor, line: BankLine, receipt: Receipt) -> Payment:
+    """The payment that takes the money of ``line``: one that waits for its rest, else a manual one, opened now."""
+    receipt.refresh_from_db()
+    _check_currency(line, receipt.currency)
+    if actor.name == receipt.username:
+        raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays your receipt."))
+    reported = BankTransfer.objects.filter(payment__receipt=receipt, status=TransferStatus.SUBMITTED).first()
+    if reported is not None:
+        words = _("Transfer %(transfer)s was reported for this receipt: match the line with it, or reject it first.")
+        raise Conflict(words % {"transfer": reported})
+    # Where a part has arrived already, the rest goes to the same payment.
+    short = Payment.objects.filter(receipt=receipt, provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW).first()
+    if short is not None and receipt.status == ReceiptStatus.PENDING:
+        return short
+    return start_payment(actor=actor, receipt=receipt, provider_name=PROVIDER)
+
+
+@transaction.atomic
+def _match_receipt(actor: Actor, line: BankLine, payment: Payment, note: str) -> BankLine:
+    held = _locked(line)
+    _check_currency(held, payment.currency)
+    report = _report(held)
+    try:
+        with transaction.atomic():
+            transfer = write_transfer(actor=actor, payment=payment, report=report, submitted_by=_source(held))
+    except KnownTransfer:
+        known = BankTransfer.objects.exclude(status=TransferStatus.REJECTED).filter(
+            bank=report.bank, reference=report.reference
+        )
+        if known.filter(line__isnull=True).exists():
+            words = _("A transfer with the reference %(text)s was reported before: match the line with that one.")
+            raise KnownTransfer(words % {"text": report.reference}, field="reference") from None
+        # Another line of the bank carries the same reference: these are two deposits.
+        report = replace(report, reference=_own_reference(held))
+        transfer = write_transfer(actor=actor, payment=payment, report=report, submitted_by=_source(held))
+    take_transfer(actor=actor, transfer=transfer, received_minor=held.amount_cents, note=note)
+    return _decide(actor, held, LineStatus.MATCHED, "statement_match", note, transfer)
+
+
+def _report(line: BankLine) -> Report:
+    reference = plain_reference(line.reference)
+    if not reference or len(reference) > LONGEST_REFERENCE:
+        reference = _own_reference(line)
+    return Report(line.bank, reference, line.amount_cents, line.value_on or line.posted_on)
+
+
+def _own_reference(line: BankLine) -> str:
+    """The same whenever it is asked for, and of no other line."""
+    return f"LINE-{line.line_key[:24].upper()}"
+
+
+def _source(line: BankLine) -> str:
+    return f"statement:{line.bank}"[:64]
+
+
+@transaction.atomic
+def set_aside_line(*, actor: Actor, line: BankLine, note: str) -> BankLine:
+    """It pays nothing of ours. Raises ``BadInput`` without a note, ``LineDecided``."""
+    _check_note(note)
+    return _decide(actor, _locked(line), LineStatus.IGNORED, "statement_ignore", note)
+
+
+@transaction.atomic
+def reopen_line(*, actor: Actor, line: BankLine, note: str = "") -> BankLine:
+    """A line that was set aside waits again. Raises ``LineDecided`` for any other."""
+    held = BankLine.objects.select_for_update().get(pk=line.pk)
+    if held.status != LineStatus.IGNORED:
+        raise _decided(held)
+    transition(held, LineStatus.OPEN, table=LINE_TRANSITIONS, decided_by="", decided_at=None, note=note.strip()[:255])
+    audit.record(
+        actor=actor, action="statement_reopen", target=str(held.pk), entity=held,
+        changes={"status": [LineStatus.IGNORED, held.status]}, extra={"note": note.strip()},
+    )  # fmt: skip
+    return held
+
+
+def _check_note(note: str) -> None:
+    if not note.strip():
+        raise BadInput(_("Say what the bank's record shows."), field="note")
+
+
+def _check_currency(line: BankLine, currency: str) -> None:
+    if line.currency != currency:
+        words = _("The line is in %(theirs)s, what it should pay in %(ours)s.")
+        raise Conflict(words % {"theirs": line.currency, "ours": currency})
+
+
+def _check_open(line: BankLine) -> None:
+    if line.status != LineStatus.OPEN:
+        raise _decided(line)
+
+
+def _decided(line: BankLine) -> LineDecided:
+    return LineDecided(
+        _("Line %(line)s is %(status)s.") % {"line": line, "status": line.get_status_display()}
+    )  # fmt: skip
+
+
+def _locked(line: BankLine) -> BankLine:
+    held = BankLine.objects.select_for_update().get(pk=line.pk)
+    _check_open(held)
+    return held
+
+
+def _decide(
+    actor: Actor, line: BankLine, to: LineStatus, action: str, note: str, transfer: BankTransfer | None = None
+) -> BankLine:
+    before = line.status
+    transition(
+        line, to, table=LINE_TRANSITIONS, transfer=transfer, decided_by=actor.name, decided_at=timezone.now(),
+        note=note.strip()[:255],
+    )  # fmt: skip
+    audit.record(
+        actor=actor, action=action, target=str(line.pk), entity=line, changes={"status": [before, line.status]},
+        extra={"bank": line.bank, "posted": line.posted_on, "amount": line.amount, "currency": line.currency,
+               "note": note.strip(), **({"transfer": transfer.pk} if transfer else {})},
+    )  # fmt: skip
+    return line

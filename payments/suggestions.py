@@ -1,0 +1,193 @@
+"""What a bank statement line may be paying, best first, each with the reason. People decide; nothing is matched here.
+
+All candidates are read at once, in a fixed number of queries whatever the number of lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import IntEnum
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from billing.models import Receipt, ReceiptStatus
+from core.money import from_minor, to_minor
+from core.wording import money_text
+from payments.models import BankLine, BankTransfer, TransferStatus
+
+NEAR = timedelta(days=3)
+LINKABLE = timedelta(days=31)  # how far from the lines' days an accepted transfer may still be one of them
+SHOWN = 10
+MOST_ALIKE = 100  # of one amount; transfers come first, and of more an amount alone says nothing
+_SHORTEST = 5  # characters of a reference or number that mean something inside a text
+_WORDS = re.compile(r"[^\W_]+")
+_DIGITS = re.compile(r"[0-9]+")
+
+
+class Why(IntEnum):
+    """Strongest first."""
+
+    REFERENCE = 1
+    NUMBER_AND_AMOUNT = 2
+    AMOUNT_AND_DAY = 3
+    NUMBER = 4
+    AMOUNT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reported transfer or, when none was reported for it, a receipt that waits for money."""
+
+    kind: str  # "transfer" or "receipt"
+    pk: int
+    receipt_id: int
+    number: str
+    username: str
+    amount_minor: int
+    currency: str
+    day: date | None = None
+    reference: str = ""
+    accepted: bool = False
+
+    @property
+    def amount(self) -> Decimal:
+        return from_minor(self.amount_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    candidate: Candidate
+    why: Why
+    same_amount: bool
+
+    @property
+    def reason(self) -> str:
+        words = {
+            Why.REFERENCE: _("same reference"),
+            Why.NUMBER_AND_AMOUNT: _("the receipt's number stands in the line, same amount"),
+            Why.AMOUNT_AND_DAY: _("same amount, at most 3 days apart"),
+            Why.NUMBER: _("the receipt's number stands in the line"),
+            Why.AMOUNT: _("same amount"),
+        }[self.why]
+        if not self.same_amount:
+            mine = money_text(self.candidate.amount, self.candidate.currency)
+            words = _("%(reason)s, but the amount there is %(sum)s") % {"reason": words, "sum": mine}
+        if self.candidate.accepted:
+            words = _("%(reason)s; accepted already, matching only ties the two together") % {"reason": words}
+        return words
+
+
+def suggestions_for(lines: Sequence[BankLine]) -> dict[int | None, list[Suggestion]]:
+    """Suggestions of each line by its id; two queries."""
+    if not lines:
+        return {}
+    first, last = min(line.posted_on for line in lines), max(line.posted_on for line in lines)
+    book = Candidates(first, last)
+    return {line.pk: book.of(line) for line in lines}
+
+
+class Candidates:
+    """Everything that open lines between two days may pay, ready to be looked up."""
+
+    def __init__(self, first: date, last: date) -> None:
+        self._all: list[Candidate] = []
+        self._by_reference: dict[str, list[Candidate]] = defaultdict(list)
+        self._by_number: dict[str, list[Candidate]] = defaultdict(list)
+        self._by_amount: dict[tuple[str, int], list[Candidate]] = defaultdict(list)
+        told = {each.receipt_id for each in map(self._keep, _transfers(first, last)) if not each.accepted}
+        for each in _receipts():
+            if each.receipt_id not in told:
+                self._keep(each)
+        self._number_sizes = sorted({len(number) for number in self._by_number})
+
+    def _keep(self, candidate: Candidate) -> Candidate:
+        if candidate.reference:
+            self._by_reference[candidate.reference].append(candidate)
+        for number in {plain(candidate.number), "".join(_DIGITS.findall(candidate.number))}:
+            if len(number) >= _SHORTEST:
+                self._by_number[number].append(candidate)
+        self._by_amount[candidate.currency, candidate.amount_minor].append(candidate)
+        return candidate
+
+    def of(self, line: BankLine) -> list[Suggestion]:
+        """At most ten, best first."""
+        found: dict[tuple[str, int], Suggestion] = {}
+        for why, candidate in self._reasons(line):
+            key = (candidate.kind, candidate.pk)
+            if candidate.currency == line.currency and (key not in found or why < found[key].why):
+                found[key] = Suggestion(candidate, why, candidate.amount_minor == line.amount_cents)
+        ranked = sorted(found.values(), key=lambda each: _rank(each, line))
+        return [each for each in ranked if _fits(each)][:SHOWN]
+
+    def _reasons(self, line: BankLine) -> Iterator[tuple[Why, Candidate]]:
+        for reference in _references(line):
+            for candidate in self._by_reference.get(reference, ()):
+                yield Why.REFERENCE, candidate
+        for number in self._numbers(line):
+            for candidate in self._by_number[number]:
+                same = candidate.amount_minor == line.amount_cents
+                yield (Why.NUMBER_AND_AMOUNT if same else Why.NUMBER), candidate
+        alike = self._by_amount.get((line.currency, line.amount_cents), [])
+        for candidate in alike[:MOST_ALIKE]:
+            near = candidate.day is not None and any(
+                abs(candidate.day - day) <= NEAR for day in (line.posted_on, line.value_on) if day
+            )
+            yield (Why.AMOUNT_AND_DAY if near else Why.AMOUNT), candidate
+
+    def _numbers(self, line: BankLine) -> set[str]:
+        """Numbers of documents that stand in the line, whole or as their digits."""
+        found: set[str] = set()
+        for text in (line.description, line.reference):
+            letters = plain(text)
+            for size in self._number_sizes:
+                pieces = (letters[at : at + size] for at in range(len(letters) - size + 1))
+                found.update(piece for piece in pieces if piece in self._by_number)
+        return found
+
+
+def plain(text: str) -> str:
+    """Letters and figures only, in capitals: RC2027-000012 is found in ``rc2027 000012`` and in ``RC2027000012``."""
+    return "".join(_WORDS.findall(text)).upper()
+
+
+def _references(line: BankLine) -> set[str]:
+    whole = "".join(line.reference.split()).upper()
+    words = {word.upper() for word in line.description.split() if len(word) >= _SHORTEST}
+    return {whole, *words} - {""}
+
+
+def _rank(each: Suggestion, line: BankLine) -> tuple[int, bool, int, int]:
+    days = abs((each.candidate.day - line.posted_on).days) if each.candidate.day else 999
+    return each.why, not each.same_amount, days, each.candidate.pk
+
+
+def _fits(each: Suggestion) -> bool:
+    """An accepted transfer is offered only where it is surely this money: same amount, and reference or day."""
+    return not each.candidate.accepted or (each.same_amount and each.why in (Why.REFERENCE, Why.AMOUNT_AND_DAY))
+
+
+def _transfers(first: date, last: date) -> Iterable[Candidate]:
+    near = Q(transferred_on__gte=first - LINKABLE, transferred_on__lte=last + LINKABLE)
+    waiting = Q(status=TransferStatus.SUBMITTED) | Q(near, status=TransferStatus.ACCEPTED)
+    rows = BankTransfer.objects.filter(waiting, line__isnull=True).defer("slip")
+    for row in rows.select_related("payment__receipt"):
+        receipt, accepted = row.payment.receipt, row.status == TransferStatus.ACCEPTED
+        yield Candidate(
+            "transfer", row.pk, receipt.pk, str(receipt), receipt.username,
+            row.received_cents if accepted else row.claimed_cents, row.payment.currency, row.transferred_on,
+            row.reference, accepted,
+        )  # fmt: skip
+
+
+def _receipts() -> Iterable[Candidate]:
+    rows = Receipt.objects.filter(status=ReceiptStatus.PENDING, total__gt=0)
+    for row in rows.only("document_number", "user_id", "total", "currency"):
+        yield Candidate(
+            "receipt", row.pk, row.pk, str(row), row.username, to_minor(row.total, row.currency), row.currency
+        )
