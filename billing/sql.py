@@ -19,6 +19,7 @@ from billing.pricing import MIB_SECONDS_PER_GB_HOUR, SECONDS_PER_HOUR, Rates, co
 from core.money import HOUR_PLACES, quantize
 
 _UNITS = 10**HOUR_PLACES
+_PREPARED = "_hpcbilling_functions_of"
 
 
 def hours_sql(column: str, per_hour: int = SECONDS_PER_HOUR) -> str:
@@ -89,6 +90,9 @@ def prepare() -> None:
         return
     connection.ensure_connection()
     raw: sqlite3.Connection = connection.connection
+    if getattr(connection, _PREPARED, None) is raw:  # SQLite takes no new function while a statement is open
+        return
+    setattr(connection, _PREPARED, raw)
     raw.create_function("hb_hours", 2, _hours, deterministic=True)
     raw.create_function("hb_cost", 6, _cost, deterministic=True)
     raw.create_function("hb_local_day", 1, _local_day)

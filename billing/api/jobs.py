@@ -75,7 +75,7 @@ class JobSerializer(serializers.Serializer):
     gpu_hours = HoursField()
     gb_hours = HoursField(source="mem_gb_hours")
     tier = serializers.CharField()
-    cost = MoneyField()
+    cost = MoneyField(allow_null=True)
     currency = serializers.SerializerMethodField()
     status = serializers.ChoiceField(STATUSES)
     receipt = serializers.IntegerField(source="receipt_id", allow_null=True)

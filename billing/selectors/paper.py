@@ -60,7 +60,7 @@ def paper_of(receipt: Receipt) -> Paper:
     has_tax = bool(receipt.tax_rate or receipt.tax_amount)
     return Paper(
         number=str(receipt),
-        seller=_seller(receipt),
+        seller=seller_of(receipt),
         buyer=receipt.username,
         issued_on=receipt.issued_on,
         start=receipt.start,
@@ -104,7 +104,7 @@ def lines_of(receipt: Receipt) -> Iterator[Line]:
             yield Line(item.job_id_display, account, item.cpu_core_hours, item.gpu_hours, item.mem_gb_hours, item.cost)
 
 
-def _seller(receipt: Receipt) -> Seller:
+def seller_of(receipt: Receipt) -> Seller:
     """As frozen at issue. Receipts from before that was kept show who runs the site now."""
     now = {"name": settings.ORG_NAME, "address": settings.ORG_ADDRESS, "tax_id": settings.ORG_TAX_ID,
            "email": settings.ORG_EMAIL}  # fmt: skip

@@ -35,6 +35,11 @@ class Price:
             return "0", "0", "0"
         return str(self.version.cpu), str(self.version.gpu), str(self.version.mem)
 
+    def can_bill(self, used_cpu_seconds: int | None) -> bool:
+        """There are rates, and a job with this CPU time has what they count."""
+        known = used_cpu_seconds is not None or self.basis != CpuBasis.USED
+        return self.version is not None and known
+
     @property
     def basis(self) -> str:
         return str(self.version.cpu_basis) if self.version else CpuBasis.ALLOCATED.value

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Tier, User
-from billing.models import CpuBasis, Receipt
+from billing.models import CpuBasis, PriceAt, Receipt
 from billing.selectors.billable import invoiced_accounts
 from billing.selectors.months import closed_windows
 from billing.selectors.prices import PriceBook
@@ -139,6 +139,8 @@ def _by_price(job: Job, facts: _Facts) -> Standing | None:
     tier = facts.tiers.get(price.tier, price.tier)
     if price.version is None:
         words = _("The tier %(tier)s has no price now. Finance has to set one before it can be billed.")
+        if facts.book.price_at == PriceAt.JOB_END:
+            words = _("The tier %(tier)s had no price when the job ended, so it cannot be billed.")
         return Standing("no_rate", words % {"tier": tier})
     if price.basis == CpuBasis.USED and job.used_cpu_seconds is None:
         words = _("Its price counts the CPU time that was used, and the record does not tell it.")

@@ -18,30 +18,29 @@ _COLUMNS = ("username", "account", "end_at", "used_cpu_seconds", "cpu_core_secon
 
 @dataclass(frozen=True, slots=True)
 class Unbilled:
-    """``total`` before tax."""
+    """``total`` before tax, of ``jobs``; ``unpriced`` more would be refused: no rates, or an unknown CPU time."""
 
     jobs: int
     total: Decimal
+    unpriced: int = 0
 
 
 def unbilled_sum(username: str, book: PriceBook | None = None) -> Unbilled:
-    """Jobs that a receipt could hold now, and their cost: what ``preview_receipts`` adds up, in one statement.
-
-    A tier without a rate counts as nothing here, where billing would refuse.
-    """
+    """Jobs that a receipt could hold now, and their cost: what ``preview_receipts`` adds up, in one statement."""
     book = book or PriceBook.load()
     candidates = candidates_of(username, None, None).order_by()
     accounts = candidates.values_list("account", flat=True).distinct()
     table, prices = price_table({(username, account) for account in accounts}, book)
     inner, parameters = candidates.values(*_COLUMNS).query.sql_with_params()
-    known = f"(p.basis <> '{CpuBasis.USED.value}' OR j.used_cpu_seconds IS NOT NULL)"
+    known = f"(p.version IS NOT NULL AND (p.basis <> '{CpuBasis.USED.value}' OR j.used_cpu_seconds IS NOT NULL))"
     cost = sql.cost_sql(*hours_of_job(), ("p.cpu", "p.gpu", "p.mem"))
     sql.prepare()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {table} SELECT COUNT(*), {sql.money_sum_sql(cost)}"
-            f" FROM ({inner}) j JOIN p ON {PRICED_BY} WHERE {known}",
+            f"WITH {table} SELECT COUNT(*) FILTER (WHERE {known}),"
+            f" {sql.money_sum_sql(f'CASE WHEN {known} THEN {cost} ELSE 0 END')}, COUNT(*) FILTER (WHERE NOT {known})"
+            f" FROM ({inner}) j JOIN p ON {PRICED_BY}",
             [prices, *parameters],
         )
-        jobs, total = cursor.fetchone()
-    return Unbilled(jobs, sql.money_from_sql(total))
+        jobs, total, unpriced = cursor.fetchone()
+    return Unbilled(jobs, sql.money_from_sql(total), unpriced)

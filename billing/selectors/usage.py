@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import sql
 from billing.selectors.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
-from billing.selectors.prices import PriceBook
+from billing.selectors.prices import Price, PriceBook
 from core.periods import days_window
 from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
@@ -30,6 +30,7 @@ from usage.services.quarantine import SOURCE as RELEASED
 STATUS_LABELS: dict[str, str | Promise] = {
     "billed": _("billed"),
     "unbilled": _("not billed yet"),
+    "unpriced": _("no price yet"),
     "free": _("free of charge"),
     "zero": _("nothing used"),
     "held": _("held for review"),
@@ -74,13 +75,16 @@ class UsageFilter:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One job: hours with 4 places, money with 2; ``cost`` is what it cost or would cost now."""
+    """One job: hours with 4 places, money with 2; ``cost`` is what it cost or would cost now.
+
+    None for a job that billing would refuse: its tier has no rates, or they count a CPU time that is not known.
+    """
 
     job: Job
     cpu_core_hours: Decimal
     gpu_hours: Decimal
     mem_gb_hours: Decimal
-    cost: Decimal
+    cost: Decimal | None
     receipt_id: int | None
     status: str
     tier: str
@@ -261,13 +265,16 @@ def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
             [*parameters, *(job.pk for job in jobs)],
         )
         found = {row[0]: row[1:] for row in cursor.fetchall()}
-    return [_row(job, found[job.pk], book.price(job.username, job.account, job.end_at).tier) for job in jobs]
+    return [_row(job, found[job.pk], book.price(job.username, job.account, job.end_at)) for job in jobs]
 
 
-def _row(job: Job, priced: tuple[Any, ...], tier: str) -> UsageRow:
+def _row(job: Job, priced: tuple[Any, ...], price: Price) -> UsageRow:
     cpu, gpu, mem = (Decimal(str(value)).quantize(Decimal("0.0001")) for value in priced[:3])
     cost = Decimal(str(priced[3])).quantize(Decimal("0.01"))
-    return UsageRow(job, cpu, gpu, mem, cost, priced[4], _status(job, priced[4]), tier)
+    status = _status(job, priced[4])
+    if status == "unbilled" and not price.can_bill(job.used_cpu_seconds):
+        return UsageRow(job, cpu, gpu, mem, None, None, "unpriced", price.tier)
+    return UsageRow(job, cpu, gpu, mem, cost, priced[4], status, price.tier)
 
 
 def _status(job: Job, receipt_id: int | None) -> str:

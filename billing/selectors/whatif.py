@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -25,12 +26,18 @@ from usage.models.jobs import JobQuerySet
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``current`` at the site's rates, ``candidate`` at the draft's; before tax."""
+    """``current`` at the site's rates, ``candidate`` at the draft's; before tax.
+
+    ``unpriced`` and ``unpriced_candidate``: jobs that are in neither sum, for there are no rates for them, or
+    they count a CPU time that is not known.
+    """
 
     name: str
     jobs: int
     current: Decimal
     candidate: Decimal
+    unpriced: int = 0
+    unpriced_candidate: int = 0
 
     @property
     def delta(self) -> Decimal:
@@ -74,8 +81,8 @@ def simulate(drafts: Mapping[str, DraftRates], start: date | None, end: date | N
     by_organisation: dict[str, Change] = {}
     by_user: dict[str, Change] = {}
     total = Change("", 0, Decimal(0), Decimal(0))
-    for username, account, tier, jobs, current, candidate in rows:
-        change = Change("", jobs, current, candidate)
+    for username, account, tier, *figures in rows:
+        change = Change("", *figures)
         total = _add(total, change)
         _gather(by_tier, labels.get(tier, tier), change)
         _gather(by_organisation, organisations.get(account.casefold(), _("no organisation")), change)
@@ -108,18 +115,21 @@ def _add(one: Change, other: Change) -> Change:
         jobs=one.jobs + other.jobs,
         current=one.current + other.current,
         candidate=one.candidate + other.candidate,
+        unpriced=one.unpriced + other.unpriced,
+        unpriced_candidate=one.unpriced_candidate + other.unpriced_candidate,
     )
 
 
-def _priced_twice(
-    jobs: JobQuerySet, book: PriceBook, drafts: Mapping[str, DraftRates]
-) -> list[tuple[str, str, str, int, Decimal, Decimal]]:
-    """(user, account, tier, jobs, current, candidate), priced and summed in the database."""
+def _priced_twice(jobs: JobQuerySet, book: PriceBook, drafts: Mapping[str, DraftRates]) -> list[tuple[Any, ...]]:
+    """(user, account, tier, jobs, current, candidate, jobs without a price now, and by the draft), in one statement."""
     table, prices = price_table(set(jobs.order_by().values_list("username", "account").distinct()), book)
     draft_table, draft_rates = _draft_table(drafts)
-    current = _cost("p.basis", ("p.cpu", "p.gpu", "p.mem"))
+    now, then = _unpriced("p.basis", "p.version"), _unpriced("COALESCE(d.basis, p.basis)", "COALESCE(d.cpu, p.version)")
+    current = _cost(now, "p.basis", ("p.cpu", "p.gpu", "p.mem"))
     candidate = _cost(
-        "COALESCE(d.basis, p.basis)", ("COALESCE(d.cpu, p.cpu)", "COALESCE(d.gpu, p.gpu)", "COALESCE(d.mem, p.mem)")
+        then,
+        "COALESCE(d.basis, p.basis)",
+        ("COALESCE(d.cpu, p.cpu)", "COALESCE(d.gpu, p.gpu)", "COALESCE(d.mem, p.mem)"),
     )
     states, state_values = free_states()
     window, parameters = jobs.order_by().values("id").query.sql_with_params()
@@ -127,20 +137,25 @@ def _priced_twice(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""WITH {table}, {draft_table} SELECT j.username, j.account, p.tier, COUNT(*),
-            {sql.money_sum_sql(current)}, {sql.money_sum_sql(candidate)}
+            {sql.money_sum_sql(current)}, {sql.money_sum_sql(candidate)},
+            COUNT(*) FILTER (WHERE {now}), COUNT(*) FILTER (WHERE {then})
             FROM jobs j JOIN p ON {PRICED_BY} LEFT JOIN d ON d.tier = p.tier
             WHERE j.elapsed_seconds > 0 AND j.hold <> '{Hold.RUNAWAY.value}' AND j.state NOT IN {states}
             AND j.id IN ({window}) GROUP BY j.username, j.account, p.tier""",
             [prices, draft_rates, *state_values, *parameters],
         )
         rows = cursor.fetchall()
-    return [(*row[:4], sql.money_from_sql(row[4]), sql.money_from_sql(row[5])) for row in rows]
+    return [(*row[:4], sql.money_from_sql(row[4]), sql.money_from_sql(row[5]), *row[6:]) for row in rows]
 
 
-def _cost(basis: str, rates: tuple[str, str, str]) -> str:
-    """What the job ``j`` costs; nothing where its price counts a CPU time that is not known."""
-    unknown = f"{basis} = '{CpuBasis.USED.value}' AND j.used_cpu_seconds IS NULL"
-    return f"CASE WHEN {unknown} THEN 0 ELSE {sql.cost_sql(*hours_of_job(basis), rates)} END"
+def _unpriced(basis: str, version: str) -> str:
+    """Whether billing would refuse the job ``j``."""
+    return f"({version} IS NULL OR ({basis} = '{CpuBasis.USED.value}' AND j.used_cpu_seconds IS NULL))"
+
+
+def _cost(unpriced: str, basis: str, rates: tuple[str, str, str]) -> str:
+    """What the job ``j`` costs; in no sum where it has no price."""
+    return f"CASE WHEN {unpriced} THEN 0 ELSE {sql.cost_sql(*hours_of_job(basis), rates)} END"
 
 
 def _draft_table(drafts: Mapping[str, DraftRates]) -> tuple[str, str]:

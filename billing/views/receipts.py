@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -23,6 +22,7 @@ from billing.exports.receipts import ITEM_COLUMNS, RECEIPT_COLUMNS, item_rows, r
 from billing.forms import PERIODS, WindowForm, period_days
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.billable import Preview, preview_receipts
+from billing.selectors.paper import seller_of
 from billing.selectors.rates import MissingRate
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
@@ -172,7 +172,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "receipt": receipt,
         "is_mine": receipt.username == actor_of(request).name,
-        "organisation": {"address": settings.ORG_ADDRESS, "tax_id": settings.ORG_TAX_ID, "email": settings.ORG_EMAIL},
+        "organisation": seller_of(receipt),
         **receipt_page.context(receipt, request.GET.get("page"), every_line=request.GET.get("lines") == "all"),
     }
     return render(request, "billing/receipt.html", context)

@@ -29,6 +29,7 @@ LOOKS = {
     "requested": ("warn", "clock"),
     "billed": ("info", "receipt"),
     "unbilled": ("", "open"),
+    "unpriced": ("warn", "alert"),
     "free": ("", "gift"),
     "zero": ("", "dash"),
     "running": ("", "play"),

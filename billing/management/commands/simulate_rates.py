@@ -59,6 +59,9 @@ class Command(AppCommand):
         lines = [head, _row("all", result)]
         for name in ("tiers", "organisations", "users"):
             lines += ["", f"by {name.removesuffix('s')}", *(_row(row["name"], row) for row in result[name])]
+        for when, name in (("now", "unpriced"), ("by the draft", "unpriced_candidate")):
+            if result[name]:
+                lines += ["", f"{result[name]} jobs have no price {when} (no rates, or unknown CPU time): in no sum."]
         lines += ["", f"{result['pay_less']} users would pay less, {result['pay_more']} more; nothing was written."]
         return "\n".join(lines)
 
@@ -83,6 +86,8 @@ def _figures(change: Change) -> dict[str, Any]:
         "current": str(change.current),
         "candidate": str(change.candidate),
         "delta": str(change.delta),
+        "unpriced": change.unpriced,
+        "unpriced_candidate": change.unpriced_candidate,
     }
 
 
