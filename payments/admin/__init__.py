@@ -1,5 +1,5 @@
 """The finance console's pages about money: one module a noun."""
 
-from payments.admin import events, payments
+from payments.admin import events, payments, reconciliation, refunds
 
-__all__ = ["events", "payments"]
+__all__ = ["events", "payments", "reconciliation", "refunds"]
