@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyInline
 from payments.admin import parts
-from payments.models import Dispute, PaymentAttempt, PaymentEvent, Refund
+from payments.models import Dispute, Payment, PaymentAttempt, PaymentEvent, Refund
 
 
-class EventInline(ReadOnlyInline):
+class OfPayment(ReadOnlyInline):
+    @classmethod
+    def rows_of(cls, payment: Payment) -> QuerySet:
+        found: QuerySet = cls.model._default_manager.filter(payment=payment)
+        return found
+
+
+class EventInline(OfPayment):
     model = PaymentEvent
     fields = readonly_fields = ("received", "event_type", "state", "detail", "deliveries")
 
@@ -24,9 +32,9 @@ class EventInline(ReadOnlyInline):
         return parts.chip(event.outcome, event.get_outcome_display())
 
 
-class RefundInline(ReadOnlyInline):
+class RefundInline(OfPayment):
     model = Refund
-    fields = readonly_fields = ("created", "money", "state", "by_hand", "reason", "detail", "created_by")
+    fields = readonly_fields = ("created", "money", "state", "sender", "reason", "detail", "created_by")
 
     @admin.display(description=_("created"))
     def created(self, refund: Refund) -> str:
@@ -40,8 +48,12 @@ class RefundInline(ReadOnlyInline):
     def state(self, refund: Refund) -> SafeString:
         return parts.chip(refund.status, refund.get_status_display())
 
+    @admin.display(description=_("sent"))
+    def sender(self, refund: Refund) -> str:
+        return parts.sender(refund)
 
-class DisputeInline(ReadOnlyInline):
+
+class DisputeInline(OfPayment):
     model = Dispute
     fields = readonly_fields = ("opened", "external_dispute_id", "money", "state", "reason")
 
@@ -62,7 +74,7 @@ def dispute_chip(dispute: Dispute) -> SafeString:
     return parts.chip("disputed" if dispute.status == "open" else dispute.status, dispute.get_status_display())
 
 
-class AttemptInline(ReadOnlyInline):
+class AttemptInline(OfPayment):
     model = PaymentAttempt
     fk_name = "payment"
     show_change_link = False

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from core.money import from_minor
 from core.templatetags.hpc import status_chip
 from core.wording import NARROW_SPACE, moment_text, money_text
-from payments.models import Payment
+from payments.models import Payment, Refund
 from payments.providers.errors import ProviderError
 
 T = TypeVar("T")
@@ -55,6 +55,11 @@ def receipt_link(payment: Payment) -> SafeString:
 def payment_link(payment: Payment) -> SafeString:
     where = reverse("admin:payments_payment_change", args=[payment.pk])
     return format_html('<a href="{}">{}</a>', where, payment)
+
+
+def sender(refund: Refund) -> str:
+    """Who sends the money."""
+    return _("by hand") if refund.by_hand else _("by the provider")
 
 
 def asking(call: Callable[[], T]) -> T:

@@ -44,7 +44,7 @@ class MoneyFilter(admin.SimpleListFilter):
 @admin.register(Payment)
 class PaymentAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
-        "id", "document", "user", "way", "money", "received", "given_back", "state", "why", "retries", "created_on",
+        "id", "document", "user", "way", "money", "received", "given_back", "standing", "retries", "created_on",
     )  # fmt: skip
     list_filter = ("status", "provider", NeedFilter, MoneyFilter, ("created_at", admin.DateFieldListFilter))
     search_fields = (
@@ -62,7 +62,7 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
         (_("Money"), {"fields": ("money", "received", "given_back", "refundable", "credit")}),
         (_("Retries"), {"fields": ("retries", "retry_of", "gave_up")}),
         (_("At the provider"), {"fields": ("external_payment_id", "external_charge_id", "idempotency_key", "asked",
-                                           "checked", "unknown")}),
+                                           "checked")}),
         (_("Times"), {"fields": ("created", "expires", "captured", "paid", "reviewed", "reconciled")}),
     )  # fmt: skip
 
@@ -73,6 +73,10 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     def refund_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.model._meta}
         return refund_page.view(self, request, pk, context)
+
+    def get_inlines(self, request: HttpRequest, obj: Payment | None) -> list[Any]:
+        """Only what there is."""
+        return [each for each in self.inlines if obj is None or each.rows_of(obj).exists()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -115,6 +119,13 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     def state(self, payment: Payment) -> SafeString:
         return parts.chip(payment.status, payment.get_status_display())
 
+    @admin.display(description=_("status"), ordering="status")
+    def standing(self, payment: Payment) -> SafeString:
+        """The state, and under it what to know of it."""
+        why = self.why(payment)
+        below = format_html('<span class="sub">{}</span>', why) if why != parts.NOTHING else ""
+        return format_html("{}{}", self.state(payment), below)
+
     @admin.display(description=_("why"))
     def why(self, payment: Payment) -> str:
         if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.PENDING, PaymentStatus.AUTHORIZED):
@@ -128,7 +139,7 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     @admin.display(description=_("retries"), ordering="next_retry_at")
     def retries(self, payment: Payment) -> SafeString | str:
         """Of how many, and what comes next."""
-        if payment.status == PaymentStatus.SUCCEEDED and not payment.retry_count:
+        if payment.status != PaymentStatus.FAILED and not payment.retry_count:
             return parts.NOTHING
         numbers = gettext("%(done)s of %(most)s") % {"done": payment.retry_count, "most": payment.max_retries}
         if payment.gave_up_at:
@@ -140,10 +151,6 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     @admin.display(description=_("created"), ordering="created_at")
     def created_on(self, payment: Payment) -> str:
         return console_day(payment.created_at)
-
-    @admin.display(description=_("outcome unknown"), boolean=True)
-    def unknown(self, payment: Payment) -> bool:
-        return payment.outcome_unknown
 
     gave_up = parts.moment_cell("gave_up_at", _("given up"))
     asked = parts.moment_cell("asked_at", _("provider asked"))

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
-from core.context import Actor
-from core.errors import Busy, Conflict
+from core.admin import PageActions, ReadOnlyAdmin, console_day
 from payments import attention
-from payments.admin import parts
+from payments.admin import parts, refund_actions
 from payments.admin.inlines import dispute_chip
 from payments.models import OPEN_REFUNDS, Dispute, Refund, RefundStatus
-from payments.services.refunds import LEASE, cancel_refund, confirm_refund, send_refund
-from payments.services.sync import sync_payment
 
 
 class NeedFilter(parts.ConditionFilter):
@@ -59,10 +52,10 @@ class OfPayment:
 @admin.register(Refund)
 class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
     list_display = (
-        "id", "payment_cell", "document", "username", "provider", "money", "state", "by_hand", "reason", "created_on",
+        "id", "payment_cell", "document", "username", "provider", "money", "state", "sender", "reason", "created_on",
     )  # fmt: skip
     list_filter = (
-        "status", NeedFilter, "by_hand", "origin", "payment__provider", ("created_at", admin.DateFieldListFilter),
+        "status", NeedFilter, "origin", "payment__provider", ("created_at", admin.DateFieldListFilter),
     )  # fmt: skip
     search_fields = (
         "=id", "payment__receipt__document_number", "payment__user__username", "idempotency_key", "external_refund_id",
@@ -73,7 +66,7 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
     list_per_page = 50
     actions = page_actions = ("confirm_action", "cancel_action", "ask_action")
     fieldsets = (
-        (None, {"fields": ("payment_cell", "document", "username", "money", "state", "by_hand", "reason")}),
+        (None, {"fields": ("payment_cell", "document", "username", "money", "state", "sender", "reason")}),
         (_("At the provider"), {"fields": ("provider", "origin", "external_refund_id", "idempotency_key", "asked",
                                            "detail")}),
         (_("Times"), {"fields": ("created", "created_by", "settled")}),
@@ -85,6 +78,10 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
     @admin.display(description=_("status"), ordering="status")
     def state(self, refund: Refund) -> SafeString:
         return parts.chip(refund.status, refund.get_status_display())
+
+    @admin.display(description=_("sent"), ordering="by_hand")
+    def sender(self, refund: Refund) -> str:
+        return parts.sender(refund)
 
     @admin.display(description=_("created"), ordering="created_at")
     def created_on(self, refund: Refund) -> str:
@@ -104,15 +101,15 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
 
     @admin.action(description=_("Sent by hand …"), permissions=["refund"])
     def confirm_action(self, request: HttpRequest, queryset: QuerySet[Refund]) -> HttpResponse | None:
-        return CONFIRM.answer(self, request, queryset)
+        return refund_actions.CONFIRM.answer(self, request, queryset)
 
     @admin.action(description=_("Not sent …"), permissions=["refund"])
     def cancel_action(self, request: HttpRequest, queryset: QuerySet[Refund]) -> HttpResponse | None:
-        return CANCEL.answer(self, request, queryset)
+        return refund_actions.CANCEL.answer(self, request, queryset)
 
     @admin.action(description=_("Ask again …"), permissions=["refund"])
     def ask_action(self, request: HttpRequest, queryset: QuerySet[Refund]) -> HttpResponse | None:
-        return ASK.answer(self, request, queryset)
+        return refund_actions.ASK.answer(self, request, queryset)
 
 
 @admin.register(Dispute)
@@ -149,74 +146,3 @@ class DisputeAdmin(OfPayment, ReadOnlyAdmin):
 
     opened = parts.moment_cell("opened_at", _("opened"))
     closed = parts.moment_cell("closed_at", _("closed"))
-
-
-def _cells(refund: Refund) -> tuple[str, ...]:
-    return str(refund), str(refund.payment.receipt), refund.payment.username, refund.reason
-
-
-def _by_hand(refund: Refund) -> None:
-    if not refund.by_hand:
-        raise Conflict(str(_("The provider sends this refund by itself.")))
-
-
-def _confirm(actor: Actor, refund: Refund, text: str) -> Refund:
-    _by_hand(refund)
-    return confirm_refund(actor=actor, refund=refund, note=text)
-
-
-def _cancel(actor: Actor, refund: Refund, text: str) -> Refund:
-    _by_hand(refund)
-    return cancel_refund(actor=actor, refund=refund, note=text)
-
-
-def _ask(actor: Actor, refund: Refund, text: str) -> Refund:
-    """The record is read first: a refund whose answer was lost may stand in it already."""
-    if refund.by_hand:
-        raise Conflict(str(_("Finance sends this refund itself; the provider is not asked.")))
-    if refund.asked_at and timezone.now() - refund.asked_at < LEASE:
-        raise Busy(str(_("The provider was asked a moment ago. Please try again in a minute.")))
-    parts.asking(lambda: sync_payment(refund.payment, actor=actor))
-    refund.refresh_from_db()
-    return parts.asking(lambda: send_refund(actor=actor, refund=refund))
-
-
-CONFIRM = ConfirmedAction(
-    name="confirm_action",
-    title=_("Refunds sent by hand"),
-    field_label=_("The bank's reference of the transfer"),
-    status=OPEN_REFUNDS,
-    headers=(_("refund"), _("receipt"), _("user"), _("reason")),
-    row=_cells,
-    money=lambda refund: (refund.amount, refund.payment.currency),
-    advice=_("Only after the money has left: the refund is done, and a receipt without money left becomes refunded."),
-    button=lambda n: ngettext("%(n)d refund was sent", "%(n)d refunds were sent", n) % {"n": n},
-    done=lambda n: ngettext("%(n)d refund done.", "%(n)d refunds done.", n) % {"n": n},
-    run=_confirm,
-)
-CANCEL = replace(
-    CONFIRM,
-    name="cancel_action",
-    title=_("Refunds that are not sent"),
-    field_label=_("Why it is not sent"),
-    advice=_("The refund ends as canceled; what it held can be given back in another way."),
-    button=lambda n: ngettext("Cancel %(n)d refund", "Cancel %(n)d refunds", n) % {"n": n},
-    done=lambda n: ngettext("%(n)d refund canceled.", "%(n)d refunds canceled.", n) % {"n": n},
-    run=_cancel,
-)
-ASK = replace(
-    CONFIRM,
-    name="ask_action",
-    title=_("Ask for refunds again"),
-    field_label="",
-    status=RefundStatus.REQUESTED,
-    advice=_(
-        "For refunds whose answer was lost. The provider's record is read first, then it is asked again under the same"
-        " key: nothing is given back twice."
-    ),
-    button=lambda n: ngettext("Ask again for %(n)d refund", "Ask again for %(n)d refunds", n) % {"n": n},
-    done=lambda n: ngettext("%(n)d refund asked for.", "%(n)d refunds asked for.", n) % {"n": n},
-    run=_ask,
-    say=lambda refund, result: str(result.get_status_display()),
-    most=parts.MOST,
-)

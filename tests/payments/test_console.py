@@ -270,7 +270,7 @@ def test_an_auditor_gives_nothing_back(as_auditor: Any, paid: Payment) -> None:
     assert as_auditor.get(page_of(paid)).status_code == 403
     assert as_auditor.post(page_of(paid), form).status_code == 403
     page = as_auditor.get(f"{PAYMENTS}{paid.pk}/change/").content.decode()
-    assert "/refund/" not in page
+    assert page_of(paid) not in page
     assert "sync_action" not in page
     assert refunds() == []
 
@@ -407,7 +407,7 @@ def test_an_auditor_collects_nothing(as_auditor: Any, failed: Payment, action: s
 def test_a_page_offers_only_what_can_be_done_now(as_finance: Any, payment: Payment) -> None:
     def offered() -> set[str]:
         page = as_finance.get(f"{PAYMENTS}{payment.pk}/change/").content.decode()
-        return set(re.findall(r'name="action" value="(\w+)"', page)) | set(re.findall(r"/(refund)/", page))
+        return set(re.findall(r'name="action" value="(\w+)"', page)) | set(re.findall(r"/payment/\d+/(refund)/", page))
 
     assert offered() == {"sync_action", "retries_action"}
     call(payment, amount=1)
