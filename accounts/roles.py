@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "billing.add_receipt", "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
         "billing.add_closedmonth", "billing.adjust_closedmonth", "payments.resolve_payment",
         "payments.review_banktransfer", "payments.match_bankline",
+        "payments.refund_payment", "payments.retry_payment", "payments.replay_paymentevent",
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
         "accounts.*_tier", "accounts.*_tierrule", "accounts.*_tieroverride",
     ),
@@ -33,6 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Operator": (
         "usage.view_*", "usage.add_cluster", "usage.change_cluster", "usage.change_quarantinedrow",
         "hpcbilling.view_periodictask", "accounts.view_auththrottle",
+        "payments.view_paymentevent", "payments.replay_paymentevent",  # that they came, not what is inside
     ),
     "Auditor": VIEW_ALL,
 }  # fmt: skip

@@ -66,6 +66,20 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class ReadOnlyInline(admin.TabularInline):
+    """What hangs on a row, to be read beside it."""
+
+    can_delete = False
+    extra = max_num = 0
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class PageActions(admin.ModelAdmin):
     """Actions of the list that the page of a single row offers, too; each asks before it acts."""
 
@@ -93,15 +107,16 @@ class PageActions(admin.ModelAdmin):
 class ConfirmedAction:
     """A change that shows what it will do, and to how much, before it does it.
 
-    It touches rows whose ``column`` is ``status`` only. ``row`` gives the cells under
-    ``headers``, ``money`` the amount and currency of a row, where it has one; ``run`` gets
-    the text that was asked for.
+    It touches rows whose ``column`` is (one of) ``status`` only; without a status, all. ``row`` gives the
+    cells under ``headers``, ``money`` the amount and currency of a row, where it has one; ``run`` gets the text
+    that was asked for, empty where ``field_label`` is. What ``run`` returns counts as done unless it is false;
+    ``say`` makes a message of it for each row. ``most``: rows at a time, for changes that ask somebody outside.
     """
 
     name: str
     title: str | Promise
     field_label: str | Promise
-    status: str
+    status: str | tuple[str, ...]
     headers: tuple[str | Promise, ...]
     row: Callable[[Any], tuple[str, ...]]
     button: Callable[[int], str]
@@ -109,13 +124,19 @@ class ConfirmedAction:
     run: Callable[[Actor, Any, str], object]
     money: Callable[[Any], tuple[Decimal, str]] | None = None
     column: str = "status"
+    advice: str | Promise = ""
+    say: Callable[[Any, Any], str] | None = None
+    most: int = 0
 
     def answer(self, site: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """First POST shows the page, the second (with ``confirm``) acts on each row by itself."""
-        rows = list(queryset.filter(**{self.column: self.status}).order_by("pk"))
+        if self.most and queryset.count() > self.most:
+            site.message_user(request, _too_many(self.most), messages.ERROR)
+            return None
+        rows = list(queryset.filter(**self._condition()).order_by("pk"))
         left_out = queryset.count() - len(rows)
         text = request.POST.get("text", "").strip()
-        if "confirm" in request.POST and 0 < len(text) <= LONGEST_TEXT:
+        if "confirm" in request.POST and (0 < len(text) <= LONGEST_TEXT or not self.field_label):
             self._act(site, request, rows, text)
             if left_out:
                 site.message_user(request, _untouched(left_out), messages.WARNING)
@@ -130,6 +151,7 @@ class ConfirmedAction:
             "action": self.name,
             "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
             "field_label": self.field_label,
+            "advice": self.advice,
             "button": self.button(len(rows)),
             "headers": self.headers,
             "rows": [(row.pk, self.row(row), *(self.money(row) if self.money else (None, ""))) for row in rows],
@@ -141,14 +163,28 @@ class ConfirmedAction:
         }
         return TemplateResponse(request, "admin/confirm.html", context)
 
+    def _condition(self) -> dict[str, Any]:
+        if isinstance(self.status, str):
+            return {self.column: self.status}
+        return {f"{self.column}__in": self.status} if self.status else {}
+
     def _act(self, site: admin.ModelAdmin, request: HttpRequest, rows: list[Any], text: str) -> None:
         done = 0
         for row in rows:
             try:
-                done += bool(self.run(actor_of(request), row, text))
+                result = self.run(actor_of(request), row, text)
             except AppError as error:
                 site.message_user(request, f"{row}: {error.message}", messages.ERROR)
+                continue
+            done += bool(result)
+            if self.say and result:
+                site.message_user(request, f"{row}: {self.say(row, result)}", messages.INFO)
         site.message_user(request, self.done(done), messages.SUCCESS if done else messages.WARNING)
+
+
+def _too_many(most: int) -> str:
+    words = ngettext("Choose %(n)d row at most.", "Choose %(n)d rows at most: each of them is asked about.", most)
+    return words % {"n": most}
 
 
 def _untouched(number: int) -> str:

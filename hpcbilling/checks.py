@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from hpcbilling import payment_checks
 from usage import clusters
 from usage.sources import connections
 
@@ -18,17 +19,13 @@ METRICS_TOKEN_LENGTH = 16
 
 @register(Tags.security, deploy=True)
 def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_addresses(), *_secrets(), *_payments(), *_metrics()]
+    return [*_addresses(), *_secrets(), *payment_checks.production(), *_metrics()]
 
 
 @register(Tags.compatibility)
-def plugins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The payment provider that is named must be one we know; the other plug-ins load on first use."""
-    provider = settings.PAYMENT_PROVIDER
-    if provider and provider not in settings.PAYMENT_PROVIDERS:
-        known = ", ".join(sorted(settings.PAYMENT_PROVIDERS))
-        return [Error(f"PAYMENT_PROVIDER={provider} is not known.", hint=f"Use one of: {known}.", id="hpcbilling.E007")]
-    return []
+def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Providers that are named must be known; the other plug-ins load on first use."""
+    return list(payment_checks.always())
 
 
 @register(Tags.compatibility)
@@ -70,7 +67,7 @@ def _addresses() -> Iterator[CheckMessage]:
     if not settings.SITE_BASE_URL.startswith("https://"):
         yield Error(
             "SITE_BASE_URL does not start with https://.",
-            hint="Payment providers return people and send webhooks to this address; both need TLS.",
+            hint="Passwords and session cookies travel to this address; they need TLS.",
             id="hpcbilling.E001",
         )
     if "*" in settings.ALLOWED_HOSTS:
@@ -84,11 +81,6 @@ def _secrets() -> Iterator[CheckMessage]:
             hint="python3 -c 'import secrets; print(secrets.token_urlsafe(64))'",
             id="hpcbilling.E003",
         )
-
-
-def _payments() -> Iterator[CheckMessage]:
-    if settings.PAYMENT_PROVIDER == "dummy":
-        yield Error("PAYMENT_PROVIDER=dummy moves no money.", hint="Name a real provider.", id="hpcbilling.E004")
 
 
 def _metrics() -> Iterator[CheckMessage]:

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from billing.documents import fonts
 from core import registry
 from core.errors import AppError
+from hpcbilling import payment_diagnosis
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
 from usage.services.opening import AUTO, source_of
@@ -39,7 +40,7 @@ class Finding:
 def examine() -> Iterator[Finding]:
     yield from _database()
     yield from _sources()
-    yield _provider()
+    yield from _payments()
     yield _address()
     yield _time_zone()
     yield _thai()
@@ -142,17 +143,9 @@ def _ask(key: str, cluster: str) -> tuple[str, str]:
     return "", "" if source.whole else source.notes[-1]
 
 
-def _provider() -> Finding:
-    provider = settings.PAYMENT_PROVIDER
-    if not provider:
-        return Finding("payments", "note", "PAYMENT_PROVIDER is empty: receipts are marked paid by hand only.")
-    if provider not in settings.PAYMENT_PROVIDERS:
-        return Finding("payments", "problem", f"PAYMENT_PROVIDER={provider} is not known.")
-    if provider == "dummy":
-        return Finding("payments", "note", "The dummy provider moves no money; it works with DEBUG=1 only.")
-    if not settings.PAYMENT_WEBHOOK_SECRET:
-        return Finding("payments", "note", f"PAYMENT_WEBHOOK_SECRET is not set; see what {provider} needs.")
-    return Finding("payments", "ok", f"Payments go through {provider}.")
+def _payments() -> Iterator[Finding]:
+    for name, level, message in payment_diagnosis.examine():
+        yield Finding(name, level, message)
 
 
 def _address() -> Finding:

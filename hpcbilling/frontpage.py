@@ -11,16 +11,16 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Max, Model, Q, Sum
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
 from core import wording
-from payments.models import EventOutcome, Payment, PaymentEvent, PaymentStatus
+from hpcbilling.findings import Finding, list_url
+from hpcbilling.payment_findings import payment_findings
+from payments.models import Payment, PaymentEvent, Refund
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
 from usage.services.holds import never_closed
 from usage.services.quarantine import SOURCE as RELEASED
@@ -33,6 +33,7 @@ AGES = ((0, 30), (31, 60), (61, 90), (91, None))
 MAIN_LISTS: tuple[type[Model], ...] = (
     Receipt,
     Payment,
+    Refund,
     PaymentEvent,
     Job,
     Adjustment,
@@ -44,17 +45,6 @@ MAIN_LISTS: tuple[type[Model], ...] = (
     AuditLog,
 )
 Viewer = User | AnonymousUser
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the list: how many, of what, what to do, where."""
-
-    number: int
-    what: str
-    advice: str
-    url: str
-    tone: str = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,48 +86,14 @@ def main_lists(request: HttpRequest) -> list[tuple[str, str, bool]]:
     return links
 
 
-def list_url(model: type[Model], **lookups: object) -> str:
-    """The admin list of ``model`` with a filter; empty when it is not registered."""
-    meta = model._meta
-    try:
-        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-    except NoReverseMatch:
-        return ""
-    return f"{address}?{urlencode({name: str(value) for name, value in lookups.items()})}" if lookups else address
-
-
 def _findings(viewer: Viewer, now: datetime) -> list[Finding]:
-    found: list[Finding] = []
-    if viewer.has_perm("payments.view_payment"):
-        found += _payment_findings(now)
+    found = list(payment_findings(viewer, now))
     if viewer.has_perm("usage.view_importrun"):
         found += _usage_findings(now)
     found += _review_findings(viewer)
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     return found
-
-
-def _payment_findings(now: datetime) -> list[Finding]:
-    review = Payment.objects.filter(status=PaymentStatus.NEEDS_REVIEW).count()
-    bad = (EventOutcome.MISMATCH, EventOutcome.FAILED)
-    events = PaymentEvent.objects.filter(outcome__in=bad, received_at__gte=now - timedelta(days=PAID_DAYS))
-    return [
-        Finding(
-            review,
-            _("payments need review"),
-            _("Money arrived that does not fit its receipt. Compare amount and reference, then decide."),
-            list_url(Payment, status__exact=PaymentStatus.NEEDS_REVIEW),
-            "bad",
-        ),
-        Finding(
-            events.count(),
-            _("payment messages that did not match or failed, 30 days"),
-            _("Nothing was marked as paid because of them. Read the reason beside each."),
-            list_url(PaymentEvent, outcome__in=",".join(bad)),
-            "bad",
-        ),
-    ]
 
 
 def _usage_findings(now: datetime) -> list[Finding]:

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from hpcbilling.models import PeriodicTask
+from payments import providers
 from usage.services.opening import source_of
 from usage.sources import connections
 
@@ -38,6 +39,11 @@ def live_source_configured(cluster: str = "") -> bool:
         return bool(connections.fallback_csv(cluster))
     configured = connections.url(cluster) or connections.setting("SLURM_CONF", cluster)
     return bool(configured or shutil.which("sacct"))
+
+
+def payments_in_use() -> bool:
+    """Somebody can pay here, or a payment begun while they could is not over."""
+    return bool(providers.in_use())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,13 @@ class Task:
             )
 
 
+# Messages first: they are many, quick, and somebody waits for them. Reconciliation before retries: it closes
+# checkouts that never opened, so that a retry can open another.
 TASKS = (
+    Task("process_webhooks", (), timedelta(minutes=1), payments_in_use),
     Task("sync_rates", (), timedelta(minutes=5)),
+    Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
+    Task("retry_payments", (), timedelta(hours=1), payments_in_use),
     Task(
         "import_usage",
         ("--source", "auto"),

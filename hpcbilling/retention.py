@@ -1,28 +1,51 @@
-"""What may be deleted when it is old. Money, usage and the audit log are not on this list."""
+"""What may be deleted when it is old. Money, usage and the audit log are not on this list.
+
+Of messages of payment providers that are decided, the content goes and the row stays: its id and hash still tell a
+repeat, its outcome what was done. Calls that were rejected go whole. What waits, or did not match, is not touched.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import AuthThrottle, Session
 from core.errors import UsageError
+from payments.models import EventOutcome, PaymentEvent
+
+DECIDED = (EventOutcome.PROCESSED, EventOutcome.IGNORED)
 
 
-def _throttle(before: datetime) -> QuerySet[AuthThrottle]:
+def _throttle(before: datetime, dry_run: bool) -> int:
     running = Q(locked_until__gt=timezone.now())
-    return AuthThrottle.objects.filter(window_start__lt=before).exclude(running)
+    return _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
 
 
-def _sessions(before: datetime) -> QuerySet[Session]:
-    return Session.objects.filter(expire_date__lt=min(before, timezone.now()))
+def _sessions(before: datetime, dry_run: bool) -> int:
+    return _gone(Session.objects.filter(expire_date__lt=min(before, timezone.now())), dry_run)
 
 
-KINDS: dict[str, Callable[[datetime], QuerySet]] = {"throttle": _throttle, "sessions": _sessions}
+def _webhooks(before: datetime, dry_run: bool) -> int:
+    old = PaymentEvent.objects.filter(received_at__lt=before)
+    full = old.filter(outcome__in=DECIDED, processed_at__lt=before).exclude(raw_payload={})
+    emptied = full.count() if dry_run else full.update(raw_payload={})
+    return emptied + _gone(old.filter(outcome=EventOutcome.REJECTED), dry_run)
+
+
+def _gone(rows: QuerySet[Any], dry_run: bool) -> int:
+    return rows.count() if dry_run else rows.delete()[0]
+
+
+KINDS: dict[str, Callable[[datetime, bool], int]] = {
+    "throttle": _throttle,
+    "sessions": _sessions,
+    "webhooks": _webhooks,
+}
 
 
 def age(text: str) -> timedelta:
@@ -39,8 +62,4 @@ def prune(*, kinds: list[str], older_than: timedelta, dry_run: bool) -> dict[str
     if unknown := sorted(set(kinds) - KINDS.keys()):
         raise UsageError(f"--what knows no {', '.join(unknown)}; it has {', '.join(KINDS)}.")
     before = timezone.now() - older_than
-    counts = {}
-    for kind in kinds:
-        rows = KINDS[kind](before)
-        counts[kind] = rows.count() if dry_run else rows.delete()[0]
-    return counts
+    return {kind: KINDS[kind](before, dry_run) for kind in kinds}

@@ -294,6 +294,8 @@ EXPORTS: dict[str, str] = {
     "receipt_items": "billing.exports.ITEMS",
     "usage": "billing.exports.USAGE",
     "focus_1_2": "billing.exports.FOCUS",
+    "payments": "payments.exports.PAYMENTS",
+    "refunds": "payments.exports.REFUNDS",
     "paid_receipts_v": "payments.exports.PAID_VIEW",
     "payment_health_v": "payments.exports.HEALTH_VIEW",
     "audit_log": "audit.exports.AUDIT_LOG",

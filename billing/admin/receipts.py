@@ -149,6 +149,7 @@ VOID = replace(
     name="void_action",
     title=_("Void receipts"),
     field_label=_("Reason"),
+    status=(ReceiptStatus.PENDING, ReceiptStatus.REFUNDED),
     button=lambda n: ngettext("Void %(n)d receipt", "Void %(n)d receipts", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt voided.", "%(n)d receipts voided.", n) % {"n": n},
     run=lambda actor, receipt, text: void_receipt(actor=actor, receipt=receipt, reason=text),

@@ -43,6 +43,13 @@ LOOKS = {
     "succeeded": ("good", "check"),
     "canceled": ("", "ban"),
     "needs_review": ("bad", "alert"),
+    "received": ("warn", "clock"),
+    "processed": ("good", "check"),
+    "ignored": ("", "dash"),
+    "mismatch": ("bad", "alert"),
+    "disputed": ("bad", "alert"),
+    "won": ("good", "check"),
+    "lost": ("bad", "close"),
 }
 
 

@@ -1,5 +1,5 @@
 """The finance console's pages about money: one module a noun."""
 
-from payments.admin import events, lines, payments, transfers
+from payments.admin import events, lines, payments, reconciliation, refunds, transfers
 
-__all__ = ["events", "lines", "payments", "transfers"]
+__all__ = ["events", "lines", "payments", "reconciliation", "refunds", "transfers"]

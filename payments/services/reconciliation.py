@@ -132,8 +132,11 @@ _Days = dict[tuple[date, str], _Sums]
 def compare_days(*, provider: PaymentProvider, start: date, end: date) -> list[ReconciliationDay]:
     """Compare what ``provider`` captured on each day (``end`` included) with our books, and keep the result.
 
-    Both sides go by the provider's time of capture; refunds count on the day of their payment.
+    Both sides go by the provider's time of capture; refunds count on the day of their payment. Providers without
+    a record to read (bank transfers have their statements) have nothing to compare with.
     """
+    if not provider.fetches:
+        return []
     first, last = day_start(start), day_start(end + timedelta(days=1))
     theirs, ours = _theirs(provider, first, last), _ours(provider.name, first, last)
     kept = [_keep(provider.name, key, theirs.get(key, _Sums()), ours.get(key, _Sums())) for key in {*theirs, *ours}]

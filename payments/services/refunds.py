@@ -32,30 +32,40 @@ from payments.selectors import is_refundable, ref_of
 from payments.services.returns import follow_receipt, keep_sum, move_refund, take_refund
 
 LEASE = timedelta(seconds=30)
-WITH_MONEY = (PaymentStatus.SUCCEEDED, PaymentStatus.NEEDS_REVIEW)
+# Closed ones hold money, too: what came late, or too little, and was never given back.
+WITH_MONEY = (PaymentStatus.SUCCEEDED, PaymentStatus.NEEDS_REVIEW, PaymentStatus.CANCELED, PaymentStatus.FAILED)
 
 
 class NotRefundable(Conflict):
     code = "not_refundable"
 
 
-def refund_payment(*, actor: Actor, payment: Payment, amount_minor: int, reason: str) -> Refund:
+def refund_payment(
+    *, actor: Actor, payment: Payment, amount_minor: int, reason: str, seen_minor: int | None = None
+) -> Refund:
     """Give ``amount_minor`` (minor units) of a payment back, all of it or a part.
 
-    The refund is reserved first, so that the sum can never exceed what came in, then sent. Raises
-    ``NotRefundable``, ``BadInput`` and ``Refused`` (nothing was given back); ``ProviderError`` when the answer
-    is lost: the refund stays reserved and ``reconcile_payments`` finds out.
+    ``seen_minor`` is what had gone back when the amount was decided: a second click gives nothing twice. The
+    refund is reserved first, so that the sum can never exceed what came in, then sent. Raises ``NotRefundable``,
+    ``BadInput`` and ``Refused`` (nothing was given back); ``ProviderError`` when the answer is lost: the refund
+    stays reserved and ``reconcile_payments`` finds out.
     """
-    refund = reserve_refund(actor=actor, payment=payment, amount_minor=amount_minor, reason=reason)
+    refund = reserve_refund(
+        actor=actor, payment=payment, amount_minor=amount_minor, reason=reason, seen_minor=seen_minor
+    )
     return refund if refund.by_hand else send_refund(actor=actor, refund=refund)
 
 
 @transaction.atomic
-def reserve_refund(*, actor: Actor, payment: Payment, amount_minor: int, reason: str) -> Refund:
+def reserve_refund(
+    *, actor: Actor, payment: Payment, amount_minor: int, reason: str, seen_minor: int | None = None
+) -> Refund:
     """Write the refund down, under lock of receipt and payment; nothing leaves yet."""
     if not reason.strip():
         raise BadInput(_("Say why the money is given back."), field="reason")
     _receipt, held = _locked(payment)
+    if seen_minor not in (None, held.refunded_cents):
+        raise NotRefundable(_("Other money of this payment was given back meanwhile. Look at it again."))
     if held.status not in WITH_MONEY or not held.captured_cents:
         words = _("Payment %(payment)s is %(status)s; there is no money to give back.")
         raise NotRefundable(words % {"payment": held, "status": held.get_status_display()})
@@ -117,11 +127,13 @@ def cancel_refund(*, actor: Actor, refund: Refund, note: str) -> Refund:
 def _by_hand(actor: Actor, refund: Refund, to: RefundStatus, note: str, missing: str) -> Refund:
     if not note.strip():
         raise BadInput(missing, field="note")
-    refund.refresh_from_db()
-    if not refund.by_hand or refund.status not in OPEN_REFUNDS:
-        words = _("Refund %(refund)s is %(status)s; there is nothing to decide.")
-        raise NotRefundable(words % {"refund": refund, "status": refund.get_status_display()})
-    return _end(actor, refund, to, note.strip())
+    with transaction.atomic():
+        _locked(refund.payment)
+        refund.refresh_from_db()
+        if not refund.by_hand or refund.status not in OPEN_REFUNDS:
+            words = _("Refund %(refund)s is %(status)s; there is nothing to decide.")
+            raise NotRefundable(words % {"refund": refund, "status": refund.get_status_display()})
+        return _end(actor, refund, to, note.strip())
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from audit import services as audit
 from billing.models import ReceiptStatus
 from core.context import SYSTEM, Actor
-from core.errors import AppError, BadInput, Conflict
+from core.errors import AppError, BadInput, Busy, Conflict, Misconfigured, Unavailable
 from payments.models import (
     OPEN_STATUSES,
     AttemptOutcome,
@@ -20,12 +20,12 @@ from payments.models import (
     PaymentAttempt,
     PaymentStatus,
 )
-from payments.providers.errors import ProviderError
 from payments.services.checkout import start_payment
 from payments.services.schedule import after_failure, note_given_up
 from payments.services.sync import sync_payment
 
 LIMIT = 30  # retries that anybody may set
+LEASE = timedelta(minutes=10)  # a run that died frees its payment after this
 
 
 def retry_due(*, now: datetime | None = None, limit: int = 1000) -> dict[str, int]:
@@ -47,15 +47,16 @@ def retry_payment(*, actor: Actor, payment: Payment) -> AttemptOutcome | None:
     if payment.status != PaymentStatus.FAILED:
         raise Conflict(_("Payment %(payment)s is %(status)s; there is nothing to try again.")
                        % {"payment": payment, "status": payment.get_status_display()})  # fmt: skip
-    taken = Payment.objects.filter(
-        pk=payment.pk, status=PaymentStatus.FAILED, next_retry_at=payment.next_retry_at
-    ).update(next_retry_at=None)
+    due = payment.next_retry_at  # kept: reading the provider's record refreshes the row
+    taken = Payment.objects.filter(pk=payment.pk, status=PaymentStatus.FAILED, next_retry_at=due).update(
+        next_retry_at=timezone.now() + LEASE
+    )
     if not taken:
         return None
     try:
         return _try(actor, payment)
-    except ProviderError as error:
-        Payment.objects.filter(pk=payment.pk, status=PaymentStatus.FAILED).update(next_retry_at=payment.next_retry_at)
+    except AppError as error:  # no answer, another request is at it, or the provider is not set up any more
+        Payment.objects.filter(pk=payment.pk, status=PaymentStatus.FAILED).update(next_retry_at=due)
         return _note(actor, payment, AttemptOutcome.UNREACHABLE, error.message)
 
 
@@ -72,7 +73,7 @@ def _try(actor: Actor, payment: Payment) -> AttemptOutcome:
         new = start_payment(
             actor=actor, receipt=receipt, provider_name=payment.provider, method_name=payment.method, retry_of=payment
         )
-    except ProviderError:
+    except (Unavailable, Busy, Misconfigured):
         raise
     except AppError as error:  # this way to pay is no more, or does not take the amount
         return _note(actor, payment, AttemptOutcome.REFUSED, error.message)
@@ -91,6 +92,8 @@ def _note(
         actor=actor, action="payment_retry", target=str(payment.pk), entity=payment,
         extra={"outcome": outcome, "detail": detail, **({"new_payment": new.pk} if new else {})},
     )  # fmt: skip
+    if outcome != AttemptOutcome.UNREACHABLE:
+        Payment.objects.filter(pk=payment.pk, status=PaymentStatus.FAILED).update(next_retry_at=None)
     if outcome == AttemptOutcome.REFUSED:
         Payment.objects.filter(pk=payment.pk).update(gave_up_at=timezone.now())
         note_given_up(actor, payment, detail)

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audit import services as audit
 from audit.hashing import plain
@@ -181,10 +182,12 @@ def process_pending(*, limit: int = 1000) -> dict[str, int]:
 def replay(*, actor: Actor, event: PaymentEvent) -> Received:
     """Work on a stored event once more, whatever came of it before; nothing can move twice by it.
 
-    Raises ``WebhookRejected`` for one that was never believed.
+    Raises ``WebhookRejected`` for one that was never believed, or whose content is deleted.
     """
     if not event.signature_ok:
-        raise WebhookRejected("its signature was wrong: nothing of it was kept")
+        raise WebhookRejected(_("Its signature was wrong: nothing of it was kept."))
+    if not event.raw_payload:
+        raise WebhookRejected(_("Its content was deleted with age: there is nothing left to work on."))
     PaymentEvent.objects.filter(pk=event.pk).update(outcome=EventOutcome.FAILED, attempts=0)
     event.refresh_from_db()
     audit.record(actor=actor, action="webhook_replay", target=str(event.pk), entity=event)
@@ -192,10 +195,17 @@ def replay(*, actor: Actor, event: PaymentEvent) -> Received:
 
 
 def _again(row: PaymentEvent) -> Received:
-    provider = providers.provider(row.provider)
+    """Raises nothing: a provider that is not set up any more keeps its own events waiting, and no others."""
     if not _claim(row):
         return Received(200, "duplicate", "somebody else is at it")
-    return _work(provider, row, provider.read_event(row.external_event_id, row.raw_payload))
+    try:
+        provider = providers.provider(row.provider)
+        event = provider.read_event(row.external_event_id, row.raw_payload)
+    except AppError as error:
+        logger.warning("webhook %s of %s: %s", row.external_event_id, row.provider, error.message)
+        _keep_failed(row, error.message[:255])
+        return Received(200, EventOutcome.FAILED, error.message)
+    return _work(provider, row, event)
 
 
 def _count_rejected(provider_name: str, digest: str, reason: str) -> None:

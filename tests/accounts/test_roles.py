@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
@@ -46,7 +47,8 @@ def test_the_auditor_sees_everything_and_changes_nothing() -> None:
 def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing_else() -> None:
     allowed = {"billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
                "billing.add_receipt", "billing.add_closedmonth", "billing.adjust_closedmonth",
-               "payments.resolve_payment", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
+               "payments.resolve_payment", "payments.refund_payment", "payments.retry_payment",
+               "payments.replay_paymentevent", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
                 for model in ("tier", "tierrule", "tieroverride")}  # fmt: skip
@@ -55,12 +57,22 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
 
 
+def test_finance_gives_back_and_collects_and_finance_and_auditor_see_all_of_payments() -> None:
+    assert {"payments.refund_payment", "payments.retry_payment", "payments.replay_paymentevent"} <= rights("Finance")
+    models = {f"payments.view_{model._meta.model_name}" for model in apps.get_app_config("payments").get_models()}
+    assert {"payments.view_refund", "payments.view_dispute", "payments.view_reconciliationday"} <= models
+    for group in ("Finance", "Auditor", "Admin"):
+        assert models <= rights(group)
+
+
 def test_the_rates_editor_only_adds_rate_versions() -> None:
     assert changes(rights("Rates editor")) == {"billing.add_rateversion"}
 
 
-def test_the_operator_sees_no_money() -> None:
-    assert not {name for name in rights("Operator") if name.startswith(("billing.", "payments."))}
+def test_the_operator_sees_no_money_and_works_on_messages_again() -> None:
+    assert {name for name in rights("Operator") if name.startswith(("billing.", "payments."))} == {
+        "payments.view_paymentevent", "payments.replay_paymentevent",
+    }  # fmt: skip
     assert {"usage.add_cluster", "usage.view_importrun"} <= rights("Operator")
     assert not {"usage.change_job", "usage.change_adjustment", "usage.delete_quarantinedrow"} & rights("Operator")
 

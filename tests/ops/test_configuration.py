@@ -149,13 +149,13 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         ({"ALLOWED_HOSTS": ["*"]}, "hpcbilling.E002"),
         ({"SECRET_KEY": "short"}, "hpcbilling.E003"),
         ({"SECRET_KEY": "insecure-" + "x" * 60}, "hpcbilling.E003"),
-        ({"PAYMENT_PROVIDER": "dummy"}, "hpcbilling.E004"),
+        ({"PAYMENT_PROVIDER_NAMES": ["dummy"]}, "hpcbilling.E004"),
         ({"METRICS_TOKEN": ""}, "hpcbilling.W005"),
         ({"METRICS_TOKEN": "short"}, "hpcbilling.E006"),
     ],
 )
 def test_the_deployment_check_names_each_weakness(settings: Any, change: dict[str, Any], code: str) -> None:
-    good = {**GOOD, "ALLOWED_HOSTS": ["billing.example.ac.th"], "PAYMENT_PROVIDER": "", "METRICS_ENABLED": True}
+    good = {**GOOD, "ALLOWED_HOSTS": ["billing.example.ac.th"], "PAYMENT_PROVIDER_NAMES": [], "METRICS_ENABLED": True}
     for name, value in good.items():
         setattr(settings, name, value)
     assert production(None) == []
@@ -165,8 +165,10 @@ def test_the_deployment_check_names_each_weakness(settings: Any, change: dict[st
 
 
 def test_an_unknown_provider_is_an_error_everywhere(settings: Any) -> None:
-    settings.PAYMENT_PROVIDER = "paypall"
-    assert "hpcbilling.E007" in [message.id for message in checks.run_checks()]
+    settings.PAYMENT_PROVIDER_NAMES = ["paypall", "dummy", "cash"]
+    found = [message.msg for message in checks.run_checks() if message.id == "hpcbilling.E007"]
+    assert ["paypall" in found[0], "cash" in found[1]] == [True, True]
+    assert len(found) == 2
 
 
 # --- doctor ------------------------------------------------------------------
@@ -184,17 +186,24 @@ def test_doctor_finds_nothing_that_blocks_in_a_sound_installation(settings: Any)
     settings.DEBUG = True
     code, findings = doctor()
     assert (code, [item for item in findings.values() if item["level"] == "problem"]) == (0, [])
-    assert {"database", "migrations", "writable", "usage source", "payments", "address", "time zone", "Thai"} <= set(
-        findings
-    )
-    assert findings["payments"]["level"] == "note", "dummy works here, and is worth a word"
+    assert {
+        "database",
+        "migrations",
+        "writable",
+        "usage source",
+        "payments by dummy",
+        "address",
+        "time zone",
+        "Thai",
+    } <= set(findings)
+    assert findings["payments by dummy"]["level"] == "note", "dummy works here, and is worth a word"
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"PAYMENT_PROVIDER": "paypall"}, "payments"),
+        ({"PAYMENT_PROVIDER_NAMES": ["paypall"]}, "payments by paypall"),
         ({"TIME_ZONE": "Asia/Atlantis"}, "time zone"),
         ({"DEBUG": False, "SITE_BASE_URL": "http://x"}, "address"),
         ({"FALLBACK_CSV": "/nonexistent.csv", "SLURMRESTD_URL": ""}, "usage source"),

@@ -20,8 +20,12 @@ from django.utils import timezone
 
 from accounts.models import AuthThrottle, Session
 from accounts.sessions import SessionStore
+from billing.services.receipts import create_receipts
+from core.context import Actor
 from hpcbilling.models import PeriodicTask
-from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, run_due
+from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, payments_in_use, run_due
+from payments.models import EventOutcome, Payment, PaymentEvent
+from tests.factories import account_tier, make_job
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +85,29 @@ def test_usage_is_imported_only_where_there_is_a_slurm_to_ask(settings: Any, mon
     sacct.unlink()
     settings.SLURMRESTD_URL = "http://localhost:6820"
     assert live_source_configured()
+
+
+def test_payments_are_looked_after_where_somebody_can_pay_or_could(settings: Any, alice: Any) -> None:
+    ours = {"process_webhooks", "reconcile_payments", "retry_payments"}
+    wanted = {task.name for task in TASKS if task.name in ours and task.wanted()}
+    assert wanted == ours, "the dummy provider is one"
+    settings.PAYMENT_PROVIDER_NAMES = []
+    assert not payments_in_use()
+    account_tier("physics", "mu")
+    make_job()
+    receipt = create_receipts(actor=Actor("alice"), username="alice", start=None, end=None)[0]
+    Payment.objects.create(
+        receipt=receipt, user=alice, provider="stripe", currency="THB", amount_cents=800, idempotency_key="k"
+    )
+    assert payments_in_use(), "begun before online payment was switched off"
+
+
+def test_payment_tasks_run_as_often_as_they_should_and_close_checkouts_before_they_try_again() -> None:
+    every = {task.name: task.every for task in TASKS}
+    assert every["process_webhooks"] == timedelta(minutes=1)
+    assert every["reconcile_payments"] == every["retry_payments"] == timedelta(hours=1)
+    order = [task.name for task in TASKS]
+    assert order.index("reconcile_payments") < order.index("retry_payments")
 
 
 def test_every_periodic_command_exists() -> None:
@@ -177,8 +204,39 @@ def test_prune_deletes_sessions_that_ended_and_no_live_one() -> None:
         session = SessionStore()
         session.set_expiry(timezone.now() + timedelta(days=days))
         session.create()
-    assert prune(older_than="1d") == {"throttle": 0, "sessions": 1}
+    assert prune(older_than="1d") == {"throttle": 0, "sessions": 1, "webhooks": 0}
     assert Session.objects.count() == 1
+
+
+def message(outcome: str, days: int, **fields: Any) -> PaymentEvent:
+    then = timezone.now() - timedelta(days=days)
+    row = PaymentEvent.objects.create(
+        provider="stripe", external_event_id=f"{outcome}-{days}", outcome=outcome, raw_payload={"who": "somchai"},
+        body_sha256="ab" * 32 if outcome == "processed" and days > 90 else "", processed_at=then, **fields,
+    )  # fmt: skip
+    PaymentEvent.objects.filter(pk=row.pk).update(received_at=then)
+    return row
+
+
+def test_prune_empties_decided_messages_deletes_rejected_ones_and_leaves_the_others() -> None:
+    for outcome in EventOutcome:
+        for days in (89, 91):
+            message(outcome, days)
+    assert prune(what="webhooks", dry_run=True) == {"webhooks": 3}
+    assert PaymentEvent.objects.filter(raw_payload={}).count() == 0
+    assert prune(what="webhooks") == {"webhooks": 3}
+    emptied = set(PaymentEvent.objects.filter(raw_payload={}).values_list("external_event_id", flat=True))
+    assert emptied == {"processed-91", "ignored-91"}
+    assert PaymentEvent.objects.get(external_event_id="processed-91").body_sha256 == "ab" * 32
+    assert not PaymentEvent.objects.filter(external_event_id="rejected-91").exists()
+    assert PaymentEvent.objects.count() == 2 * len(EventOutcome) - 1
+    assert prune(what="webhooks") == {"webhooks": 0}
+
+
+def test_a_message_that_came_again_lately_keeps_what_it_holds() -> None:
+    row = message("processed", 91)
+    PaymentEvent.objects.filter(pk=row.pk).update(processed_at=timezone.now())
+    assert prune(what="webhooks") == {"webhooks": 0}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""What hangs on a payment: messages, refunds, disputes and tries to collect it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from core.admin import ReadOnlyInline
+from payments.admin import parts
+from payments.models import Dispute, Payment, PaymentAttempt, PaymentEvent, Refund
+
+
+class OfPayment(ReadOnlyInline):
+    @classmethod
+    def rows_of(cls, payment: Payment) -> QuerySet:
+        found: QuerySet = cls.model._default_manager.filter(payment=payment)
+        return found
+
+
+class EventInline(OfPayment):
+    model = PaymentEvent
+    fields = readonly_fields = ("received", "event_type", "state", "detail", "deliveries")
+
+    @admin.display(description=_("received"))
+    def received(self, event: PaymentEvent) -> str:
+        return parts.when(event.received_at)
+
+    @admin.display(description=_("outcome"))
+    def state(self, event: PaymentEvent) -> SafeString:
+        return parts.chip(event.outcome, event.get_outcome_display())
+
+
+class RefundInline(OfPayment):
+    model = Refund
+    fields = readonly_fields = ("created", "money", "state", "sender", "reason", "detail", "created_by")
+
+    @admin.display(description=_("created"))
+    def created(self, refund: Refund) -> str:
+        return parts.when(refund.created_at)
+
+    @admin.display(description=_("amount"))
+    def money(self, refund: Refund) -> SafeString:
+        return parts.money_cell(refund.amount_cents, refund.payment.currency)
+
+    @admin.display(description=_("status"))
+    def state(self, refund: Refund) -> SafeString:
+        return parts.chip(refund.status, refund.get_status_display())
+
+    @admin.display(description=_("sent"))
+    def sender(self, refund: Refund) -> str:
+        return parts.sender(refund)
+
+
+class DisputeInline(OfPayment):
+    model = Dispute
+    fields = readonly_fields = ("opened", "external_dispute_id", "money", "state", "reason")
+
+    @admin.display(description=_("opened"))
+    def opened(self, dispute: Dispute) -> str:
+        return parts.when(dispute.opened_at)
+
+    @admin.display(description=_("amount"))
+    def money(self, dispute: Dispute) -> SafeString:
+        return parts.money_cell(dispute.amount_cents, dispute.payment.currency)
+
+    @admin.display(description=_("status"))
+    def state(self, dispute: Dispute) -> SafeString:
+        return dispute_chip(dispute)
+
+
+def dispute_chip(dispute: Dispute) -> SafeString:
+    return parts.chip("disputed" if dispute.status == "open" else dispute.status, dispute.get_status_display())
+
+
+class AttemptInline(OfPayment):
+    model = PaymentAttempt
+    fk_name = "payment"
+    show_change_link = False
+    fields = readonly_fields = ("number", "attempted", "outcome", "detail", "new")
+
+    @admin.display(description=_("when"))
+    def attempted(self, attempt: PaymentAttempt) -> str:
+        return parts.when(attempt.attempted_at)
+
+    @admin.display(description=_("new payment"))
+    def new(self, attempt: PaymentAttempt) -> str:
+        return parts.payment_link(attempt.new_payment) if attempt.new_payment else parts.NOTHING

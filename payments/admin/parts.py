@@ -1,0 +1,103 @@
+"""What the pages about payments share: money, chips, links and the words for a lost answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from core.money import from_minor
+from core.templatetags.hpc import status_chip
+from core.wording import NARROW_SPACE, moment_text, money_text
+from payments.models import Payment, Refund
+from payments.providers.errors import ProviderError
+
+T = TypeVar("T")
+MOST = 10  # rows at a time about which a provider is asked
+NOTHING = "–"
+
+
+def minor_text(minor: int, currency: str) -> str:
+    return money_text(from_minor(minor, currency), currency)
+
+
+def num(text: str) -> SafeString:
+    return format_html('<span class="num">{}</span>', text)
+
+
+def money_cell(minor: int, currency: str) -> SafeString:
+    """Nothing stands out less than a zero."""
+    return num(minor_text(minor, currency) if minor else NOTHING)
+
+
+def chip(status: str, label: object) -> SafeString:
+    return status_chip(status, label)
+
+
+def when(moment: datetime | None) -> str:
+    return moment_text(moment) or NOTHING
+
+
+def receipt_link(payment: Payment) -> SafeString:
+    where = reverse("admin:billing_receipt_change", args=[payment.receipt_id])
+    return format_html('<a href="{}">{}</a>', where, payment.receipt)
+
+
+def payment_link(payment: Payment) -> SafeString:
+    where = reverse("admin:payments_payment_change", args=[payment.pk])
+    return format_html('<a href="{}">{}</a>', where, payment)
+
+
+def sender(refund: Refund) -> str:
+    """Who sends the money."""
+    return _("by hand") if refund.by_hand else _("by the provider")
+
+
+def asking(call: Callable[[], T]) -> T:
+    """Run ``call``; a lost answer of the provider says what that means and what happens next."""
+    try:
+        return call()
+    except ProviderError as error:
+        words = _(
+            "%(error)s What came of it is not known; the reconciliation that runs every hour finds out. Nothing is"
+            " lost or done twice by asking again."
+        )
+        raise ProviderError(words % {"error": f"{error.message.rstrip('.')}."}) from error
+
+
+class ConditionFilter(admin.SimpleListFilter):
+    """A filter of a few conditions, each a word in the address and a text for people."""
+
+    conditions: dict[str, tuple[str | Promise, Callable[[], Q]]] = {}
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [(name, str(label)) for name, (label, _condition) in self.conditions.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        found = self.conditions.get(self.value() or "")
+        return queryset.filter(found[1]()) if found else queryset
+
+
+def moment_cell(name: str, label: Any) -> Callable[..., str]:
+    """A method of an admin class that shows a moment in the site's time."""
+
+    @admin.display(description=label, ordering=name)
+    def cell(self: admin.ModelAdmin, row: object) -> str:
+        return when(getattr(row, name))
+
+    return cell
+
+
+def signed_text(minor: int, currency: str) -> str:
+    """With a plus or a true minus before the number."""
+    sign, _space, amount = minor_text(minor, currency).rpartition(NARROW_SPACE)
+    return f"{sign}{NARROW_SPACE}{'+' if minor > 0 else ''}{amount}"
