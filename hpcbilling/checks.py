@@ -10,11 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from core.money import places
 from hpcbilling import payment_checks
 from usage import clusters
 from usage.sources import connections
 
 METRICS_TOKEN_LENGTH = 16
+PRICED_PLACES = 2  # decimal places of every money column
 
 
 @register(Tags.security, deploy=True)
@@ -42,6 +44,12 @@ def _currency() -> Iterator[CheckMessage]:
             f"PAYMENT_CURRENCY={settings.PAYMENT_CURRENCY} is no currency.",
             hint="Use a code of ISO 4217, such as THB.",
             id="hpcbilling.E008",
+        )
+    elif places(settings.PAYMENT_CURRENCY) != PRICED_PLACES:
+        yield Error(
+            f"PAYMENT_CURRENCY={settings.PAYMENT_CURRENCY} does not have {PRICED_PLACES} decimal places.",
+            hint="Prices and receipts are kept in hundredths; such a currency cannot be billed yet.",
+            id="hpcbilling.E017",
         )
 
 

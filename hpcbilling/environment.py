@@ -76,6 +76,13 @@ class Environment(environ.FileAwareEnv):
                 return known
         raise ImproperlyConfigured(f"{var}={word!r}: one of {', '.join(among)} is wanted.")
 
+    def text(self, var: str, *, default: str, most: int) -> str:
+        """Printable text that its column can hold."""
+        text: str = self.get_value(var, cast=str, default=default).strip()
+        if len(text) > most or not text.isprintable():
+            raise ImproperlyConfigured(f"{var}={text[:60]!r}: at most {most} printable characters are wanted.")
+        return text
+
     def names(self, var: str, *, default: list[str], among: tuple[str, ...] = ()) -> list[str]:
         """Words in small letters, comma-separated, each once; of those in ``among`` where that is given."""
         words = [word.strip().lower() for word in self.get_value(var, cast=list, default=default) if word.strip()]

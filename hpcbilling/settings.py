@@ -267,10 +267,10 @@ BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_
 BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
 # Checks of documents at /verify/ from one address.
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
-BILLING_RECEIPT_PREFIX: str = env.str("BILLING_RECEIPT_PREFIX", default="RC")
+BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
-BILLING_TAX_LABEL: str = env.str("BILLING_TAX_LABEL", default="VAT")
+BILLING_TAX_LABEL: str = env.text("BILLING_TAX_LABEL", default="VAT", most=30)
 BILLING_TAX_RATE: Decimal = env.percent("BILLING_TAX_RATE", default="7")
 BILLING_TAX_INCLUSIVE: bool = env.bool("BILLING_TAX_INCLUSIVE", default=False)
 ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
@@ -67,6 +68,9 @@ class Receipt(models.Model):
     pricing_tier = models.ForeignKey(
         Tier, models.PROTECT, db_column="pricing_tier", related_name="+", verbose_name=_("tier")
     )
+    # As issued: later names and rules change nothing here. Both are empty on receipts from before they were kept.
+    tier_names = models.JSONField(_("tier's names as issued"), default=dict, blank=True)
+    tier_by_account = models.JSONField(_("why, by Slurm account"), default=dict, blank=True)
     tier_reason = models.TextField(_("why this tier"), blank=True, help_text=_("One reason a line."))
     rate_version = models.ForeignKey(RateVersion, models.PROTECT, related_name="+", verbose_name=_("rate version"))
     rate_cpu = models.DecimalField(_("per core-hour"), max_digits=12, decimal_places=6)
@@ -128,6 +132,16 @@ class Receipt(models.Model):
     @property
     def username(self) -> str:
         return str(self.user_id)
+
+    @property
+    def tier_label(self) -> str:
+        """The tier's name as issued, in the reader's language."""
+        thai = self.tier_names.get("th") if (get_language() or "").startswith("th") else ""
+        return str(thai or self.tier_names.get("en") or self.pricing_tier.label)
+
+    def tier_reasons_of(self, account: str) -> list[str]:
+        """Why jobs of this Slurm account paid this tier, as stored."""
+        return str(self.tier_by_account.get(account, self.tier_reason)).splitlines()
 
     @property
     def tier_reasons(self) -> list[str]:

@@ -70,12 +70,14 @@ class Preview:
 class Group:
     """Jobs of one user that pay one tier by one rate version: what one receipt holds.
 
+    ``reasons`` says why by account, ``reason`` all of that once, a line each.
     ``parts`` maps a stretch of job ends (None: open) to the accounts that belong here in it.
     """
 
     tier: Tier
     version: RateVersion
     reason: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
     parts: dict[tuple[datetime | None, datetime | None], list[str]] = field(default_factory=dict)
 
     @property
@@ -218,7 +220,6 @@ def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Gro
     )
     found = candidates.order_by().annotate(stretch=stretch).values_list("account", "stretch").distinct()
     groups: dict[tuple[str, int], Group] = {}
-    reasons: dict[tuple[str, int], list[str]] = {}
     for account, number in sorted(found):
         price = book.price_in(username, account, number)
         if price.version is None:
@@ -226,12 +227,14 @@ def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Gro
         key = (price.tier, price.version.pk)
         group = groups.setdefault(key, Group(tiers[price.tier], price.version))
         group.parts.setdefault((price.since, price.until), []).append(account)
-        reasons.setdefault(key, [])
-        if price.reason not in reasons[key]:
-            reasons[key].append(price.reason)
-    for key, group in groups.items():
-        group.reason = "\n".join(reasons[key])
+        group.reason = _with_line(group.reason, price.reason)
+        group.reasons[account] = _with_line(group.reasons.get(account, ""), price.reason)
     return sorted(groups.values(), key=lambda group: (group.tier.position, group.version.effective_at))
+
+
+def _with_line(text: str, line: str) -> str:
+    lines = text.splitlines()
+    return text if line in lines else "\n".join([*lines, line])
 
 
 def _missing_at(candidates: JobQuerySet, account: str, price: Price, now: datetime) -> datetime:

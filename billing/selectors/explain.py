@@ -47,7 +47,7 @@ def explain_job(job: Job, book: PriceBook | None = None) -> JobExplanation:
     items = list(ReceiptItem.objects.filter(job_key=job.job_key).select_related("receipt__rate_version").order_by("id"))
     live = next((item for item in items if item.is_live), None)
     receipt = live.receipt if live else None
-    tier, rates = _of_receipt(receipt) if receipt else _of_book(job, book)
+    tier, rates = _of_receipt(receipt, job.account) if receipt else _of_book(job, book)
     arithmetic = _arithmetic(job, rates, receipt.currency if receipt else settings.PAYMENT_CURRENCY) if rates else None
     run = job.import_run
     return JobExplanation(
@@ -146,9 +146,11 @@ def _billed_on(item: ReceiptItem, job: Job) -> BilledOn:
     )  # fmt: skip
 
 
-def _of_receipt(receipt: Receipt) -> tuple[TierFacts, RateFacts]:
-    reasons = receipt.tier_reason.splitlines()
-    tier = TierFacts(receipt.pricing_tier_id, receipt.pricing_tier.label, reasons, receipt.tier_reasons)
+def _of_receipt(receipt: Receipt, account: str | None = None) -> tuple[TierFacts, RateFacts]:
+    """As issued: for the whole receipt, or for the jobs of one Slurm account on it."""
+    reasons = receipt.tier_reason.splitlines() if account is None else receipt.tier_reasons_of(account)
+    words = [describe_reason(reason) for reason in reasons]
+    tier = TierFacts(receipt.pricing_tier_id, receipt.tier_label, reasons, words)
     return tier, _rates(receipt.rate_version, receipt.price_at, receipt.rates_locked_at)
 
 

@@ -65,7 +65,7 @@ def paper_of(receipt: Receipt) -> Paper:
         issued_on=receipt.issued_on,
         start=receipt.start,
         end=receipt.end,
-        tier=receipt.pricing_tier.label,
+        tier=receipt.tier_label,
         reasons=tuple(receipt.tier_reasons),
         price_at=receipt.get_price_at_display(),
         rates_as_of=receipt.rates_locked_at,

@@ -225,7 +225,8 @@ def _create_one(draft: _Draft, group: Group, candidates: JobQuerySet) -> Receipt
     version, tax = group.version, billable.site_tax()
     receipt = Receipt.objects.create(
         user=draft.user, start=draft.start, end=draft.end, issued_on=today(), currency=settings.PAYMENT_CURRENCY,
-        pricing_tier=group.tier, tier_reason=group.reason, rate_version=version, rate_cpu=version.cpu,
+        pricing_tier=group.tier, tier_names={"en": group.tier.name, "th": group.tier.name_th},
+        tier_by_account=group.reasons, tier_reason=group.reason, rate_version=version, rate_cpu=version.cpu,
         rate_gpu=version.gpu, rate_mem=version.mem, cpu_basis=version.cpu_basis, rates_locked_at=draft.now,
         price_at=settings.BILLING_PRICE_AT, tax_label=tax.label, tax_rate=tax.rate, tax_inclusive=tax.inclusive,
         seller=site_seller(), note=draft.note, adjusts_month=draft.adjusts, created_by=draft.actor.name,

@@ -12,9 +12,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Tier
+from accounts.models import Tier, TierRule
 from billing.models import Receipt, ReceiptItem
 from billing.selectors.explain import explain_job, explain_receipt
+from billing.selectors.genuine import digest_of, is_unchanged
+from billing.selectors.paper import paper_of
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import Actor
@@ -166,3 +168,31 @@ def test_the_text_form_reads_like_arithmetic() -> None:
     call_command("explain", "job", job.job_key, stdout=out)
     assert "14400 s / 3600 = 4.0000 h  x 1 = 4" in out.getvalue()
     assert explain_job(job).arithmetic is not None
+
+
+def test_each_jobs_own_reason_is_told_and_a_renamed_tier_changes_no_issued_receipt(alice: Any) -> None:
+    account_tier("chemistry", "mu")
+    job = make_job(account="physics")
+    make_job(account="chemistry")
+    (receipt,) = create_receipts(actor=Actor("alice"), username="alice")
+    assert len(receipt.tier_reason.splitlines()) == 2
+    TierRule.objects.all().delete()
+    Tier.objects.filter(pk="mu").update(name="RENAMED", name_th="เปลี่ยนชื่อ")
+    told = explain_job(job)
+    assert told.tier.reasons == ["rule:10:account:physics"], "not that of the other account"
+    receipt = Receipt.objects.get(pk=receipt.pk)
+    assert receipt.tier_label == "University"
+    assert paper_of(receipt).tier == "University"
+    assert is_unchanged(receipt)
+    Receipt.objects.filter(pk=receipt.pk).update(tier_names={"en": "Other"})
+    assert not is_unchanged(Receipt.objects.get(pk=receipt.pk)), "the hash covers the name on the paper"
+
+
+def test_receipts_from_before_names_were_kept_are_still_genuine() -> None:
+    make_job()
+    receipt = bill()
+    receipt.tier_names, receipt.tier_by_account = {}, {}
+    receipt.save()
+    Receipt.objects.filter(pk=receipt.pk).update(digest=digest_of(receipt))
+    assert is_unchanged(Receipt.objects.get(pk=receipt.pk))
+    assert receipt.tier_label == "University"

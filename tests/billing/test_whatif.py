@@ -141,7 +141,17 @@ def test_the_command_prints_totals_tiers_and_top_users(tmp_path: Path) -> None:
     call_command("simulate_rates", rates=str(file), start=OCTOBER[0], end=OCTOBER[1], format="json", stdout=out)
     found = json.loads(out.getvalue())
     assert (found["current"], found["candidate"], found["delta"]) == ("8.00", "12.00", "4.00")
-    assert found["users"] == [{"name": "alice", "jobs": 1, "current": "8.00", "candidate": "12.00", "delta": "4.00"}]
+    assert found["users"] == [
+        {
+            "name": "alice",
+            "jobs": 1,
+            "current": "8.00",
+            "candidate": "12.00",
+            "delta": "4.00",
+            "unpriced": 0,
+            "unpriced_candidate": 0,
+        }
+    ]
     text = StringIO()
     call_command("simulate_rates", rates=str(file), stdout=text)
     assert "nothing was written" in text.getvalue()
