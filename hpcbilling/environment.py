@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from core.money import to_minor
 from usage import clusters
 from usage.sbatch_partitions import Partition, read_partitions
 
@@ -109,10 +110,13 @@ class Environment(environ.FileAwareEnv):
                 name, currency, least, most = (part.strip() for part in text.split(":"))
                 bounds = (Decimal(least), Decimal(most))
                 good = all(bound.is_finite() for bound in bounds) and 0 < bounds[0] <= bounds[1]
+                good = good and all(to_minor(bound, currency.upper()) for bound in bounds)
             except (ValueError, InvalidOperation):
                 good = False
             if not good:
-                raise ImproperlyConfigured(f"{var}: {text!r} is not like omise.promptpay:THB:20:150000.")
+                raise ImproperlyConfigured(
+                    f"{var}: {text!r} is not like omise.promptpay:THB:20:150000, in whole coins."
+                )
             found.setdefault(name.lower(), {})[currency.upper()] = bounds
         return found
 

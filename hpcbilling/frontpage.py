@@ -168,7 +168,8 @@ def _ages(now: datetime) -> list[Age]:
         if most is not None:
             window &= Q(created_at__gt=now - timedelta(days=most + 1))
         aggregates |= {f"count_{index}": Count("pk", filter=window), f"total_{index}": Sum("total", filter=window)}
-    row = Receipt.objects.filter(status=ReceiptStatus.PENDING).aggregate(**aggregates)
+    ours = Receipt.objects.filter(currency=settings.PAYMENT_CURRENCY)  # other currencies are never added to these
+    row = ours.filter(status=ReceiptStatus.PENDING).aggregate(**aggregates)
     return [
         Age(
             _age_label(least, most),
@@ -196,5 +197,6 @@ def _age_url(now: datetime, least: int, most: int | None) -> str:
 
 
 def _paid(now: datetime) -> dict[str, Any]:
-    paid = Receipt.objects.filter(status=ReceiptStatus.PAID, paid_at__gte=now - timedelta(days=PAID_DAYS))
+    ours = Receipt.objects.filter(currency=settings.PAYMENT_CURRENCY)
+    paid = ours.filter(status=ReceiptStatus.PAID, paid_at__gte=now - timedelta(days=PAID_DAYS))
     return paid.aggregate(count=Count("pk"), total=Sum("total"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -68,8 +68,10 @@ def _months(username: str, now: date, book: PriceBook) -> tuple[Decimal, Decimal
 
 
 def _open_receipts(username: str) -> dict[str, Any]:
+    """Sums are of the site's currency; receipts of another one are counted beside it, never added."""
     waiting = Receipt.objects.filter(user_id=username, status=ReceiptStatus.PENDING)
-    return waiting.aggregate(count=Count("pk"), total=Sum("total"))
+    ours = Q(currency=settings.PAYMENT_CURRENCY)
+    return waiting.aggregate(count=Count("pk"), total=Sum("total", filter=ours), foreign=Count("pk", filter=~ours))
 
 
 def _chart(username: str, now: date, book: PriceBook) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -39,7 +40,8 @@ def index(request: HttpRequest) -> HttpResponse:
     mine = Receipt.objects.filter(user_id=actor_of(request).name)
     counts = mine.aggregate(
         all=Count("pk"),
-        open_sum=Sum("total", filter=Q(status=ReceiptStatus.PENDING)),
+        open_sum=Sum("total", filter=Q(status=ReceiptStatus.PENDING, currency=settings.PAYMENT_CURRENCY)),
+        foreign=Count("pk", filter=Q(status=ReceiptStatus.PENDING) & ~Q(currency=settings.PAYMENT_CURRENCY)),
         **{status.value: Count("pk", filter=Q(status=status)) for status in ReceiptStatus},
     )
     status = _status(request)
