@@ -12,6 +12,7 @@ from audit import services as audit
 from billing.models import AdjustmentKind, ClosedMonth, MonthAdjustment, Receipt
 from billing.selectors import billable
 from billing.selectors.months import closed_months_of, find
+from billing.selectors.paper import lines_total
 from billing.selectors.proof import Proof, prove
 from billing.services.receipts import Run, create_receipts, void_receipt
 from core.context import Actor
@@ -95,7 +96,7 @@ def bill_late_usage(*, actor: Actor, month: date, reason: str, username: str | N
 def _bill_late(actor: Actor, closed: ClosedMonth, username: str, reason: str) -> list[Receipt]:
     receipts = create_receipts(actor=actor, username=username, adjusts=closed.month)
     for receipt in receipts:
-        _adjust(actor, closed, AdjustmentKind.LATE_USAGE, receipt, receipt.items.count(), receipt.total, reason)
+        _adjust(actor, closed, AdjustmentKind.LATE_USAGE, receipt, receipt.items.count(), lines_total(receipt), reason)
     return receipts
 
 

@@ -324,3 +324,17 @@ def test_months_with_usage_come_newest_first() -> None:
     make_job(end_at=NOON)
     make_job(end_at=NOON - timedelta(days=61))
     assert months_with_usage() == [date(2026, 10, 1), date(2026, 9, 1), date(2026, 8, 1)]
+
+
+def test_an_adjustment_and_its_reversal_come_to_nothing_whatever_the_tax(
+    alice: Any, settings: Any
+) -> None:
+    """Both count the lines, as the proof does: with or without tax, but the same on both sides."""
+    settings.BILLING_TAX_ENABLED, settings.BILLING_TAX_RATE = True, Decimal(7)
+    account_tier("physics", "mu")
+    close_month(actor=Actor("fin"), month=date(2026, 10, 1), note="all in", accept_open=True)
+    make_job()
+    (receipt,) = bill_late_usage(actor=Actor("fin"), month=date(2026, 10, 1), reason="late").receipts
+    void_by_adjustment(actor=Actor("fin"), receipt=receipt, reason="wrong")
+    amounts = list(MonthAdjustment.objects.order_by("id").values_list("amount", flat=True))
+    assert amounts == [Decimal("8.00"), Decimal("-8.00")]
