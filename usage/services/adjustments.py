@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.services import record as record_audit
@@ -142,7 +143,9 @@ def _apply(adjustment: Adjustment) -> None:
     columns = {name: [adjustment.record.get(name)] for name in SCHEMA.names}
     table = pa.table(columns, schema=SCHEMA)
     staging.prepare()
-    staging.write(choosing.with_hold(table), Marks(table), run_id=adjustment.run_id, source=adjustment.run.source)
+    staging.write(
+        choosing.with_hold(table), Marks(table), run_id=adjustment.run_id, source=adjustment.run.source, decided=True
+    )
     stored = _shown(Job.objects.get(pk=adjustment.job_id))
     if {name: stored[name] for name in adjustment.after} != adjustment.after:
         raise Outdated(_("The job has changed since this was noted. Dismiss it with a note."), adjustment=adjustment.pk)
@@ -207,7 +210,7 @@ def _adjustment(job: Job, record: dict[str, Any], run: ImportRun) -> Adjustment:
     return Adjustment(
         job=job,
         run=run,
-        document=job.claimed_by,
+        document=job.claimed_by or f"month:{timezone.localdate(job.end_at, timezone.get_default_timezone()):%Y-%m}",
         before={name: stored[name] for name in differing},
         after={name: came[name] for name in differing},
         record=record,
