@@ -72,6 +72,7 @@ def create_receipts(
     if user is None:
         raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="user")
     lock_for_transaction("months", shared=True)  # no month closes while it is being billed
+    lock_for_transaction("rates", shared=True)  # no rates come into force between the moment and the reading of them
     lock_for_transaction("receipts", username)
     first, last = billable.bill_days(username, start, end, adjusts)
     candidates = billable.candidates_of(username, first, last, adjusts)
