@@ -131,7 +131,8 @@ def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_
             audit.record(
                 actor=actor, action="mark_paid", target=str(receipt.pk), entity=receipt,
                 changes={"status": [ReceiptStatus.PENDING, ReceiptStatus.PAID]},
-                extra={"method": method, "tx_ref": tx_ref, "total": receipt.total, "currency": receipt.currency},
+                extra={"method": method, "tx_ref": tx_ref, "paid_at": receipt.paid_at, "total": receipt.total,
+                       "currency": receipt.currency},
             )  # fmt: skip
             transaction.on_commit(lambda: metrics.receipt_moved("paid"))
     return moved

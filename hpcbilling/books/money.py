@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from django.db import connection
+
 from billing import sql
-from core.money import from_minor
-from hpcbilling.books.rows import rows
+from core.money import from_minor, places
+from hpcbilling.books.rows import entries, extra, rows, same_id
+from payments.models import Payment
+
+_WHOLE = {"sqlite": "integer", "postgresql": "bigint"}
 
 
 def payments() -> list[str]:
@@ -68,3 +73,51 @@ def transfers() -> list[str]:
         GROUP BY p.id, p.captured_cents HAVING p.captured_cents < SUM(t.received_cents)"""
     )
     return [f"payment {row[0]}: {row[2]} came in by its transfers, {row[1]} on it (minor units)" for row in found]
+
+
+def audit_payments() -> list[str]:
+    """Every settled payment and every refund was written down once, with its amount, and is there."""
+    paid = _logged(
+        "payment", ("payment_succeeded",), "payments", "x.status = 'succeeded'", "x.currency",
+        f"({_given('receipt')} <> CAST(x.receipt_id AS text) OR ({extra('reference')} <> '' AND {extra('reference')} <>"
+        " COALESCE(NULLIF(x.external_charge_id, ''), NULLIF(x.external_payment_id, ''), x.idempotency_key)))",
+    )  # fmt: skip
+    back = _logged(
+        "refund", ("refund_request", "refund_found"), "refunds", "TRUE",
+        "(SELECT p.currency FROM payments p WHERE p.id = x.payment_id)",
+        f"{_given('payment')} <> CAST(x.payment_id AS text)",
+    )  # fmt: skip
+    moments = rows(
+        """SELECT p.id, r.document_number FROM payments p JOIN receipts r ON r.id = p.receipt_id
+        WHERE p.status = 'succeeded' AND p.paid_at <> r.paid_at"""
+    )
+    return paid + back + [f"payment {row[0]} and receipt {row[1]} were not paid at one moment" for row in moments]
+
+
+def _given(name: str) -> str:
+    return f"COALESCE({extra(name)}, '')"
+
+
+def _logged(entity: str, actions: tuple[str, ...], table: str, done: str, currency: str, other: str) -> list[str]:
+    """Rows of ``table`` (``x``) without exactly one entry, and entries without a row that is ``done`` and fits."""
+    minor = f"CAST(ROUND(CAST({extra('amount')} AS numeric) * {_units(currency)}) AS {_WHOLE[connection.vendor]})"
+    wrong = rows(
+        f"""SELECT a.entity_id, a.id FROM {entries(entity, *actions)}
+        LEFT JOIN {table} x ON {same_id("x.id")} AND {done}
+        WHERE x.id IS NULL OR {other} OR COALESCE({minor}, x.amount_cents) <> x.amount_cents"""
+    )
+    uncounted = rows(
+        f"""SELECT x.id, COALESCE(a.many, 0) FROM {table} x LEFT JOIN
+        (SELECT a.entity_id, COUNT(*) AS many FROM {entries(entity, *actions)} GROUP BY a.entity_id) a
+        ON a.entity_id = CAST(x.id AS text) WHERE {done} AND COALESCE(a.many, 0) <> 1"""
+    )
+    return [f"{entity} {row[0]} is not what entry #{row[1]} says" for row in wrong] + [
+        f"{entity} {row[0]} stands {row[1]} times in the audit log" for row in uncounted
+    ]
+
+
+def _units(currency: str) -> str:
+    """SQL: how many minor units one of the currency has."""
+    known = Payment.objects.order_by().values_list("currency", flat=True).distinct()
+    cases = "".join(f" WHEN {currency} = '{code}' THEN {10 ** places(code)}" for code in known if code.isalpha())
+    return f"CASE{cases} ELSE 100 END" if cases else "100"

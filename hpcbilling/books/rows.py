@@ -1,4 +1,4 @@
-"""Reading what is wrong, and the words in which the audit log wrote it down, on both databases."""
+"""Reading what is wrong, and what the audit log wrote down, on both databases."""
 
 from __future__ import annotations
 
@@ -18,3 +18,28 @@ def rows(statement: str) -> list[tuple[Any, ...]]:
         cursor.execute(f"{statement} LIMIT {SHOWN}")
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+
+
+def extra(name: str) -> str:
+    """SQL for one detail of the audit entry ``a``, as text; NULL where it was not written down."""
+    if connection.vendor == "sqlite":
+        return f"CAST(json_extract(a.extra, '$.{name}') AS text)"
+    return f"(a.extra ->> '{name}')"
+
+
+def same_id(column: str) -> str:
+    """SQL that joins an id with the entry ``a`` that is about it, in the form that the database is quick at."""
+    if connection.vendor == "sqlite":
+        return f"{column} = CAST(a.entity_id AS integer)"
+    return f"CAST({column} AS text) = a.entity_id"
+
+
+def entries(entity: str, *actions: str) -> str:
+    """The entries of these actions about this kind of object, as the table ``a``."""
+    known = ", ".join(f"'{action}'" for action in actions)
+    return f"(SELECT * FROM audit_log WHERE entity_type = '{entity}' AND action IN ({known})) a"
+
+
+def differs(stored: str, logged: str) -> str:
+    """Text that is not what the entry says; an entry that does not say it proves nothing."""
+    return f"COALESCE({logged}, {stored}) <> {stored}"
