@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, UserChangeForm, UsernameField
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import TierOverride, User
 from accounts.models.users import fold_username
 
 
@@ -60,3 +60,17 @@ class TierOverrideForm(forms.ModelForm):
         if start and end and end < start:
             raise forms.ValidationError(_("The last day lies before the first."))
         return end
+
+    def clean(self) -> dict[str, Any]:
+        """Two that begin at once leave open which one counts; the database refuses them by the name of a rule."""
+        data = super().clean() or {}
+        if "username" not in data or "valid_from" not in data:
+            return data
+        others = TierOverride.objects.filter(username=data["username"]).exclude(pk=self.instance.pk)
+        if data["valid_from"] is None and others.filter(valid_from__isnull=True).exists():
+            words = _("%(name)s has an override without a first day already: change that one, or give this one a day.")
+            self.add_error("valid_from", forms.ValidationError(words, params={"name": data["username"]}))
+        elif others.filter(valid_from=data["valid_from"]).exists():
+            words = _("%(name)s has an override from this day on already: change that one, or choose another day.")
+            self.add_error("valid_from", forms.ValidationError(words, params={"name": data["username"]}))
+        return data

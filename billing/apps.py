@@ -11,9 +11,10 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import registry
-        from billing import actions
+        from billing import actions, triggers
 
         registry.register(actions.ACTIONS)
+        post_migrate.connect(triggers.install_after_migrate, sender=self, dispatch_uid="billing.triggers")
         post_migrate.connect(_default_rates, sender=self, dispatch_uid="billing.default_rates")
 
 

@@ -53,6 +53,9 @@ def read_drafts(text: str) -> dict[str, DraftRates]:
 
 
 def _rates(tier: str, row: Mapping[str, Any]) -> DraftRates:
+    if unknown := sorted(set(row) - {*NAMES, "cpu_basis", ""}):
+        words = _("%(tier)s: %(names)s is not known; a draft has cpu, gpu, mem and cpu_basis.")
+        raise BadInput(words % {"tier": tier, "names": ", ".join(unknown)}, field="rates")
     missing = [name for name in NAMES if row.get(name) in (None, "")]
     if missing:
         words = _("%(tier)s: %(names)s missing; a draft names all three rates.")
@@ -67,12 +70,22 @@ def _rates(tier: str, row: Mapping[str, Any]) -> DraftRates:
 
 def _from_json(text: str) -> list[tuple[str, Mapping[str, Any]]]:
     try:
-        found = json.loads(text, parse_float=str)
+        found = json.loads(text, parse_float=str, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise BadInput(_("The draft is not JSON: %(why)s") % {"why": error}, field="rates") from error
     if not isinstance(found, dict) or not all(isinstance(row, dict) for row in found.values()):
         raise BadInput(_('The draft must map tiers to rates: {"mu": {"cpu": 1, "gpu": 5, "mem": 0.5}}.'), field="rates")
     return list(found.items())
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON takes the last of two equal names without a word; a draft that names one twice is a mistake."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BadInput(_("%(name)s stands twice in the draft.") % {"name": name}, field="rates")
+        found[name] = value
+    return found
 
 
 def _from_csv(text: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -86,4 +99,4 @@ def _from_csv(text: str) -> list[tuple[str, Mapping[str, Any]]]:
         {name.strip().lower(): str(value or "").strip() for name, value in row.items() if isinstance(name, str)}
         for row in rows
     ]
-    return [(row["tier"], row) for row in folded]
+    return [(row.pop("tier"), row) for row in folded]

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from audit.hashing import stamp
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, SECONDS_PER_HOUR, Rates, cost, hours
 from core.money import HOUR_PLACES, quantize
 
@@ -96,6 +97,7 @@ def prepare() -> None:
     raw.create_function("hb_hours", 2, _hours, deterministic=True)
     raw.create_function("hb_cost", 6, _cost, deterministic=True)
     raw.create_function("hb_local_day", 1, _local_day)
+    raw.create_function("hb_stamp", 1, _stamp)
 
 
 def local_day_sql(column: str) -> str:
@@ -103,6 +105,17 @@ def local_day_sql(column: str) -> str:
     if connection.vendor == "sqlite":
         return f"hb_local_day({column})"
     return f"({column} AT TIME ZONE '{settings.TIME_ZONE}')::date"
+
+
+def stamp_sql(column: str) -> str:
+    """A timestamp column as the audit log writes it (``audit.hashing.stamp``)."""
+    if connection.vendor == "sqlite":
+        return f"hb_stamp({column})"
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+def _stamp(stored: str | None) -> str | None:
+    return None if stored is None else stamp(datetime.fromisoformat(stored).replace(tzinfo=UTC))
 
 
 def _hours(amount: int, per_hour: int) -> str:

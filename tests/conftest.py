@@ -14,6 +14,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from audit import triggers
+from billing import triggers as rate_triggers
 
 PASSWORD = "correct-horse-battery"
 
@@ -35,6 +36,7 @@ _plain_teardown = TransactionTestCase._fixture_teardown
 def _teardown_without_triggers(self: TransactionTestCase) -> None:
     """Emptying the database needs the append-only triggers off; the flush's post_migrate puts them back."""
     triggers.remove(connection)
+    rate_triggers.remove(connection)
     _plain_teardown(self)
 
 

@@ -6,7 +6,12 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import connection
+from django.db.models import QuerySet
+
 from accounts.models import Tier, TierRule
+from billing import triggers
+from billing.models import RateVersion
 from usage.models import ImportRun, ImportStatus, Job
 
 _numbers = itertools.count(1000)
@@ -63,3 +68,12 @@ def account_tier(account: str, tier: str) -> TierRule:
     """Jobs of this Slurm account pay this tier."""
     position = (TierRule.objects.count() + 1) * 10
     return TierRule.objects.create(position=position, kind="account", pattern=account, tier=Tier.objects.get(pk=tier))
+
+
+def change_versions(versions: QuerySet[RateVersion], **values: Any) -> int:
+    """Edit rate versions as only somebody who takes the triggers off can."""
+    connection.check_constraints()  # PostgreSQL drops no trigger of a table with checks still to come
+    triggers.remove(connection)
+    changed = versions.update(**values)
+    triggers.install(connection)
+    return changed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
-from usage.models import Job
+from usage.models import ImportRun, Job
 
 QUOTED = (",", ";")  # sacct itself never quotes; spreadsheets and csv writers do, with these
 DEFAULT_DELIMITER = "|"
@@ -37,25 +37,29 @@ def join_cells(cells: Sequence[str], delimiter: str) -> str:
 
 
 def read_raw(job: Job) -> dict[str, str]:
-    """Name -> text of every cell that is not empty; nothing when the job kept no record.
+    """``read_cells`` of the record that the job keeps."""
+    return read_cells(job.raw, job.import_run)
+
+
+def read_cells(text: str, run: ImportRun) -> dict[str, str]:
+    """Name -> text of every cell that is not empty; nothing when no record was kept.
 
     JSON is flattened: ``time.start``, ``tres.allocated``. A line that does not fit the
     columns of its run is given whole, without a name.
     """
-    if not job.raw.strip():
+    if not text.strip():
         return {}
-    if job.raw.lstrip().startswith(("{", "[")):
+    if text.lstrip().startswith(("{", "[")):
         try:
-            found = json.loads(job.raw)
+            found = json.loads(text)
         except ValueError:
             found = None
         if isinstance(found, dict):
             return dict(_flat(found))
-    run = job.import_run
-    cells = split_line(job.raw, run.delimiter)
+    cells = split_line(text, run.delimiter)
     if run.columns and len(cells) == len(run.columns):
         return {str(name): cell for name, cell in zip(run.columns, cells, strict=True) if cell}
-    return {"": job.raw}
+    return {"": text}
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

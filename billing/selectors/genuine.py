@@ -7,6 +7,7 @@ from datetime import UTC
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from billing import digest
@@ -51,6 +52,19 @@ def is_unchanged(receipt: Receipt) -> bool:
     return receipt.digest == digest_of(receipt)
 
 
+def numbers_like(text: str) -> set[str]:
+    """A number as somebody typed it: blanks around it and the case of its letters do not matter.
+
+    Exact values, so that the index of the numbers finds them.
+    """
+    text = text.strip()
+    prefix = settings.BILLING_RECEIPT_PREFIX
+    found = {text, text.upper(), text.lower()}
+    if prefix and text.lower().startswith(prefix.lower()):
+        found.add(prefix + text[len(prefix) :])
+    return found
+
+
 class Verdict(StrEnum):
     """What may be said to anybody who holds a paper."""
 
@@ -64,7 +78,7 @@ def verdict(*, number: str, digest: str) -> Verdict:
 
     The stored hash is compared first; lines are read only for one who holds the right one.
     """
-    receipt = Receipt.objects.filter(document_number=number).first()
+    receipt = Receipt.objects.filter(document_number__in=numbers_like(number)).first()
     issued = receipt.digest if receipt and receipt.digest else NOBODYS
     if not hmac.compare_digest(issued, digest) or receipt is None:
         return Verdict.UNKNOWN

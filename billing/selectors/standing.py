@@ -71,8 +71,10 @@ def quarantined_standing(job_id: str, username: str) -> Standing | None:
     """The answer for a job of ``username`` that has not arrived because its record was refused."""
     rows = QuarantinedRow.objects.filter(job_id_display=job_id, username=username)
     row = rows.exclude(status=ReviewStatus.ACCEPTED).order_by("-status", "-id").first()
-    if row is None:
-        return None
+    return None if row is None else refused_standing(row, job_id)
+
+
+def refused_standing(row: QuarantinedRow, job_id: str) -> Standing:
     if row.status == ReviewStatus.DISMISSED:
         return Standing("dismissed", _("The record of job %(job)s was looked at and is not counted.") % {"job": job_id})
     words = _("The record of job %(job)s could not be read (%(why)s). Finance sees it and decides.")

@@ -26,6 +26,7 @@ DEFAULTS: Mapping[str, tuple[str, str, str]] = {
     "gov": ("3", "10", "1"),
     "private": ("5", "100", "2"),
 }
+PRICES = ("cpu", "gpu", "mem", "cpu_basis")  # what a version says
 LARGEST = Decimal("999999.999999")
 
 
@@ -79,7 +80,7 @@ def set_rates(
     Raises ``BadInput`` for a moment in the past or one that is taken, ``StaleRate``
     when ``if_match`` names other rates than the current ones.
     """
-    lock_for_transaction("rates", tier.pk)
+    lock_for_transaction("rates")  # waits for receipts under way: they read the rates that were before this moment
     now = timezone.now()
     before = RateVersion.objects.filter(tier=tier, effective_at__lte=now).order_by("-effective_at").first()
     if if_match is not None and (before is None or if_match != etag(before)):
@@ -101,14 +102,13 @@ def set_rates(
     sync_current_rates(now)
     audit.record(
         actor=actor, action="rate_update", target=tier.pk, entity=version, changes=_changes(before, version),
-        extra={"effective_at": moment, "note": note},
+        extra={"effective_at": moment, "note": note, **{name: getattr(version, name) for name in PRICES}},
     )  # fmt: skip
     return version
 
 
 def _changes(before: RateVersion | None, after: RateVersion) -> dict[str, list[object]]:
-    fields = ("cpu", "gpu", "mem", "cpu_basis")
-    pairs = {name: [getattr(before, name, None), getattr(after, name)] for name in fields}
+    pairs = {name: [getattr(before, name, None), getattr(after, name)] for name in PRICES}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -72,6 +72,7 @@ def create_receipts(
     if user is None:
         raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="user")
     lock_for_transaction("months", shared=True)  # no month closes while it is being billed
+    lock_for_transaction("rates", shared=True)  # no rates come into force between the moment and the reading of them
     lock_for_transaction("receipts", username)
     first, last = billable.bill_days(username, start, end, adjusts)
     candidates = billable.candidates_of(username, first, last, adjusts)
@@ -130,7 +131,8 @@ def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_
             audit.record(
                 actor=actor, action="mark_paid", target=str(receipt.pk), entity=receipt,
                 changes={"status": [ReceiptStatus.PENDING, ReceiptStatus.PAID]},
-                extra={"method": method, "tx_ref": tx_ref, "total": receipt.total, "currency": receipt.currency},
+                extra={"method": method, "tx_ref": tx_ref, "paid_at": receipt.paid_at, "total": receipt.total,
+                       "currency": receipt.currency},
             )  # fmt: skip
             transaction.on_commit(lambda: metrics.receipt_moved("paid"))
     return moved

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
@@ -27,11 +28,13 @@ from billing.selectors.paper import seller_of
 from billing.selectors.rates import MissingRate
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
+from billing.views.asked import check_names, one_of, refusal
 from core.context import actor_of
-from core.errors import AppError
+from core.errors import AppError, BadInput
 from core.exports import table_response
 
 PAGE_SIZE = 50
+LIST_FILTERS = ("status",)
 
 
 @require_safe
@@ -44,7 +47,10 @@ def index(request: HttpRequest) -> HttpResponse:
         foreign=Count("pk", filter=Q(status=ReceiptStatus.PENDING) & ~Q(currency=settings.PAYMENT_CURRENCY)),
         **{status.value: Count("pk", filter=Q(status=status)) for status in ReceiptStatus},
     )
-    status = _status(request)
+    try:
+        status = _status(request)
+    except BadInput as error:
+        raise BadRequest(error.message) from error
     page = Paginator(_with_jobs(_mine(request)), PAGE_SIZE).get_page(request.GET.get("page"))
     tabs = [("", _("All"), counts["all"])] + [(s.value, s.label, counts[s.value]) for s in ReceiptStatus]
     context = {"page": page, "status": status, "tabs": tabs, "counts": counts}
@@ -52,8 +58,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _status(request: HttpRequest) -> str:
-    status = request.GET.get("status", "")
-    return status if status in ReceiptStatus.values else ""
+    return one_of(request, "status", ReceiptStatus.values)
 
 
 def _mine(request: HttpRequest) -> QuerySet[Receipt]:
@@ -184,14 +189,24 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 def download(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The list of the page, with the status that it shows, every page of it."""
-    return table_response(f"receipts.{kind}", _("Receipts"), RECEIPT_COLUMNS, receipt_rows(_mine(request)))
+    try:
+        check_names(request, LIST_FILTERS)
+        mine = _mine(request)
+    except BadInput as error:
+        return refusal(error)
+    return table_response(f"receipts.{kind}", _("Receipts"), RECEIPT_COLUMNS, receipt_rows(mine))
 
 
 @require_safe
 @login_required
 def download_lines(request: HttpRequest, kind: str) -> HttpResponseBase:
     """Every line of the receipts on the list."""
-    items = ReceiptItem.objects.filter(receipt__in=_mine(request))
+    try:
+        check_names(request, LIST_FILTERS)
+        mine = _mine(request)
+    except BadInput as error:
+        return refusal(error)
+    items = ReceiptItem.objects.filter(receipt__in=mine)
     return table_response(f"receipt-lines.{kind}", _("Receipt lines"), ITEM_COLUMNS, item_rows(items))
 
 
@@ -199,6 +214,10 @@ def download_lines(request: HttpRequest, kind: str) -> HttpResponseBase:
 @login_required
 def lines(request: HttpRequest, pk: int, kind: str) -> HttpResponseBase:
     receipt, reader = find_receipt(request, pk), actor_of(request)
+    try:
+        check_names(request, ())
+    except BadInput as error:
+        return refusal(error)
     rows = item_rows(receipt.items.all())
     if receipt.username != reader.name:  # finance takes away what is somebody else's
         asked = {"format": kind, "receipt": receipt.pk}

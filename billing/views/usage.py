@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -20,7 +21,9 @@ from billing.selectors import job_pages, usage
 from billing.selectors.prices import PriceBook
 from billing.selectors.standing import quarantined_standing
 from billing.selectors.usage import UsageFilter
+from billing.views.asked import check_names, one_of, refusal
 from core.context import actor_of
+from core.errors import BadInput
 from core.exports import table_response
 from core.paging import BadCursor
 
@@ -41,8 +44,10 @@ class Chip:
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
     username = actor_of(request).name
-    view = request.GET.get("view", "detail")
-    view = view if view in VIEWS else "detail"
+    try:
+        view = one_of(request, "view", VIEWS, "detail")
+    except BadInput as error:
+        raise BadRequest(error.message) from error
     form, flt = _filter(request, view)
     form.offer(usage.choices(username))
     context: dict[str, Any] = {
@@ -82,7 +87,12 @@ def _page(flt: UsageFilter, after: str, book: PriceBook) -> dict[str, Any]:
 @login_required
 def download(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The same filter as the page, every row, oldest first; a filter that cannot be read is refused in words."""
-    form, flt = _filter(request, request.GET.get("view", ""))
+    try:
+        check_names(request, ("view", *UsageForm.base_fields))
+        view = one_of(request, "view", VIEWS)
+    except BadInput as error:
+        return refusal(error)
+    form, flt = _filter(request, view)
     if form.errors:
         return HttpResponse(form.errors_in_words(), content_type="text/plain; charset=utf-8", status=400)
     return table_response(f"usage.{kind}", gettext("Usage"), USAGE_COLUMNS, usage_rows(flt))

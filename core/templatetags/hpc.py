@@ -131,3 +131,12 @@ def query(context: template.Context, **changes: Any) -> str:
         if value not in ("", None):
             data[name] = str(value)
     return "?" + data.urlencode()
+
+
+@register.simple_tag(takes_context=True)
+def query_of(context: template.Context, *names: str) -> str:
+    """The query string of this page with nothing but these parameters: what its files understand."""
+    data: QueryDict = context["request"].GET.copy()
+    for name in set(data) - set(names):
+        del data[name]
+    return "?" + data.urlencode()

@@ -39,7 +39,10 @@ def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
     )  # fmt: skip
     reference = payment.external_charge_id or payment.external_payment_id or payment.idempotency_key
     mark_paid(actor=actor, receipt=receipt, method=payment.provider, tx_ref=reference, paid_at=now)
-    record_move(actor, payment, before, receipt=receipt.pk, note=note.strip())
+    record_move(
+        actor, payment, before, receipt=receipt.pk, amount=payment.amount, currency=payment.currency,
+        reference=reference, note=note.strip(),
+    )  # fmt: skip
     return payment
 
 

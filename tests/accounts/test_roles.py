@@ -19,6 +19,12 @@ from tests.conftest import PASSWORD
 pytestmark = pytest.mark.django_db
 
 
+REST = {
+    "": "change that one, or give this one a day.",
+    "2026-11-01": "change that one, or choose another day.",
+}
+
+
 def rights(group: str) -> set[str]:
     rows = Group.objects.get(name=group).permissions.values_list("content_type__app_label", "codename")
     return {f"{app}.{codename}" for app, codename in rows}
@@ -207,6 +213,21 @@ def test_an_override_for_another_spelling_of_the_same_name_is_refused_in_words(c
     again = client.post(address, {**data, "username": "ALICE"})
     assert again.status_code == 200
     assert again.context["adminform"].form.errors
+
+
+@pytest.mark.parametrize(
+    ("day", "words"), [("", "without a first day already"), ("2026-11-01", "from this day on already")]
+)
+def test_two_overrides_that_begin_at_once_are_refused_in_words(
+    client: Client, superuser: Any, day: str, words: str
+) -> None:
+    TierOverride.objects.create(username="alice", tier_id="mu", reason="letter", set_by="x", valid_from=day or None)
+    client.force_login(superuser)
+    data = {"username": "Alice", "tier": "gov", "reason": "another", "valid_from": day, "valid_until": ""}
+    answer = client.post(reverse("admin:accounts_tieroverride_add"), data)
+    assert answer.context["adminform"].form.errors == {"valid_from": [f"alice has an override {words}: {REST[day]}"]}
+    assert "tier_overrides" not in answer.content.decode().partition("<form")[2].partition("errorlist")[2]
+    assert TierOverride.objects.count() == 1
 
 
 def test_a_deleted_override_is_audited_with_what_it_said(client: Client, superuser: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Tier, TierRule
 from billing.models import Receipt, ReceiptItem
@@ -20,8 +21,8 @@ from billing.selectors.paper import paper_of
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import Actor
-from tests.factories import account_tier, make_job, make_jobs
-from usage.models import ImportRun, Job
+from tests.factories import account_tier, make_job, make_jobs, make_run
+from usage.models import ImportRun, Job, QuarantinedRow
 
 pytestmark = pytest.mark.django_db
 
@@ -196,3 +197,75 @@ def test_receipts_from_before_names_were_kept_are_still_genuine() -> None:
     Receipt.objects.filter(pk=receipt.pk).update(digest=digest_of(receipt))
     assert is_unchanged(Receipt.objects.get(pk=receipt.pk))
     assert receipt.tier_label == "University"
+
+
+def test_the_columns_of_the_text_form_have_names(alice: Any) -> None:
+    job = make_job()
+    receipt = bill()
+    ReceiptItem.objects.update(cost=1)
+    out = StringIO()
+    call_command("explain", "job", job.job_key, stdout=out)
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    head = next(number for number, line in enumerate(lines) if line[:2] == ["receipt", "number"])
+    assert lines[head][-2:] == ["is_live", "recomputed"]
+    assert lines[head + 1][:3] == [str(receipt.pk), str(receipt), "pending"]
+    assert lines[head + 1][-2:] == ["yes", "no"]
+    assert ["id", "at", "actor", "action", "words", "hash"] in lines
+
+
+def refuse(raw: str, *, columns: list[str] | None = None, **fields: Any) -> QuarantinedRow:
+    run = make_run()
+    ImportRun.objects.filter(pk=run.pk).update(columns=columns or [], file_name="july.psv")
+    digest = str(QuarantinedRow.objects.count())
+    values = {"reason": "bad_duration", "source": "csv", "line_no": 7, "detail": "1-2-3", **fields}
+    return QuarantinedRow.objects.create(run=run, raw=raw, raw_sha256=digest, **values)
+
+
+@pytest.mark.parametrize("asked", ["1035", "bench:1035:1790000000"])
+def test_a_job_whose_record_was_refused_says_so_with_the_reason(asked: str) -> None:
+    row = refuse("1035|bob|1-2-3", columns=["JobID", "User", "Elapsed"], job_id_display="1035", username="bob")
+    found = explain("job", asked)
+    assert found["standing"]["code"] == "quarantined"
+    assert "elapsed time cannot be read" in found["standing"]["words"]
+    (refused,) = found["refused"]
+    assert (refused["row"], refused["file"], refused["line"], refused["detail"]) == (row.pk, "july.psv", 7, "1-2-3")
+    assert refused["record"] == {"JobID": "1035", "User": "bob", "Elapsed": "1-2-3"}
+    out = StringIO()
+    call_command("explain", "job", asked, stdout=out)
+    assert "bad_duration" in out.getvalue()
+
+
+def test_a_row_too_broken_to_name_its_job_is_found_by_its_text() -> None:
+    refuse("1035|bob|x|y|z")
+    assert explain("job", "1035")["refused"][0]["record"] == {"": "1035|bob|x|y|z"}
+    for other in ("103", "035", "b.b"):
+        with pytest.raises(CommandError, match="no job"):
+            call_command("explain", "job", other)
+
+
+def test_a_number_in_another_cell_of_a_refused_row_is_not_its_job() -> None:
+    refuse("7|bob|1035", columns=["JobID", "User", "Elapsed"])
+    with pytest.raises(CommandError, match="no job"):
+        call_command("explain", "job", "1035")
+
+
+def test_a_dismissed_row_says_that_and_a_released_one_is_its_job() -> None:
+    decided = {"decided_at": timezone.now(), "decided_by": "fin", "note": "a test", "job_id_display": "1035"}
+    row = refuse("1035|bob", status="dismissed", **decided)
+    found = explain("job", "1035")
+    assert (found["standing"]["code"], found["refused"][0]["note"]) == ("dismissed", "a test")
+    QuarantinedRow.objects.filter(pk=row.pk).update(status="accepted")
+    with pytest.raises(CommandError, match="no job"):
+        call_command("explain", "job", "1035")
+
+
+@pytest.mark.parametrize("prefix", ["RC", "Rc-"])
+def test_a_receipt_is_found_by_its_number_in_any_case(settings: Any, prefix: str) -> None:
+    settings.BILLING_RECEIPT_PREFIX = prefix
+    make_job()
+    receipt = bill()
+    for number in (str(receipt), str(receipt).lower(), f"  {str(receipt).upper()} "):
+        assert explain("receipt", number)["receipt"]["id"] == receipt.pk
+        query = {"number": number, "hash": receipt.digest}
+        assert Client().get("/verify/", query).context["answer"] == "genuine"
+    assert Client().get("/verify/", {"number": f"x{receipt}", "hash": receipt.digest}).context["answer"] == "unknown"

@@ -21,7 +21,7 @@ from billing.services.receipts import create_receipts, mark_paid, void_receipt
 from core.context import SYSTEM, Actor
 from core.exports import ExportFilter, table_lines
 from tests.billing.focus_validator import billed, faults, read
-from tests.factories import NOON, account_tier, make_job
+from tests.factories import NOON, account_tier, change_versions, make_job
 from usage.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def _rates_since_january(alice: Any, settings: Any) -> None:
     settings.ORG_NAME = "Khon Kaen HPC"
     account_tier("physics", "mu")
     account_tier("ministry", "gov")
-    RateVersion.objects.update(effective_at=datetime(2026, 1, 1, tzinfo=UTC))
+    change_versions(RateVersion.objects.all(), effective_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture

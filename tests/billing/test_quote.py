@@ -21,7 +21,7 @@ from billing.selectors.rates import MissingRate
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from core.errors import BadInput
-from tests.factories import account_tier, make_job
+from tests.factories import account_tier, change_versions, make_job
 from usage.parsing import parse_duration, parse_tres
 from usage.sbatch import Note, SbatchError
 from usage.sbatch_partitions import read_partitions
@@ -155,7 +155,7 @@ def test_a_tier_that_is_none_or_has_no_rate_is_an_error(db: None) -> None:
 
 
 def test_a_price_by_cpu_time_used_is_the_most_it_can_be(db: None) -> None:
-    RateVersion.objects.filter(tier="mu").update(cpu_basis=CpuBasis.USED)
+    change_versions(RateVersion.objects.filter(tier="mu"), cpu_basis=CpuBasis.USED)
     assert "cpu_used" in [note.code for note in quote(text=FULL, tier="mu").notes]
 
 

@@ -125,6 +125,10 @@ def test_a_draft_is_json_or_csv_and_means_the_same() -> None:
         ('{"mu": {"cpu": 1, "gpu": 1, "mem": 1, "cpu_basis": "maybe"}}', "cpu_basis"),
         ("cpu,gpu,mem\n1,1,1", "columns tier"),
         ("tier,cpu,gpu,mem\nmu,1,1,1\nmu,2,2,2", "twice"),
+        ('{"mu": {"cpu": 1, "gpu": 1, "mem": 1}, "mu": {"cpu": 2, "gpu": 2, "mem": 2}}', "mu stands twice"),
+        ('{"mu": {"cpu": 1, "cpu": 2, "gpu": 1, "mem": 1}}', "cpu stands twice"),
+        ('{"mu": {"cpu": 1, "gpu": 1, "mem": 1, "cpu_bassis": "used"}}', "mu: cpu_bassis is not known"),
+        ("tier,cpu,gpu,mem,memory\nmu,1,1,1,2", "mu: memory is not known"),
     ],
 )
 def test_a_draft_that_cannot_be_used_is_refused_by_tier_and_field(text: str, words: str) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from accounts.models import Tier
 from audit import triggers
-from billing.models import ClosedMonth, Rate, Receipt, ReceiptItem
+from billing import triggers as rate_triggers
+from billing.models import ClosedMonth, DocumentCounter, Rate, RateVersion, Receipt, ReceiptItem
+from billing.selectors.genuine import digest_of
+from billing.services.rates import NewRates, set_rates
+from billing.services.receipts import create_receipts
+from core.context import Actor
 from hpcbilling import books, seeding
 from payments.models import BankTransfer, Payment, Refund
-from tests.factories import make_job
+from tests.factories import account_tier, change_versions, make_job
 from usage.models import ImportRun, Job, QuarantinedRow
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +90,102 @@ DAMAGE: dict[str, Any] = {
         run=ImportRun.objects.latest("pk"), source="csv", reason="no_user", raw="x", raw_sha256="0", status="accepted",
         job_key="gone", decided_by="fin", decided_at=timezone.now()),
     "audit_chain": lambda: alter_audit("UPDATE audit_log SET actor = 'mallory' WHERE id = 3"),
+    "billed_jobs": lambda: Job.objects.filter(job_key=first_live_item().job_key).update(username="bob"),
+    "audit_receipts": lambda: Receipt.objects.filter(pk=one("paid").pk).update(tx_ref="forged"),
+    "audit_rates": lambda: change_versions(RateVersion.objects.filter(tier="mu"), set_by="mallory"),
+    "audit_payments": lambda: Refund.objects.filter(pk=Refund.objects.latest("pk").pk).update(
+        amount_cents=F("amount_cents") + 1),
 }  # fmt: skip
+
+
+def one(status: str) -> Receipt:
+    return Receipt.objects.filter(status=status).order_by("pk").first()  # type: ignore[return-value]
+
+
+def billed_job() -> QuerySet[Job]:
+    return Job.objects.filter(job_key=first_live_item().job_key)
+
+
+def void_by_hand() -> None:
+    """As void_receipt does it, without a word in the log."""
+    receipt = one("pending")
+    now = timezone.now()
+    Receipt.objects.filter(pk=receipt.pk).update(
+        status="void", voided_at=now, voided_by="fin", void_reason="wrong", created_at=now
+    )
+    ReceiptItem.objects.filter(receipt=receipt).update(is_live=False)
+    Job.objects.filter(claimed_by=receipt.claim).update(claimed_by="")
+
+
+def forget_the_newest() -> None:
+    receipt = Receipt.objects.latest("serial")
+    Job.objects.filter(claimed_by=receipt.claim).update(claimed_by="")
+    Payment.objects.filter(receipt=receipt).delete()
+    receipt.items.all().delete()
+    receipt.delete()
+    counter = DocumentCounter.objects.get(fiscal_year=receipt.fiscal_year)
+    DocumentCounter.objects.filter(pk=counter.pk).update(last=counter.last - 1)
+
+
+def reissue() -> None:
+    """Dearer, with a hash that fits: only the log knows better."""
+    receipt = one("pending")
+    Receipt.objects.filter(pk=receipt.pk).update(note="as agreed")
+    Receipt.objects.filter(pk=receipt.pk).update(digest=digest_of(Receipt.objects.get(pk=receipt.pk)))
+
+
+def paid_one() -> QuerySet[Receipt]:
+    return Receipt.objects.filter(pk=one("paid").pk)
+
+
+def manual_one() -> QuerySet[Receipt]:
+    return Receipt.objects.filter(pk=Receipt.objects.filter(method="manual").values("pk")[:1])
+
+
+def mu(**values: Any) -> Callable[[], object]:
+    return lambda: change_versions(RateVersion.objects.filter(tier="mu"), **values)
+
+
+def settled() -> QuerySet[Payment]:
+    return Payment.objects.filter(pk=Payment.objects.filter(status="succeeded").order_by("pk").values("pk")[:1])
+
+
+FORGED: list[tuple[str, str, Callable[[], object]]] = [
+    ("audit_trail", "voided by hand", void_by_hand),
+    ("audit_trail", "refund forgotten", lambda: Receipt.objects.filter(status="refunded").update(status="paid")),
+    ("audit_trail", "refund invented", lambda: paid_one().update(status="refunded")),
+    ("audit_trail", "void undone", lambda: Receipt.objects.filter(status="void").update(status="pending")),
+    ("audit_receipts", "newest receipt gone", forget_the_newest),
+    ("audit_receipts", "issued anew", reissue),
+    ("audit_receipts", "number", lambda: paid_one().update(document_number="RC-1")),
+    ("audit_receipts", "total", lambda: paid_one().update(total=F("total") + 1, subtotal=F("subtotal") + 1)),
+    ("audit_receipts", "issuer", lambda: paid_one().update(created_by="mallory")),
+    ("audit_receipts", "method", lambda: paid_one().update(method="manual" if one("paid").method != "manual" else "x")),
+    ("audit_receipts", "reference", lambda: manual_one().update(tx_ref="bank transfer 0")),
+    ("audit_receipts", "moment", lambda: manual_one().update(paid_at=F("paid_at") - timedelta(days=1))),
+    ("audit_receipts", "void reason", lambda: Receipt.objects.filter(status="void").update(void_reason="another")),
+    ("audit_receipts", "voided by", lambda: Receipt.objects.filter(status="void").update(voided_by="mallory")),
+    ("billed_jobs", "user", lambda: billed_job().update(username="bob")),
+    ("billed_jobs", "account", lambda: billed_job().update(account="other")),
+    ("billed_jobs", "no account", lambda: billed_job().update(account="")),
+    ("billed_jobs", "later", lambda: billed_job().update(end_at=F("end_at") + timedelta(days=62))),
+    ("billed_jobs", "earlier", lambda: billed_job().update(end_at=F("end_at") - timedelta(days=62))),
+    ("billed_jobs", "free state", lambda: billed_job().update(state="NODE_FAIL")),
+    ("audit_rates", "author", mu(set_by="mallory")),
+    ("audit_rates", "reason", mu(note="as agreed")),
+    ("audit_rates", "cpu", mu(cpu=9)),
+    ("audit_rates", "gpu", mu(gpu=9)),
+    ("audit_rates", "mem", mu(mem=9)),
+    ("audit_rates", "basis", mu(cpu_basis="used")),
+    ("audit_rates", "beginning", mu(effective_at=timezone.now() - timedelta(days=900))),
+    ("audit_payments", "amount", lambda: settled().update(amount_cents=F("amount_cents") - 1)),
+    ("audit_payments", "reference", lambda: settled().update(external_payment_id="x", external_charge_id="y")),
+    ("audit_payments", "moment", lambda: settled().update(paid_at=timezone.now() - timedelta(days=9))),
+    ("audit_payments", "success invented", lambda: settled().update(id=10**6)),
+    ("audit_payments", "refund invented", lambda: Refund.objects.create(
+        payment=settled().get(), amount_cents=1, status="failed", idempotency_key="x")),
+    ("audit_payments", "refund forgotten", lambda: Refund.objects.filter(pk=Refund.objects.latest("pk").pk).delete()),
+]  # fmt: skip
 
 
 def test_the_demo_worlds_books_are_in_order_and_checking_is_silent(world: seeding.Seeded) -> None:
@@ -93,6 +197,58 @@ def test_the_demo_worlds_books_are_in_order_and_checking_is_silent(world: seedin
 
 def test_every_invariant_has_a_damage_that_it_finds() -> None:
     assert set(DAMAGE) == set(books.INVARIANTS)
+
+
+def test_what_only_the_log_or_the_record_knows_is_named(world: seeding.Seeded) -> None:
+    """Each forgery in the same world, undone before the next."""
+    missed = []
+    for name, what, forge in FORGED:
+        with transaction.atomic():
+            forge()
+            if not books.INVARIANTS[name]():
+                missed.append((name, what))
+            transaction.set_rollback(True)
+    assert missed == []
+    assert not any(check() for check in books.INVARIANTS.values())
+
+
+def test_a_version_of_rates_without_its_entry_or_an_entry_without_its_version_is_named(db: None) -> None:
+    made = set_rates(actor=Actor("fin"), tier=Tier.objects.get(pk="mu"), rates=NewRates(*(Decimal(9),) * 3))
+    connection.check_constraints()
+    rate_triggers.remove(connection)
+    RateVersion.objects.filter(pk=made.pk).update(id=made.pk + 1)
+    gone, unknown = books.audit_rates()
+    assert gone.startswith(f"rate version {made.pk} of entry #")
+    assert unknown == f"rate version {made.pk + 1} was set by nobody"
+
+
+def test_an_older_receipt_priced_by_rates_that_were_not_the_newest_is_named(alice: Any, settings: Any) -> None:
+    account_tier("physics", "mu")
+    make_job(end_at=timezone.now())
+    old = create_receipts(actor=Actor("fin"), username="alice")[0]
+    set_rates(actor=Actor("fin"), tier=Tier.objects.get(pk="mu"), rates=NewRates(*(Decimal(9),) * 3))
+    assert books.receipt_rates() == []
+    Receipt.objects.filter(pk=old.pk).update(rates_locked_at=timezone.now())
+    assert "was not the newest" in books.receipt_rates()[0]
+    Receipt.objects.filter(pk=old.pk).update(price_at="job_end")
+    assert books.receipt_rates() == []
+    Job.objects.update(end_at=timezone.now())
+    assert "was not in force when its jobs ended" in books.receipt_rates()[0]
+
+
+def test_a_record_whose_text_is_written_in_another_way_is_no_forgery(alice: Any) -> None:
+    """Short states, blanks around a name, quotes and JSON: looked at before they are called wrong."""
+    account_tier("phy*", "mu")
+    make_job(raw="7| alice |physics|CD")
+    make_job(
+        raw='{"association":{"user":"alice","account":"phy\\"s"},"state":{"current":["NODE_FAIL"]}}', account='phy"s'
+    )
+    ImportRun.objects.update(columns=["JobID", "User", "Account", "State"])
+    create_receipts(actor=Actor("fin"), username="alice")
+    assert books.billed_jobs() == []
+    Job.objects.filter(account="physics").update(state="NODE_FAIL")
+    Job.objects.exclude(account="physics").update(state="BOOT_FAIL")
+    assert len(books.billed_jobs()) == 2
 
 
 @pytest.mark.parametrize("name", sorted(DAMAGE))

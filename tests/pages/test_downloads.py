@@ -77,3 +77,50 @@ def test_ones_own_files_leave_no_entry_in_the_log_but_finances_do(as_alice: Any,
     table(as_finance.get(f"/receipts/{receipt.pk}/lines.csv"))
     entries = AuditLog.objects.filter(action="export", actor="fin").order_by("id")
     assert [entry.status for entry in entries] == ["started", "done"]
+
+
+@pytest.mark.parametrize("query", ["status=zzz", "bogus=1", "status=paid&bogus=1", "status=paid&status=void"])
+@pytest.mark.parametrize("name", ["receipts.csv", "receipts.xlsx", "receipt-lines.csv", "receipt-lines.xlsx"])
+def test_a_file_of_receipts_refuses_what_it_does_not_know(as_alice: Any, receipt: Any, name: str, query: str) -> None:
+    answer = as_alice.get(f"/{name}?{query}")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert "status" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("bogus=1", "bogus is no filter of this file; it has: view, "),
+        ("view=zzz", "view is zzz; it may be: detail, aggregate, billed."),
+        ("q=a&q=b", "q is given twice."),
+        ("after=x", "after is no filter"),
+    ],
+)
+def test_a_file_of_usage_refuses_what_it_does_not_know(as_alice: Any, jobs: None, query: str, words: str) -> None:
+    for kind in ("csv", "xlsx"):
+        answer = as_alice.get(f"/usage.{kind}?{query}")
+        assert answer.status_code == 400
+        assert words in answer.content.decode()
+
+
+def test_the_lines_of_a_receipt_have_no_filter(as_alice: Any, receipt: Any) -> None:
+    assert as_alice.get(f"/receipts/{receipt.pk}/lines.csv?status=paid").status_code == 400
+
+
+def test_a_page_with_a_parameter_of_its_own_leads_to_files_without_it(as_alice: Any, receipt: Any) -> None:
+    usage = as_alice.get("/usage/?account=physics&from=mail&after=x").content.decode()
+    assert 'href="/usage.csv?account=physics"' in usage
+    receipts = as_alice.get("/receipts/?status=pending&page=2&from=mail").content.decode()
+    assert 'href="/receipts.csv?status=pending"' in receipts
+    assert 'href="/receipt-lines.csv?status=pending"' in receipts
+
+
+@pytest.mark.parametrize("path", ["/receipts/?status=zzz", "/usage/?view=zzz"])
+def test_a_page_refuses_a_choice_that_there_is_not(as_alice: Any, receipt: Any, path: str) -> None:
+    answer = as_alice.get(path)
+    assert answer.status_code == 400
+    assert "THB" not in answer.content.decode()
+
+
+def test_the_number_of_a_page_that_is_none_shows_a_page(as_alice: Any, receipt: Any) -> None:
+    assert [as_alice.get(f"/receipts/?page={page}").status_code for page in ("-1", "9", "x")] == [200, 200, 200]

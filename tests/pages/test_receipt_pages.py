@@ -14,7 +14,7 @@ from billing.models import RateVersion, Receipt, ReceiptItem
 from billing.services.receipts import mark_paid, void_receipt
 from core.context import Actor
 from payments.models import Payment
-from tests.factories import make_job, make_jobs
+from tests.factories import change_versions, make_job, make_jobs
 from tests.pages.conftest import text
 
 PREVIEW = "/receipts/new/?start=&end="
@@ -213,7 +213,7 @@ def test_the_lines_download_as_csv_without_formulas(as_alice: Any, receipt: Any)
 
 
 def test_a_tier_without_a_price_is_said_in_words_and_bills_nothing(as_alice: Any, jobs: None) -> None:
-    RateVersion.objects.filter(tier_id="gov").update(effective_at=timezone.now() + timedelta(days=1))
+    change_versions(RateVersion.objects.filter(tier_id="gov"), effective_at=timezone.now() + timedelta(days=1))
     assert "has no price now" in text(as_alice.get(PREVIEW))
     assert "has no price now" in text(
         as_alice.post("/receipts/new/", {"start": "", "end": "", "expected": "x"}, follow=True)

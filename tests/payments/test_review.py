@@ -11,6 +11,7 @@ from billing.models import Receipt
 from billing.services.receipts import mark_paid
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from hpcbilling import books
 from payments.models import Payment
 from payments.services.checkout import start_payment
 from payments.services.review import NotInReview, accept_payment, close_payment
@@ -39,6 +40,11 @@ def test_accepting_pays_the_receipt_and_is_audited_with_who_and_why(odd: Payment
     assert state(odd) == ("succeeded", "paid")
     entry = AuditLog.objects.get(action="payment_succeeded")
     assert (entry.actor, entry.extra["note"]) == ("fin", "the provider shows 8.00")
+    reference = odd.external_charge_id or odd.external_payment_id
+    assert (entry.extra["amount"], entry.extra["reference"]) == (f"{odd.amount:f}", reference)
+    assert books.audit_payments() == []
+    Payment.objects.filter(pk=odd.pk).update(external_payment_id="another", external_charge_id="another")
+    assert books.audit_payments() == [f"payment {odd.pk} is not what entry #{entry.pk} says"]
 
 
 def test_closing_lets_the_payer_try_again(odd: Payment) -> None:

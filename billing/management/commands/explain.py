@@ -10,6 +10,8 @@ from django.db.models import Q
 
 from billing.models import Receipt
 from billing.selectors.explain import explain_job, explain_receipt
+from billing.selectors.genuine import numbers_like
+from billing.selectors.refused import explain_refused
 from core.commands import AppCommand
 from core.errors import UsageError
 from usage.models import Job
@@ -40,13 +42,15 @@ def _job(which: str) -> dict[str, Any]:
     if len(found) > 1 and not exact:
         keys = ", ".join(job.job_key for job in found[:MOST_CANDIDATES])
         raise UsageError(f"Job id {which} is not unique; name one by its key: {keys}")
+    if not found and (refused := explain_refused(which)):
+        return refused
     if not found:
         raise UsageError(f"There is no job {which}; give its key (cluster:id:submit) or its job id.")
     return asdict(explain_job((exact or found)[0]))
 
 
 def _receipt(which: str) -> dict[str, Any]:
-    condition = Q(document_number=which)
+    condition = Q(document_number__in=numbers_like(which))
     if which.isascii() and which.isdecimal() and len(which) <= LONGEST_ID:
         condition |= Q(pk=int(which))
     receipt = Receipt.objects.filter(condition).select_related("rate_version", "pricing_tier").first()
@@ -64,16 +68,31 @@ def _lines(value: dict[str, Any], indent: str = "") -> list[str]:
         if isinstance(each, dict):
             lines += [f"{indent}{name}", *_lines(each, indent + "  ")]
         elif isinstance(each, list) and isinstance(each[0], dict):
-            lines.append(f"{indent}{name}")
-            lines += [f"{indent}  {_one_line(item)}" for item in each]
+            lines += [f"{indent}{name}", *(f"{indent}  {line}" for line in _table(each))]
         else:
             text = "; ".join(map(str, each)) if isinstance(each, list) else each
             lines.append(f"{indent}{name:<18} {text}")
     return lines
 
 
-def _one_line(item: dict[str, Any]) -> str:
-    if "product" in item:
-        hours = f"{item['seconds']} s / {item['divisor']} = {item['hours']} h"
-        return f"{item['resource']:<4} {hours}  x {item['rate'].normalize():f} = {item['product'].normalize():f}"
-    return "  ".join(str(value) for value in item.values() if value not in (None, ""))
+def _table(items: list[dict[str, Any]]) -> list[str]:
+    """One item a line: a sum as it is worked out, anything else below the names of its columns."""
+    if "product" in items[0]:
+        return [_worked_out(item) for item in items]
+    names = [name for name in items[0] if any(item[name] not in (None, "", {}) for item in items)]
+    cells = [names, *([_cell(item[name]) for name in names] for item in items)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " ".join(f"{name}={each}" if name else str(each) for name, each in value.items())
+    return "" if value is None else str(value)
+
+
+def _worked_out(term: dict[str, Any]) -> str:
+    hours = f"{term['seconds']} s / {term['divisor']} = {term['hours']} h"
+    return f"{term['resource']:<4} {hours}  x {term['rate'].normalize():f} = {term['product'].normalize():f}"
