@@ -13,7 +13,7 @@ from core.errors import AppError
 from core.money import places
 from hpcbilling import payment_diagnosis
 from payments import providers
-from payments.providers.base import Method
+from payments.providers.limits import Method
 
 # The providers' own addresses; others are for tests and demonstrations.
 OFFICIAL = {

@@ -14,7 +14,8 @@ from core.money import from_minor, to_minor
 from core.wording import money_text
 from payments import providers
 from payments.models import OPEN_STATUSES, Payment, PaymentStatus
-from payments.providers.base import Method, PaymentProvider, Ref
+from payments.providers.base import PaymentProvider, Ref
+from payments.providers.limits import Method
 
 
 @dataclass(frozen=True, slots=True)

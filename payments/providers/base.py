@@ -17,18 +17,8 @@ from typing import Any, ClassVar
 from django.utils.functional import Promise
 
 from payments.providers.errors import Refused, WebhookRejected
+from payments.providers.limits import Method
 from payments.providers.states import PaymentState, ProviderEvent, RefundState
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One way to pay at a provider, with the smallest and largest amount (minor units) it takes of each currency."""
-
-    name: str
-    label: str | Promise
-    limits: Mapping[str, tuple[int, int]]  # {"THB": (1000, 99_999_999)}; a currency that is missing is not taken
-    refundable: bool = True  # False: the provider cannot give this back, finance does it by hand
-    comes_back: bool = True  # False: its page does not lead the payer back to us
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from core.money import to_minor
 from core.states import transition
 from payments import providers
 from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, Payment, PaymentStatus
-from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider
+from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider
 from payments.providers.errors import AmountNotAccepted, ProviderError, Refused
+from payments.providers.limits import Method
 from payments.selectors import outside_limits, ref_of
 from payments.services.schedule import retries_at_most
 from payments.services.settlement import record_move

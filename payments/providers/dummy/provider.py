@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Misconfigured
 from payments.models import Payment
-from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref, RefundRequest
+from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider, Ref, RefundRequest
 from payments.providers.dummy import signing
 from payments.providers.errors import WebhookRejected
-from payments.providers.limits import limits_of
+from payments.providers.limits import Method, limits_of
 from payments.providers.states import PaymentState, ProviderEvent, RefundState, Said
 from payments.providers.webhook import json_object
 

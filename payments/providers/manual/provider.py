@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import Misconfigured
-from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref
-from payments.providers.limits import limits_of
+from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider, Ref
+from payments.providers.limits import Method, limits_of
 
 _MOST = 10**13  # minor units; a database column's end, not a bank's
 

@@ -17,9 +17,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from core.errors import Misconfigured
-from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref, RefundRequest
+from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider, Ref, RefundRequest
 from payments.providers.errors import ProviderError, Refused
-from payments.providers.limits import limits_of
+from payments.providers.limits import Method, limits_of
 from payments.providers.omise import reading
 from payments.providers.rest import RestClient
 from payments.providers.states import PaymentState, ProviderEvent, RefundState

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from core.errors import Misconfigured
-from payments.providers.base import Checkout, CheckoutRequest, Method, PaymentProvider, Ref, RefundRequest
+from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider, Ref, RefundRequest
 from payments.providers.errors import AmountNotAccepted, NotThere, ProviderError, Refused, WebhookRejected
-from payments.providers.limits import limits_of
+from payments.providers.limits import Method, limits_of
 from payments.providers.rest import NOT_FOUND
 from payments.providers.states import PaymentState, ProviderEvent, RefundState
 from payments.providers.stripe import reading
