@@ -80,13 +80,15 @@ def _payments(number: int) -> Iterator[Any]:
     from billing.services.receipts import create_receipts
     from core.context import SYSTEM
     from payments.services.checkout import start_payment
-    from tests.factories import account_tier, make_job
+    from tests.factories import account_tier, job_values
+    from usage.models import ImportRun, Job
 
     world.empty()
     account_tier("physics", "mu")
+    run = ImportRun.objects.create(source="csv", cluster="bench", status="done", actor="system")
     for index in range(number):
         _user(f"payer{index}")
-        make_job(username=f"payer{index}", cpus=100)
+        Job.objects.create(import_run=run, **job_values(username=f"payer{index}", cpus=100))
         (receipt,) = create_receipts(actor=SYSTEM, username=f"payer{index}")
         yield start_payment(actor=SYSTEM, receipt=receipt)
 

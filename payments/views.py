@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing.models import Receipt
+from billing.models import Receipt, ReceiptStatus
 from core.context import actor_of
 from core.errors import AppError, Misconfigured, Unavailable
 from payments import providers
@@ -37,13 +37,14 @@ from payments.transfer_views import transfer_page
 logger = logging.getLogger("payments.views")
 WEBHOOK_BODY_MAX_BYTES = 256 * 1024
 LOOK_AGAIN = timedelta(seconds=3)  # a page that looks by itself asks the provider no more often
+LONGEST_ID = 18  # digits of a number that a database can look for
 _EVENTS = {"succeed": "payment.succeeded", "fail": "payment.failed", "cancel": "payment.canceled"}
 
 
 def _own_receipt(request: HttpRequest, receipt_id: object) -> Receipt:
     """Somebody else's receipt is as absent as one that never was."""
     text = str(receipt_id or "")
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_ID:
         raise Http404
     return get_object_or_404(Receipt, pk=int(text), user=request.user)
 
@@ -86,6 +87,8 @@ def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
     payment = _looked_up(payment)
     if payment.status not in OPEN_STATUSES and part_paid(payment.receipt) != payment:
         return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
+    if payment.receipt.status != ReceiptStatus.PENDING:
+        return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
     if payment.provider == PROVIDER:
         return transfer_page(request, payment, TransferForm(payment=payment))
     context: dict[str, Any] = {"payment": payment, "receipt": payment.receipt}
@@ -96,8 +99,13 @@ def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
         return _unavailable(request, payment.receipt, message, status=503, retry=True)
     # A form may post to the provider's own page, and to nothing else.
     address = urlsplit(payment.checkout_url)
-    provider = providers.provider(payment.provider)
-    method = next((each for each in provider.methods() if each.name == payment.method), None)
+    try:
+        provider = providers.provider(payment.provider)
+        method = next((each for each in provider.methods() if each.name == payment.method), None)
+    except Misconfigured:
+        return _unavailable(
+            request, payment.receipt, _("This way to pay is switched off; please choose another."), status=503
+        )
     context |= {"provider_label": provider.label, "comes_back": method is None or method.comes_back}
     response = render(request, "payments/leave.html", context)
     response._csp_update = {"form-action": [f"{address.scheme}://{address.netloc}"]}  # type: ignore[attr-defined]
@@ -150,7 +158,7 @@ def returned(request: HttpRequest, provider_name: str) -> HttpResponse:
         raise Http404
     try:
         external_id = providers.provider(provider_name).read_return(request.POST.dict())
-        if not external_id.isprintable():
+        if not external_id or not external_id.isprintable():
             raise WebhookRejected("the id is not printable")
     except Misconfigured as error:
         raise Http404 from error

@@ -76,6 +76,7 @@ class PaymentProvider:
     label: ClassVar[str | Promise]
     live: bool = False  # False: test money
     takes_excess: ClassVar[bool] = False  # True: more than was asked still pays, the rest is a credit
+    captures: ClassVar[bool] = True  # False: money is only authorised until we take it
     fetches: ClassVar[bool] = True  # False: there is no record to read, its signed events are all there is
 
     def methods(self) -> tuple[Method, ...]:

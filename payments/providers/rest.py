@@ -35,6 +35,8 @@ class RestClient:
         if not answer.ok:
             if data is None:
                 raise ProviderError(f"The payment provider answered {answer.status_code} without a reason.")
+            if answer.status_code in {401, 403}:  # says nothing about what an earlier call did
+                raise ProviderError(f"The payment provider does not accept our keys ({answer.status_code}).")
             if answer.status_code == NOT_FOUND:
                 raise NotThere("The payment provider knows no such thing.")
             raise self.refusal(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from contextlib import suppress
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from audit import services as audit
 from billing.models import Receipt, ReceiptStatus
 from core.context import Actor
-from core.errors import BadInput, Busy, Conflict
+from core.errors import BadInput, Busy, Conflict, Misconfigured
 from core.money import to_minor
 from core.states import transition
 from payments import providers
@@ -31,6 +32,8 @@ from payments.services.schedule import retries_at_most
 from payments.services.settlement import record_move
 from payments.services.sync import sync_payment
 
+# No other scheme, and nothing that a policy of the page could trip over.
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[^\s<>\"]*)?")
 LEASE = timedelta(seconds=30)  # longer than any outside call may take
 LOOKS, PAUSE = 15, 0.2  # how often, and after how many seconds, a second request looks for the first one's answer
 SURELY_LOST = timedelta(minutes=10)  # after this, a checkout that the provider does not know was never made
@@ -106,27 +109,36 @@ def _end_other_ways(actor: Actor, receipt: Receipt, provider: PaymentProvider, m
 def end_attempt(*, actor: Actor, payment: Payment, why: str) -> Payment:
     """Close an open attempt at its provider and here. Money that comes all the same waits for review.
 
-    Raises ``StillAsking`` while nobody knows whether its checkout exists, ``NotPayable`` when it was paid meanwhile.
+    Raises ``StillAsking`` while nobody knows whether its checkout exists, ``NotPayable`` when it was paid
+    meanwhile, or when its money is on the way and cannot be stopped any more.
     """
-    if payment.outcome_unknown:
-        payment = sync_payment(payment).payment
-        if payment.outcome_unknown and payment.asked_at and timezone.now() - payment.asked_at < SURELY_LOST:
-            raise StillAsking(_("The payment service has not answered yet. Please try again in a few minutes."))
-    if (
-        payment.status in OPEN_STATUSES
-        and payment.external_payment_id
-        and payment.provider in settings.PAYMENT_PROVIDERS
-    ):
-        provider = providers.provider(payment.provider)
-        provider.cancel(ref_of(payment))
-        payment = sync_payment(payment).payment
-    if payment.status in OPEN_STATUSES and payment.status != PaymentStatus.AUTHORIZED:
+    try:
+        payment, closed = _close_there(payment)
+    except Misconfigured:  # its keys are gone: nobody can ask, and the payer must not wait for ever
+        closed = True
+    if payment.status in OPEN_STATUSES:
+        if not closed:
+            raise NotPayable(_("A payment for this receipt is on its way. Please wait until it has arrived or failed."))
         _cancel_here(actor, payment, why)
     if payment.status not in (PaymentStatus.CANCELED, PaymentStatus.FAILED):
         raise NotPayable(
             _("A payment for this receipt is %(status)s already.") % {"status": payment.get_status_display()}
         )
     return payment
+
+
+def _close_there(payment: Payment) -> tuple[Payment, bool]:
+    """Ask the provider to close it. The payment as it is then, and whether no money can come by it unasked."""
+    if payment.outcome_unknown:
+        payment = sync_payment(payment).payment
+        if payment.outcome_unknown and payment.asked_at and timezone.now() - payment.asked_at < SURELY_LOST:
+            raise StillAsking(_("The payment service has not answered yet. Please try again in a few minutes."))
+    if payment.status not in OPEN_STATUSES or not payment.external_payment_id:
+        return payment, True
+    provider = providers.provider(payment.provider)
+    closed = provider.cancel(ref_of(payment)) or not provider.captures
+    synced = sync_payment(payment)
+    return synced.payment, closed or (provider.fetches and not synced.found)
 
 
 @transaction.atomic
@@ -200,6 +212,8 @@ def _answered(payment: Payment) -> bool:
 
 def _keep(payment: Payment, checkout: Checkout) -> None:
     """A call that overtook us may have told the id already; the address to pay at is known here alone."""
+    if checkout.url and not _ADDRESS.fullmatch(checkout.url):
+        raise ProviderError("The payment provider's answer has no address to pay at.")
     rows = Payment.objects.filter(pk=payment.pk, external_payment_id__in=("", checkout.external_payment_id))
     rows.update(
         external_payment_id=checkout.external_payment_id, checkout_url=checkout.url, checkout_form=dict(checkout.form),

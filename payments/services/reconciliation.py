@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -32,6 +33,7 @@ from payments.services.checkout import SURELY_LOST, end_attempt
 from payments.services.refunds import send_refund
 from payments.services.sync import sync_payment
 
+logger = logging.getLogger("payments.reconciliation")
 LATE = timedelta(days=7)  # a failed or abandoned checkout may still be paid; providers close it well before
 REFUNDS_MOVE = timedelta(days=60)  # refunds fail, and disputes begin, long after the payment
 
@@ -58,8 +60,10 @@ def sync_open(*, provider_names: Iterable[str] = (), now: datetime | None = None
     payments = Payment.objects.filter(_may_move(now), provider__in=names).order_by("id")
     for pk in list(payments.values_list("pk", flat=True)):
         _one(result, pk, now)
+    failed = {each.split(":")[0] for each in result.errors}
     for refund in Refund.objects.filter(status=RefundStatus.REQUESTED, by_hand=False, payment__provider__in=names):
-        _resend(result, refund)
+        if f"payment {refund.payment_id}" not in failed:  # its record was read: the refund is not there
+            _resend(result, refund)
     return result
 
 
@@ -83,6 +87,10 @@ def _one(result: Result, pk: int, now: datetime) -> None:
         _end_what_nobody_waits_for(result, payment, now, synced.found)
     except AppError as error:
         result.errors.append(f"payment {pk}: {error.message}")
+        return
+    except Exception:
+        logger.exception("payment %s cannot be reconciled", pk)
+        result.errors.append(f"payment {pk}: see the log")
         return
     payment.refresh_from_db()
     result.checked += 1

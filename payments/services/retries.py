@@ -67,6 +67,7 @@ def _try(actor: Actor, payment: Payment) -> AttemptOutcome:
     receipt = payment.receipt
     receipt.refresh_from_db()
     others = Payment.objects.filter(receipt=receipt, status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW))
+    others = others.exclude(retry_of=payment, external_payment_id="")  # our own try, whose answer was lost
     if receipt.status != ReceiptStatus.PENDING or others.exists():
         return _note(actor, payment, AttemptOutcome.NOT_NEEDED, f"the receipt is {receipt.status}")
     try:

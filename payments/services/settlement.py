@@ -113,7 +113,7 @@ class _Move:
             case Said.AUTHORIZED:
                 return self._authorized()
             case Said.FAILED | Said.CANCELED as said:
-                return self._closed(_CLOSING[said])
+                return self._closed(PaymentStatus.FAILED if self.payment.retry_of_id else _CLOSING[said])
             case _:
                 return Applied(EventOutcome.PROCESSED, "still open")
 

@@ -32,6 +32,7 @@ _LIMITS = {"INR": (100, 50_000_000), "USD": (100, 5_000_000), "THB": (2000, 15_0
 class RazorpayProvider(PaymentProvider):
     name: ClassVar[str] = "razorpay"
     label: ClassVar[str] = "Razorpay"
+    captures: ClassVar[bool] = False
 
     def __init__(self) -> None:
         for setting in ("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET"):
@@ -101,6 +102,10 @@ class RazorpayProvider(PaymentProvider):
             "amount": request.amount_minor, "receipt": request.reference,
             "notes": {"reference": request.reference, "reason": request.reason[:250]},
         }  # fmt: skip
+        if request.asked_before:
+            for each in map(reading.refund_state, self._items(f"/v1/payments/{ref.charge_id}/refunds")):
+                if each.reference == request.reference:
+                    return each
         headers = {"X-Refund-Idempotency": request.reference}
         path = f"/v1/payments/{ref.charge_id}/refund"
         return reading.refund_state(self.rest.ask("POST", path, body=body, headers=headers))

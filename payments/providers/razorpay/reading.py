@@ -35,7 +35,13 @@ def that_counts(payments: Sequence[Mapping[str, Any]], known: str) -> Mapping[st
 
 
 def _weight(payment: Mapping[str, Any]) -> int:
-    return _WEIGHT.get(text_of(payment.get("status")), 0)
+    return _WEIGHT.get(_status(payment), 0)
+
+
+def _status(payment: Mapping[str, Any]) -> str:
+    """Authorised money that Razorpay sent back by itself is called refunded, too; it was never ours."""
+    status = text_of(payment.get("status"))
+    return "failed" if status == "refunded" and payment.get("captured") is not True else status
 
 
 def payment_state(
@@ -48,7 +54,7 @@ def payment_state(
         amount = source["amount"]
         if type(amount) is not int:
             raise TypeError
-        said = _SAID.get(payment["status"], Said.PENDING) if payment is not None else Said.PENDING
+        said = _SAID.get(_status(payment), Said.PENDING) if payment is not None else Said.PENDING
         return PaymentState(
             said=said,
             external_payment_id=text(order, "id"),

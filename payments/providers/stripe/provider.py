@@ -60,11 +60,7 @@ class StripeProvider(PaymentProvider):
         if session is None:
             options = {"idempotency_key": f"checkout-{request.reference}"}
             session = self._ask(lambda client: client.v1.checkout.sessions.create(_session(request), options))
-        expires = session.get("expires_at")
-        return Checkout(
-            session["id"], str(session.get("url") or ""),
-            expires_at=datetime.fromtimestamp(expires, UTC) if expires else None,
-        )  # fmt: skip
+        return reading.checkout(session)
 
     def find(self, ref: Ref) -> PaymentState | None:
         if ref.external_payment_id:
@@ -114,6 +110,11 @@ class StripeProvider(PaymentProvider):
             "payment_intent": ref.charge_id, "amount": request.amount_minor,
             "metadata": {"reference": request.reference, "reason": request.reason[:500]},
         }  # fmt: skip
+        if request.asked_before:  # the key may be forgotten after a day
+            asked = {"payment_intent": ref.charge_id, "limit": PAGE}
+            for each in self._all(lambda client, page: client.v1.refunds.list({**asked, **page})):
+                if (found := reading.refund_state(each)).reference == request.reference:
+                    return found
         options = {"idempotency_key": f"refund-{request.reference}"}
         return reading.refund_state(self._ask(lambda client: client.v1.refunds.create(params, options)))
 
@@ -176,10 +177,13 @@ class StripeProvider(PaymentProvider):
         after: dict[str, Any] = {}
         while True:
             answer = self._ask(_PageAfter(page, after))
-            yield from answer["data"]
-            if not answer["has_more"] or not answer["data"]:
+            rows = answer.get("data")
+            if not isinstance(rows, list):
+                raise ProviderError("Stripe's answer is not a list.")
+            yield from rows
+            if not answer.get("has_more") or not rows:
                 return
-            after = {"starting_after": answer["data"][-1]["id"]}
+            after = {"starting_after": rows[-1]["id"]}
 
 
 @lru_cache(maxsize=4)

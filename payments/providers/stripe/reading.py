@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from payments.providers.base import Checkout
 from payments.providers.errors import ProviderError, WebhookRejected
 from payments.providers.states import DisputeState, PaymentState, ProviderEvent, RefundState, Said
 from payments.providers.webhook import text_of
@@ -47,6 +48,14 @@ def payment_state(
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProviderError("Stripe's answer is not a checkout session.") from error
+
+
+def checkout(session: Mapping[str, Any]) -> Checkout:
+    expires, named = session.get("expires_at"), text_of(session.get("id"))
+    if not named:
+        raise ProviderError("Stripe's answer is not a checkout session.")
+    until = datetime.fromtimestamp(expires, UTC) if type(expires) is int else None
+    return Checkout(named, text_of(session.get("url")), expires_at=until)
 
 
 def _said(session: Mapping[str, Any], intent: Mapping[str, Any]) -> Said:
