@@ -49,6 +49,7 @@ def run() -> Outcome:
         higher_is_better=False,
         limit=f"{LIMIT_MS} ms for 95 of 100 calls, {PER_SECOND} calls a second",
         figures={
+            "rows": number,
             "calls": len(measured),
             "p50_ms": round(statistics.median(milliseconds), 1),
             "p95_ms": round(p95, 1),
