@@ -1,10 +1,11 @@
-"""One JSON object a log line."""
+"""Logs go to the console: readable lines, or one JSON object a line."""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from core import context
 
@@ -23,3 +24,25 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def logging_to_console(form: str, level: str) -> dict[str, Any]:
+    """The setting ``LOGGING``; ``form`` is ``text`` or ``json``."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "json": {"()": "core.logs.JsonFormatter"},
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # One line a request comes from our middleware; the development server's own would say it twice.
+            "django.server": {"level": "ERROR"},
+            # Refusals (4xx) are in that line too; Django's own handlers would print everything a second time.
+            "django.request": {"level": "ERROR"},
+            "django": {"handlers": []},
+            "axes": {"level": "ERROR"},
+        },
+    }

@@ -6,6 +6,7 @@ may also be given as ``NAME_FILE``, the path of a file that holds it. Production
 """
 
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from core.logs import logging_to_console
 from hpcbilling.environment import Environment, of_each_cluster
 from usage.sbatch_partitions import Partition
 
@@ -49,13 +51,11 @@ PAYMENT_PROVIDERS: dict[str, str] = {
     "omise": "payments.providers.omise.provider.OmiseProvider",
     "razorpay": "payments.providers.razorpay.provider.RazorpayProvider",
 }
-# What each needs before it may take real money; their addresses change only for tests and demonstrations.
+# Settings that each needs before it may take real money, as its folder says.
 PAYMENT_PROVIDER_NEEDS: dict[str, tuple[str, ...]] = {
-    "manual": ("ORG_BANK_NAME", "ORG_BANK_ACCOUNT"),
-    "stripe": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
-    "omise": ("OMISE_SECRET_KEY", "OMISE_WEBHOOK_SECRET"),
-    "razorpay": ("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET", "RAZORPAY_WEBHOOK_SECRET"),
+    name: import_module(path.rsplit(".", 2)[0]).NEEDS for name, path in PAYMENT_PROVIDERS.items()
 }
+# Their addresses change only for tests and demonstrations.
 STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", default="")
 STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", default="")
 STRIPE_WEBHOOK_SECRET_OLD: str = env.str("STRIPE_WEBHOOK_SECRET_OLD", default="")
@@ -386,22 +386,5 @@ METRICS_ENABLED: bool = env.bool("METRICS_ENABLED", default=True)
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 LOG_FORMAT: str = env.choice("LOG_FORMAT", default="text" if DEBUG else "json", among=("json", "text"))
 LOG_LEVEL: str = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-        "json": {"()": "core.logs.JsonFormatter"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # One line a request comes from our middleware; the development server's own would say it twice.
-        "django.server": {"level": "ERROR"},
-        # Refusals (4xx) are in that line too; Django's own handlers would print everything a second time.
-        "django.request": {"level": "ERROR"},
-        "django": {"handlers": []},
-        "axes": {"level": "ERROR"},
-    },
-}
+LOGGING = logging_to_console(LOG_FORMAT, LOG_LEVEL)
 PROMETHEUS_EXPORT_MIGRATIONS = False

@@ -53,7 +53,8 @@ class Builtin:
         """In thousandths of the font size."""
         from reportlab.pdfbase.pdfmetrics import stringWidth
 
-        return float(stringWidth(self.encode(text).decode("cp1252"), self.name, EM))
+        width: float = stringWidth(self.encode(text).decode("cp1252"), self.name, EM)
+        return width
 
 
 @lru_cache(4096)

@@ -22,11 +22,6 @@ def current() -> PaymentProvider:
     return provider(settings.PAYMENT_PROVIDER)
 
 
-def enabled() -> list[PaymentProvider]:
-    """Those that payers may choose. Raises ``Misconfigured`` when one of them is not set up."""
-    return [provider(name) for name in settings.PAYMENT_PROVIDER_NAMES]
-
-
 def in_use() -> list[str]:
     """Names of those that payers may choose, and of those with payments that are not over."""
     from payments.models import OPEN_STATUSES, Payment

@@ -1,14 +1,13 @@
 """The contract between us and whoever moves the money.
 
-A provider is one class in ``payments/providers/<name>/provider.py``, named in the setting ``PAYMENT_PROVIDERS``. It
-never touches the database: it turns our amounts into a checkout of theirs, reads their record of a payment and checks
-their signed calls. ``payments.services.settlement``, the only writer of payment state, believes a ``PaymentState`` only
-after amount, currency, mode and reference match our own row. Amounts are whole minor units (satang) of an ISO 4217
-currency. Every outside call has explicit timeouts.
+A provider is one class in ``payments/providers/<name>/provider.py``, named in ``PAYMENT_PROVIDERS``. It never touches
+the database. Only ``services.settlement`` writes payment state; it believes a ``PaymentState`` only when amount,
+currency, mode and reference match our row. Amounts are minor units (satang); every call out has explicit timeouts.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,7 +66,7 @@ class RefundRequest:
     asked_before: bool = False
 
 
-class PaymentProvider:
+class PaymentProvider(ABC):
     """Made anew for each use; ``__init__`` checks its settings and raises ``Misconfigured``, naming the variable.
     Methods raise ``ProviderError`` when the outcome is unknown (safe to repeat with the same reference) and
     ``Refused`` when nothing happened. What a provider lacks keeps the answer given here."""
@@ -79,13 +78,13 @@ class PaymentProvider:
     captures: ClassVar[bool] = True  # False: money is only authorised until we take it
     fetches: ClassVar[bool] = True  # False: there is no record to read, its signed events are all there is
 
+    @abstractmethod
     def methods(self) -> tuple[Method, ...]:
         """What payers may choose, the usual one first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
         """Open a checkout, or find the one that this reference has opened already. Called outside transactions."""
-        raise NotImplementedError
 
     def find(self, ref: Ref) -> PaymentState | None:
         """The provider's record of a payment, by its id or, when we never learnt that, by our reference."""
@@ -97,6 +96,7 @@ class PaymentProvider:
 
     def capture(self, ref: Ref) -> None:
         """Take authorised money. A repeat does no harm."""
+        raise Refused("this provider takes the money by itself")
 
     def refund(self, ref: Ref, request: RefundRequest) -> RefundState:
         """Give money back."""

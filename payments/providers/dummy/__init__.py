@@ -1,1 +1,3 @@
 """A complete provider without money, for demos and tests."""
+
+NEEDS: tuple[str, ...] = ()

@@ -1,1 +1,3 @@
 """Omise (Opn): PromptPay on our own page, cards on theirs."""
+
+NEEDS = ("OMISE_SECRET_KEY", "OMISE_WEBHOOK_SECRET")

@@ -1,1 +1,3 @@
 """Stripe: hosted Checkout with cards and PromptPay."""
+
+NEEDS = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
