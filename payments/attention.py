@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from billing.models import ReceiptStatus
 from payments.models import (
     OPEN_REFUNDS,
     OPEN_STATUSES,
+    Dispute,
+    DisputeStatus,
     EventOutcome,
     Payment,
     PaymentStatus,
@@ -29,9 +32,11 @@ def given_up() -> Q:
 
 def credits() -> Q:
     """Money held that no bill has used, see ``Payment.credit_cents``; what is in review counts there."""
-    paid = Q(status=PaymentStatus.SUCCEEDED, captured_cents__gt=F("amount_cents") + F("refunded_cents"))
-    unused = Q(captured_cents__gt=F("refunded_cents"))
-    return paid | unused & ~Q(status__in=(PaymentStatus.SUCCEEDED, PaymentStatus.NEEDS_REVIEW))
+    lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST).values("payment")
+    gone = F("refunded_cents") + Coalesce(Subquery(lost.values(total=Sum("amount_cents"))), 0)
+    bought = Q(status=PaymentStatus.SUCCEEDED) & ~Q(receipt__status=ReceiptStatus.VOID)
+    unused = Q(captured_cents__gt=gone) & ~bought & ~Q(status=PaymentStatus.NEEDS_REVIEW)
+    return bought & Q(captured_cents__gt=F("amount_cents") + gone) | unused
 
 
 def outcome_unknown() -> Q:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from billing.models import Receipt, ReceiptStatus
@@ -13,9 +14,20 @@ from core.errors import Misconfigured
 from core.money import from_minor, to_minor
 from core.wording import money_text
 from payments import providers
-from payments.models import OPEN_STATUSES, Payment, PaymentStatus
+from payments.models import (
+    OPEN_REFUNDS,
+    OPEN_STATUSES,
+    DisputeStatus,
+    Payment,
+    PaymentStatus,
+    RefundStatus,
+)
 from payments.providers.base import PaymentProvider, Ref
 from payments.providers.limits import Method
+
+LATE = timedelta(days=7)  # a failed or abandoned checkout may still be paid; providers close it well before
+_LOST = DisputeStatus.LOST
+REFUNDS_MOVE = timedelta(days=60)  # refunds fail, and disputes begin, long after the payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +95,27 @@ def part_paid(receipt: Receipt) -> Payment | None:
 
 
 def is_refundable(payment: Payment, provider: PaymentProvider) -> bool:
-    """Whether the provider gives this money back by itself; otherwise finance sends it by hand."""
-    found = [method for method in provider.methods() if method.name == payment.method]
-    return all(method.refundable for method in found) and bool(payment.external_charge_id)
+    """Whether the provider gives this money back by itself; otherwise finance sends it by hand.
+
+    Money that came by a method which is not offered goes back only where every method's does. After a lost dispute,
+    or a refund that the provider refused outright, finance sends the next one.
+    """
+    found = [method for method in provider.methods() if method.name == payment.method] or provider.methods()
+    able = all(method.refundable for method in found) and bool(payment.external_charge_id)
+    refused = Q(status=RefundStatus.FAILED, external_refund_id="", by_hand=False)
+    return able and not (payment.refunds.filter(refused).exists() or payment.disputes.filter(status=_LOST).exists())
+
+
+def moving(now: datetime) -> QuerySet[Payment]:
+    """Payments about which their provider may still have news: open, in review or settled lately, or with refunds or
+    disputes that are not over."""
+    recent = Q(status__in=(PaymentStatus.FAILED, PaymentStatus.CANCELED), updated_at__gte=now - LATE)
+    settled = Q(status=PaymentStatus.SUCCEEDED, paid_at__gte=now - REFUNDS_MOVE)
+    refunds = Q(refunds__status__in=(*OPEN_REFUNDS, RefundStatus.NEEDS_REVIEW))
+    disputes = Q(disputes__status=DisputeStatus.OPEN)
+    open_now = Q(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW))
+    ids = Payment.objects.filter(open_now | recent | settled | refunds | disputes).values("pk")
+    return Payment.objects.filter(pk__in=ids)
 
 
 def payer_notice(receipt: Receipt) -> str:

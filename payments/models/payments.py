@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Receipt
+from billing.models import Receipt, ReceiptStatus
 from core.money import from_minor
 from core.states import Transitions
 
@@ -142,20 +142,27 @@ class Payment(models.Model):
         return from_minor(self.refunded_cents, self.currency)
 
     @property
-    def refundable_cents(self) -> int:
-        """What could still be given back, in minor units."""
+    def left_cents(self) -> int:
+        """What came in and was not given back, in minor units."""
         return self.captured_cents - self.refunded_cents
+
+    @property
+    def refundable_cents(self) -> int:
+        """What could still be given back, in minor units: a lost dispute has taken its part already."""
+        lost = self.disputes.filter(status="lost").aggregate(total=models.Sum("amount_cents"))["total"] or 0
+        return max(self.left_cents - lost, 0)
 
     @property
     def missing(self) -> Decimal:
         """What has not arrived yet of what was asked for."""
-        return from_minor(max(self.amount_cents - self.refundable_cents, 0), self.currency)
+        return from_minor(max(self.amount_cents - self.left_cents, 0), self.currency)
 
     @property
     def credit_cents(self) -> int:
-        """Money held that no bill has used, in minor units: what came in too much, or for nothing."""
-        used = self.amount_cents if self.status == PaymentStatus.SUCCEEDED else 0
-        return max(self.refundable_cents - used, 0)
+        """Money held that no bill has used, in minor units: too much, for nothing, or for a receipt that is void
+        because its refund failed afterwards."""
+        bought = self.status == PaymentStatus.SUCCEEDED and self.receipt.status != ReceiptStatus.VOID
+        return max(self.refundable_cents - (self.amount_cents if bought else 0), 0)
 
     @property
     def outcome_unknown(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.utils import timezone
 
 from core.errors import Misconfigured
 from core.registry import load
@@ -23,9 +24,9 @@ def current() -> PaymentProvider:
 
 
 def in_use() -> list[str]:
-    """Names of those that payers may choose, and of those with payments that are not over."""
-    from payments.models import OPEN_STATUSES, Payment
+    """Names of those that payers may choose, and of those whose payments may still move, whatever is chosen now."""
+    from payments.selectors import moving
 
-    used = Payment.objects.filter(status__in=OPEN_STATUSES).values_list("provider", flat=True).distinct()
-    names = dict.fromkeys([*settings.PAYMENT_PROVIDER_NAMES, *used.order_by("provider")])
+    used = moving(timezone.now()).values_list("provider", flat=True).order_by("provider").distinct()
+    names = dict.fromkeys([*settings.PAYMENT_PROVIDER_NAMES, *used])
     return [name for name in names if name in settings.PAYMENT_PROVIDERS]

@@ -39,8 +39,11 @@ class RefundState:
 
 @dataclass(frozen=True, slots=True)
 class DisputeState:
+    """Banks may state the amount in another currency than the payment's."""
+
     external_dispute_id: str
     amount_minor: int
+    currency: str
     said: Said
     reason: str = ""
 

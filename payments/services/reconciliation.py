@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
@@ -18,24 +19,20 @@ from core.errors import AppError
 from core.periods import day_start
 from payments import providers
 from payments.models import (
-    OPEN_REFUNDS,
     OPEN_STATUSES,
-    DisputeStatus,
     Payment,
-    PaymentStatus,
     ReconciliationDay,
     Refund,
     RefundStatus,
 )
 from payments.providers.base import PaymentProvider
 from payments.providers.states import PaymentState, Said
+from payments.selectors import moving
 from payments.services.checkout import SURELY_LOST, end_attempt
 from payments.services.refunds import send_refund
 from payments.services.sync import sync_payment
 
 logger = logging.getLogger("payments.reconciliation")
-LATE = timedelta(days=7)  # a failed or abandoned checkout may still be paid; providers close it well before
-REFUNDS_MOVE = timedelta(days=60)  # refunds fail, and disputes begin, long after the payment
 
 
 @dataclass(slots=True)
@@ -57,7 +54,8 @@ def sync_open(*, provider_names: Iterable[str] = (), now: datetime | None = None
     """Follow the provider's record of everything that may still move. One payment that fails stops no other."""
     result, now = Result(), now or timezone.now()
     names = list(provider_names) or providers.in_use()
-    payments = Payment.objects.filter(_may_move(now), provider__in=names).order_by("id")
+    asked = Q(asked_at__isnull=False) | ~Q(external_payment_id="")
+    payments = moving(now).filter(asked, provider__in=names).order_by("id")
     for pk in list(payments.values_list("pk", flat=True)):
         _one(result, pk, now)
     failed = {each.split(":")[0] for each in result.errors}
@@ -65,16 +63,6 @@ def sync_open(*, provider_names: Iterable[str] = (), now: datetime | None = None
         if f"payment {refund.payment_id}" not in failed:  # its record was read: the refund is not there
             _resend(result, refund)
     return result
-
-
-def _may_move(now: datetime) -> Q:
-    recent = Q(status__in=(PaymentStatus.FAILED, PaymentStatus.CANCELED), updated_at__gte=now - LATE)
-    settled = Q(status=PaymentStatus.SUCCEEDED, paid_at__gte=now - REFUNDS_MOVE)
-    refunds = Q(refunds__status__in=(*OPEN_REFUNDS, RefundStatus.NEEDS_REVIEW))
-    disputes = Q(disputes__status=DisputeStatus.OPEN)
-    moving = Q(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW)) | recent | settled | refunds | disputes
-    ids = Payment.objects.filter(moving).values("pk")
-    return Q(pk__in=ids) & (Q(asked_at__isnull=False) | ~Q(external_payment_id=""))
 
 
 def _one(result: Result, pk: int, now: datetime) -> None:
@@ -126,19 +114,21 @@ def _resend(result: Result, refund: Refund) -> None:
 
 @dataclass(slots=True)
 class _Sums:
-    """One day and currency; minor units. ``unknown``: money that no payment of ours holds."""
+    """One day and currency; minor units. ``agreed``: payments with the same sum on both sides; ``unknown``: money that
+    no payment of ours holds."""
 
     count: int = 0
     cents: int = 0
     refunded: int = 0
+    agreed: list[int] = field(default_factory=list)
     unknown: list[dict[str, Any]] = field(default_factory=list)
 
 
 _Days = dict[tuple[date, str], _Sums]
 
 
-def compare_days(*, provider: PaymentProvider, start: date, end: date) -> list[ReconciliationDay]:
-    """Compare what ``provider`` captured on each day (``end`` included) with our books, and keep the result.
+def compare_days(*, provider: PaymentProvider, start: date, end: date, keep: bool = True) -> list[ReconciliationDay]:
+    """Compare what ``provider`` captured on each day (``end`` included) with our books; ``keep`` writes it down.
 
     Both sides go by the provider's time of capture; refunds count on the day of their payment. Providers without
     a record to read (bank transfers have their statements) have nothing to compare with.
@@ -147,10 +137,10 @@ def compare_days(*, provider: PaymentProvider, start: date, end: date) -> list[R
         return []
     first, last = day_start(start), day_start(end + timedelta(days=1))
     theirs, ours = _theirs(provider, first, last), _ours(provider.name, first, last)
-    kept = [_keep(provider.name, key, theirs.get(key, _Sums()), ours.get(key, _Sums())) for key in {*theirs, *ours}]
-    empty = ReconciliationDay.objects.filter(provider=provider.name, day__gte=start, day__lte=end)
-    empty.exclude(pk__in=[row.pk for row in kept]).delete()
-    return sorted(kept, key=lambda row: (row.day, row.currency))
+    days = [_row(provider.name, key, theirs.get(key, _Sums()), ours.get(key, _Sums())) for key in {*theirs, *ours}]
+    if keep:
+        _keep(provider.name, start, end, days, [pk for sums in theirs.values() for pk in sums.agreed])
+    return sorted(days, key=lambda row: (row.day, row.currency))
 
 
 def _theirs(provider: PaymentProvider, first: datetime, last: datetime) -> _Days:
@@ -166,7 +156,7 @@ def _theirs(provider: PaymentProvider, first: datetime, last: datetime) -> _Days
         if payment is None:
             of_day.unknown.append({"id": state.charge_id or state.external_payment_id, "amount": state.amount_minor})
         elif payment.captured_cents == state.amount_minor:
-            Payment.objects.filter(pk=payment.pk).update(reconciled_at=timezone.now())
+            of_day.agreed.append(payment.pk)
     return sums
 
 
@@ -195,14 +185,20 @@ def _day(moment: datetime | None) -> date:
     return timezone.localdate(moment, timezone.get_default_timezone())
 
 
-def _keep(provider: str, key: tuple[date, str], theirs: _Sums, ours: _Sums) -> ReconciliationDay:
+def _row(provider: str, key: tuple[date, str], theirs: _Sums, ours: _Sums) -> ReconciliationDay:
     day, currency = key
-    row, _new = ReconciliationDay.objects.update_or_create(
+    return ReconciliationDay(
         provider=provider, day=day, currency=currency,
-        defaults={
-            "provider_count": theirs.count, "provider_cents": theirs.cents, "provider_refunded_cents": theirs.refunded,
-            "our_count": ours.count, "our_cents": ours.cents, "our_refunded_cents": ours.refunded,
-            "unknown": theirs.unknown, "checked_at": timezone.now(),
-        },
+        provider_count=theirs.count, provider_cents=theirs.cents, provider_refunded_cents=theirs.refunded,
+        our_count=ours.count, our_cents=ours.cents, our_refunded_cents=ours.refunded,
+        unknown=theirs.unknown, checked_at=timezone.now(),
     )  # fmt: skip
-    return row
+
+
+@transaction.atomic
+def _keep(provider: str, start: date, end: date, days: list[ReconciliationDay], agreed: list[int]) -> None:
+    """In place of what an earlier run found for these days."""
+    ReconciliationDay.objects.filter(provider=provider, day__gte=start, day__lte=end).delete()
+    ReconciliationDay.objects.bulk_create(days)
+    for chunk in range(0, len(agreed), 1000):
+        Payment.objects.filter(pk__in=agreed[chunk : chunk + 1000]).update(reconciled_at=timezone.now())

@@ -69,10 +69,11 @@ def reserve_refund(
     if held.status not in WITH_MONEY or not held.captured_cents:
         words = _("Payment %(payment)s is %(status)s; there is no money to give back.")
         raise NotRefundable(words % {"payment": held, "status": held.get_status_display()})
-    if Dispute.objects.filter(payment=held).exclude(status=DisputeStatus.WON).exists():
+    if Dispute.objects.filter(payment=held, status=DisputeStatus.OPEN).exists():
         raise NotRefundable(_("The payer's bank decides about this payment; a refund might pay twice."))
-    if not 0 < amount_minor <= held.refundable_cents:
-        most = money_text(from_minor(held.refundable_cents, held.currency), held.currency)
+    left = held.refundable_cents
+    if not 0 < amount_minor <= left:
+        most = money_text(from_minor(left, held.currency), held.currency)
         raise BadInput(_("At most %(sum)s can be given back.") % {"sum": most}, field="amount")
     by_hand = not is_refundable(held, providers.provider(held.provider))
     refund = Refund.objects.create(

@@ -128,9 +128,11 @@ def keep_sum(payment: Payment) -> None:
 
 
 def _take_dispute(actor: Actor, payment: Payment, state: DisputeState) -> None:
+    """A dispute in a currency that is not the payment's is taken as one about all of its money."""
+    amount = state.amount_minor if state.currency == payment.currency else payment.captured_cents
     row, new = Dispute.objects.get_or_create(
         payment=payment, external_dispute_id=state.external_dispute_id,
-        defaults={"amount_cents": state.amount_minor, "reason": state.reason[:255]},
+        defaults={"amount_cents": amount, "reason": state.reason[:255]},
     )  # fmt: skip
     facts = {"payment": payment.pk, "amount": row.amount, "currency": payment.currency, "reason": row.reason}
     if new:

@@ -11,6 +11,7 @@ from billing.services.receipts import mark_paid
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.states import transition
+from core.wording import money_text
 from payments.models import PAYMENT_TRANSITIONS, Payment, PaymentStatus
 from payments.services.settlement import record_move
 
@@ -24,7 +25,7 @@ def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
     """The money is there in full after all (seen at the provider): the payment succeeds and its receipt is paid.
 
     Raises ``NotInReview``, ``BadInput`` without a note, and ``Conflict`` when the receipt is paid or void already,
-    or when money of it has been given back.
+    when money of it has been given back, or when the record shows less than was asked for.
     """
     receipt, payment = _locked(payment, note)
     if receipt.status != ReceiptStatus.PENDING:
@@ -32,6 +33,10 @@ def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
         raise Conflict(words % {"receipt": receipt, "status": receipt.get_status_display()})
     if payment.refunded_cents:
         raise Conflict(_("Money of this payment was given back; close it, and let the payer pay again."))
+    if 0 < payment.captured_cents < payment.amount_cents:
+        words = _("Only %(got)s of %(sum)s has come in. Wait for the rest, or give it back and close the payment.")
+        sums = {"got": payment.captured, "sum": payment.amount}
+        raise Conflict(words % {name: money_text(value, payment.currency) for name, value in sums.items()})
     now, before = timezone.now(), payment.status
     transition(
         payment, PaymentStatus.SUCCEEDED, table=PAYMENT_TRANSITIONS, paid_at=now, updated_at=now, reviewed_at=now,

@@ -18,6 +18,7 @@ from audit import services as audit
 from billing.models import Receipt
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from core.locks import lock_for_transaction
 from core.money import from_minor
 from core.periods import today
 from core.states import transition
@@ -38,6 +39,7 @@ from payments.services.settlement import Applied, apply_state
 PROVIDER = "manual"
 LONGEST_REFERENCE = 80
 MOST_MINOR = 10**13
+MOST_WAITING = 10  # reports of one payment that nobody has decided about
 SLIP_MAX_BYTES = 2 * 1024 * 1024
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF-": "application/pdf"}
 _OLDEST = timedelta(days=366)
@@ -76,6 +78,7 @@ def write_transfer(
             if held.status not in (*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW):
                 words = _("Payment %(payment)s is %(status)s; there is nothing to pay.")
                 raise Conflict(words % {"payment": held, "status": held.get_status_display()})
+            _refuse_repeats(held, report)
             transfer = BankTransfer.objects.create(
                 payment=held, bank=" ".join(report.bank.split()).upper(), reference=plain_reference(report.reference),
                 claimed_cents=report.amount_minor, transferred_on=report.transferred_on, slip=report.slip or None,
@@ -88,10 +91,31 @@ def write_transfer(
                        "amount": transfer.claimed, "currency": held.currency, "slip": transfer.slip_sha256},
             )  # fmt: skip
     except IntegrityError as error:
-        raise KnownTransfer(
-            _("A transfer with this reference, or with this slip, was reported before."), field="reference"
-        ) from error
+        raise _known() from error
     return transfer
+
+
+def _refuse_repeats(payment: Payment, report: Report) -> None:
+    """People write a bank's name in many ways: one reference, amount and day are one transfer, whatever it is called.
+
+    The database refuses the rest: the same reference under the same name, and the same slip.
+    """
+    lock_for_transaction("bank_transfers", plain_reference(report.reference))
+    open_or_taken = BankTransfer.objects.exclude(status=TransferStatus.REJECTED)
+    if open_or_taken.filter(
+        reference=plain_reference(report.reference), claimed_cents=report.amount_minor,
+        transferred_on=report.transferred_on,
+    ).exists():  # fmt: skip
+        raise _known()
+    if BankTransfer.objects.filter(payment=payment, status=TransferStatus.SUBMITTED).count() >= MOST_WAITING:
+        words = _("%(count)d reported transfers wait for a decision. Please wait until finance has looked at them.")
+        raise Conflict(words % {"count": MOST_WAITING})
+
+
+def _known() -> KnownTransfer:
+    return KnownTransfer(
+        _("A transfer with this reference, or with this slip, was reported before."), field="reference"
+    )
 
 
 def check_report(report: Report) -> str:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.fakes.providers import Providers
-from tests.fakes.providers.faults import BEFORE, KINDS
+from tests.fakes.providers.faults import AFTER, BEFORE
 
 ORDER = {"amount": 12345, "currency": "INR", "receipt": "PAY-1"}
 
@@ -22,7 +22,7 @@ def made(fakes: Providers) -> int:
     return len(fakes.razorpay.objects("checkouts"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*BEFORE, *AFTER])
 def test_a_fault_executes_or_does_not(fakes: Providers, kind: str) -> None:
     fakes.razorpay.faults.plan("POST", "/v1/orders", kind)
     try:

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from payments import selectors
 from payments.models import Payment, PaymentEvent, Refund
-from payments.services import reconciliation
 from payments.services.reconciliation import sync_open
 from payments.services.refunds import refund_payment
 from payments.services.webhooks import process_pending
@@ -105,7 +105,7 @@ def test_a_settlement_cut_at_every_statement(fakes: Providers, way: str) -> None
 
 
 def test_a_refund_cut_at_every_statement(fakes: Providers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciliation, "REFUNDS_MOVE", timedelta(0))  # those before it are not asked about again
+    monkeypatch.setattr(selectors, "REFUNDS_MOVE", timedelta(0))  # those before it are not asked about again
     User.objects.get_or_create(username="alice")
     rig: Any = RIGS["stripe.card"](fakes)
     given_back = 0

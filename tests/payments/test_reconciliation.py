@@ -114,6 +114,34 @@ def test_the_command_tells_the_difference_and_ends_with_3(rig: Any, paid: Paymen
     assert json.loads(capsys.readouterr().out)["days"][0]["difference"] == "-1.00"
 
 
+def test_a_look_writes_nothing_and_forgets_nothing(rig: Any, paid: Payment) -> None:
+    command = ("reconcile_payments", "--provider", rig.name)
+    call_command(*command, "--dry-run")
+    assert not ReconciliationDay.objects.exists()
+    assert not Payment.objects.filter(reconciled_at__isnull=False).exists()
+    call_command(*command)
+    kept = list(ReconciliationDay.objects.values())
+    Payment.objects.filter(pk=paid.pk).update(captured_at=paid.captured_at - timedelta(days=30))
+    with pytest.raises(SystemExit):
+        call_command(*command, "--dry-run")
+    assert list(ReconciliationDay.objects.values()) == kept
+
+
+@pytest.mark.parametrize("rig", ["stripe.card"], indirect=True)
+def test_a_provider_that_is_not_offered_any_more_is_followed_while_its_money_may_move(
+    rig: Any, paid: Payment, settings: Any
+) -> None:
+    settings.PAYMENT_PROVIDER_NAMES = ["manual"]
+    rig.fake.refund_in_dashboard(rig.charge(paid), 3000)
+    rig.calls()  # lost
+    assert providers.in_use() == ["manual", "stripe"]
+    sync_open()
+    paid.refresh_from_db()
+    assert paid.refunded_cents == 3000
+    Payment.objects.update(paid_at=paid.paid_at - timedelta(days=61))
+    assert providers.in_use() == ["manual"]
+
+
 def test_a_provider_that_cannot_be_reached_ends_with_69(fakes: Providers, settings: Any) -> None:
     settings.STRIPE_API_URL = "http://127.0.0.1:9"
     with pytest.raises(CommandError) as ended:

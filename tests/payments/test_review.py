@@ -24,8 +24,8 @@ FIN = Actor("fin")
 
 @pytest.fixture
 def odd(payment: Payment) -> Payment:
-    """A payment whose webhook named another amount."""
-    call(payment, amount=1)
+    """A payment whose webhook named another currency."""
+    call(payment, currency="USD")
     payment.refresh_from_db()
     return payment
 
@@ -45,6 +45,14 @@ def test_accepting_pays_the_receipt_and_is_audited_with_who_and_why(odd: Payment
     assert books.audit_payments() == []
     Payment.objects.filter(pk=odd.pk).update(external_payment_id="another", external_charge_id="another")
     assert books.audit_payments() == [f"payment {odd.pk} is not what entry #{entry.pk} says"]
+
+
+def test_money_that_is_short_by_the_record_pays_nothing_whatever_finance_says(payment: Payment) -> None:
+    call(payment, amount=799)
+    with pytest.raises(Conflict, match=r"Only THB.7\.99 of THB.8\.00"):
+        accept_payment(actor=FIN, payment=payment, note="it will do")
+    assert state(payment) == ("needs_review", "pending")
+    assert payment.captured_cents == 799
 
 
 def test_closing_lets_the_payer_try_again(odd: Payment) -> None:
@@ -100,7 +108,7 @@ def test_finance_decides_in_the_console_after_seeing_what_it_is_about(
     client.force_login(finance)
     form = {"action": action, "_selected_action": [odd.pk]}
     page = client.post("/admin/payments/payment/", form).content.decode()
-    assert "amount: expected 8.00, got 0.01" in page
+    assert "currency: expected THB, got USD" in page
     assert state(odd)[0] == "needs_review"
     client.post("/admin/payments/payment/", {**form, "confirm": "1", "text": "checked"})
     assert state(odd)[0] == status

@@ -28,7 +28,7 @@ class Command(AppCommand):
         parser.add_argument("--provider", metavar="P", help="one provider (default: all that are in use)")
         parser.add_argument("--start", type=day, metavar="D", help="first day to compare (default: two days ago)")
         parser.add_argument("--end", type=day, metavar="D", help="last day to compare, included (default: today)")
-        parser.add_argument("--dry-run", action="store_true", help="compare only: no payment is changed")
+        parser.add_argument("--dry-run", action="store_true", help="compare only: nothing is written")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         end = options["end"] or today()
@@ -42,7 +42,9 @@ class Command(AppCommand):
             days: list[ReconciliationDay] = []
             for name in names:
                 try:
-                    days += compare_days(provider=providers.provider(name), start=start, end=end)
+                    days += compare_days(
+                        provider=providers.provider(name), start=start, end=end, keep=not options["dry_run"]
+                    )
                 except AppError as error:
                     if len(names) == 1 and not result.get("checked"):
                         raise

@@ -94,22 +94,25 @@ class OmiseProvider(PaymentProvider):
 
     def find(self, ref: Ref) -> PaymentState | None:
         if ref.external_payment_id.startswith("link_"):
-            return self._of_link(self.rest.ask("GET", f"/links/{ref.external_payment_id}"))
+            return self._of_link(self.rest.ask("GET", f"/links/{ref.external_payment_id}"), ref.charge_id)
         if ref.external_payment_id:
             return reading.payment_state(self.rest.ask("GET", f"/charges/{ref.external_payment_id}"))
         since = ref.created_at - timedelta(hours=1)
         if ref.method == "card":
             link = self._by_reference("/links", ref.reference, since)
-            return self._of_link(link) if link else None
+            return self._of_link(link, ref.charge_id) if link else None
         charge = self._by_reference("/charges", ref.reference, since)
         return reading.payment_state(charge) if charge else None
 
-    def _of_link(self, link: Mapping[str, Any]) -> PaymentState:
-        """A link with the charge that paid it, read by itself: a link shows its charges in short."""
+    def _of_link(self, link: Mapping[str, Any], known: str) -> PaymentState:
+        """A link with the charge that paid it, read by itself: a link shows its charges in short.
+
+        ``known`` is the charge in our books, empty before: its refunds count, whoever pays the link once more.
+        """
         charges = (link.get("charges") or {}).get("data") or []
         paid = [each for each in charges if each.get("status") == "successful"]
-        charge = self.rest.ask("GET", f"/charges/{_id_of((paid or charges)[-1])}") if charges else None
-        return reading.link_state(link, charge)
+        charge_id = known or (_id_of((paid or charges)[-1]) if charges else "")
+        return reading.link_state(link, self.rest.ask("GET", f"/charges/{charge_id}") if charge_id else None)
 
     def _by_reference(self, path: str, reference: str, since: datetime) -> dict[str, Any] | None:
         """The newest object of ours with this reference, of those made since ``since``."""

@@ -110,7 +110,7 @@ def refund_state(refund: Mapping[str, Any]) -> RefundState:
 def _dispute_state(dispute: Mapping[str, Any]) -> DisputeState:
     said = _DISPUTE.get(text_of(dispute.get("status")), Said.OPEN)
     reason = text_of(dispute.get("reason_message")) or text_of(dispute.get("reason_code"))
-    return DisputeState(dispute["id"], int(dispute["amount"]), said, reason[:255])
+    return DisputeState(dispute["id"], int(dispute["amount"]), str(dispute["currency"]).upper(), said, reason[:255])
 
 
 def moment(value: Any) -> datetime | None:

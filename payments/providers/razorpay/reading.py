@@ -92,7 +92,8 @@ def refund_state(refund: Mapping[str, Any]) -> RefundState:
 
 def _dispute_state(dispute: Mapping[str, Any]) -> DisputeState:
     said = _DISPUTE.get(text_of(dispute.get("status")), Said.OPEN)
-    return DisputeState(text(dispute, "id"), int(dispute["amount"]), said, text_of(dispute.get("reason_code")))
+    currency, reason = text(dispute, "currency").upper(), text_of(dispute.get("reason_code"))
+    return DisputeState(text(dispute, "id"), int(dispute["amount"]), currency, said, reason)
 
 
 def text(row: Mapping[str, Any], name: str) -> str:

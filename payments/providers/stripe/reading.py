@@ -118,7 +118,8 @@ def refund_state(refund: Mapping[str, Any]) -> RefundState:
 
 def _dispute_state(dispute: Mapping[str, Any]) -> DisputeState:
     said = _DISPUTE.get(dispute["status"], Said.OPEN)
-    return DisputeState(dispute["id"], int(dispute["amount"]), said, text_of(dispute.get("reason")))
+    currency, reason = str(dispute["currency"]).upper(), text_of(dispute.get("reason"))
+    return DisputeState(dispute["id"], int(dispute["amount"]), currency, said, reason)
 
 
 def event_id(payload: Mapping[str, Any]) -> str:

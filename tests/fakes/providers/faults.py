@@ -7,7 +7,7 @@ from threading import Lock
 
 BEFORE = ("timeout_before", "reset_before", "500_before", "429", "503")
 AFTER = ("timeout_after", "reset_after", "500_after", "html", "html_200", "truncated")
-KINDS = BEFORE + AFTER
+KINDS = (*BEFORE, *AFTER, "drip")
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Faults:
     """``*_before``, "429" and "503" do nothing but fail; all others execute the request first.
 
     "html" answers 502 with a page, "html_200" the same with status 200, "truncated" half the JSON under the full
-    Content-Length. ``hold``: how long a "timeout" stays silent, in seconds.
+    Content-Length, "drip" all of it, a byte at a time. ``hold``: how long a "timeout" stays silent, in seconds.
     """
 
     def __init__(self) -> None:

@@ -59,6 +59,13 @@ class Handler(BaseHTTPRequestHandler):
         elif fault == "truncated":
             self._write(reply, reply.body[: len(reply.body) // 2])
             self.close_connection = True
+        elif fault == "drip":
+            self._write(reply, b"")
+            for at in range(len(reply.body)):
+                if self.server.stopping.wait(0.1):
+                    break
+                self.wfile.write(reply.body[at : at + 1])
+                self.wfile.flush()
         else:
             self._write(reply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -47,6 +48,37 @@ def test_the_same_reference_or_slip_is_reported_once(receipt: Receipt, another: 
         report(other, reference="NEW", slip=PNG)
     reject_transfer(actor=FIN, transfer=first, note="not there")
     assert report(other, reference="REF0001", slip=PNG).status == "submitted"
+
+
+def test_one_transfer_is_one_whatever_its_bank_is_called(receipt: Receipt, another: Receipt) -> None:
+    report(manual(receipt), bank="SCB")
+    with pytest.raises(KnownTransfer):
+        report(manual(another), bank="Siam Commercial Bank")
+    assert report(manual(another), amount=801, bank="Siam Commercial Bank").status == "submitted"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_reports_at_once_one_is_written_whatever_the_bank_is_called(
+    receipt: Receipt, another: Receipt, third: Receipt
+) -> None:
+    payments = [manual(each) for each in (receipt, another, third)]
+
+    def told(index: int) -> bool:
+        with suppress(KnownTransfer):
+            return bool(report(payments[index], bank=f"Bank {index}"))
+        return False
+
+    assert sorted(at_once(3, told)) == [False, False, True]
+    assert BankTransfer.objects.count() == 1
+
+
+def test_nobody_floods_finance_with_reports(receipt: Receipt) -> None:
+    payment = manual(receipt)
+    transfers = [report(payment, reference=f"R{number}") for number in range(10)]
+    with pytest.raises(Conflict, match="10 reported transfers wait"):
+        report(payment, reference="R10")
+    reject_transfer(actor=FIN, transfer=transfers[0], note="not there")
+    assert report(payment, reference="R10").status == "submitted"
 
 
 @pytest.mark.parametrize(
