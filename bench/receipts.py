@@ -114,7 +114,7 @@ def _watched() -> tuple[int, int, float]:
         try:
             return execute(statement, *rest)
         finally:
-            spent[statement.startswith('UPDATE "jobs"')] += time.perf_counter() - began
+            spent[" UPDATE jobs " in statement] += time.perf_counter() - began
 
     tracemalloc.start()
     with connection.execute_wrapper(count):
