@@ -20,6 +20,7 @@ BENCHMARKS = {
     "joblist": "bench.joblist",
     "receipts": "bench.receipts",
     "unbilled": "bench.unbilled",
+    "pages": "bench.pages",
     "pdf": "bench.pdf",
     "webhooks": "bench.webhooks",
     "sacct": "bench.live_sacct",

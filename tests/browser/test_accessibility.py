@@ -11,6 +11,7 @@ from billing.services.receipts import create_receipts
 from core.context import Actor
 from tests.browser.test_stories import CONSOLE, PAGES
 from tests.payments.rigs import RIGS
+from usage.models import Job
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 RULES = {
@@ -22,7 +23,8 @@ BOTH = pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("th", "l
 
 
 def violations(visitor: Any, path: str) -> list[str]:
-    visitor.page.goto(visitor.base + path)
+    response = visitor.page.goto(visitor.base + path)
+    assert response.status == (404 if path == "/nowhere/" else 200), f"{path}: {response.status}"
     found = Axe().run(visitor.page, options=RULES).response["violations"]
     return [
         f"{path} {each['id']} ({each['impact']}): {node['target']} {node['failureSummary'][:160]}"
@@ -44,7 +46,7 @@ def test_pages_of_researchers(visit: Any, usage: None, settings: Any, language: 
     person = visit(color_scheme=theme)
     person.sign_in("alice")
     speak(person, language)
-    job = f"/usage/{receipt.items.order_by('pk')[0].job_key}/"
+    job = f"/usage/{Job.objects.filter(claimed_by=f'receipt:{receipt.pk}')[0].pk}/"
     own = [receipt.get_absolute_url(), f"/payments/{payment.pk}/", f"/payments/thanks?rid={receipt.pk}", job]
     faults = [fault for path in (*PAGES, *MORE, *own) for fault in violations(person, path)]
     assert not faults, "\n".join(faults)
