@@ -17,7 +17,7 @@ from accounts.models import Session, Tier, User
 from accounts.services.sessions import end_sessions
 from accounts.tiers import TierResolver, describe_reason
 from billing.models import CpuBasis, RateVersion
-from billing.selectors.rates import MissingRate, version_at
+from billing.selectors.rates import in_force
 from core.context import actor_of
 from core.periods import today
 from usage.models import Job
@@ -61,19 +61,13 @@ def _tiers(username: str) -> list[AccountTier]:
         Job.objects.filter(username=username).order_by("account").values_list("account", flat=True).distinct()
     )
     resolver, labels = TierResolver.load(today()), {tier.pk: tier.label for tier in Tier.objects.all()}
+    versions = in_force(timezone.now())
     rows = []
     for account in accounts or [""]:
         found = resolver.resolve(username, account)
         rows.append(
             AccountTier(
-                account, labels.get(found.tier, found.tier), describe_reason(found.reason), _version(found.tier)
+                account, labels.get(found.tier, found.tier), describe_reason(found.reason), versions.get(found.tier)
             )
         )
     return rows
-
-
-def _version(tier: str) -> RateVersion | None:
-    try:
-        return version_at(tier, timezone.now())
-    except MissingRate:
-        return None

@@ -47,7 +47,7 @@ class ReceiptItemInline(admin.TabularInline):
         return False
 
 
-SHOWN_LINES = 200
+SHOWN_LINES = 50
 
 
 @admin.register(Receipt)

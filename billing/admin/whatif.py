@@ -17,7 +17,7 @@ from accounts.models import Tier
 from billing.drafts import NAMES, DraftRates
 from billing.forms import WindowForm
 from billing.models import RateVersion
-from billing.selectors.rates import MissingRate, version_at
+from billing.selectors.rates import in_force
 from billing.selectors.whatif import Change, WhatIf, simulate
 from billing.services.rates import LARGEST
 from core.money import RATE_PLACES
@@ -36,7 +36,7 @@ class DraftForm(WindowForm):
 
     def __init__(self, tiers: list[Tier], data: Any = None) -> None:
         super().__init__(data)
-        self.tiers = tiers
+        self.tiers, self.versions = tiers, in_force(timezone.now())
         for tier in tiers:
             for name in NAMES:
                 self.fields[f"{tier.pk}.{name}"] = forms.DecimalField(
@@ -45,7 +45,9 @@ class DraftForm(WindowForm):
                 )  # fmt: skip
 
     def rows(self) -> list[tuple[Tier, RateVersion | None, list[forms.BoundField]]]:
-        return [(tier, _in_force(tier), [self[f"{tier.pk}.{name}"] for name in NAMES]) for tier in self.tiers]
+        return [
+            (tier, self.versions.get(tier.pk), [self[f"{tier.pk}.{name}"] for name in NAMES]) for tier in self.tiers
+        ]
 
     def drafts(self) -> dict[str, DraftRates]:
         """Of the tiers in which something was typed; the rest of such a tier stays as it is in force."""
@@ -53,18 +55,11 @@ class DraftForm(WindowForm):
         for tier in self.tiers:
             typed = [self.cleaned_data.get(f"{tier.pk}.{name}") for name in NAMES]
             if any(value is not None for value in typed):
-                version = _in_force(tier)
+                version = self.versions.get(tier.pk)
                 kept = [getattr(version, name, Decimal(0)) for name in NAMES]
                 cpu, gpu, mem = (old if new is None else new for old, new in zip(kept, typed, strict=True))
                 drafts[tier.pk] = DraftRates(cpu, gpu, mem)
         return drafts
-
-
-def _in_force(tier: Tier) -> RateVersion | None:
-    try:
-        return version_at(tier.pk, timezone.now())
-    except MissingRate:
-        return None
 
 
 def view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

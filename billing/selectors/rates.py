@@ -26,6 +26,12 @@ def version_at(tier: str, moment: datetime) -> RateVersion:
     return version
 
 
+def in_force(moment: datetime) -> dict[str, RateVersion]:
+    """The version of every tier that has one, by tier, in one query."""
+    versions = RateVersion.objects.filter(effective_at__lte=moment).order_by("effective_at")
+    return {version.tier_id: version for version in versions}
+
+
 def missing(tier: str, moment: datetime) -> MissingRate:
     words = _("Tier %(tier)s has no rate at %(moment)s; set one before billing.")
     local = timezone.localtime(moment, timezone.get_default_timezone())

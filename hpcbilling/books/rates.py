@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from billing.models import Rate
-from billing.selectors.rates import MissingRate, version_at
+from billing.selectors.rates import in_force, missing
 from hpcbilling.books.rows import rows
 
 
@@ -37,11 +37,11 @@ def receipt_rates() -> list[str]:
 def current_rates() -> list[str]:
     """The table ``rates`` shows the newest version in force."""
     wrong, now = [], timezone.now()
+    versions = in_force(now)
     for rate in Rate.objects.all():
-        try:
-            version = version_at(rate.tier_id, now)
-        except MissingRate as error:
-            wrong.append(error.message)
+        version = versions.get(rate.tier_id)
+        if version is None:
+            wrong.append(missing(rate.tier_id, now).message)
             continue
         if (rate.cpu, rate.gpu, rate.mem) != (version.cpu, version.gpu, version.mem):
             wrong.append(f"rates of {rate.tier_id} differ from the version of {version.effective_at:%Y-%m-%d %H:%M}")
