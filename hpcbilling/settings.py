@@ -241,8 +241,6 @@ USAGE_SOURCES: dict[str, str] = {
     "sacct": "usage.sources.sacct.SacctSource",
     "csv": "usage.sources.csvfile.CsvSource",
 }
-# Which stretches of job ends an import leaves as they are.
-USAGE_FROZEN: dict[str, str] = {"months": "billing.selectors.months.frozen"}
 FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
 SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
 SLURM_CONF: str = env.str("SLURM_CONF", default="")

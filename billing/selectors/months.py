@@ -7,7 +7,6 @@ from datetime import date
 from django.db.models import Q
 
 from billing.models import ClosedMonth, Receipt
-from core.locks import lock_for_transaction
 from core.periods import Window, month_start, month_window
 from usage.models import Job
 
@@ -22,12 +21,6 @@ def closed_windows() -> list[Window]:
         else:
             joined.append(window)
     return joined
-
-
-def frozen() -> list[Window]:
-    """For ``USAGE_FROZEN``: what an import must not change. No month closes before its transaction ends."""
-    lock_for_transaction("months", shared=True)
-    return closed_windows()
 
 
 def in_closed_month() -> Q:

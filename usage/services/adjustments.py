@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.services import record as record_audit
@@ -143,9 +142,7 @@ def _apply(adjustment: Adjustment) -> None:
     columns = {name: [adjustment.record.get(name)] for name in SCHEMA.names}
     table = pa.table(columns, schema=SCHEMA)
     staging.prepare()
-    staging.write(
-        choosing.with_hold(table), Marks(table), run_id=adjustment.run_id, source=adjustment.run.source, decided=True
-    )
+    staging.write(choosing.with_hold(table), Marks(table), run_id=adjustment.run_id, source=adjustment.run.source)
     stored = _shown(Job.objects.get(pk=adjustment.job_id))
     if {name: stored[name] for name in adjustment.after} != adjustment.after:
         raise Outdated(_("The job has changed since this was noted. Dismiss it with a note."), adjustment=adjustment.pk)
@@ -210,7 +207,7 @@ def _adjustment(job: Job, record: dict[str, Any], run: ImportRun) -> Adjustment:
     return Adjustment(
         job=job,
         run=run,
-        document=job.claimed_by or f"month:{timezone.localdate(job.end_at, timezone.get_default_timezone()):%Y-%m}",
+        document=job.claimed_by,
         before={name: stored[name] for name in differing},
         after={name: came[name] for name in differing},
         record=record,

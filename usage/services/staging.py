@@ -17,10 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import IntegrityError, connection, transaction
 
-from core.periods import Window
 from usage.records import COLUMNS
 from usage.services import bulk
-from usage.services.frozen import frozen_windows, holds
 from usage.services.marks import Marks
 
 STORED = (*COLUMNS, "hold")
@@ -67,12 +65,8 @@ def prepare() -> None:
             )
 
 
-def write(records: pa.Table, marks: Marks, *, run_id: int, source: str, decided: bool = False) -> Outcome:
-    """Store one batch (``STORED``, keys unique within it); see the module's docstring for what must hold.
-
-    ``decided``: a person has said that this record counts, frozen or not.
-    """
-    frozen = [] if decided else frozen_windows()
+def write(records: pa.Table, marks: Marks, *, run_id: int, source: str) -> Outcome:
+    """Store one batch (``STORED``, keys unique within it); see the module's docstring for what must hold."""
     with connection.cursor() as cursor:
         bulk.mend_statistics(cursor, "jobs")
         stored_weak = _has_weak(cursor)
@@ -81,7 +75,7 @@ def write(records: pa.Table, marks: Marks, *, run_id: int, source: str, decided:
         known = records if stored_weak else records.filter(pc.invert(fresh))
         if not _insert_new(cursor, new, run_id, source):
             new, known = new.slice(0, 0), records
-        verdicts = _judge(cursor, known, run_id, frozen, weak=stored_weak)
+        verdicts = _judge(cursor, known, run_id, weak=stored_weak)
         _insert(cursor, late := _taken(known, verdicts, ""), run_id, source)
         changed = _taken(known, verdicts, *_CHANGES)
         _update(cursor, changed, run_id, source)
@@ -125,35 +119,32 @@ def _insert(cursor: Any, records: pa.Table, run_id: int, source: str) -> None:
 
 
 # --- verdicts ----------------------------------------------------------------
-def _same(frozen: list[Window]) -> str:
+def _same() -> str:
     """True where the staged record ``s`` would be billed as the stored one ``j``.
 
-    Used CPU alone may become known later, but a billed or frozen record is not touched for it.
+    Used CPU alone may become known later, but a billed record is not touched for it.
     """
     is_same = "IS NOT DISTINCT FROM" if connection.vendor == "postgresql" else "IS"
     types = (
         "j.gpu_types = s.gpu_types" if connection.vendor == "postgresql" else "json(j.gpu_types) = json(s.gpu_types)"
     )
     equal = " AND ".join(f"j.{name} = s.{name}" for name in _BILLED_ON)
-    settled = f"j.claimed_by <> '' OR {holds(frozen, 'j.end_at')}"
     return (
         f"{equal} AND j.start_at {is_same} s.start_at AND j.end_at {is_same} s.end_at AND {types} AND"
-        f" ({settled} OR s.used_cpu_seconds IS NULL OR j.used_cpu_seconds = s.used_cpu_seconds)"
+        " (j.claimed_by <> '' OR s.used_cpu_seconds IS NULL OR j.used_cpu_seconds = s.used_cpu_seconds)"
     )
 
 
 # stale: it has ended here already; refresh: still not ended; same: nothing new; claimed: a document bills it;
 # elsewhere (below): it is stored under a key of the other kind, and was not compared;
 # again: this very run wrote it (the same key twice in one input, the last wins); update: changed.
-# A change from or into a stretch that is frozen is kept for a decision, too, as if a document billed the job.
-def _verdict(frozen: list[Window]) -> str:
+def _verdict() -> str:
     return f"""CASE
     WHEN s.end_at IS NULL AND j.end_at IS NOT NULL THEN 'stale'
     WHEN s.end_at IS NULL THEN 'refresh'
-    WHEN {_same(frozen)} THEN 'same'
+    WHEN {_same()} THEN 'same'
     WHEN j.claimed_by <> '' THEN 'claimed'
     WHEN j.import_run_id = %s AND j.end_at IS NOT NULL THEN 'again'
-    WHEN j.end_at IS NOT NULL AND ({holds(frozen, "j.end_at")} OR {holds(frozen, "s.end_at")}) THEN 'claimed'
     ELSE 'update' END"""
 
 
@@ -198,32 +189,32 @@ def _has_weak(cursor: Any) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _judge(cursor: Any, records: pa.Table, run_id: int, frozen: list[Window], *, weak: bool) -> pa.Array:
+def _judge(cursor: Any, records: pa.Table, run_id: int, *, weak: bool) -> pa.Array:
     """One verdict a record, in their order; empty for a new one."""
     verdicts = [""] * len(records)
     if len(records):
         _stage(cursor, records)
         if weak or records["submit_at"].null_count:
-            _judge_with_weak(cursor, run_id, frozen)
+            _judge_with_weak(cursor, run_id)
             cursor.execute("SELECT ord, verdict FROM import_stage WHERE verdict <> ''")
         else:
-            cursor.execute(compare_sql(frozen), [run_id])
+            cursor.execute(compare_sql(), [run_id])
         for place, verdict in cursor.fetchall():
             verdicts[place] = verdict
         _lock_changed(cursor, records["job_key"], verdicts)
     return pa.array(verdicts, pa.string())
 
 
-def compare_sql(frozen: list[Window]) -> str:
+def compare_sql() -> str:
     """The verdict of each staged record whose key is stored; one parameter, the run.
 
     On PostgreSQL the jobs stand in a fenced LATERAL, so that no statistics, however wrong,
     make the planner turn it round and look through the staged rows for each job.
     """
     if connection.vendor == "postgresql":
-        known = f"SELECT {_verdict(frozen)} AS verdict FROM jobs j WHERE {_SAME_KEY} OFFSET 0"
+        known = f"SELECT {_verdict()} AS verdict FROM jobs j WHERE {_SAME_KEY} OFFSET 0"
         return f"SELECT s.ord, known.verdict FROM import_stage s CROSS JOIN LATERAL ({known}) known"
-    return f"SELECT s.ord, {_verdict(frozen)} FROM import_stage s JOIN jobs j ON {_SAME_KEY}"
+    return f"SELECT s.ord, {_verdict()} FROM import_stage s JOIN jobs j ON {_SAME_KEY}"
 
 
 def _stage(cursor: Any, records: pa.Table) -> None:
@@ -241,10 +232,8 @@ def _empty(cursor: Any, table: str) -> None:
     cursor.execute(f"TRUNCATE {table}" if connection.vendor == "postgresql" else f"DELETE FROM {table}")
 
 
-def _judge_with_weak(cursor: Any, run_id: int, frozen: list[Window]) -> None:
-    judge = (
-        f"UPDATE import_stage AS s SET verdict = {_verdict(frozen)} FROM jobs j WHERE s.verdict = '' AND {_SAME_KEY}"
-    )
+def _judge_with_weak(cursor: Any, run_id: int) -> None:
+    judge = f"UPDATE import_stage AS s SET verdict = {_verdict()} FROM jobs j WHERE s.verdict = '' AND {_SAME_KEY}"
     cursor.execute(judge, [run_id])
     cursor.execute(_SAME_UNDER_OTHER_KEY)
     cursor.execute(_ADOPT)
