@@ -43,6 +43,7 @@ REASON_LABELS: dict[str, str | Promise] = {
     "no_rate": _("tiers without a rate"),
     "no_cpu_time": _("CPU time that the price counts is not known"),
     "next_receipt": _("ready for the next receipts"),
+    "closed_month": _("the month is closed: only by an adjustment"),
 }
 
 
@@ -112,7 +113,8 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
             self._act(request, month)
             return redirect(month_url(month))
         proof, closed = prove(month), find(month)
-        late = next((r.amount for r in proof.reasons["unbilled"] if r.code == "next_receipt"), None)
+        left = {reason.code: reason.amount for reason in proof.reasons["unbilled"]}
+        late = left.get("closed_month")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
@@ -122,10 +124,10 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
             "lines": _lines(proof),
             "closed": closed,
             "since": _since(closed, proof) if closed else None,
-            "late": late if closed else None,
-            "left_open": bool(late or proof.parts["quarantined"].jobs or proof.unknown_rows),
+            "late": late,
+            "left_open": bool("next_receipt" in left or proof.parts["quarantined"].jobs or proof.unknown_rows),
             "may_close": self._may(request, "add") and not closed and month < month_start(today()),
-            "may_adjust": bool(closed and late) and self._may(request, "adjust"),
+            "may_adjust": bool(late) and self._may(request, "adjust"),
             "adjustments": closed.adjustments.select_related("receipt") if closed else [],
         }
         return TemplateResponse(request, "admin/billing/month.html", context)

@@ -17,6 +17,7 @@ from billing import sql
 from billing.models import CpuBasis
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, Rates, hours, price
 from billing.selectors.billable import invoiced_accounts
+from billing.selectors.months import find
 from billing.selectors.priced import PRICED_BY, free_states, hours_of_job, price_table
 from billing.selectors.prices import PriceBook
 from core.periods import Window, month_start, month_window, previous_month
@@ -123,7 +124,9 @@ def prove(month: date) -> Proof:
     book = PriceBook.load()
     parts = {name: Amount() for name in PARTS}
     reasons: dict[str, list[Reason]] = {name: [] for name in PARTS}
-    for part, code, amount in _classes(window, book):
+    # What only lacks a receipt waits for the ordinary ones, or for an adjustment where they refuse it.
+    ready = "next_receipt" if find(month) is None else "closed_month"
+    for part, code, amount in _classes(window, book, ready):
         parts[part] += amount
         reasons[part].append(Reason(code, amount))
     refused, unknown = _refused(window, book)
@@ -157,7 +160,7 @@ def _usage(window: Window, parts: dict[str, Amount], refused: Iterable[Amount]) 
     return records + sum(refused, Amount())
 
 
-def _classes(window: Window, book: PriceBook) -> list[tuple[str, str, Amount]]:
+def _classes(window: Window, book: PriceBook, ready: str) -> list[tuple[str, str, Amount]]:
     """(part, reason, amount) of every ended job of the month: one statement, each job in exactly one class."""
     jobs = Job.objects.filter(end_at__gte=window.start, end_at__lt=window.end).order_by()
     table, prices = price_table(set(jobs.values_list("username", "account").distinct()), book)
@@ -180,7 +183,7 @@ def _classes(window: Window, book: PriceBook) -> list[tuple[str, str, Amount]]:
                         WHEN u.username IS NULL THEN 'no_user'
                         WHEN p.version IS NULL THEN 'no_rate'
                         WHEN p.basis = '{CpuBasis.USED.value}' AND j.used_cpu_seconds IS NULL THEN 'no_cpu_time'
-                        ELSE 'next_receipt' END AS reason,
+                        ELSE %s END AS reason,
                    j.cpu_core_seconds, j.gpu_seconds, j.mem_mib_seconds, COALESCE(i.cost, {cost}) AS cost
             FROM jobs j JOIN p ON {PRICED_BY}
             LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
@@ -189,7 +192,7 @@ def _classes(window: Window, book: PriceBook) -> list[tuple[str, str, Amount]]:
             WHERE j.end_at >= %s AND j.end_at < %s)
             SELECT part, reason, COUNT(*), SUM(cpu_core_seconds), SUM(gpu_seconds), SUM(mem_mib_seconds),
             {sql.money_sum_sql("cost")} FROM classified GROUP BY part, reason ORDER BY part, reason""",
-            [prices, *state_values, *state_values, *invoiced, adapt(window.start), adapt(window.end)],
+            [prices, *state_values, *state_values, *invoiced, ready, adapt(window.start), adapt(window.end)],
         )
         rows = cursor.fetchall()
     return [

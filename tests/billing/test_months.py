@@ -212,6 +212,22 @@ def test_late_usage_of_a_closed_month_stays_off_ordinary_receipts_and_says_why()
     assert standing_of(job).code == "closed_month"
 
 
+def test_the_proof_says_that_what_is_left_of_a_closed_month_needs_an_adjustment(finance: Any) -> None:
+    make_job()
+    make_job(username="stranger")
+
+    def left() -> dict[str, int]:
+        return {reason.code: reason.amount.jobs for reason in prove(OCTOBER).reasons["unbilled"]}
+
+    assert left() == {"next_receipt": 1, "no_user": 1}
+    closed = close()
+    assert set(closed.figures["reasons"]["unbilled"]) == {"next_receipt", "no_user"}
+    assert left() == {"closed_month": 1, "no_user": 1}
+    page = signed_in(finance).get(reverse("admin:billing_month", args=[2026, 10])).content.decode()
+    assert "only by an adjustment" in page
+    assert "ready for the next receipts" not in page
+
+
 def test_late_usage_is_billed_by_an_adjustment_that_is_dated_today() -> None:
     make_job()
     bill()
