@@ -124,10 +124,8 @@ def _review_findings(viewer: Viewer) -> list[Finding]:
     found = []
     if viewer.has_perm("usage.view_adjustment"):
         number = Adjustment.objects.filter(status=ReviewStatus.OPEN).count()
-        words = _("Their record is different now. The receipts stay as they are until you decide.")
-        found.append(
-            Finding(number, _("billed jobs changed at their source"), words, list_url(Adjustment, **open_rows))
-        )
+        words = _("Their record is different now. Receipts and closed months stay as they are until you decide.")
+        found.append(Finding(number, _("jobs changed at their source"), words, list_url(Adjustment, **open_rows)))
     if viewer.has_perm("usage.view_quarantinedrow"):
         number = QuarantinedRow.objects.filter(status=ReviewStatus.OPEN).count()
         words = _("These rows were refused and are not billed. Correct and release them, or dismiss them with a note.")

@@ -241,6 +241,8 @@ USAGE_SOURCES: dict[str, str] = {
     "sacct": "usage.sources.sacct.SacctSource",
     "csv": "usage.sources.csvfile.CsvSource",
 }
+# Who knows stretches of time whose usage stands: functions that give windows, asked in the transaction that writes.
+USAGE_FROZEN: dict[str, str] = {"months": "billing.services.months.hold_closed_windows"}
 FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
 SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
 SLURM_CONF: str = env.str("SLURM_CONF", default="")

@@ -22,7 +22,7 @@ REASONS: dict[str, str | Promise] = {
     "too_long": _("a name is too long"),
     "out_of_range": _("an amount is too large"),
     "bad_record": _("a part of the record is missing"),
-    "changed_after_billing": _("it differs from the record that was billed"),
+    "changed_after_billing": _("it differs from the record that was billed, or whose month is closed"),
     "key_clash": _("another kind of record has the same key"),
 }
 

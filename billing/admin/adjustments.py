@@ -1,4 +1,4 @@
-"""Changed records of billed jobs: what was billed, what the source says now, what that means in money."""
+"""Changed records of jobs that stand: what is stored, what the source says now, what that means in money."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -16,12 +17,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.selectors.adjustments import Difference, difference_of, differences
+from billing.selectors.adjustments import Difference, difference_of, differences, of_closed_months
+from billing.services.months import accept_change
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.wording import NARROW_SPACE, decimal_text, moment_text, money_text
 from usage.admin.quarantine import StatusFilter
 from usage.models import Adjustment, Job, ReviewStatus
-from usage.services.adjustments import SHOWN, accept_adjustment, dismiss_adjustment
+from usage.services.adjustments import SHOWN, dismiss_adjustment
 
 _TIMES = ("start_at", "end_at")
 
@@ -78,6 +80,8 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.display(description=_("billed on"), ordering="document")
     def document_link(self, adjustment: Adjustment) -> str:
+        if not adjustment.document:
+            return gettext("none: its month is closed")
         kind, _colon, number = adjustment.document.partition(":")
         if kind != "receipt" or not number.isdigit():
             return adjustment.document
@@ -110,7 +114,8 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
             ),
         )
         is_open = adjustment.status == ReviewStatus.OPEN
-        heads = ("", gettext("as billed"), gettext("at the source now") if is_open else gettext("at the source then"))
+        stored = gettext("as billed") if adjustment.document else gettext("as stored")
+        heads = ("", stored, gettext("at the source now") if is_open else gettext("at the source then"))
         head = format_html_join("", '<th scope="col">{}</th>', ((each,) for each in heads))
         return format_html('<table class="cells"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows)
 
@@ -133,6 +138,11 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
                 "While the receipt stands, the job stays as it was billed. Void the receipt and accept the change, or"
                 " dismiss the change with a note (for example: credited by hand)."
             )
+        if of_closed_months([adjustment]):
+            return gettext(
+                "Its month is closed. Accept the change to write it with a dated correction of that month (what it then"
+                " costs is billed as late usage), or dismiss it with a note."
+            )
         return gettext("No document bills the job now: accept the change to write it, or dismiss it with a note.")
 
     def has_page_action(self, adjustment: Adjustment, name: str) -> bool:
@@ -144,6 +154,8 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.action(description=_("Accept: write the new record …"), permissions=["decide"])
     def accept_action(self, request: HttpRequest, queryset: QuerySet[Adjustment]) -> HttpResponse | None:
+        if not request.user.has_perm("billing.adjust_closedmonth") and of_closed_months(queryset):
+            raise PermissionDenied
         return ACCEPT.answer(self, request, queryset)
 
     @admin.action(description=_("Dismiss …"), permissions=["decide"])
@@ -176,7 +188,7 @@ ACCEPT = ConfirmedAction(
     row=_cells,
     button=lambda n: ngettext("Write %(n)d record", "Write %(n)d records", n) % {"n": n},
     done=lambda n: ngettext("%(n)d change accepted.", "%(n)d changes accepted.", n) % {"n": n},
-    run=lambda actor, adjustment, text: accept_adjustment(actor=actor, adjustment=adjustment, note=text),
+    run=lambda actor, adjustment, text: accept_change(actor=actor, adjustment=adjustment, note=text),
 )
 DISMISS = replace(
     ACCEPT,

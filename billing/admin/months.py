@@ -168,17 +168,28 @@ def month_url(month: date) -> str:
 
 
 def _since(closed: ClosedMonth, proof: Proof) -> Amount:
-    """What the month's usage has gained since it was closed; a loss cannot be, records are never deleted."""
-    then = closed.figures.get("usage", {})
+    """What has arrived since the month was closed: what its usage has gained but for the corrections."""
+    parts = [closed.figures.get("usage", {}), *closed.adjustments.values_list("usage", flat=True)]
     names = ("jobs", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")
-    return Amount(*(getattr(proof.usage, name) - int(then.get(name, 0)) for name in names))
+    return Amount(*(getattr(proof.usage, name) - sum(int(part.get(name, 0)) for part in parts) for name in names))
 
 
 @admin.register(MonthAdjustment)
 class MonthAdjustmentAdmin(ReadOnlyAdmin):
-    list_display = ("closed_month", "kind", "dated_on", "receipt", "jobs", "amount", "currency", "reason", "made_by")
+    list_display = (
+        "closed_month",
+        "kind",
+        "dated_on",
+        "receipt",
+        "change",
+        "jobs",
+        "amount",
+        "currency",
+        "reason",
+        "made_by",
+    )
     list_filter = ("kind", "closed_month")
-    list_select_related = ("closed_month", "receipt")
+    list_select_related = ("closed_month", "receipt", "change")
 
     @admin.display(description=_("dated"), ordering="dated")
     def dated_on(self, row: MonthAdjustment) -> str:

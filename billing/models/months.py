@@ -8,6 +8,7 @@ from django.db.models.lookups import EndsWith
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.receipts import Receipt
+from usage.models import Adjustment
 
 
 class ClosedMonth(models.Model):
@@ -40,12 +41,16 @@ class ClosedMonth(models.Model):
 class AdjustmentKind(models.TextChoices):
     LATE_USAGE = "late_usage", _("late usage billed")
     VOID = "void", _("receipt voided")
+    CORRECTION = "correction", _("usage corrected")
 
 
 class MonthAdjustment(models.Model):
     """A change that concerns a closed month, dated in an open one. Append-only.
 
-    ``amount`` is what it adds to, or takes from, what the month was billed for.
+    ``amount`` is what it adds to, or takes from, what the month was billed for, by the costs of its
+    lines, as in its proof.
+    A correction (``change`` was written to its job) bills nothing by itself; ``usage`` is what it adds to
+    the month's jobs and seconds.
     """
 
     closed_month = models.ForeignKey(
@@ -53,7 +58,13 @@ class MonthAdjustment(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=12, choices=AdjustmentKind)
     dated = models.DateField(_("dated"))
-    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="adjustments", verbose_name=_("receipt"))
+    receipt = models.ForeignKey(
+        Receipt, models.PROTECT, null=True, blank=True, related_name="adjustments", verbose_name=_("receipt")
+    )
+    change = models.ForeignKey(
+        Adjustment, models.PROTECT, null=True, blank=True, related_name="corrections", verbose_name=_("changed record")
+    )
+    usage = models.JSONField(_("usage"), default=dict, blank=True)
     jobs = models.PositiveIntegerField(_("jobs"))
     amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
     currency = models.CharField(_("currency"), max_length=3)
@@ -70,12 +81,20 @@ class MonthAdjustment(models.Model):
             models.UniqueConstraint(
                 fields=["closed_month", "receipt", "kind"], name="month_adjustments_once_a_receipt"
             ),
+            models.UniqueConstraint(fields=["closed_month", "change"], name="month_adjustments_once_a_change"),
+            models.CheckConstraint(
+                condition=models.Q(kind="correction", change__isnull=False, receipt__isnull=True)
+                | (~models.Q(kind="correction") & models.Q(change__isnull=True, receipt__isnull=False)),
+                name="month_adjustments_of_one_thing",
+            ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=AdjustmentKind.values), name="month_adjustments_kind_known"
             ),
             models.CheckConstraint(condition=~models.Q(reason=""), name="month_adjustments_reason_given"),
             models.CheckConstraint(
-                condition=models.Q(kind="late_usage", amount__gte=0) | models.Q(kind="void", amount__lte=0),
+                condition=models.Q(kind="late_usage", amount__gte=0)
+                | models.Q(kind="void", amount__lte=0)
+                | models.Q(kind="correction", amount=0),
                 name="month_adjustments_sign",
             ),
         )

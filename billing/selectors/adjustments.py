@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.conf import settings
@@ -12,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from billing.models import CpuBasis, Receipt, ReceiptItem
 from billing.pricing import Rates, price
+from billing.selectors.months import closed_windows
 from usage.models import Adjustment
+from usage.services.frozen import is_frozen
 
 _CLAIM = re.compile(r"receipt:(\d+)")
 
@@ -52,6 +55,16 @@ def differences(adjustments: Iterable[Adjustment]) -> dict[int, Difference]:
             line = billed.get((receipt.pk, each.job.job_key), Decimal(0))
             found[each.pk] = Difference(receipt, line, *_changed(each, receipt))
     return found
+
+
+def of_closed_months(adjustments: Iterable[Adjustment]) -> set[int]:
+    """The ids of those that would change a closed month: the job ended in one, or would by its new record."""
+    windows = closed_windows()
+    return {
+        each.pk
+        for each in adjustments
+        if is_frozen(windows, each.job.end_at, datetime.fromtimestamp(each.record["end_at"], UTC))
+    }
 
 
 def _changed(adjustment: Adjustment, receipt: Receipt) -> tuple[Decimal | None, str]:

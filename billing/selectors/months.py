@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Q
+from django.utils import timezone
 
 from billing.models import ClosedMonth, Receipt
 from core.periods import Window, month_start, month_window
@@ -40,6 +41,13 @@ def closed_months_of(receipt: Receipt) -> list[ClosedMonth]:
         if jobs.filter(end_at__gte=window.start, end_at__lt=window.end).exists():
             found.append(month)
     return sorted(found, key=lambda month: month.month)
+
+
+def closed_months_at(*moments: datetime | None) -> list[ClosedMonth]:
+    """The closed months in which these moments lie, oldest first."""
+    zone = timezone.get_default_timezone()
+    months = {month_start(timezone.localdate(moment, zone)) for moment in moments if moment is not None}
+    return list(ClosedMonth.objects.filter(month__in=months).order_by("month"))
 
 
 def find(month: date) -> ClosedMonth | None:

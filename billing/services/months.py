@@ -5,21 +5,25 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit import services as audit
 from billing.models import AdjustmentKind, ClosedMonth, MonthAdjustment, Receipt
 from billing.selectors import billable
-from billing.selectors.months import closed_months_of, find
+from billing.selectors.months import closed_months_at, closed_months_of, closed_windows, find
 from billing.selectors.paper import lines_total
 from billing.selectors.proof import Proof, prove
 from billing.services.receipts import Run, create_receipts, void_receipt
 from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
 from core.locks import lock_for_transaction
-from core.periods import month_start, month_window, today
-from usage.models import Job
+from core.periods import Window, month_start, month_window, today
+from usage.models import Adjustment, Job
+from usage.services.adjustments import SHOWN, accept_adjustment
+
+USAGE = ("cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")
 
 
 class NotProven(Conflict):
@@ -96,7 +100,10 @@ def bill_late_usage(*, actor: Actor, month: date, reason: str, username: str | N
 def _bill_late(actor: Actor, closed: ClosedMonth, username: str, reason: str) -> list[Receipt]:
     receipts = create_receipts(actor=actor, username=username, adjusts=closed.month)
     for receipt in receipts:
-        _adjust(actor, closed, AdjustmentKind.LATE_USAGE, receipt, receipt.items.count(), lines_total(receipt), reason)
+        _adjust(
+            actor, closed, AdjustmentKind.LATE_USAGE, reason,
+            receipt=receipt, jobs=receipt.items.count(), amount=lines_total(receipt),
+        )  # fmt: skip
     return receipts
 
 
@@ -116,21 +123,58 @@ def void_by_adjustment(*, actor: Actor, receipt: Receipt, reason: str) -> bool:
         affected.append((closed, len(costs), sum(costs, Decimal(0))))
     moved = void_receipt(actor=actor, receipt=receipt, reason=reason, adjusts=True)
     for closed, jobs, cost in affected if moved else ():
-        _adjust(actor, closed, AdjustmentKind.VOID, receipt, jobs, -cost, reason)
+        _adjust(actor, closed, AdjustmentKind.VOID, reason, receipt=receipt, jobs=jobs, amount=-cost)
     return moved
 
 
+@transaction.atomic
+def accept_change(*, actor: Actor, adjustment: Adjustment, note: str = "") -> Adjustment:
+    """Write the changed record to its job, with a dated correction for each closed month whose usage that touches.
+
+    Outside closed months it is ``accept_adjustment``; raises what that raises, and ``BadInput``
+    for a correction without a reason.
+    """
+    lock_for_transaction("usage-import")  # in the order in which an import locks
+    lock_for_transaction("months", shared=True)
+    before = Job.objects.get(pk=adjustment.job_id)
+    accept_adjustment(actor=actor, adjustment=adjustment, note=note, corrects=True)
+    after = Job.objects.get(pk=adjustment.job_id)
+    if all(getattr(before, name) == getattr(after, name) for name in SHOWN):
+        return adjustment  # an import wrote it before the month was closed
+    for closed in closed_months_at(before.end_at, after.end_at):
+        then, now = _usage_in(closed, before), _usage_in(closed, after)
+        _adjust(
+            actor, closed, AdjustmentKind.CORRECTION, _reason(note), jobs=1, change=adjustment,
+            usage={name: now[name] - then[name] for name in now},
+        )  # fmt: skip
+    return adjustment
+
+
+def hold_closed_windows() -> list[Window]:
+    """The closed months, for ``USAGE_FROZEN``: none is closed before the current transaction ends."""
+    lock_for_transaction("months", shared=True)
+    return closed_windows()
+
+
+def _usage_in(closed: ClosedMonth, job: Job) -> dict[str, int]:
+    is_in = job.end_at is not None and month_window(closed.month).holds(job.end_at)
+    return {"jobs": int(is_in), **{name: getattr(job, name) if is_in else 0 for name in USAGE}}
+
+
 def _adjust(
-    actor: Actor, closed: ClosedMonth, kind: str, receipt: Receipt, jobs: int, amount: Decimal, reason: str
-) -> MonthAdjustment:
+    actor: Actor, closed: ClosedMonth, kind: str, reason: str, *, jobs: int, amount: Decimal = Decimal(0),
+    receipt: Receipt | None = None, change: Adjustment | None = None, usage: dict[str, int] | None = None,
+) -> MonthAdjustment:  # fmt: skip
+    currency = receipt.currency if receipt else settings.PAYMENT_CURRENCY
     adjustment = MonthAdjustment.objects.create(
-        closed_month=closed, kind=kind, dated=today(), receipt=receipt, jobs=jobs, amount=amount,
-        currency=receipt.currency, reason=reason, made_by=actor.name,
+        closed_month=closed, kind=kind, dated=today(), receipt=receipt, change=change, jobs=jobs, amount=amount,
+        currency=currency, usage=usage or {}, reason=reason, made_by=actor.name,
     )  # fmt: skip
+    about = {"receipt": receipt.document_number} if receipt else {"job": change.job.job_key} if change else {}
     audit.record(
         actor=actor, action="month_adjust", target=str(closed), entity=adjustment,
-        extra={"kind": kind, "receipt": receipt.document_number, "jobs": jobs, "amount": amount,
-               "currency": receipt.currency, "reason": reason},
+        extra={"kind": kind, **about, "jobs": jobs, "amount": amount, "currency": currency, "reason": reason,
+               **({"usage": usage} if usage else {})},
     )  # fmt: skip
     return adjustment
 

@@ -182,6 +182,6 @@ def test_the_front_page_counts_what_is_open(console: Any, receipt: Receipt, tmp_
     assert "changed at their source" not in console.get("/admin/").content.decode()
     change(tmp_path, ElapsedRaw=1800)
     front = console.get("/admin/").content.decode()
-    assert "Billed jobs changed at their source" in front
+    assert "Jobs changed at their source" in front
     assert "/admin/usage/adjustment/?status__exact=open" in front
     assert "1 adjustment" in console.get(f"{LIST}?status__exact=open").content.decode()

@@ -1,4 +1,4 @@
-"""What an import found and did not decide by itself: changes of jobs that a document bills."""
+"""What an import found and did not decide by itself: changes of jobs that stand as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from usage.models.jobs import Job
 
 
 class Adjustment(models.Model):
-    """A job's record differs at its source from the one that a document bills. The job itself is not edited.
+    """A job's record differs at its source from the stored one, which stands. The job itself is not edited.
+
+    It stands because a document bills it, or (``document`` is empty) because it ended, or
+    would end by the new record, in a month that is closed.
 
     ``before`` and ``after`` hold the columns that differ (names of ``jobs``; times in epoch
     seconds); ``record`` is the whole new record, ready to be written once no document
@@ -55,4 +58,4 @@ class Adjustment(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.document}"
+        return f"#{self.pk} {self.document}".strip()

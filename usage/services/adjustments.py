@@ -1,4 +1,4 @@
-"""Records that changed at their source after a document billed them: noted for review, never a silent edit."""
+"""Records that changed at their source after they were billed, or in a frozen window: noted, never a silent edit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from core.context import Actor
 from core.errors import Conflict
 from core.locks import lock_for_transaction
 from usage.models import Adjustment, ImportRun, Job, ReviewStatus
+from usage.services.frozen import frozen_windows, is_frozen
 from usage.services.reviews import decide, required
 
 if TYPE_CHECKING:
@@ -23,16 +25,26 @@ if TYPE_CHECKING:
 
 CHANGED = "changed_after_billing"
 # What a bill depends on, in the order in which people read it.
-SHOWN = (
+_BILLED_ON = (
     "username", "account", "state", "start_at", "end_at", "elapsed_seconds", "overlap_seconds", "cpus", "gpus",
     "gpu_types", "mem_mib", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds",
 )  # fmt: skip
+
+
+# A bill stands whatever CPU time becomes known later; a job that nothing bills may yet be priced by it.
+SHOWN = (*_BILLED_ON, "used_cpu_seconds")
 
 
 class StillBilled(Conflict):
     """A document claims the job: what it says must not change under it."""
 
     code = "still_billed"
+
+
+class Frozen(Conflict):
+    """The job ended, or would end, where usage is frozen: the change needs a dated correction."""
+
+    code = "frozen"
 
 
 class Outdated(Conflict):
@@ -54,7 +66,7 @@ def note_changes(outcome: Outcome, *, run: ImportRun) -> Noted:
     """Bring the adjustments of a batch's jobs up to what the source shows now; at most one of a job stays open.
 
     What the batch wrote, or found stored just as it was read, needs no decision any more. A
-    changed record of a billed job takes the place of the one noted before it; the same one
+    changed record of a billed or frozen job takes the place of the one noted before it; the same one
     again still waits, unless a person dismissed it. The caller holds the import lock.
     """
     changed = {row["job_key"]: row for row in outcome.claimed.to_pylist()}
@@ -85,14 +97,16 @@ def note_changes(outcome: Outcome, *, run: ImportRun) -> Noted:
 
 
 @transaction.atomic
-def accept_adjustment(*, actor: Actor, adjustment: Adjustment, note: str = "") -> Adjustment:
+def accept_adjustment(*, actor: Actor, adjustment: Adjustment, note: str = "", corrects: bool = False) -> Adjustment:
     """Write the new record to its job, which no document claims any more, by the path of an import.
 
     When an import has written it meanwhile, the adjustment is only closed. Raises
-    ``StillBilled``, ``Outdated`` (the job changed otherwise) and ``AlreadyDecided`` (an import
-    that saw a newer record counts); then nothing is changed.
+    ``StillBilled``, ``Outdated`` (the job changed otherwise), ``AlreadyDecided`` (an import
+    that saw a newer record counts), and ``Frozen`` unless ``corrects`` says that the caller
+    writes down what that changes; then nothing is changed.
     """
     lock_for_transaction("usage-import")
+    frozen = frozen_windows()
     job = Job.objects.select_for_update().get(pk=adjustment.job_id)
     stored = _shown(job)
     applied = {name: stored[name] for name in adjustment.after} == adjustment.after
@@ -104,6 +118,9 @@ def accept_adjustment(*, actor: Actor, adjustment: Adjustment, note: str = "") -
         )
         raise StillBilled(words % {"job": job.job_id_display, "document": job.claimed_by}, job=job.pk)
     if not applied:
+        if not corrects and is_frozen(frozen, job.end_at, datetime.fromtimestamp(adjustment.record["end_at"], UTC)):
+            words = _("Job %(job)s belongs to a month that is closed: only a correction of that month may change it.")
+            raise Frozen(words % {"job": job.job_id_display}, job=job.pk)
         _check_current(adjustment, stored)
         _apply(adjustment)
     record_audit(
@@ -142,7 +159,8 @@ def _apply(adjustment: Adjustment) -> None:
     columns = {name: [adjustment.record.get(name)] for name in SCHEMA.names}
     table = pa.table(columns, schema=SCHEMA)
     staging.prepare()
-    staging.write(choosing.with_hold(table), Marks(table), run_id=adjustment.run_id, source=adjustment.run.source)
+    source = adjustment.run.source
+    staging.write(choosing.with_hold(table), Marks(table), run_id=adjustment.run_id, source=source, frozen=())
     stored = _shown(Job.objects.get(pk=adjustment.job_id))
     if {name: stored[name] for name in adjustment.after} != adjustment.after:
         raise Outdated(_("The job has changed since this was noted. Dismiss it with a note."), adjustment=adjustment.pk)
@@ -174,7 +192,7 @@ def _waiting(outcome: Outcome, changed: Iterable[str]) -> dict[str, Adjustment]:
 def _settle(adjustment: Adjustment, run: ImportRun) -> None:
     """The source shows what is stored: what was noted (it is written now), what was billed, or something newer."""
     stored = _shown(adjustment.job)
-    if _digest(stored) == adjustment.digest:
+    if _digest(stored, adjustment.after) == adjustment.digest:
         _close(adjustment, run, ReviewStatus.ACCEPTED, _("The import wrote this record: no document billed the job."))
     elif {name: stored[name] for name in adjustment.before} == adjustment.before:
         _close(adjustment, run, ReviewStatus.DISMISSED, _("The source agrees again with what is stored."))
@@ -203,7 +221,10 @@ def _refresh(adjustment: Adjustment, now: Adjustment) -> None:
 def _adjustment(job: Job, record: dict[str, Any], run: ImportRun) -> Adjustment:
     stored, came = _shown(job), {name: record[name] for name in SHOWN}
     came["gpu_types"] = json.loads(record["gpu_types"])
-    differing = [name for name in SHOWN if stored[name] != came[name]]
+    if came["used_cpu_seconds"] is None:
+        came["used_cpu_seconds"] = stored["used_cpu_seconds"]  # a source that does not know it takes nothing back
+    names = _BILLED_ON if job.claimed_by else SHOWN
+    differing = [name for name in names if stored[name] != came[name]]
     return Adjustment(
         job=job,
         run=run,
@@ -211,7 +232,7 @@ def _adjustment(job: Job, record: dict[str, Any], run: ImportRun) -> Adjustment:
         before={name: stored[name] for name in differing},
         after={name: came[name] for name in differing},
         record=record,
-        digest=_digest(came),
+        digest=_digest(came, differing),
     )
 
 
@@ -219,8 +240,9 @@ def _shown(job: Job) -> dict[str, Any]:
     return {name: _plain(getattr(job, name)) for name in SHOWN}
 
 
-def _digest(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([values[name] for name in SHOWN], sort_keys=True).encode()).hexdigest()
+def _digest(values: Mapping[str, Any], differing: Iterable[str]) -> str:
+    names = SHOWN if "used_cpu_seconds" in differing else _BILLED_ON
+    return hashlib.sha256(json.dumps([values[name] for name in names], sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

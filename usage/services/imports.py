@@ -23,6 +23,7 @@ from usage.parsing import KNOWN_STATES
 from usage.services import adjustments, opening, quarantine
 from usage.services.adjustments import CHANGED
 from usage.services.ahead import read_ahead
+from usage.services.frozen import frozen_windows
 from usage.services.opening import AUTO, Opened
 from usage.sources.base import SourceRequest
 
@@ -197,9 +198,10 @@ class _Import:
         refused, changes = list(batch.refused), adjustments.Noted()
         with transaction.atomic():
             lock_for_transaction("usage-import")
+            frozen = frozen_windows()
             if len(jobs):
                 outcome = staging.write(
-                    choosing.with_hold(jobs), Marks(jobs), run_id=self.row.pk, source=self.source.key
+                    choosing.with_hold(jobs), Marks(jobs), run_id=self.row.pk, source=self.source.key, frozen=frozen
                 )
                 verdicts.update(
                     imported=outcome.imported,

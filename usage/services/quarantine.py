@@ -20,6 +20,7 @@ from usage.models import ImportRun, ImportStatus, QuarantinedRow, ReviewStatus
 from usage.raws import split_line
 from usage.reasons import in_words
 from usage.records import BadRow, JobRecord, clean
+from usage.services.frozen import frozen_windows
 from usage.services.opening import zones
 from usage.services.reviews import decide, required
 
@@ -139,7 +140,8 @@ def _store(record: JobRecord, run: ImportRun, source: str) -> str:
 
     table: pa.Table = table_of([record])
     staging.prepare()
-    outcome = staging.write(choosing.with_hold(table), Marks(table), run_id=run.pk, source=source)
+    frozen = frozen_windows()
+    outcome = staging.write(choosing.with_hold(table), Marks(table), run_id=run.pk, source=source, frozen=frozen)
     if len(outcome.clashes):
         raise BadInput(_("Not released: %(why)s") % {"why": in_words("key_clash")}, field="text", reason="key_clash")
     changes = adjustments.note_changes(outcome, run=run)

@@ -10,6 +10,7 @@ that a document claiming them meanwhile is seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import IntegrityError, connection, transaction
 
+from core.periods import Window
 from usage.records import COLUMNS
 from usage.services import bulk
 from usage.services.marks import Marks
@@ -39,8 +41,8 @@ _CHANGES = ("update", "again", "refresh")
 class Outcome:
     """Rows of one batch by what became of them.
 
-    ``claimed`` are records (``STORED``) that differ from what a document bills, ``clashes``
-    records whose key another kind of record has; neither was written. ``same`` and
+    ``claimed`` are records (``STORED``) that differ from what a document bills or would change
+    a frozen window, ``clashes`` records whose key another kind of record has; neither was written. ``same`` and
     ``written`` are job keys: what is stored already as it was read, and what replaced it.
     """
 
@@ -65,8 +67,12 @@ def prepare() -> None:
             )
 
 
-def write(records: pa.Table, marks: Marks, *, run_id: int, source: str) -> Outcome:
-    """Store one batch (``STORED``, keys unique within it); see the module's docstring for what must hold."""
+def write(records: pa.Table, marks: Marks, *, run_id: int, source: str, frozen: Sequence[Window]) -> Outcome:
+    """Store one batch (``STORED``, keys unique within it); see the module's docstring for what must hold.
+
+    New records come in whenever they ended; a stored job that ended in a ``frozen`` window, or would
+    by the new record, stays as it is.
+    """
     with connection.cursor() as cursor:
         bulk.mend_statistics(cursor, "jobs")
         stored_weak = _has_weak(cursor)
@@ -75,7 +81,7 @@ def write(records: pa.Table, marks: Marks, *, run_id: int, source: str) -> Outco
         known = records if stored_weak else records.filter(pc.invert(fresh))
         if not _insert_new(cursor, new, run_id, source):
             new, known = new.slice(0, 0), records
-        verdicts = _judge(cursor, known, run_id, weak=stored_weak)
+        verdicts = _judge(cursor, known, run_id, weak=stored_weak, frozen=frozen)
         _insert(cursor, late := _taken(known, verdicts, ""), run_id, source)
         changed = _taken(known, verdicts, *_CHANGES)
         _update(cursor, changed, run_id, source)
@@ -135,17 +141,32 @@ def _same() -> str:
     )
 
 
-# stale: it has ended here already; refresh: still not ended; same: nothing new; claimed: a document bills it;
+# stale: it has ended here already; refresh: still not ended; same: nothing new; claimed: a document bills it, or
+# its window is frozen;
 # elsewhere (below): it is stored under a key of the other kind, and was not compared;
 # again: this very run wrote it (the same key twice in one input, the last wins); update: changed.
-def _verdict() -> str:
+def _verdict(frozen: Sequence[Window]) -> str:
+    stands = " OR ".join(["j.claimed_by <> ''", *_ends_in(frozen, "j.end_at"), *_ends_in(frozen, "s.end_at")])
     return f"""CASE
     WHEN s.end_at IS NULL AND j.end_at IS NOT NULL THEN 'stale'
     WHEN s.end_at IS NULL THEN 'refresh'
     WHEN {_same()} THEN 'same'
-    WHEN j.claimed_by <> '' THEN 'claimed'
+    WHEN {stands} THEN 'claimed'
     WHEN j.import_run_id = %s AND j.end_at IS NOT NULL THEN 'again'
     ELSE 'update' END"""
+
+
+def _ends_in(windows: Sequence[Window], column: str) -> list[str]:
+    """One condition a window. Its instants stand in the statement: they are few, and our own."""
+    adapt = connection.ops.adapt_datetimefield_value
+    return [
+        " AND ".join(
+            f"{column} {compared} '{adapt(edge)}'"
+            for compared, edge in ((">=", window.start), ("<", window.end))
+            if edge is not None
+        )
+        for window in windows
+    ]
 
 
 _SAME_KEY = "j.job_key = s.job_key AND (j.submit_at IS NULL) = (s.submit_at IS NULL)"
@@ -189,32 +210,32 @@ def _has_weak(cursor: Any) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _judge(cursor: Any, records: pa.Table, run_id: int, *, weak: bool) -> pa.Array:
+def _judge(cursor: Any, records: pa.Table, run_id: int, *, weak: bool, frozen: Sequence[Window]) -> pa.Array:
     """One verdict a record, in their order; empty for a new one."""
     verdicts = [""] * len(records)
     if len(records):
         _stage(cursor, records)
         if weak or records["submit_at"].null_count:
-            _judge_with_weak(cursor, run_id)
+            _judge_with_weak(cursor, run_id, frozen)
             cursor.execute("SELECT ord, verdict FROM import_stage WHERE verdict <> ''")
         else:
-            cursor.execute(compare_sql(), [run_id])
+            cursor.execute(compare_sql(frozen), [run_id])
         for place, verdict in cursor.fetchall():
             verdicts[place] = verdict
         _lock_changed(cursor, records["job_key"], verdicts)
     return pa.array(verdicts, pa.string())
 
 
-def compare_sql() -> str:
+def compare_sql(frozen: Sequence[Window] = ()) -> str:
     """The verdict of each staged record whose key is stored; one parameter, the run.
 
     On PostgreSQL the jobs stand in a fenced LATERAL, so that no statistics, however wrong,
     make the planner turn it round and look through the staged rows for each job.
     """
     if connection.vendor == "postgresql":
-        known = f"SELECT {_verdict()} AS verdict FROM jobs j WHERE {_SAME_KEY} OFFSET 0"
+        known = f"SELECT {_verdict(frozen)} AS verdict FROM jobs j WHERE {_SAME_KEY} OFFSET 0"
         return f"SELECT s.ord, known.verdict FROM import_stage s CROSS JOIN LATERAL ({known}) known"
-    return f"SELECT s.ord, {_verdict()} FROM import_stage s JOIN jobs j ON {_SAME_KEY}"
+    return f"SELECT s.ord, {_verdict(frozen)} FROM import_stage s JOIN jobs j ON {_SAME_KEY}"
 
 
 def _stage(cursor: Any, records: pa.Table) -> None:
@@ -232,8 +253,9 @@ def _empty(cursor: Any, table: str) -> None:
     cursor.execute(f"TRUNCATE {table}" if connection.vendor == "postgresql" else f"DELETE FROM {table}")
 
 
-def _judge_with_weak(cursor: Any, run_id: int) -> None:
-    judge = f"UPDATE import_stage AS s SET verdict = {_verdict()} FROM jobs j WHERE s.verdict = '' AND {_SAME_KEY}"
+def _judge_with_weak(cursor: Any, run_id: int, frozen: Sequence[Window]) -> None:
+    verdict = _verdict(frozen)
+    judge = f"UPDATE import_stage AS s SET verdict = {verdict} FROM jobs j WHERE s.verdict = '' AND {_SAME_KEY}"
     cursor.execute(judge, [run_id])
     cursor.execute(_SAME_UNDER_OTHER_KEY)
     cursor.execute(_ADOPT)
