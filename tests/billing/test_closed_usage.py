@@ -311,3 +311,20 @@ def test_who_may_not_adjust_closed_months_may_not_accept_it(
     chosen = {"action": "accept_action", "_selected_action": [Adjustment.objects.get().pk]}
     assert client.post(LIST, {**chosen, "confirm": "1", "text": "x"}).status_code == 403
     assert Adjustment.objects.get().status == "open"
+
+
+# --- the books -------------------------------------------------------------------
+def test_the_books_name_jobs_that_an_import_changed_past_the_close(
+    closed: ClosedMonth, tmp_path: Path, settings: Any
+) -> None:
+    settings.USAGE_FROZEN = {}
+    assert bring(tmp_path, *AGAIN).updated == 4
+    wrong = "\n".join(books())
+    for number in (1, 3, 4):  # the second is in November now: the sums tell
+        assert f"job c1:{number}:{1789999000 + number} of 2026-10 was changed after the close" in wrong
+    assert "2026-10 was closed, and corrected, with jobs 4; the same jobs have 3 now" in wrong
+
+
+def test_the_books_see_a_job_of_a_closed_month_that_was_changed_by_hand(closed: ClosedMonth) -> None:
+    Job.objects.filter(job_id=1).update(gpu_seconds=7)
+    assert books() == ["2026-10 was closed, and corrected, with gpu_seconds 0; the same jobs have 7 now"]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0004_returns'),
+        ('billing', '0005_tier_as_issued'),
         ('usage', '0004_unbilled_index'),
     ]
 
