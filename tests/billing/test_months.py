@@ -342,9 +342,7 @@ def test_months_with_usage_come_newest_first() -> None:
     assert months_with_usage() == [date(2026, 10, 1), date(2026, 9, 1), date(2026, 8, 1)]
 
 
-def test_an_adjustment_and_its_reversal_come_to_nothing_whatever_the_tax(
-    alice: Any, settings: Any
-) -> None:
+def test_an_adjustment_and_its_reversal_come_to_nothing_whatever_the_tax(alice: Any, settings: Any) -> None:
     """Both count the lines, as the proof does: with or without tax, but the same on both sides."""
     settings.BILLING_TAX_ENABLED, settings.BILLING_TAX_RATE = True, Decimal(7)
     account_tier("physics", "mu")
