@@ -12,6 +12,9 @@ ACTIONS = {
     "password_refused": _("Wrong old password"),
     "password_change": _("Password changed"),
     "session_end": _("Sessions ended"),
+    "approval_ask": _("Second signature asked for"),
+    "approval_approved": _("Second signature given"),
+    "approval_declined": _("Second signature declined"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
 }

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts import approvals_admin  # noqa: F401 - registers on import
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, User
 from accounts.roles import GROUPS

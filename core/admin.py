@@ -23,6 +23,7 @@ from core.context import Actor, actor_of
 from core.errors import AppError
 
 LONGEST_TEXT = 255
+ACCEPTED = 202
 
 
 def console_day(value: date | datetime | None) -> str:
@@ -174,7 +175,8 @@ class ConfirmedAction:
             try:
                 result = self.run(actor_of(request), row, text)
             except AppError as error:
-                site.message_user(request, f"{row}: {error.message}", messages.ERROR)
+                waits = error.http_status == ACCEPTED  # a second person decides
+                site.message_user(request, f"{row}: {error.message}", messages.INFO if waits else messages.ERROR)
                 continue
             done += bool(result)
             if self.say and result:

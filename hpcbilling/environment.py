@@ -69,6 +69,20 @@ class Environment(environ.FileAwareEnv):
             raise ImproperlyConfigured(f"{var}={text!r}: a percentage such as 7 or 7.25 is wanted.")
         return number
 
+    def amount(self, var: str, *, default: str) -> Decimal | None:
+        """A sum of money, zero or more, with at most two decimal places; None when it is empty."""
+        text: str = self.get_value(var, cast=str, default=default).strip()
+        if not text:
+            return None
+        try:
+            number = Decimal(text)
+            whole = number * 100
+        except InvalidOperation:
+            number = whole = Decimal("NaN")
+        if not (number.is_finite() and number >= 0 and whole == whole.to_integral_value()):
+            raise ImproperlyConfigured(f"{var}={text!r}: an amount such as 50000 or 49999.50 is wanted.")
+        return number
+
     def choice(self, var: str, *, default: str, among: tuple[str, ...]) -> str:
         """One of a few words, in capitals or not."""
         word: str = self.get_value(var, cast=str, default=default)

@@ -14,7 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import Approval, ApprovalStatus, User
+from accounts.services.approvals import acts_of
 from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
 from core import wording
@@ -91,6 +92,12 @@ def _findings(viewer: Viewer, now: datetime) -> list[Finding]:
     if viewer.has_perm("usage.view_importrun"):
         found += _usage_findings(now)
     found += _review_findings(viewer)
+    if acts := acts_of(viewer):
+        waiting = Approval.objects.filter(status=ApprovalStatus.OPEN, act__in=acts)
+        number = waiting.exclude(asked_by=viewer.get_username()).count()
+        words = _("Somebody asked for them; they happen when you confirm. Look at each before you sign.")
+        address = list_url(Approval, status__exact=ApprovalStatus.OPEN)
+        found.append(Finding(number, _("acts wait for a second signature"), words, address))
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     return found

@@ -17,7 +17,7 @@ from accounts.services.users import DemoUser, create_demo_users
 from audit.models import AuditLog
 from audit.services import record
 from billing.models import Receipt, ReceiptStatus
-from billing.services.receipts import create_all, create_receipts, mark_paid, void_receipt
+from billing.services.receipts import create_all, create_receipts, mark_paid_by_hand, void_receipt
 from core.context import SYSTEM, Actor
 from core.errors import Misconfigured
 from core.periods import month_start, next_month, today
@@ -127,7 +127,7 @@ def _bill_and_pay(month: date) -> None:
 
 def _pay_old(number: int, receipt: Receipt) -> None:
     if number % 3 == 2:  # noqa: PLR2004 - every third came by bank transfer
-        mark_paid(actor=Actor("finance"), receipt=receipt, method="manual", tx_ref=f"bank transfer {receipt.pk:06d}")
+        mark_paid_by_hand(actor=Actor("finance"), receipt=receipt, tx_ref=f"bank transfer {receipt.pk:06d}")
     else:
         _pay_online(receipt, "payment.succeeded")
 

@@ -269,6 +269,13 @@ BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_
 BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
 # Checks of documents at /verify/ from one address.
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
+# Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
+FOUR_EYES_ABOVE: Decimal | None = env.amount("FOUR_EYES_ABOVE", default="")
+APPROVAL_ACTS: dict[str, str] = {
+    "mark_paid": "billing.approvals.MARK_PAID",
+    "refund": "payments.approvals.REFUND",
+    "accept_payment": "payments.approvals.ACCEPT",
+}
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)

@@ -1,5 +1,6 @@
 """People, their tiers, and the guard at the door."""
 
+from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount
 from accounts.models.sessions import Session
 from accounts.models.throttle import AuthThrottle
@@ -7,6 +8,6 @@ from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
 from accounts.models.users import Role, User
 
 __all__ = [
-    "AuthThrottle", "BillingMode", "Organisation", "Project", "ProjectAccount", "Role", "RuleKind",
-    "Session", "Tier", "TierOverride", "TierRule", "User",
+    "APPROVAL_TRANSITIONS", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode", "Organisation", "Project",
+    "ProjectAccount", "Role", "RuleKind", "Session", "Tier", "TierOverride", "TierRule", "User",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from billing.admin import receipt_run
 from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.services.months import void_by_adjustment
-from billing.services.receipts import mark_paid, void_receipt
+from billing.services.receipts import mark_paid_by_hand, void_receipt
 from core.admin import ConfirmedAction, ReadOnlyAdmin, ValuesFilter, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines
@@ -142,7 +142,7 @@ PAY = ConfirmedAction(
     money=lambda receipt: (receipt.total, receipt.currency),
     button=lambda n: ngettext("Mark %(n)d receipt as paid", "Mark %(n)d receipts as paid", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt marked as paid.", "%(n)d receipts marked as paid.", n) % {"n": n},
-    run=lambda actor, receipt, text: mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=text),
+    run=lambda actor, receipt, text: mark_paid_by_hand(actor=actor, receipt=receipt, tx_ref=text),
 )
 VOID = replace(
     PAY,

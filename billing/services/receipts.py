@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import Approval, User
+from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
 from billing import metrics, sql
 from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
@@ -136,6 +137,20 @@ def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_
             )  # fmt: skip
             transaction.on_commit(lambda: metrics.receipt_moved("paid"))
     return moved
+
+
+def mark_paid_by_hand(*, actor: Actor, receipt: Receipt, tx_ref: str, second: Approval | None = None) -> bool:
+    """``mark_paid`` on the word of a person, who saw the money; ``tx_ref`` is the bank's reference.
+
+    Above ``FOUR_EYES_ABOVE`` a second person confirms it first: without ``second``, their
+    approval of this very act, it is written down and ``WaitsForSecond`` raised.
+    """
+    if second is None and receipt.status == ReceiptStatus.PENDING and needs_second(receipt.total, receipt.currency):
+        ask_and_stop(
+            actor=actor, act="mark_paid", target=receipt.pk, label=str(receipt), amount=receipt.total,
+            currency=receipt.currency, details={"tx_ref": tx_ref},
+        )  # fmt: skip
+    return mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=tx_ref)
 
 
 def mark_refunded(*, actor: Actor, receipt: Receipt) -> bool:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import ReceiptStatus
+from core.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError
 from core.money import from_minor, places, to_minor
@@ -102,7 +103,8 @@ def _give_back(site: admin.ModelAdmin, request: HttpRequest, payment: Payment, f
             )
         )  # fmt: skip
     except AppError as error:
-        site.message_user(request, error.message, messages.ERROR)
+        level = messages.INFO if error.http_status == ACCEPTED else messages.ERROR
+        site.message_user(request, error.message, level)
         return
     site.message_user(request, _said(refund), messages.SUCCESS)
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
 from billing.models import Receipt
 from core.context import Actor
@@ -48,8 +49,18 @@ def refund_payment(
     ``seen_minor`` is what had gone back when the amount was decided: a second click gives nothing twice. The
     refund is reserved first, so that the sum can never exceed what came in, then sent. Raises ``NotRefundable``,
     ``BadInput`` and ``Refused`` (nothing was given back); ``ProviderError`` when the answer is lost: the refund
-    stays reserved and ``reconcile_payments`` finds out.
+    stays reserved and ``reconcile_payments`` finds out. Above ``FOUR_EYES_ABOVE`` it is only
+    written down and ``WaitsForSecond`` raised.
     """
+    amount = from_minor(amount_minor, payment.currency)
+    if needs_second(from_minor(payment.refunded_cents, payment.currency) + amount, payment.currency):  # parts count
+        _check_refund(payment, amount_minor, reason, seen_minor)
+        ask_and_stop(
+            actor=actor, act="refund", target=payment.pk, label=f"{payment} {payment.receipt}", amount=amount,
+            currency=payment.currency,
+            details={"amount_minor": amount_minor, "seen_minor": payment.refunded_cents,
+                     "reason": reason.strip()[:255]},
+        )  # fmt: skip
     refund = reserve_refund(
         actor=actor, payment=payment, amount_minor=amount_minor, reason=reason, seen_minor=seen_minor
     )
@@ -61,20 +72,8 @@ def reserve_refund(
     *, actor: Actor, payment: Payment, amount_minor: int, reason: str, seen_minor: int | None = None
 ) -> Refund:
     """Write the refund down, under lock of receipt and payment; nothing leaves yet."""
-    if not reason.strip():
-        raise BadInput(_("Say why the money is given back."), field="reason")
     _receipt, held = _locked(payment)
-    if seen_minor not in (None, held.refunded_cents):
-        raise NotRefundable(_("Other money of this payment was given back meanwhile. Look at it again."))
-    if held.status not in WITH_MONEY or not held.captured_cents:
-        words = _("Payment %(payment)s is %(status)s; there is no money to give back.")
-        raise NotRefundable(words % {"payment": held, "status": held.get_status_display()})
-    if Dispute.objects.filter(payment=held, status=DisputeStatus.OPEN).exists():
-        raise NotRefundable(_("The payer's bank decides about this payment; a refund might pay twice."))
-    left = held.refundable_cents
-    if not 0 < amount_minor <= left:
-        most = money_text(from_minor(left, held.currency), held.currency)
-        raise BadInput(_("At most %(sum)s can be given back.") % {"sum": most}, field="amount")
+    _check_refund(held, amount_minor, reason, seen_minor)
     by_hand = not is_refundable(held, providers.provider(held.provider))
     refund = Refund.objects.create(
         payment=held, amount_cents=amount_minor, reason=reason.strip()[:255], by_hand=by_hand,
@@ -87,6 +86,22 @@ def reserve_refund(
                "reason": refund.reason, "by_hand": by_hand},
     )  # fmt: skip
     return refund
+
+
+def _check_refund(payment: Payment, amount_minor: int, reason: str, seen_minor: int | None) -> None:
+    if not reason.strip():
+        raise BadInput(_("Say why the money is given back."), field="reason")
+    if seen_minor not in (None, payment.refunded_cents):
+        raise NotRefundable(_("Other money of this payment was given back meanwhile. Look at it again."))
+    if payment.status not in WITH_MONEY or not payment.captured_cents:
+        words = _("Payment %(payment)s is %(status)s; there is no money to give back.")
+        raise NotRefundable(words % {"payment": payment, "status": payment.get_status_display()})
+    if Dispute.objects.filter(payment=payment, status=DisputeStatus.OPEN).exists():
+        raise NotRefundable(_("The payer's bank decides about this payment; a refund might pay twice."))
+    left = payment.refundable_cents
+    if not 0 < amount_minor <= left:
+        most = money_text(from_minor(left, payment.currency), payment.currency)
+        raise BadInput(_("At most %(sum)s can be given back.") % {"sum": most}, field="amount")
 
 
 def send_refund(*, actor: Actor, refund: Refund) -> Refund:

@@ -6,6 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import Approval
+from accounts.services.approvals import ask_and_stop, needs_second
 from billing.models import Receipt, ReceiptStatus
 from billing.services.receipts import mark_paid
 from core.context import Actor
@@ -20,13 +22,24 @@ class NotInReview(Conflict):
     code = "not_in_review"
 
 
-@transaction.atomic
-def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
+def accept_payment(*, actor: Actor, payment: Payment, note: str, second: Approval | None = None) -> Payment:
     """The money is there in full after all (seen at the provider): the payment succeeds and its receipt is paid.
 
     Raises ``NotInReview``, ``BadInput`` without a note, and ``Conflict`` when the receipt is paid or void already,
-    when money of it has been given back, or when the record shows less than was asked for.
+    when money of it has been given back, or when the record shows less than was asked for. Above
+    ``FOUR_EYES_ABOVE`` it needs ``second``, as ``mark_paid_by_hand`` does.
     """
+    if second is None and needs_second(payment.amount, payment.currency):
+        with transaction.atomic():
+            _acceptable(payment, note)
+        ask_and_stop(
+            actor=actor, act="accept_payment", target=payment.pk, label=f"{payment} {payment.receipt}",
+            amount=payment.amount, currency=payment.currency, details={"note": note.strip()[:255]},
+        )  # fmt: skip
+    return _accept(actor, payment, note)
+
+
+def _acceptable(payment: Payment, note: str) -> tuple[Receipt, Payment]:
     receipt, payment = _locked(payment, note)
     if receipt.status != ReceiptStatus.PENDING:
         words = _("Receipt %(receipt)s is %(status)s; give the money back at the provider and close the payment.")
@@ -37,6 +50,12 @@ def accept_payment(*, actor: Actor, payment: Payment, note: str) -> Payment:
         words = _("Only %(got)s of %(sum)s has come in. Wait for the rest, or give it back and close the payment.")
         sums = {"got": payment.captured, "sum": payment.amount}
         raise Conflict(words % {name: money_text(value, payment.currency) for name, value in sums.items()})
+    return receipt, payment
+
+
+@transaction.atomic
+def _accept(actor: Actor, payment: Payment, note: str) -> Payment:
+    receipt, payment = _acceptable(payment, note)
     now, before = timezone.now(), payment.status
     transition(
         payment, PaymentStatus.SUCCEEDED, table=PAYMENT_TRANSITIONS, paid_at=now, updated_at=now, reviewed_at=now,
