@@ -10,11 +10,12 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import approvals_admin  # noqa: F401 - registers on import
+from accounts import approvals_admin, view_as  # noqa: F401 - the first registers on import
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, User
 from accounts.roles import GROUPS
@@ -41,6 +42,21 @@ class PeopleAdmin(AuditedAdmin, UserAdmin):
         (_("More"), {"fields": ("language", "last_login", "created_at")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "role", "usable_password", "password1", "password2")}),)
+
+    change_form_template = "admin/accounts/user/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        begin = self.admin_site.admin_view(self.view_as_view)
+        return [path("<path:pk>/view-as/", begin, name="accounts_user_view_as"), *super().get_urls()]
+
+    def view_as_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return view_as.begin(request, pk, self.admin_site.each_context(request))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may = view_as.may_view_as(request.user, self.get_object(request, object_id))
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_view_as": may})
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         fields: tuple[str, ...] = ("last_login", "created_at")
@@ -76,7 +92,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupsAdmin(AuditedAdmin, GroupAdmin):
-    """A site's own groups. The product's five are shown only: ``migrate`` would undo a change to them."""
+    """A site's own groups. The product's own are shown only: ``migrate`` would undo a change to them."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return not _is_ours(obj) and super().has_change_permission(request, obj)

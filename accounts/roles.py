@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "hpcbilling.view_periodictask", "accounts.view_auththrottle",
         "payments.view_paymentevent", "payments.replay_paymentevent",  # that they came, not what is inside
     ),
+    "Support": ("accounts.view_user", "accounts.look_as_user", "usage.view_job", "billing.view_receipt"),
     "Auditor": VIEW_ALL,
 }  # fmt: skip
 

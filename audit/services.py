@@ -38,6 +38,8 @@ def record(
     lock_for_transaction("audit")
     head = AuditLog.objects.order_by("-id").values("id", "hash").first()
     now = context.current()
+    if now.viewer:  # what is done while looking as another user is done by the one who looks
+        actor, extra = Actor(now.viewer), {**(extra or {}), "viewing_as": actor.name}
     row = {
         "id": (head["id"] if head else 0) + 1,
         "ts": timezone.now(),

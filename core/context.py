@@ -19,6 +19,7 @@ class RequestContext:
     request_id: str = ""
     ip: str = ""
     user_agent: str = ""
+    viewer: str = ""  # who really looks, while the pages are shown as another user sees them
 
 
 @dataclass(frozen=True, slots=True)

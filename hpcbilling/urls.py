@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts import view_as
 from accounts import views as accounts_views
 from billing.api.formula import FormulaView
 from billing.views.playground import playground
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("playground/", playground, name="playground"),
     path("account/", profile, name="profile"),
+    path("account/view-as/end/", view_as.stop, name="view_as_stop"),
     path("", include("billing.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),

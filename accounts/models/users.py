@@ -68,6 +68,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ordering = ("username",)
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = (("look_as_user", "Can look at the pages as a user sees them"),)
         constraints = (
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="users_role_known"),
             models.CheckConstraint(condition=models.Q(username=Lower("username")), name="users_username_lower"),
