@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Max, Model, Q, Sum
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from accounts.services.approvals import acts_of
 from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
 from core import wording
-from hpcbilling.findings import Finding, list_url
+from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.payment_findings import payment_findings
 from payments.models import Payment, PaymentEvent, Refund
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
@@ -59,9 +59,10 @@ class Age:
 def context(request: HttpRequest) -> dict[str, Any]:
     """Everything the page shows; each part only to those who may open the list behind it."""
     viewer, now = request.user, timezone.now()
+    latest = _latest_import()
     data: dict[str, Any] = {
-        "findings": [item for item in _findings(viewer, now) if item.number],
-        "latest_import": _latest_import(),
+        "findings": counted(_findings(viewer, now, latest)),
+        "latest_import": latest,
     }
     if viewer.has_perm("billing.view_receipt"):
         ages = _ages(now)
@@ -87,30 +88,30 @@ def main_lists(request: HttpRequest) -> list[tuple[str, str, bool]]:
     return links
 
 
-def _findings(viewer: Viewer, now: datetime) -> list[Finding]:
+def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Finding]:
     found = list(payment_findings(viewer, now))
     if viewer.has_perm("usage.view_importrun"):
-        found += _usage_findings(now)
+        found += _usage_findings(now, latest)
     found += _review_findings(viewer)
     if acts := acts_of(viewer):
-        waiting = Approval.objects.filter(status=ApprovalStatus.OPEN, act__in=acts)
-        number = waiting.exclude(asked_by=viewer.get_username()).count()
+        waiting = Approval.objects.filter(status=ApprovalStatus.OPEN, act__in=acts).exclude(
+            asked_by=viewer.get_username()
+        )
         words = _("Somebody asked for them; they happen when you confirm. Look at each before you sign.")
         address = list_url(Approval, status__exact=ApprovalStatus.OPEN)
-        found.append(Finding(number, _("acts wait for a second signature"), words, address))
+        found.append(Finding(waiting, _("acts wait for a second signature"), words, address))
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     return found
 
 
-def _usage_findings(now: datetime) -> list[Finding]:
+def _usage_findings(now: datetime, latest: datetime | None) -> list[Finding]:
     runs = ImportRun.objects.filter(status=ImportStatus.FAILED, started_at__gte=now - RECENT)
-    latest = _latest_import()
     stale = latest is None or now - latest > STALE_IMPORT
     since = wording.moment_text(latest) if latest else _("never")
     return [
         Finding(
-            runs.count(),
+            runs,
             _("imports failed, 7 days"),
             _("Usage of those hours may be missing. The next good run brings it in."),
             list_url(ImportRun, status__exact=ImportStatus.FAILED),
@@ -130,29 +131,31 @@ def _review_findings(viewer: Viewer) -> list[Finding]:
     open_rows = {"status__exact": ReviewStatus.OPEN}
     found = []
     if viewer.has_perm("usage.view_adjustment"):
-        number = Adjustment.objects.filter(status=ReviewStatus.OPEN).count()
+        rows = Adjustment.objects.filter(status=ReviewStatus.OPEN)
         words = _("Their record is different now. Receipts and closed months stay as they are until you decide.")
-        found.append(Finding(number, _("jobs changed at their source"), words, list_url(Adjustment, **open_rows)))
+        found.append(Finding(rows, _("jobs changed at their source"), words, list_url(Adjustment, **open_rows)))
     if viewer.has_perm("usage.view_quarantinedrow"):
-        number = QuarantinedRow.objects.filter(status=ReviewStatus.OPEN).count()
+        refused = QuarantinedRow.objects.filter(status=ReviewStatus.OPEN)
         words = _("These rows were refused and are not billed. Correct and release them, or dismiss them with a note.")
-        found.append(Finding(number, _("rows in quarantine"), words, list_url(QuarantinedRow, **open_rows)))
+        found.append(Finding(refused, _("rows in quarantine"), words, list_url(QuarantinedRow, **open_rows)))
     if viewer.has_perm("usage.view_job"):
-        held = Job.objects.filter(hold=Hold.RUNAWAY, claimed_by="", end_at__isnull=False).count()
+        held = Job.objects.filter(hold=Hold.RUNAWAY, claimed_by="", end_at__isnull=False)
         words = _("They are implausibly long and not billed. Clear the hold of those that are real.")
         found.append(Finding(held, _("jobs held back"), words, list_url(Job, held=Hold.RUNAWAY)))
         words = _("They started more than %(days)d days ago and never ended. Ask the operators to close them in Slurm.")
-        number = Job.objects.filter(never_closed()).count()
         words %= {"days": settings.USAGE_RUNAWAY_DAYS}
-        found.append(Finding(number, _("jobs never closed"), words, list_url(Job, held="open")))
+        found.append(
+            Finding(Job.objects.filter(never_closed()), _("jobs never closed"), words, list_url(Job, held="open"))
+        )
     return found
 
 
 def _forgotten_usage(now: datetime) -> Finding:
+    """Asked user by user: each is one look into the index of what is not billed."""
     before = now - timedelta(days=OLD_USAGE_DAYS)
-    jobs = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
+    old = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
     return Finding(
-        jobs.aggregate(users=Count("username", distinct=True))["users"],
+        User.objects.filter(Exists(old.filter(username=OuterRef("pk")))),
         _("users with unbilled usage older than 60 days"),
         _("Create their receipts, or ask them to."),
         list_url(Job, claimed_by__exact="", end_at__lt=before.isoformat()),

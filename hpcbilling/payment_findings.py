@@ -1,4 +1,4 @@
-"""What of payments needs somebody: one query a table, however much there is."""
+"""What of payments needs somebody: nothing is counted here, that is one statement for all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,24 +32,21 @@ def payment_findings(viewer: Viewer, now: datetime) -> Iterator[Finding]:
 
 
 def _payments() -> Iterator[Finding]:
-    numbers = Payment.objects.aggregate(
-        review=Count("pk", filter=Q(status=PaymentStatus.NEEDS_REVIEW)), credit=Count("pk", filter=attention.credits())
-    )
     yield Finding(
-        numbers["review"],
+        Payment.objects.filter(status=PaymentStatus.NEEDS_REVIEW),
         _("payments need review"),
         _("Money arrived that does not fit its receipt. Compare amount and reference, then decide."),
         list_url(Payment, status__exact=PaymentStatus.NEEDS_REVIEW),
         "bad",
     )
     yield Finding(
-        Payment.objects.filter(attention.given_up()).count(),
+        Payment.objects.filter(attention.given_up()),
         _("payments given up"),
         _("They failed, and nobody tries again. Ask the payer, or try again by hand."),
         list_url(Payment, need="given_up"),
     )
     yield Finding(
-        numbers["credit"],
+        Payment.objects.filter(attention.credits()),
         _("payments hold money beyond their bill"),
         _("Too much came, or it came for nothing. Give it back."),
         list_url(Payment, need="credit"),
@@ -58,17 +54,14 @@ def _payments() -> Iterator[Finding]:
 
 
 def _refunds(now: datetime) -> Iterator[Finding]:
-    numbers = Refund.objects.aggregate(
-        to_send=Count("pk", filter=attention.to_send()), trouble=Count("pk", filter=attention.refund_trouble(now))
-    )
     yield Finding(
-        numbers["to_send"],
+        Refund.objects.filter(attention.to_send()),
         _("refunds to send by hand"),
         _("The provider cannot give this money back. Send it by bank, then enter the reference."),
         list_url(Refund, need="to_send"),
     )
     yield Finding(
-        numbers["trouble"],
+        Refund.objects.filter(attention.refund_trouble(now)),
         _("refunds need review, or failed in 30 days"),
         _("The money did not go back, or more went back than came in. Compare with the provider's record."),
         list_url(Refund, need="trouble"),
@@ -78,7 +71,7 @@ def _refunds(now: datetime) -> Iterator[Finding]:
 
 def _disputes() -> Finding:
     return Finding(
-        Dispute.objects.filter(status=DisputeStatus.OPEN).count(),
+        Dispute.objects.filter(status=DisputeStatus.OPEN),
         _("disputes are open"),
         _("A payer asked their bank for the money back. Answer at the provider before its deadline."),
         list_url(Dispute, status__exact=DisputeStatus.OPEN),
@@ -89,7 +82,7 @@ def _disputes() -> Finding:
 def _days(now: datetime) -> Finding:
     since = timezone.localdate(now - attention.RECENT, timezone.get_default_timezone())
     return Finding(
-        ReconciliationDay.objects.filter(attention.differs(), day__gte=since).count(),
+        ReconciliationDay.objects.filter(attention.differs(), day__gte=since),
         _("days do not reconcile, 30 days"),
         _("The provider and the books disagree, or it holds money that nobody here knows."),
         list_url(ReconciliationDay, differs="yes", day__gte=since.isoformat()),
@@ -98,19 +91,15 @@ def _days(now: datetime) -> Finding:
 
 
 def _messages(now: datetime) -> Iterator[Finding]:
-    numbers = PaymentEvent.objects.aggregate(
-        waiting=Count("pk", filter=attention.waiting()),
-        stuck=Count("pk", filter=attention.stuck() & Q(received_at__gte=now - attention.RECENT)),
-    )
     yield Finding(
-        numbers["stuck"],
+        PaymentEvent.objects.filter(attention.stuck(), received_at__gte=now - attention.RECENT),
         _("payment messages that did not match or failed, 30 days"),
         _("Nothing was marked as paid because of them. Read the reason beside each."),
         list_url(PaymentEvent, outcome="stuck"),
         "bad",
     )
     yield Finding(
-        numbers["waiting"],
+        PaymentEvent.objects.filter(attention.waiting()),
         _("payment messages wait"),
         _("They are worked on again by themselves. If they stay, look whether the periodic work runs."),
         list_url(PaymentEvent, outcome="waiting"),

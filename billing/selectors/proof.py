@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Sum
-from django.utils import timezone
 
 from billing import sql
 from billing.models import CpuBasis
@@ -20,11 +19,12 @@ from billing.selectors.billable import invoiced_accounts
 from billing.selectors.months import find
 from billing.selectors.priced import PRICED_BY, free_states, hours_of_job, price_table
 from billing.selectors.prices import PriceBook
-from core.periods import Window, month_start, month_window, previous_month
+from core.periods import Window, month_start, month_window, previous_month, today
 from usage.estimates import estimates
 from usage.models import Hold, Job, QuarantinedRow, ReviewStatus
 
 PARTS = ("billed", "free", "unbilled", "quarantined")
+LOOKED_BACK = 60  # months
 MOST_ROWS = 10_000  # refused rows that are read one by one; more than that is no month to close
 
 
@@ -236,15 +236,24 @@ def _differing_lines(window: Window) -> int:
 
 
 def months_with_usage(limit: int = 24) -> list[date]:
-    """Months of the site in which something ended, the newest first."""
-    first = Job.objects.filter(end_at__isnull=False).order_by("end_at").values_list("end_at", flat=True).first()
-    last = Job.objects.filter(end_at__isnull=False).order_by("-end_at").values_list("end_at", flat=True).first()
-    if first is None or last is None:
-        return []
-    zone = timezone.get_default_timezone()
-    start, month = (month_start(timezone.localdate(moment, zone)) for moment in (first, last))
-    found: list[date] = []
-    while month >= start and len(found) < limit:
-        found.append(month)
-        month = previous_month(month)
-    return found
+    """Months of the site in which something ended, the newest first, of the last five years. One statement."""
+    months = [month_start(today() + timedelta(days=31))]  # clocks of nodes run ahead
+    while len(months) < LOOKED_BACK:
+        months.append(previous_month(months[-1]))
+    adapt = connection.ops.adapt_datetimefield_value
+    parameters: list[Any] = []
+    for number, month in enumerate(months):
+        window = month_window(month)
+        parameters += [number, adapt(window.start), adapt(window.end)]
+    row = (
+        "(%s, CAST(%s AS timestamptz), CAST(%s AS timestamptz))"
+        if connection.vendor == "postgresql"
+        else "(%s, %s, %s)"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH m(number, start, until) AS (VALUES {', '.join([row] * len(months))}) SELECT number FROM m"
+            " WHERE EXISTS (SELECT 1 FROM jobs WHERE end_at >= m.start AND end_at < m.until) ORDER BY number",
+            parameters,
+        )
+        return [months[number] for (number,) in cursor.fetchall()[:limit]]
