@@ -71,6 +71,12 @@ def day_text(value: date | datetime | None) -> str:
     return format_date(value, "d MMM y", locale=locale()).replace("Sept", "Sep")
 
 
+def month_text(value: date) -> str:
+    """``October 2026``; ``ตุลาคม 2569``."""
+    year = value.year + (BUDDHIST_ERA if is_thai() else 0)
+    return f"{format_date(value, 'LLLL', locale=locale())} {year}"
+
+
 def short_day_text(value: date) -> str:
     """``20 Nov``, for axes."""
     return format_date(value, "d MMM", locale=locale()).replace("Sept", "Sep")

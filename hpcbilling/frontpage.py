@@ -19,9 +19,11 @@ from accounts.services.approvals import acts_of
 from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
 from core import wording
+from core.periods import today
+from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.payment_findings import payment_findings
-from payments.models import Payment, PaymentEvent, Refund
+from payments.models import Payment, PaymentEvent, Refund, RefundStatus
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
 from usage.services.holds import never_closed
 from usage.services.quarantine import SOURCE as RELEASED
@@ -70,10 +72,21 @@ def context(request: HttpRequest) -> dict[str, Any]:
             "ages": ages,
             "open": {"count": sum(age.count for age in ages), "total": sum((a.total for a in ages), Decimal(0))},
             "paid": _paid(now),
+            "given_back": morning.given_back(now),
+            "chart": (chart := morning.paid_by_day(now))[0],
+            "chart_days": chart[1],
+            "chart_edges": [today() - timedelta(days=days) for days in (morning.DAYS - 1, morning.DAYS // 2, 0)],
             "paid_days": PAID_DAYS,
             "open_url": list_url(Receipt, status__exact=ReceiptStatus.PENDING),
             "paid_url": list_url(Receipt, status__exact=ReceiptStatus.PAID),
+            "refunds_url": list_url(Refund, status__exact=RefundStatus.SUCCEEDED),
         }
+    if viewer.has_perm("usage.view_job") and viewer.has_perm("billing.view_receipt"):
+        data |= {"noted": morning.noted(), "unbilled_url": list_url(Job, claimed_by__exact="")}
+    data["standing"] = [
+        *(morning.imports() if viewer.has_perm("usage.view_importrun") else []),
+        *([morning.chain()] if viewer.has_perm("audit.view_auditlog") else []),
+    ]
     return data
 
 

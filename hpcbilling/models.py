@@ -6,6 +6,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class Figures(models.Model):
+    """What takes a while to add up, and when it was true: kept by ``note_figures``, read by the front page."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    data = models.JSONField()
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "figures"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PeriodicTask(models.Model):
     """One row a task of ``hpcbilling.periodic.TASKS``; runners claim it by a conditional UPDATE."""
 

@@ -84,6 +84,7 @@ class Task:
 # checkouts that never opened, so that a retry can open another.
 TASKS = (
     Task("process_webhooks", (), timedelta(minutes=1), payments_in_use),
+    Task("note_figures", (), timedelta(minutes=10)),
     Task("sync_rates", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
     Task("retry_payments", (), timedelta(hours=1), payments_in_use),
@@ -95,6 +96,7 @@ TASKS = (
         timedelta(hours=6),
         clusters=True,
     ),
+    Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
     Task("prune", ("--what", "throttle", "--older-than", "90d"), timedelta(days=1)),
 )

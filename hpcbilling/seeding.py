@@ -21,6 +21,7 @@ from billing.services.receipts import create_all, create_receipts, mark_paid_by_
 from core.context import SYSTEM, Actor
 from core.errors import Misconfigured
 from core.periods import month_start, next_month, today
+from hpcbilling import morning
 from payments.models import Payment
 from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
@@ -65,6 +66,7 @@ def seed() -> Seeded:
     import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
     for month in _closed_months():
         _bill_and_pay(month)
+    morning.note()
     record(actor=SYSTEM, action="demo_seed", target="demo world")
     return Seeded(
         jobs=Job.objects.count(),

@@ -236,7 +236,7 @@ def _differing_lines(window: Window) -> int:
 
 
 def months_with_usage(limit: int = 24) -> list[date]:
-    """Months of the site in which something ended, the newest first, of the last five years. One statement."""
+    """Months of the site from the newest to the oldest in which something ended, of the last five years."""
     months = [month_start(today() + timedelta(days=31))]  # clocks of nodes run ahead
     while len(months) < LOOKED_BACK:
         months.append(previous_month(months[-1]))
@@ -245,15 +245,13 @@ def months_with_usage(limit: int = 24) -> list[date]:
     for number, month in enumerate(months):
         window = month_window(month)
         parameters += [number, adapt(window.start), adapt(window.end)]
-    row = (
-        "(%s, CAST(%s AS timestamptz), CAST(%s AS timestamptz))"
-        if connection.vendor == "postgresql"
-        else "(%s, %s, %s)"
-    )
+    moment = "CAST(%s AS timestamptz)" if connection.vendor == "postgresql" else "%s"
+    row = f"(%s, {moment}, {moment})"
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH m(number, start, until) AS (VALUES {', '.join([row] * len(months))}) SELECT number FROM m"
             " WHERE EXISTS (SELECT 1 FROM jobs WHERE end_at >= m.start AND end_at < m.until) ORDER BY number",
             parameters,
         )
-        return [months[number] for (number,) in cursor.fetchall()[:limit]]
+        numbers = [number for (number,) in cursor.fetchall()]
+    return months[numbers[0] : numbers[-1] + 1][:limit] if numbers else []

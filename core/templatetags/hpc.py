@@ -88,6 +88,11 @@ def day(value: date | datetime | None) -> str:
 
 
 @register.filter
+def month(value: date) -> str:
+    return wording.month_text(value)
+
+
+@register.filter
 def short_day(value: date) -> str:
     return wording.short_day_text(value)
 

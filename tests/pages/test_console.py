@@ -77,7 +77,7 @@ def test_people_see_only_what_they_may_open(client: Any, make_user: Any, receipt
 
 
 def test_queries_of_the_front_page_are_few(as_finance: Any, receipt: Any, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(15):
         as_finance.get("/admin/")
 
 

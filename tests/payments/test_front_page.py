@@ -98,7 +98,7 @@ def test_the_queries_do_not_grow(
     django_assert_max_num_queries: Any,
 ) -> None:
     make_everything(payment)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(15):
         as_finance.get("/admin/")
 
 

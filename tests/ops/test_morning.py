@@ -1,0 +1,100 @@
+"""The console's front page: where things stand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from billing.services.months import close_month
+from billing.services.receipts import create_receipts, mark_paid
+from core.context import SYSTEM, Actor
+from core.periods import month_start, previous_month, today
+from hpcbilling import morning
+from hpcbilling.models import PeriodicTask
+from tests.factories import account_tier, make_job, make_run
+from tests.pages.conftest import text
+from usage.models import ImportRun
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_finance(client: Any, finance: Any) -> Any:
+    client.force_login(finance)
+    return client
+
+
+def in_month(month: date) -> datetime:
+    return datetime(month.year, month.month, 2, 5, tzinfo=UTC)
+
+
+def test_what_is_not_billed_is_noted_with_its_moment(as_finance: Any, alice: Any) -> None:
+    account_tier("physics", "mu")
+    make_job()
+    assert "Not billed yet" not in text(as_finance.get("/admin/")), "nothing was added up yet"
+    call_command("note_figures")
+    page = text(as_finance.get("/admin/"))
+    assert "THB 8.00" in page
+    assert "1 job as of" in page
+    create_receipts(actor=SYSTEM, username="alice")
+    assert morning.note()["cost"] == "0.00"
+    assert morning.noted() is not None
+
+
+def test_months_say_how_far_they_are(as_finance: Any, alice: Any) -> None:
+    account_tier("physics", "mu")
+    last = previous_month(month_start(today()))
+    make_job(end_at=in_month(last))
+    before = previous_month(last)
+    close_month(actor=Actor("fin"), month=before)
+    morning.note()
+    noted = morning.noted()
+    assert noted is not None
+    assert [(each.month, each.is_closed, each.is_over, each.done) for each in noted.months] == [
+        (month_start(today()), False, False, None), (last, False, True, 0), (before, True, True, None),
+    ]  # fmt: skip
+    create_receipts(actor=SYSTEM, username="alice")
+    morning.note()
+    assert "100 % of its cost is billed or free" in text(as_finance.get("/admin/"))
+
+
+def test_what_was_paid_stands_on_its_day(as_finance: Any, alice: Any) -> None:
+    account_tier("physics", "mu")
+    make_job()
+    (receipt,) = create_receipts(actor=SYSTEM, username="alice")
+    when = timezone.now() - timedelta(days=3)
+    mark_paid(actor=SYSTEM, receipt=receipt, method="manual", tx_ref="x", paid_at=when)
+    _chart, days = morning.paid_by_day(timezone.now())
+    assert days == [(timezone.localdate(when, timezone.get_default_timezone()), Decimal("8.00"))]
+    response = as_finance.get("/admin/")
+    assert "<title>Paid by day, last 30 days</title>" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("done", "intact"), ("failed", "broken: run verify_audit"), ("", "not verified yet")]
+)
+def test_the_audit_chain_is_what_its_last_verification_said(as_finance: Any, status: str, words: str) -> None:
+    if status:
+        PeriodicTask.objects.create(name="verify_audit", last_run_at=timezone.now(), last_status=status)
+    assert words in text(as_finance.get("/admin/"))
+
+
+def test_each_cluster_says_when_it_was_last_read(as_finance: Any) -> None:
+    make_run()
+    ImportRun.objects.update(cluster="alpha", status="done", finished_at=timezone.now())
+    assert "Usage of alpha up to date" in text(as_finance.get("/admin/"))
+    ImportRun.objects.update(finished_at=timezone.now() - timedelta(hours=27))
+    assert "Usage of alpha late" in text(as_finance.get("/admin/"))
+
+
+def test_people_see_only_what_they_may(client: Any, make_user: Any) -> None:
+    morning.note()
+    client.force_login(make_user("ed", role="admin", groups=["Rates editor"]))
+    page = text(client.get("/admin/"))
+    for words in ("Not billed yet", "Where things stand", "Audit chain", "Paid by day"):
+        assert words not in page
