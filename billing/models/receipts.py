@@ -102,6 +102,7 @@ class Receipt(models.Model):
         indexes = (
             models.Index("user", models.F("created_at").desc(), name="idx_receipts_user_date"),
             models.Index("status", models.F("created_at").desc(), name="idx_receipts_status_date"),
+            models.Index(fields=["tx_ref"], condition=~models.Q(tx_ref=""), name="idx_receipts_tx_ref"),
         )
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=ReceiptStatus.values), name="receipts_status_known"),

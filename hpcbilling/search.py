@@ -1,0 +1,162 @@
+"""One box of the console: a receipt, a job, a person or a payment by whatever number somebody has in hand.
+
+Exact look-ups into indexes only, so it is as quick among ten million jobs as among ten. Each kind only for those
+who may open its list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.models.users import fold_username
+from billing.models import Receipt
+from core import wording
+from payments.models import BankTransfer, Payment, Refund
+from payments.services.transfers import plain_reference
+from usage.models import Job
+
+SHOWN = 20
+LONGEST = 255
+BIGGEST = 2**63 - 1
+_ARRAY_TASK = re.compile(r"([0-9]+)[_+][0-9]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What may be found: ``look`` gives the rows for a term, ``cells`` what is shown beside the name."""
+
+    model: type[Model]
+    label: str | Promise
+    look: Callable[[str], QuerySet[Any]]
+    cells: Callable[[Any], tuple[str, ...]]
+
+    @property
+    def permission(self) -> str:
+        return f"{self.model._meta.app_label}.view_{self.model._meta.model_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    name: str
+    url: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    label: str
+    hits: list[Hit]
+    more: bool
+
+
+def _number(term: str) -> int | None:
+    return int(term) if re.fullmatch(r"[0-9]{1,19}", term) and int(term) <= BIGGEST else None
+
+
+def _receipts(term: str) -> QuerySet[Receipt]:
+    condition = Q(document_number__in=[term, term.upper()]) | Q(tx_ref=term)
+    if (number := _number(term.lstrip("#"))) is not None:
+        condition |= Q(pk=number)
+    return Receipt.objects.filter(condition).select_related("user").order_by("-pk")
+
+
+def _jobs(term: str) -> QuerySet[Job]:
+    """By key, by raw id, or by an array's id with its task (``123_4``)."""
+    task = _ARRAY_TASK.match(term)
+    number = _number(task[1] if task else term)
+    condition = Q(job_key=term)
+    if task and number is not None:
+        condition |= Q(array_job_id=number, job_id_display=term) | Q(job_id=number, job_id_display=term)
+    elif number is not None:
+        condition |= Q(job_id=number)
+    return Job.objects.filter(condition).order_by("-pk")
+
+
+def _people(term: str) -> QuerySet[User]:
+    return User.objects.filter(username=fold_username(term))
+
+
+def _payments(term: str) -> QuerySet[Payment]:
+    condition = Q(idempotency_key=term) | Q(external_payment_id=term) | Q(external_charge_id=term)
+    if (number := _number(term.lstrip("#"))) is not None:
+        condition |= Q(pk=number)
+    return Payment.objects.filter(condition).select_related("receipt").order_by("-pk")
+
+
+def _transfers(term: str) -> QuerySet[BankTransfer]:
+    return BankTransfer.objects.filter(reference=plain_reference(term)).select_related("payment").order_by("-pk")
+
+
+def _refunds(term: str) -> QuerySet[Refund]:
+    return Refund.objects.filter(Q(external_refund_id=term) | Q(idempotency_key=term)).order_by("-pk")
+
+
+def _payment_cells(row: Payment) -> tuple[str, ...]:
+    return str(row.receipt), wording.money_text(row.amount, row.currency), str(row.get_status_display())
+
+
+KINDS = (
+    Kind(
+        Receipt, _("Receipts"), _receipts,
+        lambda row: (row.username, wording.money_text(row.total, row.currency), str(row.get_status_display())),
+    ),
+    Kind(
+        Job, _("Jobs"), _jobs,
+        lambda row: (row.username, row.account, row.state, wording.moment_text(row.end_at)),
+    ),
+    Kind(User, _("Users"), _people, lambda row: (str(row.get_role_display()),)),
+    Kind(Payment, _("Payments"), _payments, _payment_cells),
+    Kind(
+        BankTransfer, _("Bank transfers"), _transfers,
+        lambda row: (
+            row.submitted_by, wording.money_text(row.claimed, row.payment.currency), str(row.get_status_display()),
+        ),
+    ),
+    Kind(
+        Refund, _("Refunds"), _refunds,
+        lambda row: (wording.money_text(row.amount, row.payment.currency), str(row.get_status_display())),
+    ),
+)  # fmt: skip
+
+
+def search(request: HttpRequest, term: str) -> Iterator[Found]:
+    """Every kind with hits, for this viewer."""
+    for kind in KINDS:
+        if not request.user.has_perm(kind.permission):
+            continue
+        rows = list(kind.look(term)[: SHOWN + 1])
+        if rows:
+            yield Found(str(kind.label), [_hit(kind, row) for row in rows[:SHOWN]], len(rows) > SHOWN)
+
+
+def _hit(kind: Kind, row: Any) -> Hit:
+    meta = kind.model._meta
+    return Hit(str(row), reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]), kind.cells(row))
+
+
+def view(site: AdminSite, request: HttpRequest) -> HttpResponseBase:
+    """A single hit is opened at once."""
+    term = request.GET.get("q", "").strip()[:LONGEST]
+    found = list(search(request, term)) if term else []
+    if len(found) == 1 and len(found[0].hits) == 1:
+        return redirect(found[0].hits[0].url)
+    context = {**site.each_context(request), "title": _("Search"), "term": term, "found": found}
+    return TemplateResponse(request, "admin/search.html", context)
+
+
+def urls(site: AdminSite) -> list[URLPattern]:
+    return [path("search/", site.admin_view(lambda request: view(site, request)), name="search")]
