@@ -29,7 +29,7 @@ MESSAGES = locale/th/LC_MESSAGES/django.mo locale/th/LC_MESSAGES/djangojs.mo
 run: $(VENV)/.runtime $(MESSAGES) ## demo world on http://127.0.0.1:$(PORT) (SQLite, safe to repeat)
 	@DEBUG=1 PORT=$(PORT) $(PY) manage.py migrate -v0
 	@DEBUG=1 PORT=$(PORT) $(PY) manage.py seed_demo --if-empty
-	@DEBUG=1 PORT=$(PORT) $(PY) -m tests.fakes.run $(PY) manage.py runserver --noreload 127.0.0.1:$(PORT)
+	@DEBUG=1 PORT=$(PORT) $(PY) -m tests.fakes.run $(PY) -m hpcbilling.demo_server 127.0.0.1:$(PORT)
 
 demo: $(VENV)/.runtime $(MESSAGES) ## the main job without a browser, on a throw-away database
 	@DEBUG=1 $(PY) -m hpcbilling.demo

@@ -18,6 +18,11 @@ ACTIONS = {
     "approval_ask": _("Second signature asked for"),
     "approval_approved": _("Second signature given"),
     "approval_declined": _("Second signature declined"),
+    "work_start": _("Long work started"),
+    "work_cancel": _("Long work taken back"),
+    "work_done": _("Long work done"),
+    "work_failed": _("Long work failed"),
+    "work_fetch": _("File of long work fetched"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
 }

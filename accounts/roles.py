@@ -32,7 +32,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",
     ),
     "Operator": (
-        "usage.view_*", "usage.add_cluster", "usage.change_cluster", "usage.change_quarantinedrow",
+        "usage.view_*", "usage.add_importrun", "usage.add_cluster", "usage.change_cluster",
+        "usage.change_quarantinedrow",
         "hpcbilling.view_periodictask", "accounts.view_auththrottle",
         "payments.view_paymentevent", "payments.replay_paymentevent",  # that they came, not what is inside
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -234,3 +235,19 @@ def table_response(
 
         return xlsx_response(name, str(title), columns, rows)
     return csv_response(name, table_lines(columns, rows, byte_mark=byte_mark))
+
+
+def table_bytes(
+    name: str, title: str | Promise, columns: Sequence[Column], rows: Iterable[Row], *, byte_mark: bool = True
+) -> Iterator[bytes]:
+    """The content of ``table_response``, without a request that waits for it."""
+    if not name.endswith(".xlsx"):
+        yield from (line.encode() for line in table_lines(columns, rows, byte_mark=byte_mark))
+        return
+    from core.spreadsheets import write_xlsx
+
+    with tempfile.TemporaryFile() as file:
+        write_xlsx(file, str(title), columns, rows)
+        file.seek(0)
+        while part := file.read(1 << 18):
+            yield part

@@ -10,6 +10,7 @@ from django.contrib.admin.sites import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
@@ -17,10 +18,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
 from accounts.models.users import fold_username
+from accounts.services.work import start_work
 from audit.exporting import recorded_rows
 from billing.forms import PERIODS, WindowForm, period_days
 from core.context import actor_of
-from core.errors import BadInput
+from core.errors import AppError, BadInput
 from core.exports import FORMATS, OPTIONS, Export, ExportFilter, find, table_response
 
 
@@ -91,7 +93,8 @@ def detail(site: AdminSite, request: HttpRequest, name: str) -> HttpResponseBase
         raise PermissionDenied
     if request.method == "POST":
         form = ExportForm(export, request.POST)
-        if (answer := _file(request, export, form)) is not None:
+        answer = _later(request, export, form) if "later" in request.POST else _file(request, export, form)
+        if answer is not None:
             return answer
     else:
         form = ExportForm(export, initial=request.GET.dict() or _last_month())
@@ -116,6 +119,26 @@ def _file(request: HttpRequest, export: Export, form: ExportForm) -> HttpRespons
     rows = recorded_rows(actor=actor_of(request), export=export, flt=flt, file_format=kind)
     name = export.file_name(flt, kind)
     return table_response(name, export.title, export.columns, rows, byte_mark=export.byte_mark)
+
+
+def _later(request: HttpRequest, export: Export, form: ExportForm) -> HttpResponseBase | None:
+    """The same file as long work: made without the browser, kept for a week."""
+    kind = request.POST.get("later", "")
+    if not form.is_valid() or kind not in FORMATS:
+        return None
+    flt = {
+        name: str(value) if name in ("start", "end") else value for name, value in form.cleaned_data.items() if value
+    }
+    try:
+        export.check(form.asked())
+        work = start_work(
+            actor=actor_of(request), kind="export", title=f"{export.title} ({kind.upper()})",
+            parameters={"export": export.name, "format": kind, "filter": flt},
+        )  # fmt: skip
+    except AppError as error:
+        form.add_error(None, error.message)
+        return None
+    return redirect("admin:accounts_work_change", work.pk)
 
 
 def _last_month() -> dict[str, Any]:

@@ -277,6 +277,11 @@ APPROVAL_ACTS: dict[str, str] = {
     "refund": "payments.approvals.REFUND",
     "accept_payment": "payments.approvals.ACCEPT",
 }
+WORK_KINDS: dict[str, str] = {
+    "import_file": "usage.work.IMPORT_FILE",
+    "receipt_run": "billing.work.RECEIPT_RUN",
+    "export": "hpcbilling.work.EXPORT",
+}
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)

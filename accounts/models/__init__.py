@@ -6,8 +6,10 @@ from accounts.models.sessions import Session
 from accounts.models.throttle import AuthThrottle
 from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
 from accounts.models.users import Role, User
+from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
-    "APPROVAL_TRANSITIONS", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode", "Organisation", "Project",
-    "ProjectAccount", "Role", "RuleKind", "Session", "Tier", "TierOverride", "TierRule", "User",
+    "APPROVAL_TRANSITIONS", "WORK_TRANSITIONS", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode",
+    "Organisation", "Project", "ProjectAccount", "Role", "RuleKind", "Session", "Tier", "TierOverride", "TierRule",
+    "User", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip

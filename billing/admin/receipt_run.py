@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from accounts.models.users import fold_username
+from accounts.services.work import start_work
 from billing.forms import WindowForm
 from billing.selectors.billable import Preview, preview_receipts, skipped_jobs, usernames_to_bill
 from billing.services.receipts import create_all
@@ -24,6 +25,7 @@ from billing.views.receipts import skipped_in_words
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import month_end, previous_month, today
+from core.wording import day_text
 
 TOKEN = "token:"  # noqa: S105 - the name of a field
 
@@ -56,8 +58,7 @@ def view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, Any]) 
     last = previous_month(today())
     form.initial = {"start": last, "end": month_end(last)}
     if request.method == "POST" and form.is_valid():
-        _make(site, request, form)
-        return redirect("admin:billing_receipt_changelist")
+        return _make(site, request, form)
     candidates = _candidates(form) if data is not None and form.is_valid() else None
     fitting = [each for each in candidates or [] if each.preview]
     context |= {
@@ -99,11 +100,26 @@ def _skipped(form: RunForm) -> list[tuple[str, int]]:
     return skipped_in_words(skipped_jobs(**_days(form), username=form.cleaned_data["user"] or None))
 
 
-def _make(site: admin.ModelAdmin, request: HttpRequest, form: RunForm) -> None:
+def _make(site: admin.ModelAdmin, request: HttpRequest, form: RunForm) -> HttpResponse:
+    """One user at once; several as long work, which says how far it is."""
     tokens = {name.removeprefix(TOKEN): request.POST[name] for name in request.POST if name.startswith(TOKEN)}
-    run = create_all(actor=actor_of(request), expected=tokens, **_days(form))
+    days = _days(form)
+    if len(tokens) > 1:
+        try:
+            work = start_work(
+                actor=actor_of(request), kind="receipt_run",
+                title=_("Receipts of %(start)s to %(end)s, %(n)d users")
+                % {"start": day_text(days["start"]) or "…", "end": day_text(days["end"]) or "…", "n": len(tokens)},
+                parameters={**{name: day.isoformat() if day else None for name, day in days.items()}, "tokens": tokens},
+            )  # fmt: skip
+        except AppError as error:
+            site.message_user(request, error.message, messages.ERROR)
+            return redirect("admin:billing_receipt_changelist")
+        return redirect("admin:accounts_work_change", work.pk)
+    run = create_all(actor=actor_of(request), expected=tokens, **days)
     count = len(run.receipts)
     words = ngettext("%(n)d receipt created.", "%(n)d receipts created.", count) % {"n": count}
     site.message_user(request, words, messages.SUCCESS if count else messages.WARNING)
     for username, trouble in run.failed.items():
         site.message_user(request, _("User %(name)s: %(why)s") % {"name": username, "why": trouble}, messages.ERROR)
+    return redirect("admin:billing_receipt_changelist")

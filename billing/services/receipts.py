@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -100,17 +100,24 @@ def create_receipts(
     return receipts
 
 
-def create_all(*, actor: Actor, start: date | None, end: date | None, expected: Mapping[str, str] | None = None) -> Run:
+def create_all(
+    *, actor: Actor, start: date | None, end: date | None, expected: Mapping[str, str] | None = None,
+    on_progress: Callable[[int, int, str], None] | None = None,
+) -> Run:  # fmt: skip
     """Receipts for everybody with unbilled usage. A user whose receipt fails is parked and the run goes on.
 
     ``expected`` maps users to the tokens of their previews: then only they get receipts,
-    and one whose preview no longer fits is parked.
+    and one whose preview no longer fits is parked. ``on_progress`` hears before each user how many are done, of
+    how many, and who is next.
     """
     billable.check_window(start, end)
     receipts: list[Receipt] = []
     failed: dict[str, str] = {}
     known = set(User.objects.values_list("username", flat=True))
-    for username in billable.usernames_to_bill(start, end):
+    names = billable.usernames_to_bill(start, end)
+    for done, username in enumerate(names):
+        if on_progress:
+            on_progress(done, len(names), username)
         if username not in known or (expected is not None and username not in expected):
             continue
         token = expected[username] if expected is not None else None

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Tier
+from accounts.services.work import run_next
 from audit.models import AuditLog
 from billing.models import RateVersion, Receipt
 from billing.services.receipts import create_receipts
@@ -136,6 +137,7 @@ def test_finance_previews_a_months_run_and_then_makes_exactly_that(
     assert "1 their users have no account here" in page
     assert not Receipt.objects.exists()
     assert client.post(RUN, {**DAYS, **tokens_of(page)}).status_code == 302
+    run_next()
     assert sorted(Receipt.objects.values_list("user_id", "created_by")) == [("alice", "fin"), ("bob", "fin")]
 
 
@@ -147,8 +149,9 @@ def test_a_user_whose_usage_changed_since_the_preview_is_left_out_and_named(
     client.force_login(finance)
     tokens = tokens_of(client.get(RUN, DAYS).content.decode())
     make_job()
-    answer = client.post(RUN, {**DAYS, **tokens}, follow=True).content.decode()
-    assert "User alice: New usage" in answer
+    where = client.post(RUN, {**DAYS, **tokens}).headers["Location"]
+    run_next()
+    assert "User alice: New usage" in client.get(where).content.decode()
     assert list(Receipt.objects.values_list("user_id", flat=True)) == ["bob"]
 
 

@@ -139,7 +139,7 @@ def test_who_only_looks_at_a_user_sees_no_hash_and_no_button(
     url = f"/admin/accounts/user/{alice.pk}/change/"
     page = client.get(url)
     assert "Password: set" in text(page)
-    assert "password/" not in page.content.decode().split("<form", 2)[-1]
+    assert "password/" not in page.content.decode().split("<form", 3)[-1]
     assert "***" not in text(page)
     alice.set_unusable_password()
     alice.save()

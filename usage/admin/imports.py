@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyAdmin, ValuesFilter
+from usage.admin import upload
 from usage.models import ImportRun
 
 
@@ -20,6 +22,14 @@ class ImportRunAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "source", ("cluster", ValuesFilter))
     search_fields = ("file_name", "=file_sha256")
+    change_list_template = "admin/usage/importrun/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.upload_view)
+        return [path("upload/", view, name="usage_importrun_upload"), *super().get_urls()]
+
+    def upload_view(self, request: HttpRequest) -> HttpResponse:
+        return upload.view(request, {**self.admin_site.each_context(request), "opts": self.model._meta})
 
     @admin.display(description=_("refused"), ordering="quarantined")
     def refused_rows(self, run: ImportRun) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
+from accounts.services.work import run_next
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.errors import UsageError
 from hpcbilling.periodic import look, run_due
+
+LOOK = 2.0  # seconds
 
 
 class Command(AppCommand):
@@ -40,9 +44,23 @@ class Command(AppCommand):
             outcomes.append({"name": outcome.name, "status": outcome.status, "error": outcome.error})
             if stop.is_set():
                 break
+        works = []
+        while not stop.is_set() and (work := run_next()) is not None:
+            works.append({"work": work.pk, "kind": work.kind, "status": work.status})
         if any(outcome["status"] == "failed" for outcome in outcomes):
             self.exit_code = EXIT_PARTIAL
-        return {"ran": outcomes}
+        return {"ran": outcomes, "works": works}
+
+    def _work_between(self, stop: threading.Event, pause: float) -> None:
+        """Somebody waits for long work: it is looked for every few seconds, while periodic work is not due."""
+        until = time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0 and not stop.wait(min(LOOK, left)):
+            try:
+                while not stop.is_set() and run_next() is not None:
+                    pass
+            except (DatabaseError, InterfaceError):
+                return
+            close_old_connections()
 
     def _loop(self, pause: float) -> None:
         stop = threading.Event()
@@ -55,7 +73,7 @@ class Command(AppCommand):
             except (DatabaseError, InterfaceError) as error:
                 self.stderr.write(f"The database cannot be reached, trying again: {error}")
             close_old_connections()
-            stop.wait(pause)
+            self._work_between(stop, pause)
         self.exit_code = 0
 
     def describe(self, result: dict[str, Any]) -> str:

@@ -1,0 +1,192 @@
+"""Long work: asked for on a page, claimed in the database, done by whatever runner comes next."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from accounts.models import WORK_TRANSITIONS, User, Work, WorkPiece, WorkStatus
+from audit import services as audit
+from core.context import Actor
+from core.errors import AppError, Busy, Conflict
+from core.registry import load
+from core.states import transition
+
+logger = logging.getLogger("accounts.work")
+LEASE = timedelta(minutes=10)
+TRIES = 2  # a runner that dies once may have been restarted; the same work that kills two is not begun again
+MOST_OPEN = 5  # of one person
+KEPT = timedelta(days=7)
+PIECE = 1 << 20
+EVERY = 1.0  # seconds between two notes of progress
+MOST_ERRORS = 50
+
+
+class TooMuch(Busy):
+    code = "too_much_work"
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a work came to: ``result`` for its page, ``errors`` one line each, the file's name where it made one."""
+
+    result: dict[str, Any]
+    errors: Iterable[str] = ()
+    file_name: str = ""
+
+
+class Report:
+    """What a kind of work tells while it runs. Called outside of transactions, or nobody sees it before they end."""
+
+    def __init__(self, work: Work) -> None:
+        self.work, self._last, self._piece = work, 0.0, 0
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
+        """At most once a second it is written down, and the runner keeps its claim for another while."""
+        now = time.monotonic()
+        if now - self._last < EVERY:
+            return
+        self._last = now
+        percent = min(99, done * 100 // total) if total else None
+        Work.objects.filter(pk=self.work.pk, status=WorkStatus.RUNNING).update(
+            done=done, percent=percent, note=note[:200], claimed_until=timezone.now() + LEASE
+        )
+
+    def write(self, parts: Iterable[bytes]) -> int:
+        """Keep the file that is made, piece by piece. Its length in bytes."""
+        buffer, length = bytearray(), 0
+        for part in parts:
+            buffer += part
+            while len(buffer) >= PIECE:
+                self._keep(bytes(buffer[:PIECE]))
+                length += PIECE
+                del buffer[:PIECE]
+        if buffer:
+            self._keep(bytes(buffer))
+        return length + len(buffer)
+
+    def _keep(self, data: bytes) -> None:
+        WorkPiece.objects.create(work=self.work, number=self._piece, data=data)
+        self._piece += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``run`` does it, and may be run again after a runner died half way: it must be safe to repeat."""
+
+    label: str | Promise
+    run: Callable[[Work, Report], Outcome]
+
+
+def kind_of(name: str) -> Kind:
+    found: Kind = load("WORK_KINDS", name)
+    return found
+
+
+@transaction.atomic
+def start_work(
+    *, actor: Actor, kind: str, title: str, parameters: dict[str, Any], upload: Iterable[bytes] = ()
+) -> Work:
+    """Queue it. ``upload`` is kept with it. Raises ``TooMuch`` when the person has enough under way."""
+    owner = User.objects.select_for_update().get(pk=actor.name)
+    kind_of(kind)
+    if Work.objects.filter(owner=owner, status__in=(WorkStatus.QUEUED, WorkStatus.RUNNING)).count() >= MOST_OPEN:
+        raise TooMuch(_("%(n)d works of yours are under way. Wait until one of them has ended.") % {"n": MOST_OPEN})
+    work = Work.objects.create(
+        kind=kind, title=title[:200], owner=owner,
+        parameters={**parameters, "language": translation.get_language() or ""},
+    )  # fmt: skip
+    for number, part in enumerate(upload):
+        WorkPiece.objects.create(work=work, is_input=True, number=number, data=part)
+    audit.record(actor=actor, action="work_start", target=str(work.pk), entity=work, extra={"kind": kind, **parameters})
+    return work
+
+
+def cancel_work(*, actor: Actor, work: Work) -> bool:
+    """Take it back while nobody has begun it. Raises ``Conflict`` afterwards."""
+    with transaction.atomic():
+        work.refresh_from_db()
+        if work.status not in (WorkStatus.QUEUED, WorkStatus.CANCELED):
+            raise Conflict(_("It has begun already."))
+        moved = transition(work, WorkStatus.CANCELED, table=WORK_TRANSITIONS, finished_at=timezone.now())
+        if moved:
+            audit.record(actor=actor, action="work_cancel", target=str(work.pk), entity=work)
+    return moved
+
+
+def run_next() -> Work | None:
+    """Do the oldest work that waits, or whose runner died; None when there is none. Several runners share them."""
+    work = _claim()
+    if work is None:
+        return None
+    if work.attempts > TRIES:
+        _end(work, WorkStatus.FAILED, Outcome({}, [_("The program ended while this ran, twice. Start it anew.")]))
+        return work
+    try:
+        with translation.override(work.parameters.get("language") or None):
+            outcome = kind_of(work.kind).run(work, Report(work))
+    except AppError as error:
+        _end(work, WorkStatus.FAILED, Outcome({}, [error.message]))
+    except Exception:
+        logger.exception("work %s failed", work.pk)
+        _end(work, WorkStatus.FAILED, Outcome({}, [_("Something went wrong; the log of the server says what.")]))
+    else:
+        _end(work, WorkStatus.DONE, outcome)
+    return work
+
+
+def _claim() -> Work | None:
+    now = timezone.now()
+    free = Q(status=WorkStatus.QUEUED) | Q(status=WorkStatus.RUNNING, claimed_until__lt=now)
+    for pk, attempts in Work.objects.filter(free).order_by("pk").values_list("pk", "attempts")[:20]:
+        mine = Work.objects.filter(free, pk=pk, attempts=attempts)
+        if mine.update(
+            status=WorkStatus.RUNNING, attempts=attempts + 1, claimed_until=now + LEASE, started_at=now, done=0,
+            percent=None, note="",
+        ):  # fmt: skip
+            WorkPiece.objects.filter(work_id=pk, is_input=False).delete()  # of a runner that died half way
+            return Work.objects.get(pk=pk)
+    return None
+
+
+@transaction.atomic
+def _end(work: Work, status: WorkStatus, outcome: Outcome) -> None:
+    errors = [str(error) for error in outcome.errors]
+    moved = transition(
+        work, status, table=WORK_TRANSITIONS, finished_at=timezone.now(), result=outcome.result,
+        errors=errors[:MOST_ERRORS], file_name=outcome.file_name, percent=100 if status == WorkStatus.DONE else None,
+        claimed_until=None, note="",
+    )  # fmt: skip
+    if moved:
+        forget_files()
+        WorkPiece.objects.filter(work=work, is_input=True).delete()
+        audit.record(
+            actor=Actor(str(work.owner_id)), action=f"work_{status}", target=str(work.pk), entity=work,
+            extra={"kind": work.kind, "errors": len(errors), **outcome.result},
+        )  # fmt: skip
+
+
+def pieces(work: Work, *, is_input: bool = False) -> Iterator[bytes]:
+    """The upload or the file, one piece in memory at a time."""
+    rows = WorkPiece.objects.filter(work=work, is_input=is_input).order_by("number")
+    for number in rows.values_list("number", flat=True):
+        yield bytes(rows.get(number=number).data)
+
+
+def forget_files() -> int:
+    """Delete the files of works that ended a week ago; the works stay."""
+    old = Work.objects.filter(finished_at__lt=timezone.now() - KEPT).exclude(file_name="")
+    ids = list(old.values_list("pk", flat=True)[:1000])
+    WorkPiece.objects.filter(work__in=ids).delete()
+    return Work.objects.filter(pk__in=ids).update(file_name="")

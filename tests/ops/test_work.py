@@ -1,0 +1,269 @@
+"""Long work started from a page: safe to leave, done once, and honest about what became of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.utils import timezone
+
+from accounts.models import Work, WorkPiece
+from accounts.services import work as works
+from accounts.services.work import Kind, Outcome, Report, TooMuch, cancel_work, run_next, start_work
+from audit.models import AuditLog
+from billing.models import Receipt
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from tests.factories import account_tier, make_job
+from tests.pages.conftest import text
+from tests.races import at_once
+from usage.models import Job
+
+pytestmark = pytest.mark.django_db
+FIN = Actor("fin")
+HEAD = "JobIDRaw|JobID|User|Account|Partition|State|Submit|Start|End|ElapsedRaw|AllocCPUS|ReqMem|AllocTRES|NNodes\n"
+LINE = "{n}|{n}|alice|physics|normal|COMPLETED|1793000000|1793000000|1793003600|3600|4|8G|cpu=4,mem=8G,node=1|1\n"
+RAN: list[int] = []
+
+
+def _fine(work: Work, report: Report) -> Outcome:
+    RAN.append(work.pk)
+    report(3, 12, "third")
+    work.refresh_from_db()
+    assert (work.status, work.percent, work.note) == ("running", 25, "third"), "seen while it runs"
+    return Outcome({"answer": 42}, ["one thing"])
+
+
+def _refused(work: Work, report: Report) -> Outcome:
+    raise BadInput("not like this")
+
+
+def _broken(work: Work, report: Report) -> Outcome:
+    raise RuntimeError("secret detail")
+
+
+FINE, REFUSED, BROKEN = Kind("fine", _fine), Kind("refused", _refused), Kind("broken", _broken)
+
+
+@pytest.fixture(autouse=True)
+def _kinds(settings: Any) -> None:
+    RAN.clear()
+    here = {name: f"tests.ops.test_work.{name.upper()}" for name in ("fine", "refused", "broken")}
+    settings.WORK_KINDS = {**settings.WORK_KINDS, **here}
+
+
+@pytest.fixture
+def as_finance(client: Any, finance: Any) -> Any:
+    client.force_login(finance)
+    return client
+
+
+def ask(kind: str = "fine") -> Work:
+    return start_work(actor=FIN, kind=kind, title="a thing", parameters={"a": 1})
+
+
+# --- the queue ---------------------------------------------------------------
+def test_it_is_done_and_says_what_it_came_to(finance: Any) -> None:
+    work = ask()
+    assert run_next() == work
+    work.refresh_from_db()
+    assert (work.status, work.percent, work.result, work.errors) == ("done", 100, {"answer": 42}, ["one thing"])
+    assert run_next() is None
+    acts = AuditLog.objects.filter(entity_type="work").order_by("pk").values_list("action", "actor")
+    assert list(acts) == [("work_start", "fin"), ("work_done", "fin")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("refused", "not like this"), ("broken", "Something went wrong; the log of the server says what.")],
+)
+def test_what_fails_says_so_and_shows_no_inside(finance: Any, kind: str, words: str) -> None:
+    work = ask(kind)
+    run_next()
+    work.refresh_from_db()
+    assert (work.status, work.errors) == ("failed", [words])
+    assert AuditLog.objects.filter(action="work_failed").exists()
+
+
+def test_a_runner_that_died_is_followed_by_another_and_not_by_a_third(finance: Any) -> None:
+    work = ask()
+    for attempts in (1, 2):
+        Work.objects.update(status="running", attempts=attempts, claimed_until=timezone.now() + timedelta(minutes=1))
+        assert run_next() is None, "somebody has it"
+        Work.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        if attempts == 1:
+            WorkPiece.objects.create(work=work, number=0, data=b"half a file")
+            assert run_next() == work
+            assert not WorkPiece.objects.exists(), "the half file is gone"
+    run_next()
+    work.refresh_from_db()
+    assert work.status == "failed"
+    assert "twice" in work.errors[0]
+    assert [work.pk] == RAN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_runners_one_does_it(finance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _each in range(3):
+        ask()
+    done = at_once(6, lambda _index: run_next())
+    assert sorted(RAN) == sorted(work.pk for work in done if work)
+    assert len(RAN) == 3
+
+
+def test_what_waits_can_be_taken_back_and_what_has_begun_cannot(finance: Any) -> None:
+    work = ask()
+    assert cancel_work(actor=FIN, work=work) is True
+    assert run_next() is None
+    begun = ask()
+    Work.objects.filter(pk=begun.pk).update(status="running")
+    with pytest.raises(Conflict):
+        cancel_work(actor=FIN, work=begun)
+
+
+def test_nobody_queues_without_end(finance: Any) -> None:
+    for _each in range(works.MOST_OPEN):
+        ask()
+    with pytest.raises(TooMuch):
+        ask()
+    run_next()
+    ask()
+
+
+def test_the_periodic_runner_does_it(finance: Any, capsys: Any) -> None:
+    ask()
+    with suppress(SystemExit):  # 3: some of the periodic work has nothing to reach here
+        call_command("run_due", "--format", "json")
+    assert Work.objects.get().status == "done"
+
+
+def test_old_files_go_and_the_work_stays(finance: Any) -> None:
+    old = ask()
+    WorkPiece.objects.create(work=old, number=0, data=b"x")
+    Work.objects.update(status="done", file_name="x.csv", finished_at=timezone.now() - timedelta(days=8))
+    ask()
+    run_next()
+    old.refresh_from_db()
+    assert (old.file_name, WorkPiece.objects.count()) == ("", 0)
+
+
+# --- what is started from pages ------------------------------------------------
+def test_an_uploaded_file_is_imported_and_its_bytes_are_not_kept(client: Any, make_user: Any, alice: Any) -> None:
+    client.force_login(make_user("opr", role="admin", groups=["Operator"]))
+    body = (HEAD + "".join(LINE.format(n=n) for n in range(1, 6)) + "broken|line\n").encode()
+    form = {"file": SimpleUploadedFile("oct.psv", body), "cluster": "cluster", "timezone": "UTC"}
+    assert "Import a file" in text(client.get("/admin/usage/importrun/"))
+    page = text(client.post("/admin/usage/importrun/upload/", form, follow=True))
+    assert "It waits for its turn" in page
+    assert Job.objects.count() == 0
+    run_next()
+    assert Job.objects.count() == 5
+    page = text(client.get(f"/admin/accounts/work/{Work.objects.get().pk}/change/"))
+    for words in ("It is done.", "imported 5", "quarantined 1", "oct.psv"):
+        assert words in page
+    assert not WorkPiece.objects.exists()
+
+
+@pytest.mark.parametrize(("field", "value"), [("timezone", "Mars/Base"), ("cluster", "elsewhere"), ("file", "")])
+def test_an_upload_that_cannot_be_is_refused_beside_its_field(
+    client: Any, superuser: Any, field: str, value: str
+) -> None:
+    client.force_login(superuser)
+    form: dict[str, Any] = {"file": SimpleUploadedFile("a.psv", b"x"), "cluster": "cluster", "timezone": "UTC"}
+    response = client.post("/admin/usage/importrun/upload/", {**form, field: value})
+    assert response.status_code == 400
+    assert response.context["form"].errors[field]
+    assert not Work.objects.exists()
+
+
+def test_who_may_not_import_uploads_nothing(as_finance: Any) -> None:
+    assert as_finance.get("/admin/usage/importrun/upload/").status_code == 403
+    assert "Import a file" not in text(as_finance.get("/admin/usage/importrun/"))
+
+
+def test_a_month_for_several_people_is_long_work(as_finance: Any, alice: Any, bob: Any) -> None:
+    account_tier("physics", "mu")
+    for username in ("alice", "bob"):
+        make_job(username=username)
+    where = "/admin/billing/receipt/run/"
+    days = {"start": "2026-10-01", "end": "2026-10-31", "user": ""}
+    page = as_finance.get(where, days)
+    tokens = {f"token:{each.username}": each.preview.token for each in page.context["candidates"]}
+    response = as_finance.post(where, {**days, **tokens})
+    work = Work.objects.get()
+    assert response.headers["Location"] == f"/admin/accounts/work/{work.pk}/change/"
+    assert Receipt.objects.count() == 0
+    make_job(username="bob")  # what bob's preview showed fits no more
+    run_next()
+    work.refresh_from_db()
+    assert [str(receipt.user_id) for receipt in Receipt.objects.all()] == ["alice"]
+    assert work.result == {"receipts": 1, "users_left_out": 1}
+    assert "bob" in work.errors[0]
+
+
+def test_a_prepared_export_is_the_file_that_the_page_sends(as_finance: Any, alice: Any) -> None:
+    account_tier("physics", "mu")
+    for number in range(3):
+        make_job(job_name=f"=cmd{number}")
+    where, asked = "/admin/exports/usage/", {"start": "2026-10-01", "end": "2026-10-31"}
+    direct = b"".join(as_finance.post(where, {**asked, "format": "csv"}).streaming_content)
+    as_finance.post(where, {**asked, "later": "csv"})
+    run_next()
+    work = Work.objects.get()
+    assert (work.status, work.result["rows"], work.result["bytes"]) == ("done", 3, len(direct))
+    response = as_finance.get(f"/admin/accounts/work/{work.pk}/file/")
+    assert b"".join(response.streaming_content) == direct
+    assert "usage-2026-10-01-2026-10-31.csv" in response.headers["Content-Disposition"]
+    assert AuditLog.objects.filter(action="work_fetch", actor="fin").count() == 1
+
+
+def test_an_export_prepared_as_xlsx_is_one(as_finance: Any, alice: Any) -> None:
+    account_tier("physics", "mu")
+    make_job()
+    as_finance.post("/admin/exports/usage/", {"later": "xlsx"})
+    run_next()
+    body = b"".join(as_finance.get(f"/admin/accounts/work/{Work.objects.get().pk}/file/").streaming_content)
+    assert body.startswith(b"PK")
+
+
+def test_somebody_who_lost_the_right_gets_no_file(as_finance: Any, finance: Any) -> None:
+    as_finance.post("/admin/exports/usage/", {"later": "csv"})
+    finance.groups.clear()
+    run_next()
+    assert Work.objects.get().status == "failed"
+    assert not WorkPiece.objects.exists()
+
+
+# --- who sees what -----------------------------------------------------------
+def test_others_see_that_it_was_done_and_fetch_nothing(client: Any, finance: Any, auditor: Any, make_user: Any) -> None:
+    work = ask()
+    run_next()
+    Work.objects.update(file_name="x.csv")
+    client.force_login(auditor)
+    assert "a thing" in text(client.get("/admin/accounts/work/"))
+    assert client.get(f"/admin/accounts/work/{work.pk}/file/").status_code == 403
+    assert client.post(f"/admin/accounts/work/{work.pk}/cancel/").status_code == 403
+    client.force_login(make_user("ed", role="admin", groups=["Rates editor"]))
+    assert "a thing" not in text(client.get("/admin/accounts/work/"))
+    assert client.get(f"/admin/accounts/work/{work.pk}/change/").status_code in (302, 403)
+
+
+def test_the_page_says_how_far_it_is_and_looks_again_by_itself(as_finance: Any) -> None:
+    work = ask()
+    Work.objects.update(status="running", percent=40, done=1200, note="day 4")
+    page = as_finance.get(f"/admin/accounts/work/{work.pk}/change/").content.decode()
+    assert 'data-watch="running:1200:40"' in page
+    assert "waiting.js" in page
+    for words in ("40 %", "1,200 done", "day 4", "Look again"):
+        assert words in text(as_finance.get(f"/admin/accounts/work/{work.pk}/change/"))
+
+
+def test_it_is_taken_back_on_its_page(as_finance: Any) -> None:
+    work = ask()
+    as_finance.post(f"/admin/accounts/work/{work.pk}/cancel/")
+    work.refresh_from_db()
+    assert work.status == "canceled"

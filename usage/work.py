@@ -1,0 +1,36 @@
+"""Long work of this app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Work
+from accounts.services.work import Kind, Outcome, Report, pieces
+from core.context import Actor
+from usage.services.imports import Progress, import_usage
+
+
+def _import_file(work: Work, report: Report) -> Outcome:
+    """An uploaded accounting file, by the same path as the command. Safe to repeat: a record comes in once."""
+    asked = work.parameters
+
+    def tell(progress: Progress) -> None:
+        report(progress.rows, round(progress.rows / progress.done) if progress.done else None, progress.where)
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as handle:
+            for part in pieces(work, is_input=True):
+                handle.write(part)
+        found = import_usage(
+            actor=Actor(str(work.owner_id)), source="csv", file=str(path), cluster=asked["cluster"],
+            timezone=asked["timezone"], on_progress=tell,
+        )  # fmt: skip
+    counted = {name: getattr(found, name) for name in ("rows_read", "imported", "updated", "duplicate", "quarantined")}
+    return Outcome({**counted, "run": found.run_id}, [f"{reason}: {n}" for reason, n in found.by_reason.items()])
+
+
+IMPORT_FILE = Kind(gettext_lazy("import of a file"), _import_file)
