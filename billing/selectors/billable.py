@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import BillingMode, ProjectAccount, Tier, User
+from accounts.projects import LedProject
 from accounts.tiers import describe_reason
 from billing import sql
 from billing.models import CpuBasis, PriceAt, RateVersion
@@ -66,19 +69,23 @@ class Preview:
     skipped: dict[str, int]
 
 
+Stretch = tuple[datetime | None, datetime | None]
+
+
 @dataclass(slots=True)
 class Group:
-    """Jobs of one user that pay one tier by one rate version: what one receipt holds.
+    """Jobs that pay one tier by one rate version: what one receipt holds.
 
     ``reasons`` says why by account, ``reason`` all of that once, a line each.
-    ``parts`` maps a stretch of job ends (None: open) to the accounts that belong here in it.
+    ``parts`` maps a stretch of job ends (None: open) to the accounts that belong here in it, each with
+    the users whose jobs are meant; empty where the candidates are one user's alone.
     """
 
     tier: Tier
     version: RateVersion
     reason: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
-    parts: dict[tuple[datetime | None, datetime | None], list[str]] = field(default_factory=dict)
+    parts: dict[Stretch, dict[str, set[str]]] = field(default_factory=dict)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -101,20 +108,35 @@ class Group:
     def _all_jobs(self, candidates: JobQuerySet) -> JobQuerySet:
         condition = Q(pk__in=[])
         for (since, until), accounts in self.parts.items():
-            part = Q(account__in=accounts)
+            part = _of_accounts(accounts)
             part &= Q(end_at__gte=since) if since else Q()
             condition |= part & (Q(end_at__lt=until) if until else Q())
         return candidates.filter(condition)
 
 
-def preview_receipts(*, username: str, start: date | None, end: date | None, adjusts: date | None = None) -> Preview:
+def _of_accounts(accounts: Mapping[str, set[str]]) -> Q:
+    """Accounts that are meant for the same users stand in one condition: usually there is but one."""
+    by_users: dict[tuple[str, ...], list[str]] = {}
+    for account, users in accounts.items():
+        by_users.setdefault(tuple(sorted(users)), []).append(account)
+    condition = Q(pk__in=[])
+    for names, of_them in by_users.items():
+        condition |= Q(account__in=of_them) & (Q(username__in=names) if names else Q())
+    return condition
+
+
+def preview_receipts(
+    *, username: str, start: date | None, end: date | None, adjusts: date | None = None,
+    project: LedProject | None = None,
+) -> Preview:  # fmt: skip
     """What ``create_receipts`` would make now. Days are the site's, both included; None means open."""
     check_window(start, end)
-    first, last = bill_days(username, start, end, adjusts)
-    candidates = candidates_of(username, first, last, adjusts)
-    groups = groups_of(username, candidates, timezone.now())
+    first, last = bill_days(username, start, end, adjusts, project)
+    candidates = candidates_of(username, first, last, adjusts, project)
+    groups = groups_of("" if project else username, candidates, timezone.now())
     quotes = [quote for group in groups if (quote := quote_of(group, candidates))]
-    skipped = skipped_jobs(start, end, username)  # as asked: what is older than the first candidate counts too
+    # as asked: what is older than the first candidate counts too
+    skipped = skipped_jobs(start, end, None if project else username, project.accounts if project else None)
     if unknown := sum(group.without_cpu_time(candidates) for group in groups):
         skipped["no_cpu_time"] = unknown
     return Preview(
@@ -135,10 +157,11 @@ def site_tax() -> Tax:
     return Tax(settings.BILLING_TAX_LABEL, settings.BILLING_TAX_RATE, settings.BILLING_TAX_INCLUSIVE)
 
 
-def skipped_jobs(start: date | None, end: date | None, username: str | None = None) -> dict[str, int]:
+def skipped_jobs(
+    start: date | None, end: date | None, username: str | None = None, accounts: Sequence[str] | None = None
+) -> dict[str, int]:
     """Jobs of the window that no receipt can take now, counted by reason (see docs/pricing.md)."""
-    window = _in_window(Job.objects.unbilled(), start, end)
-    jobs = window if username is None else window.filter(username=username)
+    jobs = _whose(_in_window(Job.objects.unbilled(), start, end), username, accounts)
     reasons = {
         "free_state": Q(state__in=settings.BILLING_FREE_STATES),
         "zero_time": Q(elapsed_seconds=0),
@@ -152,9 +175,13 @@ def skipped_jobs(start: date | None, end: date | None, username: str | None = No
         filters[reason] = Count("id", filter=condition & before)
         before &= ~condition
     counts = jobs.aggregate(**filters)
-    open_jobs = Job.objects.filter(end_at__isnull=True)
-    counts["not_ended"] = (open_jobs if username is None else open_jobs.filter(username=username)).count()
+    counts["not_ended"] = _whose(Job.objects.filter(end_at__isnull=True), username, accounts).count()
     return {reason: number for reason, number in counts.items() if number}
+
+
+def _whose(jobs: JobQuerySet, username: str | None, accounts: Sequence[str] | None) -> JobQuerySet:
+    jobs = jobs if username is None else jobs.filter(username=username)
+    return jobs if accounts is None else jobs.filter(account__in=accounts)
 
 
 def check_window(start: date | None, end: date | None) -> None:
@@ -180,9 +207,17 @@ def invoiced_accounts() -> list[str]:
     return list(mapped.values_list("account", flat=True))
 
 
-def candidates_of(username: str, start: date | None, end: date | None, adjusts: date | None = None) -> JobQuerySet:
-    """What can go on a receipt of the user. Closed months are left out; ``adjusts`` names the one to bill late."""
-    return _billable(start, end, adjusts).filter(username=username)
+def candidates_of(
+    username: str, start: date | None, end: date | None, adjusts: date | None = None, project: LedProject | None = None
+) -> JobQuerySet:
+    """What can go on a receipt of the user. Closed months are left out; ``adjusts`` names the one to bill late.
+
+    With a ``project``: the jobs of everybody under its Slurm accounts, as far as their users are known here.
+    """
+    jobs = _billable(start, end, adjusts)
+    if project is None:
+        return jobs.filter(username=username)
+    return jobs.filter(account__in=project.accounts, username__in=User.objects.values("username"))
 
 
 def usernames_to_bill(start: date | None, end: date | None, adjusts: date | None = None) -> list[str]:
@@ -199,37 +234,52 @@ def _billable(start: date | None, end: date | None, adjusts: date | None) -> Job
     return jobs.filter(end_at__gte=window.start, end_at__lt=window.end)
 
 
-def bill_days(username: str, start: date | None, end: date | None, adjusts: date | None = None) -> tuple[date, date]:
+def bill_days(
+    username: str, start: date | None, end: date | None, adjusts: date | None = None, project: LedProject | None = None
+) -> tuple[date, date]:
     """The window as two days: an open start is the day of the oldest unbilled job, an open end is today."""
     if adjusts is not None:
         return adjusts, month_end(adjusts)
     last = end or today()
     if start is None:
-        oldest = candidates_of(username, None, end).aggregate(oldest=Min("end_at"))["oldest"]
+        oldest = candidates_of(username, None, end, project=project).aggregate(oldest=Min("end_at"))["oldest"]
         start = min(timezone.localdate(oldest, timezone.get_default_timezone()), last) if oldest else last
     return start, max(start, last)
 
 
 def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Group]:
-    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``."""
+    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``.
+
+    ``username`` says whose all the candidates are; empty when they are of several.
+    """
     book = PriceBook.load(now)
     tiers = {tier.pk: tier for tier in Tier.objects.all()}
-    cuts = book.cuts(username)
+    names = [username] if username else list(candidates.order_by().values_list("username", flat=True).distinct())
+    cuts = sorted({cut for name in names for cut in book.cuts(name)})
     stretch = Case(
         *(When(end_at__lt=cut, then=Value(number)) for number, cut in enumerate(cuts)), default=Value(len(cuts))
     )
-    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "stretch").distinct()
+    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "username", "stretch").distinct()
     groups: dict[tuple[str, int], Group] = {}
-    for account, number in sorted(found):
-        price = book.price_in(username, account, number)
+    for account, name, number in sorted(found):
+        price = _price_between(book, name, account, cuts, number)
         if price.version is None:
             raise rates.missing(price.tier, _missing_at(candidates, account, price, now))
         key = (price.tier, price.version.pk)
         group = groups.setdefault(key, Group(tiers[price.tier], price.version))
-        group.parts.setdefault((price.since, price.until), []).append(account)
+        users = group.parts.setdefault((price.since, price.until), {}).setdefault(account, set())
+        users.update(() if username else (name,))
         group.reason = _with_line(group.reason, price.reason)
         group.reasons[account] = _with_line(group.reasons.get(account, ""), price.reason)
     return sorted(groups.values(), key=lambda group: (group.tier.position, group.version.effective_at))
+
+
+def _price_between(book: PriceBook, name: str, account: str, cuts: Sequence[datetime], number: int) -> Price:
+    """The user's price in the stretch between two cuts, which may be those of others, too."""
+    since = cuts[number - 1] if number else None
+    until = cuts[number] if number < len(cuts) else None
+    own = bisect_right(book.cuts(name), since) if since else 0
+    return replace(book.price_in(name, account, own), since=since, until=until)
 
 
 def _with_line(text: str, line: str) -> str:

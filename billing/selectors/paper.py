@@ -61,7 +61,7 @@ def paper_of(receipt: Receipt) -> Paper:
     return Paper(
         number=str(receipt),
         seller=seller_of(receipt),
-        buyer=receipt.username,
+        buyer=f"{receipt.username} · {receipt.project_name}" if receipt.project_name else receipt.username,
         issued_on=receipt.issued_on,
         start=receipt.start,
         end=receipt.end,

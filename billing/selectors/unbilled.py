@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from accounts.projects import LedProject
 from billing import sql
 from billing.models import CpuBasis
 from billing.selectors.billable import candidates_of
@@ -25,12 +26,13 @@ class Unbilled:
     unpriced: int = 0
 
 
-def unbilled_sum(username: str, book: PriceBook | None = None) -> Unbilled:
+def unbilled_sum(username: str, book: PriceBook | None = None, *, project: LedProject | None = None) -> Unbilled:
     """Jobs that a receipt could hold now, and their cost: what ``preview_receipts`` adds up, in one statement."""
+    if project and not project.accounts:
+        return Unbilled(0, Decimal(0))
     book = book or PriceBook.load()
-    candidates = candidates_of(username, None, None).order_by()
-    accounts = candidates.values_list("account", flat=True).distinct()
-    table, prices = price_table({(username, account) for account in accounts}, book)
+    candidates = candidates_of(username, None, None, project=project).order_by()
+    table, prices = price_table(set(candidates.values_list("username", "account").distinct()), book)
     inner, parameters = candidates.values(*_COLUMNS).query.sql_with_params()
     known = f"(p.version IS NOT NULL AND (p.basis <> '{CpuBasis.USED.value}' OR j.used_cpu_seconds IS NOT NULL))"
     cost = sql.cost_sql(*hours_of_job(), ("p.cpu", "p.gpu", "p.mem"))

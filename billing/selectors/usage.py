@@ -20,6 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import sql
+from billing.selectors.efficiency import Use, cpu_use
 from billing.selectors.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
 from billing.selectors.prices import Price, PriceBook
 from core.periods import days_window
@@ -43,7 +44,10 @@ STATUSES = [(code, code) for code in STATUS_LABELS]
 
 @dataclass(frozen=True, slots=True)
 class UsageFilter:
-    """``username`` None is everybody. Days are the site's, both included. ``billed`` is '', 'yes' or 'no'."""
+    """``username`` None is everybody. Days are the site's, both included. ``billed`` is '', 'yes' or 'no'.
+
+    ``accounts``: only jobs under these Slurm accounts, those of a project; None is any.
+    """
 
     username: str | None
     start: date | None = None
@@ -54,6 +58,7 @@ class UsageFilter:
     query: str = ""
     partition: str = ""
     cluster: str = ""
+    accounts: tuple[str, ...] | None = None
 
     def jobs(self) -> JobQuerySet:
         """With a window: jobs that ended in it. Without: all, running and waiting ones too."""
@@ -62,6 +67,8 @@ class UsageFilter:
         exact = {"username": self.username, "account": self.account, "state": self.state}
         exact |= {"partition": self.partition, "cluster": self.cluster}
         jobs = jobs.filter(**{name: value for name, value in exact.items() if value})
+        if self.accounts is not None:
+            jobs = jobs.filter(account__in=self.accounts)
         if window.start:
             jobs = jobs.filter(end_at__gte=window.start)
         if window.end:
@@ -93,6 +100,10 @@ class UsageRow:
     def status_label(self) -> str:
         return str(STATUS_LABELS[self.status])
 
+    @property
+    def cpu_use(self) -> Use | None:
+        return cpu_use(self.job)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -119,6 +130,23 @@ class AggregateRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberRow:
+    """What one user's jobs cost; ``cost`` - ``billed`` is on no receipt yet."""
+
+    username: str
+    jobs: int
+    cpu_core_hours: Decimal
+    gpu_hours: Decimal
+    mem_gb_hours: Decimal
+    cost: Decimal
+    billed: Decimal
+
+    @property
+    def unbilled(self) -> Decimal:
+        return self.cost - self.billed
+
+
+@dataclass(frozen=True, slots=True)
 class DayRow:
     """Money a resource cost on one day; the parts are for charts and are not rounded lines."""
 
@@ -128,15 +156,11 @@ class DayRow:
     mem: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    accounts: list[str]
-    states: list[str]
+_BILLED = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
 
 
 def totals(flt: UsageFilter, book: PriceBook | None = None) -> Totals:
-    billed = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
-    row = _select(flt, book, f"COUNT(*), {_sums()}, {sql.money_sum_sql(billed)}")[0]
+    row = _select(flt, book, f"COUNT(*), {_sums()}, {sql.money_sum_sql(_BILLED)}")[0]
     jobs, (cpu, gpu, mem, cost), on_receipts = row[0], _amounts(row[1:5]), sql.money_from_sql(row[5])
     return Totals(jobs, cpu, gpu, mem, cost, on_receipts, cost - on_receipts)
 
@@ -147,6 +171,13 @@ def by_account(flt: UsageFilter, book: PriceBook | None = None) -> list[Aggregat
         flt, book, f"account, partition, COUNT(*), {_sums()}", "GROUP BY account, partition ORDER BY account, partition"
     )
     return [AggregateRow(account, partition, jobs, *_amounts(sums)) for account, partition, jobs, *sums in rows]
+
+
+def by_member(flt: UsageFilter, book: PriceBook | None = None, *, most: int) -> list[MemberRow]:
+    """Sums by user, the dearest first, at most ``most`` of them."""
+    columns = f"username, COUNT(*), {_sums()}, {sql.money_sum_sql(_BILLED)}"
+    rows = _select(flt, book, columns, f"GROUP BY username ORDER BY 6 DESC, username LIMIT {int(most)}")
+    return [MemberRow(row[0], row[1], *_amounts(row[2:6]), sql.money_from_sql(row[6])) for row in rows]
 
 
 def _sums() -> str:
@@ -195,14 +226,6 @@ def rows_of(jobs: list[Job], book: PriceBook | None = None) -> list[UsageRow]:
     return _price(jobs, book or PriceBook.load())
 
 
-def choices(username: str | None) -> Choices:
-    jobs = Job.objects.all() if username is None else Job.objects.filter(username=username)
-    return Choices(
-        list(jobs.order_by("account").values_list("account", flat=True).distinct()),
-        list(jobs.order_by("state").values_list("state", flat=True).distinct()),
-    )
-
-
 def latest_import() -> datetime | None:
     """When usage was last brought in without failing; a row that finance released brings none of its own."""
     good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
@@ -235,7 +258,7 @@ def _priced(pairs: Iterable[tuple[str, str]], book: PriceBook) -> tuple[str, lis
     chargeable, states = chargeable_sql()
     statement = f"""
         WITH {table}, priced AS (
-        SELECT j.id, j.account, j.partition, j.end_at, i.receipt_id,
+        SELECT j.id, j.username, j.account, j.partition, j.end_at, i.receipt_id,
             COALESCE(i.cpu_core_hours, {hours[0]}) AS cpu,
             COALESCE(i.gpu_hours, {hours[1]}) AS gpu,
             COALESCE(i.mem_gb_hours, {hours[2]}) AS mem,

@@ -1,0 +1,59 @@
+"""Who leads what: the projects of a lead, and the Slurm accounts that belong to them. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from accounts.models import Project, ProjectLead
+from accounts.models.users import fold_username
+
+
+@dataclass(frozen=True, slots=True)
+class LedProject:
+    """A project as its lead knows it; ``accounts`` are the Slurm accounts that belong to it, by name."""
+
+    pk: int
+    name: str
+    organisation: str
+    description: str
+    accounts: tuple[str, ...]
+
+
+def leads_any(username: str) -> bool:
+    return _led(username).exists()
+
+
+def led_projects(username: str) -> list[LedProject]:
+    """The active projects that this user leads, by name: two queries."""
+    rows = _led(username).select_related("project__organisation").prefetch_related("project__accounts")
+    return [_of(row.project) for row in rows.order_by("project__name", "project_id")]
+
+
+def led_project(username: str, pk: int) -> LedProject | None:
+    """The project, when this user leads it: somebody else's is as absent as one that never was."""
+    row = _led(username).filter(project_id=pk).select_related("project__organisation").first()
+    return None if row is None else _of(row.project)
+
+
+def led_ids(username: str) -> QuerySet[ProjectLead, int]:
+    """Keys of the projects that this user leads, for a subquery."""
+    return _led(username).values_list("project_id", flat=True)
+
+
+def led_accounts(username: str) -> list[str]:
+    """Every Slurm account that this user may look into beside the own jobs: one query."""
+    found = _led(username).exclude(project__accounts=None).values_list("project__accounts__account", flat=True)
+    return sorted(set(found))
+
+
+def _led(username: str) -> QuerySet[ProjectLead]:
+    return ProjectLead.objects.filter(
+        user=fold_username(username), project__is_active=True, project__organisation__is_active=True
+    )
+
+
+def _of(project: Project) -> LedProject:
+    accounts = tuple(row.account for row in project.accounts.all())
+    return LedProject(project.pk, project.name, project.organisation.name, project.description, accounts)
