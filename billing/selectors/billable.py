@@ -25,9 +25,20 @@ from billing.selectors.months import in_closed_month
 from billing.selectors.prices import Price, PriceBook
 from billing.tax import Sums, Tax, apply
 from core.errors import BadInput
+from core.money import places, quantize
 from core.periods import days_window, month_end, month_window, today
 from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """quantity x rate = cost, the cost rounded for reading."""
+
+    label: str
+    hours: Decimal
+    rate: Decimal
+    cost: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,21 @@ class TierQuote:
     @property
     def total(self) -> Decimal:
         return self.sums.total
+
+    @property
+    def products(self) -> list[Product]:
+        """quantity x rate = cost for each resource; ``rounding`` leads from their sum to the lines."""
+        decimals = places(settings.PAYMENT_CURRENCY)
+        parts = (
+            (_("Core-hours"), self.cpu_core_hours, self.version.cpu),
+            (_("GPU-hours"), self.gpu_hours, self.version.gpu),
+            (_("GB-hours of memory"), self.mem_gb_hours, self.version.mem),
+        )
+        return [Product(label, hours, rate, quantize(hours * rate, decimals)) for label, hours, rate in parts]
+
+    @property
+    def rounding(self) -> Decimal:
+        return self.lines - sum((each.cost for each in self.products), Decimal(0))
 
     @property
     def reasons(self) -> list[str]:

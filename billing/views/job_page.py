@@ -46,7 +46,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "gpu_types": ", ".join(f"{number} × {kind}" for kind, number in sorted(job.gpu_types.items())),
         "cpu_use": cpu_use(job),
         "memory_use": peak,
-        "may_open": row.receipt_id is None or readable(Receipt.objects.all(), reader).filter(pk=row.receipt_id).exists(),
+        "may_open": row.receipt_id is None
+        or readable(Receipt.objects.all(), reader).filter(pk=row.receipt_id).exists(),
         "memory": decimal_text(Decimal(job.mem_mib) / MIB_PER_GB, 0, 2),
         "memory_peak": decimal_text(peak.used / MIB_PER_GB, 0, 2) if peak else "",
     }

@@ -101,7 +101,9 @@ def _page(flt: UsageFilter, after: str, book: PriceBook) -> dict[str, Any]:
 def _may_open(username: str, receipts: list[int | None]) -> set[int]:
     """Those of the receipts that the reader may open: a job of mine may stand on a receipt of its project."""
     known = {pk for pk in receipts if pk is not None}
-    return set(readable(Receipt.objects.filter(pk__in=known), username).values_list("pk", flat=True)) if known else set()
+    return (
+        set(readable(Receipt.objects.filter(pk__in=known), username).values_list("pk", flat=True)) if known else set()
+    )
 
 
 def _file(kind: str, led: LedProject | None) -> str:
