@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from accounts.models import Project, ProjectLead
+from accounts.models import Project, ProjectAccount, ProjectLead
 from accounts.models.users import fold_username
 
 
@@ -33,8 +33,11 @@ def led_projects(username: str) -> list[LedProject]:
 
 def led_project(username: str, pk: int) -> LedProject | None:
     """The project, when this user leads it: somebody else's is as absent as one that never was."""
-    row = _led(username).filter(project_id=pk).select_related("project__organisation").first()
-    return None if row is None else _of(row.project)
+    columns = ("project__name", "project__organisation__name", "project__description", "project__accounts__account")
+    rows = list(_led(username).filter(project_id=pk).order_by("project__accounts__account").values_list(*columns))
+    if not rows:
+        return None
+    return LedProject(pk, *rows[0][:3], accounts=tuple(row[3] for row in rows if row[3]))
 
 
 def led_ids(username: str) -> QuerySet[ProjectLead, int]:
@@ -42,10 +45,9 @@ def led_ids(username: str) -> QuerySet[ProjectLead, int]:
     return _led(username).values_list("project_id", flat=True)
 
 
-def led_accounts(username: str) -> list[str]:
-    """Every Slurm account that this user may look into beside the own jobs: one query."""
-    found = _led(username).exclude(project__accounts=None).values_list("project__accounts__account", flat=True)
-    return sorted(set(found))
+def led_accounts(username: str) -> QuerySet[ProjectAccount, str]:
+    """Every Slurm account that this user may look into beside the own jobs, for a subquery."""
+    return ProjectAccount.objects.filter(project__in=led_ids(username)).values_list("account", flat=True)
 
 
 def _led(username: str) -> QuerySet[ProjectLead]:

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_safe
 
 from billing.models import Receipt
 from billing.selectors import usage
+from billing.selectors.billable import OffLimits, candidates_of
 from billing.selectors.prices import PriceBook
-from billing.selectors.unbilled import unbilled_sum
-from billing.selectors.usage import UsageFilter
-from billing.views.day_chart import day_chart
+from billing.selectors.unbilled import sum_of
+from billing.selectors.usage import UsageFilter, pairs_of
+from billing.views.day_chart import day_chart, recent
 from billing.views.figures import month_figures, open_receipts
 from core.context import actor_of
 from core.periods import today
@@ -25,16 +26,18 @@ from usage.models import Job
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     username = actor_of(request).name
-    now = today()
-    book = PriceBook.load()
-    has_jobs = Job.objects.filter(username=username).exists()
+    now, book = today(), PriceBook.load()
+    recently = recent(UsageFilter(username), now)
+    candidates = candidates_of(username, None, None, off=OffLimits.load(book))
+    pairs = pairs_of(recently.jobs(), candidates)
+    has_jobs = bool(pairs) or Job.objects.filter(username=username).exists()
     context: dict[str, Any] = {"latest_import": usage.latest_import(), "has_jobs": has_jobs}
     if has_jobs:
-        mine = UsageFilter(username)
+        days = usage.by_day(recently, book, pairs)
         context |= {
-            "unbilled": unbilled_sum(username, book),
+            "unbilled": sum_of(candidates, book, pairs),
             "open": open_receipts(Receipt.objects.filter(user_id=username)),
-            **month_figures(mine, now, book),
-            **day_chart(mine, now, book),
+            **month_figures(days, now),
+            **day_chart(days, now),
         }
     return render(request, "home.html", context)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -17,83 +18,17 @@ from django.utils.translation import gettext as _
 
 from accounts.models import BillingMode, ProjectAccount, Tier, User
 from accounts.projects import LedProject
-from accounts.tiers import describe_reason
 from billing import sql
 from billing.models import CpuBasis, PriceAt, RateVersion
 from billing.selectors import rates
 from billing.selectors.months import in_closed_month
+from billing.selectors.previews import MemberShare, Preview, TierQuote
 from billing.selectors.prices import Price, PriceBook
-from billing.tax import Sums, Tax, apply
+from billing.tax import Tax, apply
 from core.errors import BadInput
-from core.money import places, quantize
 from core.periods import days_window, month_end, month_window, today
 from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """quantity x rate = cost, the cost rounded for reading."""
-
-    label: str
-    hours: Decimal
-    rate: Decimal
-    cost: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class TierQuote:
-    """What one receipt will hold: hours with 4 places, money with 2; ``lines`` is the sum of the jobs' costs."""
-
-    tier: Tier
-    reason: str
-    version: RateVersion
-    accounts: tuple[str, ...]
-    jobs: int
-    cpu_core_hours: Decimal
-    gpu_hours: Decimal
-    mem_gb_hours: Decimal
-    lines: Decimal
-    tax: Tax
-    sums: Sums
-
-    @property
-    def total(self) -> Decimal:
-        return self.sums.total
-
-    @property
-    def products(self) -> list[Product]:
-        """quantity x rate = cost for each resource; ``rounding`` leads from their sum to the lines."""
-        decimals = places(settings.PAYMENT_CURRENCY)
-        parts = (
-            (_("Core-hours"), self.cpu_core_hours, self.version.cpu),
-            (_("GPU-hours"), self.gpu_hours, self.version.gpu),
-            (_("GB-hours of memory"), self.mem_gb_hours, self.version.mem),
-        )
-        return [Product(label, hours, rate, quantize(hours * rate, decimals)) for label, hours, rate in parts]
-
-    @property
-    def rounding(self) -> Decimal:
-        return self.lines - sum((each.cost for each in self.products), Decimal(0))
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why this tier, in the reader's language."""
-        return [describe_reason(line) for line in self.reason.splitlines()]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """``token`` fingerprints what is shown; ``skipped`` counts jobs that stay off, by reason."""
-
-    quotes: list[TierQuote]
-    start: date
-    end: date
-    currency: str
-    total: Decimal
-    token: str
-    skipped: dict[str, int]
-
 
 Stretch = tuple[datetime | None, datetime | None]
 
@@ -116,6 +51,11 @@ class Group:
     @property
     def accounts(self) -> tuple[str, ...]:
         return tuple(sorted({account for accounts in self.parts.values() for account in accounts}))
+
+    @property
+    def is_shared(self) -> bool:
+        """Jobs of several users may be among them."""
+        return any(users for accounts in self.parts.values() for users in accounts.values())
 
     @property
     def cpu_column(self) -> str:
@@ -157,12 +97,14 @@ def preview_receipts(
 ) -> Preview:  # fmt: skip
     """What ``create_receipts`` would make now. Days are the site's, both included; None means open."""
     check_window(start, end)
-    first, last = bill_days(username, start, end, adjusts, project)
-    candidates = candidates_of(username, first, last, adjusts, project)
-    groups = groups_of("" if project else username, candidates, timezone.now())
-    quotes = [quote for group in groups if (quote := quote_of(group, candidates))]
+    book = PriceBook.load()
+    off = OffLimits.load(book)
+    first, last = bill_days(username, start, end, adjusts, project, off)
+    candidates = candidates_of(username, first, last, adjusts, project, off)
+    groups = groups_of("" if project else username, candidates, book)
+    quotes = quotes_of(groups, candidates)
     # as asked: what is older than the first candidate counts too
-    skipped = skipped_jobs(start, end, None if project else username, project.accounts if project else None)
+    skipped = skipped_jobs(start, end, None if project else username, project.accounts if project else None, off)
     if unknown := sum(group.without_cpu_time(candidates) for group in groups):
         skipped["no_cpu_time"] = unknown
     return Preview(
@@ -184,17 +126,19 @@ def site_tax() -> Tax:
 
 
 def skipped_jobs(
-    start: date | None, end: date | None, username: str | None = None, accounts: Sequence[str] | None = None
-) -> dict[str, int]:
+    start: date | None, end: date | None, username: str | None = None, accounts: Sequence[str] | None = None,
+    off: OffLimits | None = None,
+) -> dict[str, int]:  # fmt: skip
     """Jobs of the window that no receipt can take now, counted by reason (see docs/pricing.md)."""
+    off = off or OffLimits.load()
     jobs = _whose(_in_window(Job.objects.unbilled(), start, end), username, accounts)
     reasons = {
         "free_state": Q(state__in=settings.BILLING_FREE_STATES),
         "zero_time": Q(elapsed_seconds=0),
         "runaway": Q(hold=Hold.RUNAWAY),
-        "billed_by_invoice": Q(account__in=invoiced_accounts()),
+        "billed_by_invoice": Q(account__in=off.invoiced),
         "no_user": ~Q(username__in=User.objects.values("username")),
-        "closed_month": in_closed_month(),
+        "closed_month": off.closed,
     }
     filters, before = {}, Q()
     for reason, condition in reasons.items():  # the first that fits is the answer
@@ -233,55 +177,68 @@ def invoiced_accounts() -> list[str]:
     return list(mapped.values_list("account", flat=True))
 
 
+@dataclass(frozen=True, slots=True)
+class OffLimits:
+    """Jobs that no ordinary receipt takes, read once for all questions of a page or an order."""
+
+    invoiced: Sequence[str]
+    closed: Q
+
+    @classmethod
+    def load(cls, book: PriceBook | None = None) -> OffLimits:
+        """One query less where a price book has been read already."""
+        return cls(book.resolver.invoiced if book else invoiced_accounts(), in_closed_month())
+
+
 def candidates_of(
-    username: str, start: date | None, end: date | None, adjusts: date | None = None, project: LedProject | None = None
-) -> JobQuerySet:
+    username: str, start: date | None, end: date | None, adjusts: date | None = None,
+    project: LedProject | None = None, off: OffLimits | None = None,
+) -> JobQuerySet:  # fmt: skip
     """What can go on a receipt of the user. Closed months are left out; ``adjusts`` names the one to bill late.
 
     With a ``project``: the jobs of everybody under its Slurm accounts, as far as their users are known here.
     """
-    jobs = _billable(start, end, adjusts)
+    jobs = _billable(start, end, adjusts, off or OffLimits.load())
     if project is None:
         return jobs.filter(username=username)
     return jobs.filter(account__in=project.accounts, username__in=User.objects.values("username"))
 
 
 def usernames_to_bill(start: date | None, end: date | None, adjusts: date | None = None) -> list[str]:
-    names = _billable(start, end, adjusts).order_by("username").values_list("username", flat=True)
+    names = _billable(start, end, adjusts, OffLimits.load()).order_by("username").values_list("username", flat=True)
     return list(names.distinct())
 
 
-def _billable(start: date | None, end: date | None, adjusts: date | None) -> JobQuerySet:
+def _billable(start: date | None, end: date | None, adjusts: date | None, off: OffLimits) -> JobQuerySet:
     jobs = _in_window(Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES), start, end)
-    jobs = jobs.exclude(account__in=invoiced_accounts())
+    jobs = jobs.exclude(account__in=off.invoiced)
     if adjusts is None:
-        return jobs.exclude(in_closed_month())
+        return jobs.exclude(off.closed)
     window = month_window(adjusts)
     return jobs.filter(end_at__gte=window.start, end_at__lt=window.end)
 
 
 def bill_days(
-    username: str, start: date | None, end: date | None, adjusts: date | None = None, project: LedProject | None = None
-) -> tuple[date, date]:
+    username: str, start: date | None, end: date | None, adjusts: date | None = None,
+    project: LedProject | None = None, off: OffLimits | None = None,
+) -> tuple[date, date]:  # fmt: skip
     """The window as two days: an open start is the day of the oldest unbilled job, an open end is today."""
     if adjusts is not None:
         return adjusts, month_end(adjusts)
     last = end or today()
     if start is None:
-        oldest = candidates_of(username, None, end, project=project).aggregate(oldest=Min("end_at"))["oldest"]
+        oldest = candidates_of(username, None, end, project=project, off=off).aggregate(oldest=Min("end_at"))["oldest"]
         start = min(timezone.localdate(oldest, timezone.get_default_timezone()), last) if oldest else last
     return start, max(start, last)
 
 
-def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Group]:
+def groups_of(username: str, candidates: JobQuerySet, book: PriceBook) -> list[Group]:
     """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``.
 
     ``username`` says whose all the candidates are; empty when they are of several.
     """
-    book = PriceBook.load(now)
     tiers = {tier.pk: tier for tier in Tier.objects.all()}
-    names = [username] if username else list(candidates.order_by().values_list("username", flat=True).distinct())
-    cuts = sorted({cut for name in names for cut in book.cuts(name)})
+    cuts = _cuts(book, username, candidates)
     stretch = Case(
         *(When(end_at__lt=cut, then=Value(number)) for number, cut in enumerate(cuts)), default=Value(len(cuts))
     )
@@ -290,7 +247,7 @@ def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Gro
     for account, name, number in sorted(found):
         price = _price_between(book, name, account, cuts, number)
         if price.version is None:
-            raise rates.missing(price.tier, _missing_at(candidates, account, price, now))
+            raise rates.missing(price.tier, _missing_at(candidates, account, price, book.moment))
         key = (price.tier, price.version.pk)
         group = groups.setdefault(key, Group(tiers[price.tier], price.version))
         users = group.parts.setdefault((price.since, price.until), {}).setdefault(account, set())
@@ -298,6 +255,13 @@ def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Gro
         group.reason = _with_line(group.reason, price.reason)
         group.reasons[account] = _with_line(group.reasons.get(account, ""), price.reason)
     return sorted(groups.values(), key=lambda group: (group.tier.position, group.version.effective_at))
+
+
+def _cuts(book: PriceBook, username: str, candidates: JobQuerySet) -> list[datetime]:
+    if username or book.price_at == PriceAt.RECEIPT:
+        return book.cuts(username)
+    names = candidates.order_by().values_list("username", flat=True).distinct()
+    return sorted({cut for name in names for cut in book.cuts(name)})
 
 
 def _price_between(book: PriceBook, name: str, account: str, cuts: Sequence[datetime], number: int) -> Price:
@@ -337,28 +301,51 @@ def price_sql() -> str:
     return sql.cost_sql("cpu", "gpu", "mem", (rate, rate, rate))
 
 
-def quote_of(group: Group, candidates: JobQuerySet) -> TierQuote | None:
-    """One SELECT: the sums of the lines that creating would write."""
-    inner, parameters = group.jobs(candidates).order_by().values(
-        "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds"
-    ).query.sql_with_params()  # fmt: skip
-    cpu, gpu, mem = hour_columns(group)
+def quotes_of(groups: Sequence[Group], candidates: JobQuerySet) -> list[TierQuote]:
+    """One SELECT: the sums of the lines that creating would write, for a project by member. Groups without any are
+    left out."""
+    if not groups:
+        return []
+    statements = [_sums_sql(number, group, candidates) for number, group in enumerate(groups)]
     sql.prepare()
+    found: dict[int, list[list[Any]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT COUNT(*), {sql.hour_sum_sql('cpu')}, {sql.hour_sum_sql('gpu')}, {sql.hour_sum_sql('mem')},"
-            f" {sql.money_sum_sql('cost')} FROM (SELECT cpu, gpu, mem, {price_sql()} AS cost FROM"
-            f" (SELECT {cpu} AS cpu, {gpu} AS gpu, {mem} AS mem FROM ({inner}) jobs) h) p",
-            [*rate_parameters(group.version), *parameters],
+            " UNION ALL ".join(statement for statement, _parameters in statements),
+            [parameter for _statement, parameters in statements for parameter in parameters],
         )
-        jobs, cpu_hours, gpu_hours, mem_hours, total = cursor.fetchone()
+        for number, *row in cursor.fetchall():
+            found.setdefault(number, []).append(row)
+    return [quote for number, rows in found.items() if (quote := _quote(groups[number], rows))]
+
+
+def _sums_sql(number: int, group: Group, candidates: JobQuerySet) -> tuple[str, list[Any]]:
+    inner, parameters = group.jobs(candidates).order_by().values(
+        "username", "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds"
+    ).query.sql_with_params()  # fmt: skip
+    cpu, gpu, mem = hour_columns(group)
+    whose, by = ("username", "GROUP BY username") if group.is_shared else ("''", "")
+    statement = (
+        f"SELECT {int(number)}, {whose}, COUNT(*), {sql.hour_sum_sql('cpu')}, {sql.hour_sum_sql('gpu')},"
+        f" {sql.hour_sum_sql('mem')}, {sql.money_sum_sql('cost')} FROM (SELECT username, cpu, gpu, mem,"
+        f" {price_sql()} AS cost FROM (SELECT username, {cpu} AS cpu, {gpu} AS gpu, {mem} AS mem"
+        f" FROM ({inner}) jobs) h) p {by}"
+    )
+    return statement, [*rate_parameters(group.version), *parameters]
+
+
+def _quote(group: Group, rows: Sequence[Sequence[Any]]) -> TierQuote | None:
+    """``rows``: user, number of jobs, three sums of hours and one of money, as SQL gave them."""
+    jobs = sum(row[1] for row in rows)
     if not jobs:
         return None
-    lines, tax = sql.money_from_sql(total), site_tax()
+    cpu, gpu, mem = (sum((sql.hours_from_sql(row[at]) for row in rows), Decimal(0)) for at in (2, 3, 4))
+    members = [MemberShare(row[0], row[1], sql.money_from_sql(row[5])) for row in rows]
+    lines, tax = sum((each.lines for each in members), Decimal(0)), site_tax()
     return TierQuote(
         tier=group.tier, reason=group.reason, version=group.version, accounts=group.accounts, jobs=jobs,
-        cpu_core_hours=sql.hours_from_sql(cpu_hours), gpu_hours=sql.hours_from_sql(gpu_hours),
-        mem_gb_hours=sql.hours_from_sql(mem_hours), lines=lines, tax=tax, sums=apply(tax, lines),
+        cpu_core_hours=cpu, gpu_hours=gpu, mem_gb_hours=mem, lines=lines, tax=tax, sums=apply(tax, lines),
+        members=tuple(sorted(members, key=lambda each: (-each.lines, each.username))) if group.is_shared else (),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ asks several questions loads one ``PriceBook`` and hands it to each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +28,7 @@ from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
 from usage.services.quarantine import SOURCE as RELEASED
 
+Pairs = Set[tuple[str, str]]  # of user and account
 STATUS_LABELS: dict[str, str | Promise] = {
     "billed": _("billed"),
     "unbilled": _("not billed yet"),
@@ -148,12 +149,13 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class DayRow:
-    """Money a resource cost on one day; the parts are for charts and are not rounded lines."""
+    """Money a resource cost on one day; the parts are for charts and are not rounded lines, ``cost`` is."""
 
     day: date
-    cpu: Decimal
-    gpu: Decimal
-    mem: Decimal
+    cpu: Decimal = Decimal(0)
+    gpu: Decimal = Decimal(0)
+    mem: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
 
 
 _BILLED = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
@@ -173,10 +175,12 @@ def by_account(flt: UsageFilter, book: PriceBook | None = None) -> list[Aggregat
     return [AggregateRow(account, partition, jobs, *_amounts(sums)) for account, partition, jobs, *sums in rows]
 
 
-def by_member(flt: UsageFilter, book: PriceBook | None = None, *, most: int) -> list[MemberRow]:
+def by_member(
+    flt: UsageFilter, book: PriceBook | None = None, pairs: Pairs | None = None, *, most: int
+) -> list[MemberRow]:
     """Sums by user, the dearest first, at most ``most`` of them."""
     columns = f"username, COUNT(*), {_sums()}, {sql.money_sum_sql(_BILLED)}"
-    rows = _select(flt, book, columns, f"GROUP BY username ORDER BY 6 DESC, username LIMIT {int(most)}")
+    rows = _select(flt, book, columns, f"GROUP BY username ORDER BY 6 DESC, username LIMIT {int(most)}", pairs)
     return [MemberRow(row[0], row[1], *_amounts(row[2:6]), sql.money_from_sql(row[6])) for row in rows]
 
 
@@ -190,19 +194,21 @@ def _amounts(row: Sequence[Any]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     return cpu, gpu, mem, sql.money_from_sql(row[3])
 
 
-def by_day(flt: UsageFilter, book: PriceBook | None = None) -> list[DayRow]:
+def by_day(flt: UsageFilter, book: PriceBook | None = None, pairs: Pairs | None = None) -> list[DayRow]:
     """Cost by resource and local day of the job's end, oldest first; days without cost are left out."""
     day = sql.local_day_sql("end_at")
     rows = _select(
         flt,
         book,
-        f"{day} AS day, SUM(cpu * rate_cpu), SUM(gpu * rate_gpu), SUM(mem * rate_mem)",
+        f"{day} AS day, SUM(cpu * rate_cpu), SUM(gpu * rate_gpu), SUM(mem * rate_mem), {sql.money_sum_sql('cost')}",
         "WHERE end_at IS NOT NULL AND cost > 0 GROUP BY 1 ORDER BY 1",
+        pairs,
     )
     return [
-        DayRow(date.fromisoformat(str(row[0])), *(Decimal(str(value)).quantize(Decimal("0.01")) for value in row[1:]))
-        for row in rows
-    ]
+        DayRow(date.fromisoformat(str(day)), *(Decimal(str(value)).quantize(Decimal("0.01")) for value in parts),
+               sql.money_from_sql(cost))
+        for day, *parts, cost in rows
+    ]  # fmt: skip
 
 
 def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
@@ -236,9 +242,17 @@ def latest_import() -> datetime | None:
 # --- pricing a set of jobs ---------------------------------------------------
 
 
-def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = "") -> list[Any]:
+def pairs_of(*sets: QuerySet[Job]) -> Pairs:
+    """Whose price several questions of a page may ask for: one query for all of them."""
+    first, *others = (jobs.order_by().values_list("username", "account").distinct() for jobs in sets)
+    return set(first.union(*others) if others else first)
+
+
+def _select(
+    flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = "", pairs: Pairs | None = None
+) -> list[Any]:
     jobs = flt.jobs().order_by()
-    pairs = set(jobs.values_list("username", "account").distinct())
+    pairs = pairs_of(jobs) if pairs is None else pairs
     inner, parameters = jobs.values("id").query.sql_with_params()
     statement, price_parameters = _priced(pairs, book or PriceBook.load())
     sql.prepare()

@@ -20,6 +20,7 @@ from billing.selectors import billable
 from billing.selectors.billable import Group
 from billing.selectors.genuine import digest_of
 from billing.selectors.months import closed_months_of
+from billing.selectors.prices import PriceBook
 from billing.services.numbers import RECEIPTS, next_number
 from billing.tax import apply
 from core.context import Actor
@@ -77,13 +78,15 @@ def create_receipts(
     lock_for_transaction("months", shared=True)  # no month closes while it is being billed
     lock_for_transaction("rates", shared=True)  # no rates come into force between the moment and the reading of them
     lock_for_transaction("receipts", username)
-    first, last = billable.bill_days(username, start, end, adjusts, led)
-    candidates = billable.candidates_of(username, first, last, adjusts, led)
     now = timezone.now()
-    groups = billable.groups_of("" if led else username, candidates, now)
+    book = PriceBook.load(now)
+    off = billable.OffLimits.load(book)
+    first, last = billable.bill_days(username, start, end, adjusts, led, off)
+    candidates = billable.candidates_of(username, first, last, adjusts, led, off)
+    groups = billable.groups_of("" if led else username, candidates, book)
     quotes = []
     if groups and expected is not None:
-        quotes = [quote for group in groups if (quote := billable.quote_of(group, candidates))]
+        quotes = billable.quotes_of(groups, candidates)
         if quotes and billable.token_of(quotes) != expected:
             raise _total_changed()
     drafts = [_Draft(actor, user, first, last, now, note, adjusts, led) for _group in groups]
@@ -92,7 +95,7 @@ def create_receipts(
         for draft, group in zip(drafts, groups, strict=True)
         if (receipt := _create_one(draft, group, candidates))
     ]
-    # No lock keeps a member from billing an own job of the project meanwhile: what was claimed is held to what was seen.
+    # No lock keeps a member from billing an own job of the project meanwhile: what was claimed must be what was seen.
     if led and quotes and [each.total for each in receipts] != [quote.total for quote in quotes]:
         raise _total_changed()
     for receipt in receipts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,10 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.selectors import usage
-from billing.selectors.prices import PriceBook
 from billing.selectors.usage import DayRow, UsageFilter
 from core import charts, wording
+from core.periods import previous_month
 
 CHART_DAYS = 30
 
@@ -25,11 +25,19 @@ class Series:
     total: Decimal
 
 
-def day_chart(flt: UsageFilter, now: date, book: PriceBook) -> dict[str, Any]:
-    """What ``parts/days.html`` shows: the last 30 days of these jobs, whatever days the filter has."""
-    first = now - timedelta(days=CHART_DAYS - 1)
-    rows = {row.day: row for row in usage.by_day(replace(flt, start=first, end=now), book)}
-    days = [rows.get(day) or DayRow(day, Decimal(0), Decimal(0), Decimal(0)) for day in _days(first, now)]
+def recent(flt: UsageFilter, now: date) -> UsageFilter:
+    """The jobs of this filter that the chart and the figures of the month are made of."""
+    return replace(flt, start=min(first_day(now), previous_month(now)), end=now)
+
+
+def first_day(now: date) -> date:
+    return now - timedelta(days=CHART_DAYS - 1)
+
+
+def day_chart(found: Sequence[DayRow], now: date) -> dict[str, Any]:
+    """What ``parts/days.html`` shows: the last 30 days, each with its bar, also where it has no cost."""
+    rows = {row.day: row for row in found}
+    days = [rows.get(day) or DayRow(day) for day in _days(first_day(now), now)]
     series = [
         Series(1, _("CPU"), sum((row.cpu for row in days), Decimal(0))),
         Series(2, _("GPU"), sum((row.gpu for row in days), Decimal(0))),

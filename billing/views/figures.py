@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
 from billing.models import Receipt, ReceiptStatus
-from billing.selectors import usage
-from billing.selectors.prices import PriceBook
-from billing.selectors.usage import UsageFilter
+from billing.selectors.usage import DayRow
 from core.periods import month_start, previous_month
 
 
-def month_figures(flt: UsageFilter, now: date, book: PriceBook) -> dict[str, Any]:
+def month_figures(days: Sequence[DayRow], now: date) -> dict[str, Any]:
     """Cost of this month so far, and of last month up to the same day."""
     start, before = month_start(now), previous_month(now)
     same_day = min(before + timedelta(days=now.day - 1), start - timedelta(days=1))
-    this_month = usage.totals(replace(flt, start=start, end=now), book).cost
-    last_month = usage.totals(replace(flt, start=before, end=same_day), book).cost
+    this_month = sum((row.cost for row in days if start <= row.day <= now), Decimal(0))
+    last_month = sum((row.cost for row in days if before <= row.day <= same_day), Decimal(0))
     return {
         "this_month": this_month,
         "last_month": last_month,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When, Window
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -17,14 +18,15 @@ from django.views.decorators.http import require_safe
 from accounts.projects import LedProject, led_projects
 from audit.exporting import recorded
 from billing.forms import PERIODS, UsageForm
-from billing.models import Receipt
+from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors import usage
+from billing.selectors.billable import OffLimits, candidates_of
 from billing.selectors.prices import PriceBook
-from billing.selectors.unbilled import unbilled_sum
+from billing.selectors.unbilled import sum_of
 from billing.selectors.usage import MemberRow, UsageFilter
 from billing.views.asked import check_names, refusal
-from billing.views.day_chart import day_chart
-from billing.views.figures import month_figures, open_receipts
+from billing.views.day_chart import day_chart, recent
+from billing.views.figures import month_figures
 from billing.views.reach import find_project
 from core.context import actor_of
 from core.errors import BadInput
@@ -61,26 +63,27 @@ def index(request: HttpRequest) -> HttpResponse:
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     led = _find(request, pk)
-    context: dict[str, Any] = {"project": led, "latest_import": usage.latest_import()}
+    context: dict[str, Any] = {"project": led, "leads": True, "latest_import": usage.latest_import()}
     if not led.accounts:
         return render(request, "billing/project_empty.html", context)
     form, flt = _window(request, led)
     context |= {"form": form, "filter": flt, "periods": PERIODS, "period": form.chosen_period}
     if form.errors:
         return render(request, "billing/project.html", context, status=400)
-    now, book = today(), PriceBook.load()
-    everything = UsageFilter(None, accounts=led.accounts)
-    members = usage.by_member(flt, book, most=MOST_MEMBERS)
-    receipts = Receipt.objects.filter(project_id=led.pk)
+    now, book, name = today(), PriceBook.load(), actor_of(request).name
+    recently = recent(UsageFilter(None, accounts=led.accounts), now)
+    candidates = candidates_of(name, None, None, project=led, off=OffLimits.load(book))
+    pairs = usage.pairs_of(flt.jobs(), recently.jobs(), candidates)
+    members = usage.by_member(flt, book, pairs, most=MOST_MEMBERS)
+    days = usage.by_day(recently, book, pairs)
     form.show_days()
     context |= {
         "members": _shares(members),
-        "totals": usage.totals(flt, book),
-        "unbilled": unbilled_sum(actor_of(request).name, book, project=led),
-        "open": open_receipts(receipts),
-        "receipts": receipts.annotate(jobs=Count("items")).order_by("-created_at", "-pk")[:RECEIPTS],
-        **month_figures(everything, now, book),
-        **day_chart(everything, now, book),
+        "totals": _together(members) if len(members) < MOST_MEMBERS else usage.totals(flt, book),
+        "unbilled": sum_of(candidates, book, pairs),
+        **_receipts(led),
+        **month_figures(days, now),
+        **day_chart(days, now),
     }
     return render(request, "billing/project.html", context)
 
@@ -113,6 +116,33 @@ def _window(request: HttpRequest, led: LedProject) -> tuple[UsageForm, UsageFilt
     """The days of the address; other filters belong to the list of jobs."""
     form = UsageForm({name: request.GET.get(name, "") for name in DAYS})
     return form, form.usage_filter("", project=led)
+
+
+def _receipts(led: LedProject) -> dict[str, Any]:
+    """The newest receipts; each row carries what waits for payment on all of them, so that one query tells both."""
+    waits = Q(status=ReceiptStatus.PENDING)
+    ours = waits & Q(currency=settings.PAYMENT_CURRENCY)
+    lines = ReceiptItem.objects.filter(receipt=OuterRef("pk")).order_by().values("receipt").annotate(n=Count("pk"))
+    rows = list(
+        Receipt.objects.filter(project_id=led.pk)
+        .annotate(
+            jobs=Subquery(lines.values("n")),
+            open_sum=Window(Sum(Case(When(ours, then=F("total"))))),
+            open_count=Window(Count(Case(When(waits, then=1)))),
+        )
+        .order_by("-created_at", "-pk")[:RECEIPTS]
+    )
+    found = rows[0] if rows else None
+    return {
+        "receipts": rows,
+        "open": {"total": found.open_sum if found else None, "count": found.open_count if found else 0},
+    }
+
+
+def _together(members: Sequence[MemberRow]) -> MemberRow:
+    names = ("jobs", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost", "billed")
+    return MemberRow("", *(sum((getattr(each, name) for each in members), type_(0)) for name, type_ in zip(
+        names, (int, *[Decimal] * 5), strict=True)))  # fmt: skip
 
 
 def _shares(members: Sequence[MemberRow]) -> list[tuple[MemberRow, int]]:

@@ -24,11 +24,9 @@ from audit.exporting import recorded
 from billing.exports.receipts import ITEM_COLUMNS, RECEIPT_COLUMNS, item_rows, receipt_rows
 from billing.forms import PERIODS, WindowForm, period_days
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors import usage
 from billing.selectors.billable import Preview, preview_receipts
 from billing.selectors.paper import seller_of
 from billing.selectors.rates import MissingRate
-from billing.selectors.usage import UsageFilter
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from billing.views.asked import check_names, one_of, refusal
@@ -38,7 +36,6 @@ from core.errors import AppError, BadInput
 from core.exports import table_response
 
 PAGE_SIZE = 50
-MOST_MEMBERS = 200
 LIST_FILTERS = ("status",)
 
 
@@ -86,11 +83,10 @@ def new(request: HttpRequest, project: int | None = None) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         return _create(request, form, led)
     context: dict[str, Any] = {"form": form, "periods": _period_links(), "asked": asked, "project": led}
+    if led:
+        context["leads"] = True
     if asked and form.is_valid():
         context["preview"] = preview = _preview(request, form, led)
-        if led and preview and preview.quotes:
-            shown = UsageFilter(None, preview.start, preview.end, billed="no", accounts=led.accounts)
-            context["members"] = [each for each in usage.by_member(shown, most=MOST_MEMBERS) if each.cost]
         context["skipped"] = skipped_in_words(preview.skipped) if preview else []
     return render(request, "billing/receipt_new.html", context, status=400 if form.errors else 200)
 

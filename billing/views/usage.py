@@ -68,6 +68,8 @@ def index(request: HttpRequest, project: int | None = None) -> HttpResponse:
         "active": _active(request, form, led),
         "latest_import": usage.latest_import(),
     }
+    if led:
+        context["leads"] = True
     if led and not led.accounts:
         return render(request, "billing/project_empty.html", context)
     if form.errors:  # no figures: they would be those of another question

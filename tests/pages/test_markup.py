@@ -139,6 +139,11 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_the_site_takes_its_colours_from_the_tokens_word_for_word() -> None:
+    """One stylesheet a page, and one place where colours are set; the console links the tokens themselves."""
+    assert (STATIC / "site.css").read_text().startswith((STATIC / "tokens.css").read_text())
+
+
 @pytest.mark.parametrize("theme", [0, 1])
 @pytest.mark.parametrize(
     ("front", "back", "least"),
