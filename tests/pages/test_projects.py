@@ -134,7 +134,7 @@ def test_one_receipt_holds_the_jobs_of_all_members_and_the_lead_pays(
 ) -> None:
     address = f"/projects/{project.pk}/receipts/new/"
     preview = as_alice.get(f"{address}?start=&end=")
-    assert "alice THB 8.00 bob THB 8.00" in text(preview)
+    assert "alice 1 job 8.00 bob 1 job 8.00" in text(preview)
     response = as_alice.post(address, order(preview))
     receipt = Receipt.objects.get()
     assert response["Location"] == receipt.get_absolute_url()
