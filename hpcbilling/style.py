@@ -25,8 +25,8 @@ from payments.models import PaymentStatus
 
 TODAY = date(2026, 11, 20)  # a page of examples stays as it is
 TOKENS = (
-    "paper", "card", "ink", "ink-2", "line", "edge", "accent", "accent-hover", "on-accent", "tint", "good", "good-tint", "warn",
-    "warn-tint", "bad", "bad-tint", "series-1", "series-2", "series-3", "series-4",
+    "paper", "card", "ink", "ink-2", "line", "edge", "accent", "accent-hover", "on-accent", "tint", "good", "good-tint",
+    "warn", "warn-tint", "bad", "bad-tint", "series-1", "series-2", "series-3", "series-4",
 )  # fmt: skip
 
 
