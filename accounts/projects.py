@@ -37,7 +37,8 @@ def led_project(username: str, pk: int) -> LedProject | None:
     rows = list(_led(username).filter(project_id=pk).order_by("project__accounts__account").values_list(*columns))
     if not rows:
         return None
-    return LedProject(pk, *rows[0][:3], accounts=tuple(row[3] for row in rows if row[3]))
+    name, organisation, description, _account = rows[0]
+    return LedProject(pk, name, organisation, description, tuple(row[3] for row in rows if row[3]))
 
 
 def led_ids(username: str) -> QuerySet[ProjectLead, int]:

@@ -204,11 +204,11 @@ def by_day(flt: UsageFilter, book: PriceBook | None = None, pairs: Pairs | None 
         "WHERE end_at IS NOT NULL AND cost > 0 GROUP BY 1 ORDER BY 1",
         pairs,
     )
-    return [
-        DayRow(date.fromisoformat(str(day)), *(Decimal(str(value)).quantize(Decimal("0.01")) for value in parts),
-               sql.money_from_sql(cost))
-        for day, *parts, cost in rows
-    ]  # fmt: skip
+    found = []
+    for day_of, *parts, cost in rows:
+        cpu, gpu, mem = (Decimal(str(value)).quantize(Decimal("0.01")) for value in parts)
+        found.append(DayRow(date.fromisoformat(str(day_of)), cpu, gpu, mem, sql.money_from_sql(cost)))
+    return found
 
 
 def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
