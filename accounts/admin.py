@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from accounts import approvals_admin, view_as, work_admin  # noqa: F401 - the first registers on import
 from accounts.forms import EditUserForm, NewUserForm
-from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, Tier, User
+from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, ProjectLead, Tier, User
 from accounts.roles import GROUPS
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
@@ -173,14 +173,20 @@ class ProjectAccountInline(admin.TabularInline):
     extra = 1
 
 
+class ProjectLeadInline(admin.TabularInline):
+    model = ProjectLead
+    extra = 1
+    raw_id_fields = ("user",)
+
+
 @admin.register(Project)
 class ProjectAdmin(_StampedAdmin):
-    audit_related = ("accounts",)
-    inlines = (ProjectAccountInline,)
+    audit_related = ("accounts", "leads")
+    inlines = (ProjectAccountInline, ProjectLeadInline)
     list_display = ("name", "organisation", "is_active")
     list_filter = ("is_active", "organisation")
     list_select_related = ("organisation",)
-    search_fields = ("name", "accounts__account")
+    search_fields = ("name", "accounts__account", "leads__user__username")
     readonly_fields = ("uuid", "created_at")
 
     def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:

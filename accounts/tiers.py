@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from accounts.models import ProjectAccount, RuleKind, TierOverride, TierRule
+from accounts.models import BillingMode, ProjectAccount, RuleKind, TierOverride, TierRule
 from accounts.models.users import fold_username
 
 
@@ -52,7 +52,8 @@ class TierResolver:
     """Order: the organisation behind the account, the user's override, the first matching rule, the default.
 
     Names are compared case-folded. ``organisations`` maps an account to the
-    organisation of its active project and that organisation's own tier ("" if none).
+    organisation of its active project and that organisation's own tier ("" if none);
+    ``invoiced`` are the accounts of organisations that get invoices, active or not.
     Overrides are dated and answer for the day that is asked about (``on`` unless told);
     a dated one beats an open one, the later start beats the earlier: they stand last and win.
     """
@@ -62,12 +63,16 @@ class TierResolver:
     overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
     default: str = ""
+    invoiced: Sequence[str] = ()
 
     @classmethod
     def load(cls, on: date) -> TierResolver:
         """Everything that decides: three queries, whatever the number of jobs."""
-        mapped = ProjectAccount.objects.filter(project__is_active=True, project__organisation__is_active=True)
-        organisations = mapped.values_list("account", "project__organisation__name", "project__organisation__tier")
+        organisation = "project__organisation__"
+        mapped = list(ProjectAccount.objects.values_list(
+            "account", f"{organisation}name", f"{organisation}tier", f"{organisation}billing_mode",
+            f"{organisation}is_active", "project__is_active",
+        ))  # fmt: skip
         overrides: dict[str, list[Override]] = {}
         rows = TierOverride.objects.values_list("username", "tier", "valid_from", "valid_until")
         for username, tier, since, until in sorted(rows, key=lambda row: row[2] or date.min):
@@ -75,10 +80,11 @@ class TierResolver:
         rules = TierRule.objects.filter(is_active=True).order_by("position")
         return cls(
             on=on,
-            organisations={account.casefold(): (name, tier or "") for account, name, tier in organisations},
+            organisations={row[0].casefold(): (row[1], row[2] or "") for row in mapped if all(row[4:])},
             overrides=overrides,
             rules=[Rule(*row) for row in rules.values_list("position", "kind", "pattern", "tier")],
             default=settings.DEFAULT_TIER,
+            invoiced=[row[0] for row in mapped if row[3] == BillingMode.INVOICES],
         )
 
     def resolve(self, username: str, account: str, on: date | None = None) -> Resolution:

@@ -8,20 +8,26 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
-from billing.selectors.usage import Choices, UsageFilter
-from core.periods import month_start, previous_month, today
+from accounts.models.users import fold_username
+from accounts.projects import LedProject
+from billing.selectors.choices import Choices
+from billing.selectors.usage import UsageFilter
+from core.periods import fiscal_year_start, month_start, previous_month, today
 
 # Outside these years a day may have no instant in UTC, and no Slurm record is that old or that new.
 _SENSIBLE = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 PERIODS = {
+    "7": _("Last 7 days"),
     "month": _("This month"),
     "last": _("Last month"),
     "90": _("Last 90 days"),
+    "year": _("This fiscal year"),
     "all": _("All time"),
 }
 BILLED = {"yes": _("On a receipt"), "no": _("Not on a receipt")}
@@ -35,8 +41,10 @@ def period_days(period: str) -> tuple[date | None, date | None]:
         return month_start(now), now
     if period == "last":
         return previous_month(now), month_start(now) - timedelta(days=1)
-    if period == "90":
-        return now - timedelta(days=89), now
+    if period in ("7", "90"):
+        return now - timedelta(days=int(period) - 1), now
+    if period == "year":
+        return fiscal_year_start(now, settings.FISCAL_YEAR_START_MONTH), now
     return None, None
 
 
@@ -69,7 +77,10 @@ class UsageForm(WindowForm):
     """The filter of the usage page, read from the URL. What is not valid is reported, and nothing is shown."""
 
     period = forms.ChoiceField(label=_("Period"), required=False, choices=[("", ""), *PERIODS.items()])
+    user = forms.CharField(label=_("Member"), required=False, max_length=120)
+    cluster = forms.CharField(label=_("Cluster"), required=False, max_length=64)
     account = forms.CharField(label=_("Account"), required=False, max_length=120)
+    partition = forms.CharField(label=_("Partition"), required=False, max_length=255)
     state = forms.CharField(label=_("State"), required=False, max_length=40)
     billed = forms.ChoiceField(
         label=_("Billed"),
@@ -81,13 +92,17 @@ class UsageForm(WindowForm):
     )
 
     def offer(self, choices: Choices) -> None:
-        """Turn account and state into lists of what this user has."""
+        """Turn the exact filters into lists of what occurs in the window; what is chosen stays to be seen."""
         for name, values, any_label in (
+            ("user", choices.members, _("All members")),
+            ("cluster", choices.clusters, _("All clusters")),
             ("account", choices.accounts, _("All accounts")),
+            ("partition", choices.partitions, _("All partitions")),
             ("state", choices.states, _("All states")),
         ):
-            options = [("", any_label), *((value, value) for value in values if value)]
-            self.fields[name].widget = forms.Select(choices=options)
+            chosen = str(self.cleaned_data.get(name) or "")
+            known = values if not chosen or chosen in values else sorted([*values, chosen])
+            self.fields[name].widget = forms.Select(choices=[("", any_label), *((value, value) for value in known)])
 
     @property
     def chosen_period(self) -> str:
@@ -116,15 +131,19 @@ class UsageForm(WindowForm):
             f"{self.fields[name].label or name}: {error}" for name, errors in self.errors.items() for error in errors
         )
 
-    def usage_filter(self, username: str | None, *, billed: str = "") -> UsageFilter:
+    def usage_filter(self, username: str, *, billed: str = "", project: LedProject | None = None) -> UsageFilter:
+        """Of the user's own jobs; of a project's jobs, whose user may be chosen."""
         self.is_valid()
         start, end = self.days()
         data = self.cleaned_data
         return UsageFilter(
-            username=username,
+            username=fold_username(data.get("user", "")) or None if project else username,
+            accounts=project.accounts if project else None,
             start=start,
             end=end,
+            cluster=data.get("cluster", ""),
             account=data.get("account", ""),
+            partition=data.get("partition", ""),
             state=data.get("state", ""),
             billed=billed or data.get("billed", ""),
             query=data.get("q", "").strip(),

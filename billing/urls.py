@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import documents, job_page, receipts, usage
+from billing.views import documents, job_page, projects, receipts, usage
 
 app_name = "billing"
 urlpatterns = [
@@ -21,5 +21,13 @@ urlpatterns = [
     path("receipt-lines.xlsx", receipts.download_lines, {"kind": "xlsx"}, name="receipts_lines_xlsx"),
     path("receipts/<int:pk>.pdf", documents.receipt, {"language": "en"}, name="receipt_pdf"),
     path("receipts/<int:pk>.th.pdf", documents.receipt, {"language": "th"}, name="receipt_pdf_th"),
+    path("projects/", projects.index, name="projects"),
+    path("projects/<int:pk>/", projects.detail, name="project"),
+    path("projects/<int:pk>/members.csv", projects.download, {"kind": "csv"}, name="project_members_csv"),
+    path("projects/<int:pk>/members.xlsx", projects.download, {"kind": "xlsx"}, name="project_members_xlsx"),
+    path("projects/<int:project>/usage/", usage.index, name="project_usage"),
+    path("projects/<int:project>/usage.csv", usage.download, {"kind": "csv"}, name="project_usage_csv"),
+    path("projects/<int:project>/usage.xlsx", usage.download, {"kind": "xlsx"}, name="project_usage_xlsx"),
+    path("projects/<int:project>/receipts/new/", receipts.new, name="project_receipt_new"),
     path("verify/", documents.verify, name="verify"),
 ]

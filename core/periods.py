@@ -54,6 +54,11 @@ def fiscal_year(day: date, first_month: int) -> int:
     return day.year + (first_month > 1 and day.month >= first_month)
 
 
+def fiscal_year_start(day: date, first_month: int) -> date:
+    """First day of the fiscal year that holds ``day``."""
+    return date(day.year - (day.month < first_month), first_month, 1)
+
+
 def month_end(day: date) -> date:
     """Last day of the month of ``day``."""
     return next_month(day) - timedelta(days=1)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.csrf import csrf_failure as csrf_page
 
+from core import context
 from core.problems import CONTENT_TYPE, plain_problem, problem
 from core.sessions import CsrfFailed
 
@@ -46,6 +48,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if is_api(request):
         return problem(CsrfFailed.status_code, CsrfFailed.default_code, str(CsrfFailed.default_detail))
     return csrf_page(request, reason)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """``handler500``: a page that asks nothing of the database and names the request, so that it can be found."""
+    with _language_of(request):
+        return HttpResponse(render_to_string("500.html", {"request_id": context.current().request_id}), status=500)
 
 
 def _is_too_large(request: HttpRequest) -> bool:

@@ -46,10 +46,12 @@ def profile(request: HttpRequest) -> HttpResponse:
         messages.success(request, words) if number else messages.info(request, _("There was no such session."))
         return redirect("profile")
     live = Session.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-since")
+    sessions = [(row, row.session_key == request.session.session_key) for row in live]
     context = {
         "tiers": _tiers(user.username),
         "allocated": CpuBasis.ALLOCATED,
-        "sessions": [(row, row.session_key == request.session.session_key) for row in live],
+        "sessions": sessions,
+        "others": len(sessions) - 1,
         "groups": user.groups.order_by("name"),
     }
     return render(request, "accounts/profile.html", context)

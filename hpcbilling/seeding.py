@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from accounts.models import RuleKind, Tier, TierRule
+from accounts.models import Organisation, Project, ProjectAccount, ProjectLead, RuleKind, Tier, TierRule, User
 from accounts.services.users import DemoUser, create_demo_users
 from audit.models import AuditLog
 from audit.services import record
@@ -62,6 +62,7 @@ def seed() -> Seeded:
         raise Misconfigured("seed_demo makes accounts with public passwords; it runs only with DEBUG=1.")
     cast = create_demo_users(actor=SYSTEM)
     make_tier_rules()
+    make_project()
     import_sample()
     import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
     for month in _closed_months():
@@ -81,6 +82,18 @@ def make_tier_rules() -> None:
         TierRule.objects.get_or_create(
             position=position, defaults={"kind": kind, "pattern": pattern, "tier": Tier.objects.get(pk=tier)}
         )
+
+
+def make_project() -> None:
+    """A project of two Slurm accounts, led by a researcher of the cast."""
+    faculty, _made = Organisation.objects.get_or_create(name="Faculty of Science")
+    project, _made = Project.objects.get_or_create(
+        organisation=faculty, name="Materials at low temperature", defaults={"description": "Simulation and data"}
+    )
+    for account in ("physics", "chem"):
+        ProjectAccount.objects.get_or_create(account=account, defaults={"project": project})
+    if User.objects.filter(pk="alice").exists():  # the cast can be set by DEMO_USERS
+        ProjectLead.objects.get_or_create(project=project, user_id="alice")
 
 
 def import_sample() -> ImportResult:

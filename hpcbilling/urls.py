@@ -10,13 +10,17 @@ from billing.api.formula import FormulaView
 from billing.views.playground import playground
 from hpcbilling import ops
 from hpcbilling.profile import profile
+from hpcbilling.style import style
 from hpcbilling.views import home
+
+handler500 = "hpcbilling.problems.server_error"
 
 urlpatterns = [
     path("", home, name="home"),
     path("playground/", playground, name="playground"),
     path("account/", profile, name="profile"),
     path("account/view-as/end/", view_as.stop, name="view_as_stop"),
+    path("style/", style, name="style"),
     path("", include("billing.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),

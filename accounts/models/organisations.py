@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.tiers import Tier
+from accounts.models.users import User
 
 
 class BillingMode(models.TextChoices):
@@ -74,3 +75,21 @@ class ProjectAccount(models.Model):
 
     def __str__(self) -> str:
         return self.account
+
+
+class ProjectLead(models.Model):
+    """Somebody who sees the usage of a project's members and pays for the project. Set by finance in the console."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="leads", verbose_name=_("project"))
+    user = models.ForeignKey(User, models.CASCADE, db_column="username", related_name="leads", verbose_name=_("user"))
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "project_leads"
+        ordering = ("user",)
+        verbose_name = _("project lead")
+        verbose_name_plural = _("project leads")
+        constraints = (models.UniqueConstraint(fields=["project", "user"], name="project_leads_project_user_unique"),)
+
+    def __str__(self) -> str:
+        return str(self.user_id)

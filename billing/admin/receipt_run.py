@@ -19,7 +19,8 @@ from accounts.models import User
 from accounts.models.users import fold_username
 from accounts.services.work import start_work
 from billing.forms import WindowForm
-from billing.selectors.billable import Preview, preview_receipts, skipped_jobs, usernames_to_bill
+from billing.selectors.billable import preview_receipts, skipped_jobs, usernames_to_bill
+from billing.selectors.previews import Preview
 from billing.services.receipts import create_all
 from billing.views.receipts import skipped_in_words
 from core.context import actor_of

@@ -35,6 +35,7 @@ USAGE_COLUMNS = (
     Column("status", _("status")),
     Column("receipt", _("receipt"), Kind.INT),
 )
+MEMBER_USAGE_COLUMNS = (Column("user", _("user")), *USAGE_COLUMNS)
 _WHOSE = (Column("user", _("user")), Column("job_key", _("job key")))
 
 
@@ -42,6 +43,12 @@ def usage_rows(flt: UsageFilter) -> Iterator[Row]:
     """The cells under ``USAGE_COLUMNS``, oldest record first."""
     for row, currency in _with_currency(flt):
         yield _cells(row, currency)
+
+
+def member_usage_rows(flt: UsageFilter) -> Iterator[Row]:
+    """The cells under ``MEMBER_USAGE_COLUMNS``, oldest record first."""
+    for row, currency in _with_currency(flt):
+        yield (row.job.username, *_cells(row, currency))
 
 
 def _with_currency(flt: UsageFilter) -> Iterator[tuple[UsageRow, str]]:

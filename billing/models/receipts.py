@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Tier
+from accounts.models import Project, Tier
 from accounts.tiers import describe_reason
 from billing.models.rates import CpuBasis, RateVersion
 from core.states import Transitions
@@ -43,6 +43,9 @@ RECEIPT_TRANSITIONS: Transitions = {
 class Receipt(models.Model):
     """One tier's jobs of one user in a window of days. Everything that made its amounts is a snapshot on it.
 
+    With a ``project``: the jobs of its members under its Slurm accounts (the keys of ``tier_by_account``);
+    the user, who led it when the receipt was made, pays.
+
     Tax exclusive: ``subtotal`` = sum of lines, ``total`` = subtotal + tax. Inclusive: ``total`` = sum of
     lines, ``subtotal`` = total - tax. ``digest`` is the SHA-256 of the document's content (``billing.digest``).
     """
@@ -56,6 +59,10 @@ class Receipt(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, db_column="username", related_name="receipts", verbose_name=_("user")
     )
+    project = models.ForeignKey(
+        Project, models.PROTECT, related_name="receipts", null=True, blank=True, verbose_name=_("project")
+    )
+    project_name = models.CharField(_("project's name as issued"), max_length=160, blank=True, default="")
     start = models.DateField(_("from"), db_column="start")
     end = models.DateField(_("to"), db_column="end")
     total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=Decimal(0))

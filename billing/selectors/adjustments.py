@@ -70,8 +70,10 @@ def of_closed_months(adjustments: Iterable[Adjustment]) -> set[int]:
 def _changed(adjustment: Adjustment, receipt: Receipt) -> tuple[Decimal | None, str]:
     """The cost by the new record, and why it is what it is where the rates alone do not say so."""
     record = adjustment.record
-    if record["username"] != receipt.username:
+    if receipt.project_id is None and record["username"] != receipt.username:
         return Decimal(0), _("The job is another user's now.")
+    if receipt.project_id is not None and record["account"] not in receipt.tier_by_account:
+        return Decimal(0), _("The job is under an account of another project now.")
     if record["state"] in settings.BILLING_FREE_STATES:
         return Decimal(0), _("It ended in a state that is free of charge.")
     if not record["elapsed_seconds"]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -14,75 +17,45 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import BillingMode, ProjectAccount, Tier, User
-from accounts.tiers import describe_reason
+from accounts.projects import LedProject
 from billing import sql
 from billing.models import CpuBasis, PriceAt, RateVersion
 from billing.selectors import rates
 from billing.selectors.months import in_closed_month
+from billing.selectors.previews import MemberShare, Preview, TierQuote
 from billing.selectors.prices import Price, PriceBook
-from billing.tax import Sums, Tax, apply
+from billing.tax import Tax, apply
 from core.errors import BadInput
 from core.periods import days_window, month_end, month_window, today
 from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
 
-
-@dataclass(frozen=True, slots=True)
-class TierQuote:
-    """What one receipt will hold: hours with 4 places, money with 2; ``lines`` is the sum of the jobs' costs."""
-
-    tier: Tier
-    reason: str
-    version: RateVersion
-    accounts: tuple[str, ...]
-    jobs: int
-    cpu_core_hours: Decimal
-    gpu_hours: Decimal
-    mem_gb_hours: Decimal
-    lines: Decimal
-    tax: Tax
-    sums: Sums
-
-    @property
-    def total(self) -> Decimal:
-        return self.sums.total
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why this tier, in the reader's language."""
-        return [describe_reason(line) for line in self.reason.splitlines()]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """``token`` fingerprints what is shown; ``skipped`` counts jobs that stay off, by reason."""
-
-    quotes: list[TierQuote]
-    start: date
-    end: date
-    currency: str
-    total: Decimal
-    token: str
-    skipped: dict[str, int]
+Stretch = tuple[datetime | None, datetime | None]
 
 
 @dataclass(slots=True)
 class Group:
-    """Jobs of one user that pay one tier by one rate version: what one receipt holds.
+    """Jobs that pay one tier by one rate version: what one receipt holds.
 
     ``reasons`` says why by account, ``reason`` all of that once, a line each.
-    ``parts`` maps a stretch of job ends (None: open) to the accounts that belong here in it.
+    ``parts`` maps a stretch of job ends (None: open) to the accounts that belong here in it, each with
+    the users whose jobs are meant; empty where the candidates are one user's alone.
     """
 
     tier: Tier
     version: RateVersion
     reason: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
-    parts: dict[tuple[datetime | None, datetime | None], list[str]] = field(default_factory=dict)
+    parts: dict[Stretch, dict[str, set[str]]] = field(default_factory=dict)
 
     @property
     def accounts(self) -> tuple[str, ...]:
         return tuple(sorted({account for accounts in self.parts.values() for account in accounts}))
+
+    @property
+    def is_shared(self) -> bool:
+        """Jobs of several users may be among them."""
+        return any(users for accounts in self.parts.values() for users in accounts.values())
 
     @property
     def cpu_column(self) -> str:
@@ -101,20 +74,37 @@ class Group:
     def _all_jobs(self, candidates: JobQuerySet) -> JobQuerySet:
         condition = Q(pk__in=[])
         for (since, until), accounts in self.parts.items():
-            part = Q(account__in=accounts)
+            part = _of_accounts(accounts)
             part &= Q(end_at__gte=since) if since else Q()
             condition |= part & (Q(end_at__lt=until) if until else Q())
         return candidates.filter(condition)
 
 
-def preview_receipts(*, username: str, start: date | None, end: date | None, adjusts: date | None = None) -> Preview:
+def _of_accounts(accounts: Mapping[str, set[str]]) -> Q:
+    """Accounts that are meant for the same users stand in one condition: usually there is but one."""
+    by_users: dict[tuple[str, ...], list[str]] = {}
+    for account, users in accounts.items():
+        by_users.setdefault(tuple(sorted(users)), []).append(account)
+    condition = Q(pk__in=[])
+    for names, of_them in by_users.items():
+        condition |= Q(account__in=of_them) & (Q(username__in=names) if names else Q())
+    return condition
+
+
+def preview_receipts(
+    *, username: str, start: date | None, end: date | None, adjusts: date | None = None,
+    project: LedProject | None = None,
+) -> Preview:  # fmt: skip
     """What ``create_receipts`` would make now. Days are the site's, both included; None means open."""
     check_window(start, end)
-    first, last = bill_days(username, start, end, adjusts)
-    candidates = candidates_of(username, first, last, adjusts)
-    groups = groups_of(username, candidates, timezone.now())
-    quotes = [quote for group in groups if (quote := quote_of(group, candidates))]
-    skipped = skipped_jobs(start, end, username)  # as asked: what is older than the first candidate counts too
+    book = PriceBook.load()
+    off = OffLimits.load(book)
+    first, last = bill_days(username, start, end, adjusts, project, off)
+    candidates = candidates_of(username, first, last, adjusts, project, off)
+    groups = groups_of("" if project else username, candidates, book)
+    quotes = quotes_of(groups, candidates)
+    # as asked: what is older than the first candidate counts too
+    skipped = skipped_jobs(start, end, None if project else username, project.accounts if project else None, off)
     if unknown := sum(group.without_cpu_time(candidates) for group in groups):
         skipped["no_cpu_time"] = unknown
     return Preview(
@@ -135,26 +125,33 @@ def site_tax() -> Tax:
     return Tax(settings.BILLING_TAX_LABEL, settings.BILLING_TAX_RATE, settings.BILLING_TAX_INCLUSIVE)
 
 
-def skipped_jobs(start: date | None, end: date | None, username: str | None = None) -> dict[str, int]:
+def skipped_jobs(
+    start: date | None, end: date | None, username: str | None = None, accounts: Sequence[str] | None = None,
+    off: OffLimits | None = None,
+) -> dict[str, int]:  # fmt: skip
     """Jobs of the window that no receipt can take now, counted by reason (see docs/pricing.md)."""
-    window = _in_window(Job.objects.unbilled(), start, end)
-    jobs = window if username is None else window.filter(username=username)
+    off = off or OffLimits.load()
+    jobs = _whose(_in_window(Job.objects.unbilled(), start, end), username, accounts)
     reasons = {
         "free_state": Q(state__in=settings.BILLING_FREE_STATES),
         "zero_time": Q(elapsed_seconds=0),
         "runaway": Q(hold=Hold.RUNAWAY),
-        "billed_by_invoice": Q(account__in=invoiced_accounts()),
+        "billed_by_invoice": Q(account__in=off.invoiced),
         "no_user": ~Q(username__in=User.objects.values("username")),
-        "closed_month": in_closed_month(),
+        "closed_month": off.closed,
     }
     filters, before = {}, Q()
     for reason, condition in reasons.items():  # the first that fits is the answer
         filters[reason] = Count("id", filter=condition & before)
         before &= ~condition
     counts = jobs.aggregate(**filters)
-    open_jobs = Job.objects.filter(end_at__isnull=True)
-    counts["not_ended"] = (open_jobs if username is None else open_jobs.filter(username=username)).count()
+    counts["not_ended"] = _whose(Job.objects.filter(end_at__isnull=True), username, accounts).count()
     return {reason: number for reason, number in counts.items() if number}
+
+
+def _whose(jobs: JobQuerySet, username: str | None, accounts: Sequence[str] | None) -> JobQuerySet:
+    jobs = jobs if username is None else jobs.filter(username=username)
+    return jobs if accounts is None else jobs.filter(account__in=accounts)
 
 
 def check_window(start: date | None, end: date | None) -> None:
@@ -180,56 +177,99 @@ def invoiced_accounts() -> list[str]:
     return list(mapped.values_list("account", flat=True))
 
 
-def candidates_of(username: str, start: date | None, end: date | None, adjusts: date | None = None) -> JobQuerySet:
-    """What can go on a receipt of the user. Closed months are left out; ``adjusts`` names the one to bill late."""
-    return _billable(start, end, adjusts).filter(username=username)
+@dataclass(frozen=True, slots=True)
+class OffLimits:
+    """Jobs that no ordinary receipt takes, read once for all questions of a page or an order."""
+
+    invoiced: Sequence[str]
+    closed: Q
+
+    @classmethod
+    def load(cls, book: PriceBook | None = None) -> OffLimits:
+        """One query less where a price book has been read already."""
+        return cls(book.resolver.invoiced if book else invoiced_accounts(), in_closed_month())
+
+
+def candidates_of(
+    username: str, start: date | None, end: date | None, adjusts: date | None = None,
+    project: LedProject | None = None, off: OffLimits | None = None,
+) -> JobQuerySet:  # fmt: skip
+    """What can go on a receipt of the user. Closed months are left out; ``adjusts`` names the one to bill late.
+
+    With a ``project``: the jobs of everybody under its Slurm accounts, as far as their users are known here.
+    """
+    jobs = _billable(start, end, adjusts, off or OffLimits.load())
+    if project is None:
+        return jobs.filter(username=username)
+    return jobs.filter(account__in=project.accounts, username__in=User.objects.values("username"))
 
 
 def usernames_to_bill(start: date | None, end: date | None, adjusts: date | None = None) -> list[str]:
-    names = _billable(start, end, adjusts).order_by("username").values_list("username", flat=True)
+    names = _billable(start, end, adjusts, OffLimits.load()).order_by("username").values_list("username", flat=True)
     return list(names.distinct())
 
 
-def _billable(start: date | None, end: date | None, adjusts: date | None) -> JobQuerySet:
+def _billable(start: date | None, end: date | None, adjusts: date | None, off: OffLimits) -> JobQuerySet:
     jobs = _in_window(Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES), start, end)
-    jobs = jobs.exclude(account__in=invoiced_accounts())
+    jobs = jobs.exclude(account__in=off.invoiced)
     if adjusts is None:
-        return jobs.exclude(in_closed_month())
+        return jobs.exclude(off.closed)
     window = month_window(adjusts)
     return jobs.filter(end_at__gte=window.start, end_at__lt=window.end)
 
 
-def bill_days(username: str, start: date | None, end: date | None, adjusts: date | None = None) -> tuple[date, date]:
+def bill_days(
+    username: str, start: date | None, end: date | None, adjusts: date | None = None,
+    project: LedProject | None = None, off: OffLimits | None = None,
+) -> tuple[date, date]:  # fmt: skip
     """The window as two days: an open start is the day of the oldest unbilled job, an open end is today."""
     if adjusts is not None:
         return adjusts, month_end(adjusts)
     last = end or today()
     if start is None:
-        oldest = candidates_of(username, None, end).aggregate(oldest=Min("end_at"))["oldest"]
+        oldest = candidates_of(username, None, end, project=project, off=off).aggregate(oldest=Min("end_at"))["oldest"]
         start = min(timezone.localdate(oldest, timezone.get_default_timezone()), last) if oldest else last
     return start, max(start, last)
 
 
-def groups_of(username: str, candidates: JobQuerySet, now: datetime) -> list[Group]:
-    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``."""
-    book = PriceBook.load(now)
+def groups_of(username: str, candidates: JobQuerySet, book: PriceBook) -> list[Group]:
+    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``.
+
+    ``username`` says whose all the candidates are; empty when they are of several.
+    """
     tiers = {tier.pk: tier for tier in Tier.objects.all()}
-    cuts = book.cuts(username)
+    cuts = _cuts(book, username, candidates)
     stretch = Case(
         *(When(end_at__lt=cut, then=Value(number)) for number, cut in enumerate(cuts)), default=Value(len(cuts))
     )
-    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "stretch").distinct()
+    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "username", "stretch").distinct()
     groups: dict[tuple[str, int], Group] = {}
-    for account, number in sorted(found):
-        price = book.price_in(username, account, number)
+    for account, name, number in sorted(found):
+        price = _price_between(book, name, account, cuts, number)
         if price.version is None:
-            raise rates.missing(price.tier, _missing_at(candidates, account, price, now))
+            raise rates.missing(price.tier, _missing_at(candidates, account, price, book.moment))
         key = (price.tier, price.version.pk)
         group = groups.setdefault(key, Group(tiers[price.tier], price.version))
-        group.parts.setdefault((price.since, price.until), []).append(account)
+        users = group.parts.setdefault((price.since, price.until), {}).setdefault(account, set())
+        users.update(() if username else (name,))
         group.reason = _with_line(group.reason, price.reason)
         group.reasons[account] = _with_line(group.reasons.get(account, ""), price.reason)
     return sorted(groups.values(), key=lambda group: (group.tier.position, group.version.effective_at))
+
+
+def _cuts(book: PriceBook, username: str, candidates: JobQuerySet) -> list[datetime]:
+    if username or book.price_at == PriceAt.RECEIPT:
+        return book.cuts(username)
+    names = candidates.order_by().values_list("username", flat=True).distinct()
+    return sorted({cut for name in names for cut in book.cuts(name)})
+
+
+def _price_between(book: PriceBook, name: str, account: str, cuts: Sequence[datetime], number: int) -> Price:
+    """The user's price in the stretch between two cuts, which may be those of others, too."""
+    since = cuts[number - 1] if number else None
+    until = cuts[number] if number < len(cuts) else None
+    own = bisect_right(book.cuts(name), since) if since else 0
+    return replace(book.price_in(name, account, own), since=since, until=until)
 
 
 def _with_line(text: str, line: str) -> str:
@@ -261,28 +301,51 @@ def price_sql() -> str:
     return sql.cost_sql("cpu", "gpu", "mem", (rate, rate, rate))
 
 
-def quote_of(group: Group, candidates: JobQuerySet) -> TierQuote | None:
-    """One SELECT: the sums of the lines that creating would write."""
-    inner, parameters = group.jobs(candidates).order_by().values(
-        "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds"
-    ).query.sql_with_params()  # fmt: skip
-    cpu, gpu, mem = hour_columns(group)
+def quotes_of(groups: Sequence[Group], candidates: JobQuerySet) -> list[TierQuote]:
+    """One SELECT: the sums of the lines that creating would write, for a project by member. Groups without any are
+    left out."""
+    if not groups:
+        return []
+    statements = [_sums_sql(number, group, candidates) for number, group in enumerate(groups)]
     sql.prepare()
+    found: dict[int, list[list[Any]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT COUNT(*), {sql.hour_sum_sql('cpu')}, {sql.hour_sum_sql('gpu')}, {sql.hour_sum_sql('mem')},"
-            f" {sql.money_sum_sql('cost')} FROM (SELECT cpu, gpu, mem, {price_sql()} AS cost FROM"
-            f" (SELECT {cpu} AS cpu, {gpu} AS gpu, {mem} AS mem FROM ({inner}) jobs) h) p",
-            [*rate_parameters(group.version), *parameters],
+            " UNION ALL ".join(statement for statement, _parameters in statements),
+            [parameter for _statement, parameters in statements for parameter in parameters],
         )
-        jobs, cpu_hours, gpu_hours, mem_hours, total = cursor.fetchone()
+        for number, *row in cursor.fetchall():
+            found.setdefault(number, []).append(row)
+    return [quote for number, rows in found.items() if (quote := _quote(groups[number], rows))]
+
+
+def _sums_sql(number: int, group: Group, candidates: JobQuerySet) -> tuple[str, list[Any]]:
+    inner, parameters = group.jobs(candidates).order_by().values(
+        "username", "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds"
+    ).query.sql_with_params()  # fmt: skip
+    cpu, gpu, mem = hour_columns(group)
+    whose, by = ("username", "GROUP BY username") if group.is_shared else ("''", "")
+    statement = (
+        f"SELECT {int(number)}, {whose}, COUNT(*), {sql.hour_sum_sql('cpu')}, {sql.hour_sum_sql('gpu')},"
+        f" {sql.hour_sum_sql('mem')}, {sql.money_sum_sql('cost')} FROM (SELECT username, cpu, gpu, mem,"
+        f" {price_sql()} AS cost FROM (SELECT username, {cpu} AS cpu, {gpu} AS gpu, {mem} AS mem"
+        f" FROM ({inner}) jobs) h) p {by}"
+    )
+    return statement, [*rate_parameters(group.version), *parameters]
+
+
+def _quote(group: Group, rows: Sequence[Sequence[Any]]) -> TierQuote | None:
+    """``rows``: user, number of jobs, three sums of hours and one of money, as SQL gave them."""
+    jobs = sum(row[1] for row in rows)
     if not jobs:
         return None
-    lines, tax = sql.money_from_sql(total), site_tax()
+    cpu, gpu, mem = (sum((sql.hours_from_sql(row[at]) for row in rows), Decimal(0)) for at in (2, 3, 4))
+    members = [MemberShare(row[0], row[1], sql.money_from_sql(row[5])) for row in rows]
+    lines, tax = sum((each.lines for each in members), Decimal(0)), site_tax()
     return TierQuote(
         tier=group.tier, reason=group.reason, version=group.version, accounts=group.accounts, jobs=jobs,
-        cpu_core_hours=sql.hours_from_sql(cpu_hours), gpu_hours=sql.hours_from_sql(gpu_hours),
-        mem_gb_hours=sql.hours_from_sql(mem_hours), lines=lines, tax=tax, sums=apply(tax, lines),
+        cpu_core_hours=cpu, gpu_hours=gpu, mem_gb_hours=mem, lines=lines, tax=tax, sums=apply(tax, lines),
+        members=tuple(sorted(members, key=lambda each: (-each.lines, each.username))) if group.is_shared else (),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def explain_job(job: Job, book: PriceBook | None = None) -> JobExplanation:
         imported={"run": run.pk, "source": run.source, "file": run.file_name, "file_sha256": run.file_sha256,
                   "at": run.started_at, "first_seen": job.created_at, "last_change": job.updated_at},
         resources={name: getattr(job, name) for name in _RESOURCES},
-        standing=standing_of(job),
+        standing=standing_of(job, book),
         tier=tier,
         rates=rates,
         arithmetic=arithmetic,
@@ -156,7 +156,8 @@ def _of_receipt(receipt: Receipt, account: str | None = None) -> tuple[TierFacts
 
 def _of_book(job: Job, book: PriceBook) -> tuple[TierFacts, RateFacts | None]:
     found = book.price(job.username, job.account, job.end_at)
-    label = next((tier.label for tier in Tier.objects.filter(pk=found.tier)), found.tier)
+    known = [found.version.tier] if found.version else Tier.objects.filter(pk=found.tier)
+    label = next((tier.label for tier in known), found.tier)
     tier = TierFacts(found.tier, label, [found.reason], [describe_reason(found.reason)])
     return tier, _rates(found.version, book.price_at, None) if found.version else None
 

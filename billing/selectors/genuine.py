@@ -19,9 +19,13 @@ LINE_FIELDS = ("job_key", "job_id_display", "cpu_core_hours", "gpu_hours", "mem_
 
 def content_of(receipt: Receipt) -> dict[str, Any]:
     """Everything the paper says but its lines and its state, as text; see ``billing.digest``."""
-    kept = {"tier_names": receipt.tier_names, "tier_by_account": receipt.tier_by_account}
+    kept = {
+        "tier_names": receipt.tier_names,
+        "tier_by_account": receipt.tier_by_account,
+        "project": receipt.project_name,
+    }
     return {
-        **{name: value for name, value in kept.items() if value},  # receipts from before they were kept have neither
+        **{name: value for name, value in kept.items() if value},  # old receipts have neither tier, most no project
         "number": receipt.document_number,
         "issued_on": receipt.issued_on.isoformat(),
         "user": receipt.username,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
@@ -15,20 +14,11 @@ from django.utils.translation import gettext as _
 
 from billing.documents.paper import Line, Paper, Row, Seller, State, Tax
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
+from billing.selectors.previews import Product
 from core.money import HOUR_PLACES, places, quantize
 from usage.models import Job
 
 CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """quantity x rate = cost, the cost rounded for reading."""
-
-    label: str
-    hours: Decimal
-    rate: Decimal
-    cost: Decimal
 
 
 def arithmetic(receipt: Receipt) -> list[Product]:
@@ -61,7 +51,7 @@ def paper_of(receipt: Receipt) -> Paper:
     return Paper(
         number=str(receipt),
         seller=seller_of(receipt),
-        buyer=receipt.username,
+        buyer=f"{receipt.username} · {receipt.project_name}" if receipt.project_name else receipt.username,
         issued_on=receipt.issued_on,
         start=receipt.start,
         end=receipt.end,

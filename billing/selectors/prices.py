@@ -63,7 +63,9 @@ class PriceBook:
         """Four queries, whatever is asked of it later."""
         now = moment or timezone.now()
         versions: dict[str, list[RateVersion]] = {}
-        for version in RateVersion.objects.filter(effective_at__lte=now).order_by("effective_at"):
+        for version in (
+            RateVersion.objects.filter(effective_at__lte=now).select_related("tier").order_by("effective_at")
+        ):
             versions.setdefault(version.tier_id, []).append(version)
         return cls(TierResolver.load(on=today()), versions, now, settings.BILLING_PRICE_AT)
 

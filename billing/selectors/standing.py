@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -15,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Tier, User
 from billing.models import CpuBasis, PriceAt, Receipt
-from billing.selectors.billable import invoiced_accounts
 from billing.selectors.months import closed_windows
 from billing.selectors.prices import PriceBook
 from core.periods import Window
@@ -35,36 +35,45 @@ class Standing:
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Facts:
-    """What the answers rest on, read once for any number of jobs."""
+    """What the answers rest on, read at most once for any number of jobs, and only where an answer rests on it."""
 
-    receipts: Mapping[int, Receipt]
-    known: frozenset[str]
-    invoiced: frozenset[str]
-    closed: Sequence[Window]
+    jobs: Sequence[Job]
     book: PriceBook
-    tiers: Mapping[str, str]
+
+    @cached_property
+    def receipts(self) -> Mapping[int, Receipt]:
+        return Receipt.objects.in_bulk(
+            {int(match[1]) for job in self.jobs if (match := _CLAIM.fullmatch(job.claimed_by))}
+        )
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        names = {job.username for job in self.jobs}
+        return frozenset(User.objects.filter(username__in=names).values_list("username", flat=True))
+
+    @cached_property
+    def closed(self) -> Sequence[Window]:
+        return closed_windows()
+
+    @cached_property
+    def tiers(self) -> Mapping[str, str]:
+        return {tier.pk: tier.label for tier in Tier.objects.all()}
+
+    @property
+    def invoiced(self) -> Sequence[str]:
+        return self.book.resolver.invoiced
 
 
-def standing_of(job: Job) -> Standing:
-    return standings([job])[job.pk]
+def standing_of(job: Job, book: PriceBook | None = None) -> Standing:
+    return standings([job], book)[job.pk]
 
 
 def standings(jobs: Iterable[Job], book: PriceBook | None = None) -> dict[int, Standing]:
     """The answer for each job by its id; the number of queries does not depend on how many there are."""
-    jobs = list(jobs)
-    claims = {int(match[1]) for job in jobs if (match := _CLAIM.fullmatch(job.claimed_by))}
-    names = {job.username for job in jobs}
-    facts = _Facts(
-        receipts=Receipt.objects.in_bulk(claims),
-        known=frozenset(User.objects.filter(username__in=names).values_list("username", flat=True)),
-        invoiced=frozenset(invoiced_accounts()),
-        closed=closed_windows(),
-        book=book or PriceBook.load(),
-        tiers={tier.pk: tier.label for tier in Tier.objects.all()},
-    )
-    return {job.pk: _standing(job, facts) for job in jobs}
+    facts = _Facts(list(jobs), book or PriceBook.load())
+    return {job.pk: _standing(job, facts) for job in facts.jobs}
 
 
 def quarantined_standing(job_id: str, username: str) -> Standing | None:
@@ -138,16 +147,15 @@ def _never_billed(job: Job, facts: _Facts) -> Standing | None:
 
 def _by_price(job: Job, facts: _Facts) -> Standing | None:
     price = facts.book.price(job.username, job.account, job.end_at)
-    tier = facts.tiers.get(price.tier, price.tier)
     if price.version is None:
         words = _("The tier %(tier)s has no price now. Finance has to set one before it can be billed.")
         if facts.book.price_at == PriceAt.JOB_END:
             words = _("The tier %(tier)s had no price when the job ended, so it cannot be billed.")
-        return Standing("no_rate", words % {"tier": tier})
+        return Standing("no_rate", words % {"tier": facts.tiers.get(price.tier, price.tier)})
     if price.basis == CpuBasis.USED and job.used_cpu_seconds is None:
         words = _("Its price counts the CPU time that was used, and the record does not tell it.")
         return Standing("no_cpu_time", words)
     if not any(Decimal(rate) for rate in price.rates):
         words = _("All prices of the tier %(tier)s are zero: it costs nothing.")
-        return Standing("free_tier", words % {"tier": tier})
+        return Standing("free_tier", words % {"tier": facts.tiers.get(price.tier, price.tier)})
     return None

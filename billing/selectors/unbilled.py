@@ -12,6 +12,8 @@ from billing.models import CpuBasis
 from billing.selectors.billable import candidates_of
 from billing.selectors.priced import PRICED_BY, hours_of_job, price_table
 from billing.selectors.prices import PriceBook
+from billing.selectors.usage import Pairs, pairs_of
+from usage.models.jobs import JobQuerySet
 
 _COLUMNS = ("username", "account", "end_at", "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")
 
@@ -27,10 +29,16 @@ class Unbilled:
 
 def unbilled_sum(username: str, book: PriceBook | None = None) -> Unbilled:
     """Jobs that a receipt could hold now, and their cost: what ``preview_receipts`` adds up, in one statement."""
-    book = book or PriceBook.load()
-    candidates = candidates_of(username, None, None).order_by()
-    accounts = candidates.values_list("account", flat=True).distinct()
-    table, prices = price_table({(username, account) for account in accounts}, book)
+    candidates = candidates_of(username, None, None)
+    return sum_of(candidates, book or PriceBook.load(), pairs_of(candidates))
+
+
+def sum_of(candidates: JobQuerySet, book: PriceBook, pairs: Pairs) -> Unbilled:
+    """``candidates`` as ``candidates_of`` gives them; ``pairs`` has at least their users and accounts."""
+    candidates = candidates.order_by()
+    if not pairs:
+        return Unbilled(0, Decimal(0))
+    table, prices = price_table(pairs, book)
     inner, parameters = candidates.values(*_COLUMNS).query.sql_with_params()
     known = f"(p.version IS NOT NULL AND (p.basis <> '{CpuBasis.USED.value}' OR j.used_cpu_seconds IS NOT NULL))"
     cost = sql.cost_sql(*hours_of_job(), ("p.cpu", "p.gpu", "p.mem"))

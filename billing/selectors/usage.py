@@ -7,7 +7,7 @@ asks several questions loads one ``PriceBook`` and hands it to each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,11 +15,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import sql
+from billing.selectors.efficiency import Use, cpu_use
 from billing.selectors.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
 from billing.selectors.prices import Price, PriceBook
 from core.periods import days_window
@@ -27,6 +28,7 @@ from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
 from usage.models.jobs import JobQuerySet
 from usage.services.quarantine import SOURCE as RELEASED
 
+Pairs = Set[tuple[str, str]]  # of user and account
 STATUS_LABELS: dict[str, str | Promise] = {
     "billed": _("billed"),
     "unbilled": _("not billed yet"),
@@ -43,7 +45,10 @@ STATUSES = [(code, code) for code in STATUS_LABELS]
 
 @dataclass(frozen=True, slots=True)
 class UsageFilter:
-    """``username`` None is everybody. Days are the site's, both included. ``billed`` is '', 'yes' or 'no'."""
+    """``username`` None is everybody. Days are the site's, both included. ``billed`` is '', 'yes' or 'no'.
+
+    ``accounts``: only jobs under these Slurm accounts, those of a project; None is any.
+    """
 
     username: str | None
     start: date | None = None
@@ -54,6 +59,7 @@ class UsageFilter:
     query: str = ""
     partition: str = ""
     cluster: str = ""
+    accounts: tuple[str, ...] | None = None
 
     def jobs(self) -> JobQuerySet:
         """With a window: jobs that ended in it. Without: all, running and waiting ones too."""
@@ -62,6 +68,8 @@ class UsageFilter:
         exact = {"username": self.username, "account": self.account, "state": self.state}
         exact |= {"partition": self.partition, "cluster": self.cluster}
         jobs = jobs.filter(**{name: value for name, value in exact.items() if value})
+        if self.accounts is not None:
+            jobs = jobs.filter(account__in=self.accounts)
         if window.start:
             jobs = jobs.filter(end_at__gte=window.start)
         if window.end:
@@ -93,6 +101,10 @@ class UsageRow:
     def status_label(self) -> str:
         return str(STATUS_LABELS[self.status])
 
+    @property
+    def cpu_use(self) -> Use | None:
+        return cpu_use(self.job)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -119,24 +131,38 @@ class AggregateRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DayRow:
-    """Money a resource cost on one day; the parts are for charts and are not rounded lines."""
+class MemberRow:
+    """What one user's jobs cost; ``cost`` - ``billed`` is on no receipt yet."""
 
-    day: date
-    cpu: Decimal
-    gpu: Decimal
-    mem: Decimal
+    username: str
+    jobs: int
+    cpu_core_hours: Decimal
+    gpu_hours: Decimal
+    mem_gb_hours: Decimal
+    cost: Decimal
+    billed: Decimal
+
+    @property
+    def unbilled(self) -> Decimal:
+        return self.cost - self.billed
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    accounts: list[str]
-    states: list[str]
+class DayRow:
+    """Money a resource cost on one day; the parts are for charts and are not rounded lines, ``cost`` is."""
+
+    day: date
+    cpu: Decimal = Decimal(0)
+    gpu: Decimal = Decimal(0)
+    mem: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+
+
+_BILLED = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
 
 
 def totals(flt: UsageFilter, book: PriceBook | None = None) -> Totals:
-    billed = "CASE WHEN receipt_id IS NULL THEN 0 ELSE cost END"
-    row = _select(flt, book, f"COUNT(*), {_sums()}, {sql.money_sum_sql(billed)}")[0]
+    row = _select(flt, book, f"COUNT(*), {_sums()}, {sql.money_sum_sql(_BILLED)}")[0]
     jobs, (cpu, gpu, mem, cost), on_receipts = row[0], _amounts(row[1:5]), sql.money_from_sql(row[5])
     return Totals(jobs, cpu, gpu, mem, cost, on_receipts, cost - on_receipts)
 
@@ -149,6 +175,15 @@ def by_account(flt: UsageFilter, book: PriceBook | None = None) -> list[Aggregat
     return [AggregateRow(account, partition, jobs, *_amounts(sums)) for account, partition, jobs, *sums in rows]
 
 
+def by_member(
+    flt: UsageFilter, book: PriceBook | None = None, pairs: Pairs | None = None, *, most: int
+) -> list[MemberRow]:
+    """Sums by user, the dearest first, at most ``most`` of them."""
+    columns = f"username, COUNT(*), {_sums()}, {sql.money_sum_sql(_BILLED)}"
+    rows = _select(flt, book, columns, f"GROUP BY username ORDER BY 6 DESC, username LIMIT {int(most)}", pairs)
+    return [MemberRow(row[0], row[1], *_amounts(row[2:6]), sql.money_from_sql(row[6])) for row in rows]
+
+
 def _sums() -> str:
     hours = ", ".join(sql.hour_sum_sql(name) for name in ("cpu", "gpu", "mem"))
     return f"{hours}, {sql.money_sum_sql('cost')}"
@@ -159,19 +194,21 @@ def _amounts(row: Sequence[Any]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     return cpu, gpu, mem, sql.money_from_sql(row[3])
 
 
-def by_day(flt: UsageFilter, book: PriceBook | None = None) -> list[DayRow]:
+def by_day(flt: UsageFilter, book: PriceBook | None = None, pairs: Pairs | None = None) -> list[DayRow]:
     """Cost by resource and local day of the job's end, oldest first; days without cost are left out."""
     day = sql.local_day_sql("end_at")
     rows = _select(
         flt,
         book,
-        f"{day} AS day, SUM(cpu * rate_cpu), SUM(gpu * rate_gpu), SUM(mem * rate_mem)",
+        f"{day} AS day, SUM(cpu * rate_cpu), SUM(gpu * rate_gpu), SUM(mem * rate_mem), {sql.money_sum_sql('cost')}",
         "WHERE end_at IS NOT NULL AND cost > 0 GROUP BY 1 ORDER BY 1",
+        pairs,
     )
-    return [
-        DayRow(date.fromisoformat(str(row[0])), *(Decimal(str(value)).quantize(Decimal("0.01")) for value in row[1:]))
-        for row in rows
-    ]
+    found = []
+    for day_of, *parts, cost in rows:
+        cpu, gpu, mem = (Decimal(str(value)).quantize(Decimal("0.01")) for value in parts)
+        found.append(DayRow(date.fromisoformat(str(day_of)), cpu, gpu, mem, sql.money_from_sql(cost)))
+    return found
 
 
 def iter_rows(flt: UsageFilter) -> Iterator[UsageRow]:
@@ -195,14 +232,6 @@ def rows_of(jobs: list[Job], book: PriceBook | None = None) -> list[UsageRow]:
     return _price(jobs, book or PriceBook.load())
 
 
-def choices(username: str | None) -> Choices:
-    jobs = Job.objects.all() if username is None else Job.objects.filter(username=username)
-    return Choices(
-        list(jobs.order_by("account").values_list("account", flat=True).distinct()),
-        list(jobs.order_by("state").values_list("state", flat=True).distinct()),
-    )
-
-
 def latest_import() -> datetime | None:
     """When usage was last brought in without failing; a row that finance released brings none of its own."""
     good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
@@ -213,9 +242,17 @@ def latest_import() -> datetime | None:
 # --- pricing a set of jobs ---------------------------------------------------
 
 
-def _select(flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = "") -> list[Any]:
+def pairs_of(*sets: QuerySet[Job]) -> Pairs:
+    """Whose price several questions of a page may ask for: one query for all of them."""
+    first, *others = (jobs.order_by().values_list("username", "account").distinct() for jobs in sets)
+    return set(first.union(*others) if others else first)
+
+
+def _select(
+    flt: UsageFilter, book: PriceBook | None, columns: str, tail: str = "", pairs: Pairs | None = None
+) -> list[Any]:
     jobs = flt.jobs().order_by()
-    pairs = set(jobs.values_list("username", "account").distinct())
+    pairs = pairs_of(jobs) if pairs is None else pairs
     inner, parameters = jobs.values("id").query.sql_with_params()
     statement, price_parameters = _priced(pairs, book or PriceBook.load())
     sql.prepare()
@@ -235,7 +272,7 @@ def _priced(pairs: Iterable[tuple[str, str]], book: PriceBook) -> tuple[str, lis
     chargeable, states = chargeable_sql()
     statement = f"""
         WITH {table}, priced AS (
-        SELECT j.id, j.account, j.partition, j.end_at, i.receipt_id,
+        SELECT j.id, j.username, j.account, j.partition, j.end_at, i.receipt_id,
             COALESCE(i.cpu_core_hours, {hours[0]}) AS cpu,
             COALESCE(i.gpu_hours, {hours[1]}) AS gpu,
             COALESCE(i.mem_gb_hours, {hours[2]}) AS mem,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Approval, User
+from accounts.projects import LedProject, led_project
 from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
 from billing import metrics, sql
@@ -20,6 +21,7 @@ from billing.selectors import billable
 from billing.selectors.billable import Group
 from billing.selectors.genuine import digest_of
 from billing.selectors.months import closed_months_of
+from billing.selectors.prices import PriceBook
 from billing.services.numbers import RECEIPTS, next_number
 from billing.tax import apply
 from core.context import Actor
@@ -57,7 +59,7 @@ class Run:
 @transaction.atomic
 def create_receipts(
     *, actor: Actor, username: str, start: date | None = None, end: date | None = None, expected: str | None = None,
-    note: str = "", adjusts: date | None = None,
+    note: str = "", adjusts: date | None = None, project: int | None = None,
 ) -> list[Receipt]:  # fmt: skip
     """Put every unbilled chargeable job of the window on a receipt, one a tier and rate version, all or nothing.
 
@@ -65,39 +67,59 @@ def create_receipts(
     error. Raises ``TotalChanged`` when ``expected`` (a preview's token) no longer
     fits, ``MissingRate``, and ``BadInput`` for an unknown user, a reversed window or a note that is too long.
     Jobs of closed months stay off; ``adjusts`` names the one whose late jobs are billed
-    (``services.months`` alone passes it, with its adjustment).
+    (``services.months`` alone passes it, with its adjustment). ``project`` names one that the user
+    leads: then the jobs of everybody under its Slurm accounts are meant, and the user pays for them.
     """
     billable.check_window(start, end)
     note = check_note(note)
     user = User.objects.filter(pk=username).first()
     if user is None:
         raise BadInput(_("There is no user %(name)s.") % {"name": username}, field="user")
+    led = None if project is None else _led(username, project)
     lock_for_transaction("months", shared=True)  # no month closes while it is being billed
     lock_for_transaction("rates", shared=True)  # no rates come into force between the moment and the reading of them
     lock_for_transaction("receipts", username)
-    first, last = billable.bill_days(username, start, end, adjusts)
-    candidates = billable.candidates_of(username, first, last, adjusts)
     now = timezone.now()
-    groups = billable.groups_of(username, candidates, now)
+    book = PriceBook.load(now)
+    off = billable.OffLimits.load(book)
+    first, last = billable.bill_days(username, start, end, adjusts, led, off)
+    candidates = billable.candidates_of(username, first, last, adjusts, led, off)
+    groups = billable.groups_of("" if led else username, candidates, book)
+    quotes = []
     if groups and expected is not None:
-        quotes = [quote for group in groups if (quote := billable.quote_of(group, candidates))]
+        quotes = billable.quotes_of(groups, candidates)
         if quotes and billable.token_of(quotes) != expected:
-            raise TotalChanged(_("New usage or new rates arrived since the preview; please look at it again."))
-    drafts = [_Draft(actor, user, first, last, now, note, adjusts) for _group in groups]
+            raise _total_changed()
+    drafts = [_Draft(actor, user, first, last, now, note, adjusts, led) for _group in groups]
     receipts = [
         receipt
         for draft, group in zip(drafts, groups, strict=True)
         if (receipt := _create_one(draft, group, candidates))
     ]
+    # No lock keeps a member from billing an own job of the project meanwhile: what was claimed must be what was seen.
+    if led and quotes and [each.total for each in receipts] != [quote.total for quote in quotes]:
+        raise _total_changed()
     for receipt in receipts:
         audit.record(
             actor=actor, action="receipt_create", target=str(receipt.pk), entity=receipt,
             extra={"username": username, "tier": receipt.pricing_tier_id, "total": receipt.total,
                    "currency": receipt.currency, "start": receipt.start, "end": receipt.end,
-                   "number": receipt.document_number, "digest": receipt.digest},
+                   "number": receipt.document_number, "digest": receipt.digest,
+                   **({"project": led.name} if led else {})},
         )  # fmt: skip
     transaction.on_commit(lambda: metrics.receipts_created(len(receipts)))
     return receipts
+
+
+def _led(username: str, project: int) -> LedProject:
+    found = led_project(username, project)
+    if found is None:
+        raise BadInput(_("%(name)s leads no such project.") % {"name": username}, field="project")
+    return found
+
+
+def _total_changed() -> TotalChanged:
+    return TotalChanged(_("New usage or new rates arrived since the preview; please look at it again."))
 
 
 def create_all(
@@ -242,11 +264,12 @@ class _Draft:
     now: datetime
     note: str
     adjusts: date | None
+    project: LedProject | None = None
 
 
 def _create_one(draft: _Draft, group: Group, candidates: JobQuerySet) -> Receipt | None:
     """Header, claim, lines, total, number: the same statements for one job or for a hundred thousand."""
-    version, tax = group.version, billable.site_tax()
+    version, tax, project = group.version, billable.site_tax(), draft.project
     receipt = Receipt.objects.create(
         user=draft.user, start=draft.start, end=draft.end, issued_on=today(), currency=settings.PAYMENT_CURRENCY,
         pricing_tier=group.tier, tier_names={"en": group.tier.name, "th": group.tier.name_th},
@@ -254,6 +277,7 @@ def _create_one(draft: _Draft, group: Group, candidates: JobQuerySet) -> Receipt
         rate_gpu=version.gpu, rate_mem=version.mem, cpu_basis=version.cpu_basis, rates_locked_at=draft.now,
         price_at=settings.BILLING_PRICE_AT, tax_label=tax.label, tax_rate=tax.rate, tax_inclusive=tax.inclusive,
         seller=site_seller(), note=draft.note, adjusts_month=draft.adjusts, created_by=draft.actor.name,
+        project_id=project.pk if project else None, project_name=project.name if project else "",
     )  # fmt: skip
     if not claim_jobs(group.jobs(candidates), document=receipt.claim):
         receipt.delete()  # every job of the group lacks what this CPU basis needs

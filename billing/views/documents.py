@@ -17,7 +17,7 @@ from billing.documents.fonts import NoThaiFont
 from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
 from billing.selectors.genuine import verdict
-from billing.views.receipts import find_receipt
+from billing.views.reach import find_receipt
 from core.context import client_ip
 from core.throttle import seconds_to_wait
 

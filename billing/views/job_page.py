@@ -6,18 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from billing.models import Receipt
 from billing.selectors import usage
+from billing.selectors.efficiency import cpu_use, memory_use
 from billing.selectors.explain import explain_job
 from billing.selectors.prices import PriceBook
+from billing.views.reach import find_job, readable
 from core.context import actor_of
 from core.wording import decimal_text
-from usage.models import Job
 
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 MIB_PER_GB = 1024
@@ -26,14 +27,16 @@ MIB_PER_GB = 1024
 @require_safe
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    job = _find(request, pk)
+    job = find_job(request, pk)
     book = PriceBook.load()
     row = usage.row_of(job, book)
     explained = explain_job(job, book)
+    peak = memory_use(job, explained.record)
+    reader = actor_of(request).name
     context: dict[str, Any] = {
         "job": job,
         "row": row,
-        "is_mine": job.username == actor_of(request).name,
+        "is_mine": job.username == reader,
         "standing": explained.standing,
         "explained": explained,
         "sums": explained.arithmetic if row.status in ("billed", "unbilled") else None,
@@ -41,20 +44,14 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "elapsed": duration_text(job.elapsed_seconds),
         "used": duration_text(job.used_cpu_seconds) if job.used_cpu_seconds is not None else "",
         "gpu_types": ", ".join(f"{number} × {kind}" for kind, number in sorted(job.gpu_types.items())),
+        "cpu_use": cpu_use(job),
+        "memory_use": peak,
+        "may_open": row.receipt_id is None
+        or readable(Receipt.objects.all(), reader).filter(pk=row.receipt_id).exists(),
         "memory": decimal_text(Decimal(job.mem_mib) / MIB_PER_GB, 0, 2),
+        "memory_peak": decimal_text(peak.used / MIB_PER_GB, 0, 2) if peak else "",
     }
     return render(request, "billing/job.html", context)
-
-
-def _find(request: HttpRequest, pk: int) -> Job:
-    """The job, when this user may see it. Somebody else's is as absent as one that does not exist."""
-    jobs = Job.objects.select_related("import_run")
-    if not (request.user.is_staff and request.user.has_perm("usage.view_job")):
-        jobs = jobs.filter(username=actor_of(request).name)
-    job = jobs.filter(pk=pk).first()
-    if job is None:
-        raise Http404(_("There is no such job."))
-    return job
 
 
 def duration_text(seconds: int) -> str:

@@ -12,9 +12,11 @@ from django.core.paginator import Paginator
 from django.utils.translation import gettext as _
 
 from audit.models import AuditLog
-from billing.models import Receipt
+from billing.models import Receipt, ReceiptStatus
 from billing.selectors.paper import arithmetic, lines_total
 from core.context import SYSTEM
+from core.money import from_minor
+from core.wording import money_text
 from usage.models import Job
 
 LINES_PER_PAGE = 200
@@ -38,7 +40,7 @@ def context(receipt: Receipt, page_number: str | None, *, every_line: bool = Fal
     jobs = Job.objects.in_bulk([item.job_key for item in page], field_name="job_key")
     products = arithmetic(receipt)
     # Payments are an app above this one; the receipt only follows its own reverse relation.
-    payments = list(receipt.payments.order_by("id"))
+    payments = list(receipt.payments.order_by("id").prefetch_related("refunds"))
     return {
         "page": page,
         "lines": [(item, jobs.get(item.job_key)) for item in page],
@@ -52,24 +54,40 @@ def context(receipt: Receipt, page_number: str | None, *, every_line: bool = Fal
 
 
 def timeline(receipt: Receipt, payments: Sequence[Any]) -> list[Step]:
-    """Created, checkout opened, paid or void; the actor of a payment comes from the audit log."""
+    """Created, checkout opened, paid, refunded or void, by time; what is still awaited stands last, without one.
+
+    The actor of a payment comes from the audit log.
+    """
     steps = [Step(_("Created"), receipt.created_at, _person(receipt.created_by), tone="good")]
     for payment in payments:
         tone = {"failed": "bad", "needs_review": "bad"}.get(payment.status, "")
         steps.append(
             Step(_("Checkout opened"), payment.created_at, payment.username, payment.get_status_display(), tone)
         )
+        steps += [_refund(refund, payment) for refund in payment.refunds.all()]
     if receipt.paid_at:
         online = any(payment.status == "succeeded" for payment in payments)
         who = _person(_actor(receipt, "mark_paid"))
         steps.append(Step(_("Paid"), receipt.paid_at, who, _how_paid(receipt, online), "good"))
-    elif receipt.voided_at:
+    if receipt.voided_at:
         steps.append(Step(_("Voided"), receipt.voided_at, _person(receipt.voided_by), receipt.void_reason))
-    elif any(payment.status == "needs_review" for payment in payments):
-        steps.append(Step(_("Finance is looking at a payment"), None, tone="warn"))
-    else:
-        steps.append(Step(_("Waiting for payment"), None, tone="warn"))
+    steps.sort(key=lambda step: step.when or receipt.created_at)
+    if receipt.status == ReceiptStatus.PENDING:
+        checked = any(payment.status == "needs_review" for payment in payments)
+        words = _("Finance is looking at a payment") if checked else _("Waiting for payment")
+        steps.append(Step(words, None, tone="warn"))
     return steps
+
+
+def _refund(refund: Any, payment: Any) -> Step:
+    what = {
+        "succeeded": _("Refunded"), "failed": _("Refund failed"), "canceled": _("Refund canceled"),
+        "needs_review": _("Finance is looking at a refund"),
+    }.get(refund.status, _("Refund under way"))  # fmt: skip
+    tone = {"succeeded": "good", "failed": "bad", "needs_review": "bad", "canceled": ""}.get(refund.status, "warn")
+    amount = money_text(from_minor(refund.amount_cents, payment.currency), payment.currency)
+    note = " · ".join(part for part in (amount, refund.reason) if part)
+    return Step(what, refund.settled_at or refund.created_at, _person(refund.created_by), note, tone)
 
 
 def _how_paid(receipt: Receipt, online: bool) -> str:

@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet, Sum
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,16 +19,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.projects import LedProject
 from audit.exporting import recorded
 from billing.exports.receipts import ITEM_COLUMNS, RECEIPT_COLUMNS, item_rows, receipt_rows
 from billing.forms import PERIODS, WindowForm, period_days
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors.billable import Preview, preview_receipts
+from billing.selectors.billable import preview_receipts
 from billing.selectors.paper import seller_of
+from billing.selectors.previews import Preview
 from billing.selectors.rates import MissingRate
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from billing.views.asked import check_names, one_of, refusal
+from billing.views.reach import find_project, find_receipt
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.exports import table_response
@@ -73,23 +76,25 @@ def _with_jobs(receipts: QuerySet[Receipt]) -> QuerySet[Receipt]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: HttpRequest, project: int | None = None) -> HttpResponse:
     """Step 1 names the days, step 2 shows what would be made; only POST makes it."""
-    username = actor_of(request).name
+    led = find_project(request, project)
     asked = "start" in request.GET or "end" in request.GET
     form = WindowForm(request.POST if request.method == "POST" else request.GET if asked else None)
     if request.method == "POST" and form.is_valid():
-        return _create(request, username, form)
-    context: dict[str, Any] = {"form": form, "periods": _period_links(), "asked": asked}
+        return _create(request, form, led)
+    context: dict[str, Any] = {"form": form, "periods": _period_links(), "asked": asked, "project": led}
+    if led:
+        context["leads"] = True
     if asked and form.is_valid():
-        context["preview"] = preview = _preview(request, username, form)
+        context["preview"] = preview = _preview(request, form, led)
         context["skipped"] = skipped_in_words(preview.skipped) if preview else []
     return render(request, "billing/receipt_new.html", context, status=400 if form.errors else 200)
 
 
-def _preview(request: HttpRequest, username: str, form: WindowForm) -> Preview | None:
+def _preview(request: HttpRequest, form: WindowForm, led: LedProject | None) -> Preview | None:
     try:
-        return preview_receipts(username=username, **form.cleaned_data)
+        return preview_receipts(username=actor_of(request).name, project=led, **form.cleaned_data)
     except AppError as error:
         messages.error(request, _in_words(error))
         return None
@@ -117,23 +122,24 @@ def skipped_in_words(counts: dict[str, int]) -> list[tuple[str, int]]:
     return [(words.get(reason, reason), number) for reason, number in counts.items()]
 
 
-def _create(request: HttpRequest, username: str, form: WindowForm) -> HttpResponse:
-    days = form.cleaned_data
+def _create(request: HttpRequest, form: WindowForm, led: LedProject | None) -> HttpResponse:
+    days, reader = form.cleaned_data, actor_of(request)
     expected = request.POST.get("expected", "")
     if not expected:
         messages.warning(request, _("Nothing was created: look at the total first, then create it."))
-        return redirect(_preview_url(days))
+        return redirect(_preview_url(days, led))
     try:
-        made = create_receipts(actor=actor_of(request), username=username, expected=expected, **days)
+        project = led.pk if led else None
+        made = create_receipts(actor=reader, username=reader.name, expected=expected, project=project, **days)
     except TotalChanged:
         messages.warning(
             request,
             _("New usage or new rates arrived while you were reading. Nothing was created; here is the new total."),
         )
-        return redirect(_preview_url(days))
+        return redirect(_preview_url(days, led))
     except AppError as error:
         messages.error(request, _in_words(error))
-        return redirect("billing:receipt_new")
+        return redirect(_new_url(led))
     if not made:
         messages.info(request, _("Nothing was left to bill: these jobs are on a receipt already."))
         return redirect("billing:receipts")
@@ -147,8 +153,13 @@ def _create(request: HttpRequest, username: str, form: WindowForm) -> HttpRespon
     return redirect(made[0]) if len(made) == 1 else redirect("billing:receipts")
 
 
-def _preview_url(days: dict[str, Any]) -> str:
-    return f"{reverse('billing:receipt_new')}?{urlencode({name: str(day or '') for name, day in days.items()})}"
+def _new_url(led: LedProject | None) -> str:
+    return reverse("billing:project_receipt_new", args=[led.pk]) if led else reverse("billing:receipt_new")
+
+
+def _preview_url(days: dict[str, Any], led: LedProject | None) -> str:
+    query = urlencode({name: str(value or "") for name, value in days.items()})
+    return f"{_new_url(led)}?{query}"
 
 
 def _period_links() -> list[tuple[str, str]]:
@@ -159,17 +170,6 @@ def _period_links() -> list[tuple[str, str]]:
         label = _("Everything not billed yet") if period == "all" else str(PERIODS[period])
         links.append((label, "?" + urlencode({"start": str(start or ""), "end": str(end or "")})))
     return links
-
-
-def find_receipt(request: HttpRequest, pk: int) -> Receipt:
-    """The receipt, when this user may see it. Somebody else's is as absent as one that does not exist."""
-    receipts = Receipt.objects.select_related("pricing_tier", "rate_version")
-    if not (request.user.is_staff and request.user.has_perm("billing.view_receipt")):
-        receipts = receipts.filter(user_id=actor_of(request).name)
-    receipt = receipts.filter(pk=pk).first()
-    if receipt is None:
-        raise Http404(_("There is no such receipt."))
-    return receipt
 
 
 @require_safe

@@ -121,6 +121,17 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+def meter(percent: int) -> SafeString:
+    """A short bar beside a number that says the same; more than 100 fills it."""
+    filled = max(0, min(int(percent), 100))
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="rest" width="100" height="4" rx="2"/><rect class="part" width="{}" height="4" rx="2"/></svg>',
+        filled,
+    )
+
+
+@register.simple_tag
 def status_chip(status: str, label: object) -> SafeString:
     """Word and icon in the tone of the state; colour alone never carries it."""
     tone, name = LOOKS.get(status, ("", "open"))

@@ -45,14 +45,19 @@ def job_claims() -> list[str]:
 
 
 def billed_jobs() -> list[str]:
-    """A billed job is its payer's, ended in the window of its receipt, and is whose and what its record says."""
+    """A billed job is its payer's, or ran under an account of the project that its receipt is for; it ended in the
+    window of that receipt, and is whose and what its record says."""
     day = sql.local_day_sql("j.end_at")
+    under = "EXISTS (SELECT 1 FROM json_each(r.tier_by_account) a WHERE a.key = j.account)"
+    if connection.vendor == "postgresql":
+        under = "jsonb_exists(r.tier_by_account, j.account)"
+    whose = f"CASE WHEN r.project_id IS NULL THEN j.username = r.username ELSE {under} END"
     strangers = rows(
         f"""SELECT r.id, j.job_key FROM receipt_items i JOIN receipts r ON r.id = i.receipt_id
         JOIN jobs j ON j.job_key = i.job_key
-        WHERE i.is_live AND (j.username <> r.username OR {day} < r.start OR {day} > r."end")"""
+        WHERE i.is_live AND (NOT {whose} OR {day} < r.start OR {day} > r."end")"""
     )
-    return [f"receipt {row[0]}: job {row[1]} is not its user's, or did not end in its days" for row in strangers] + [
+    return [f"receipt {row[0]}: job {row[1]} is not its payer's, or did not end in its days" for row in strangers] + [
         f"job {job.job_key} is billed on {job.claimed_by}, but its record has another {name}"
         for job in _odd_jobs()
         if (name := _not_in_record(job))

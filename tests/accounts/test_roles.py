@@ -57,7 +57,8 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                "payments.replay_paymentevent", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
-                for model in ("tier", "tierrule", "tieroverride")}  # fmt: skip
+                for model in ("tier", "tierrule", "tieroverride", "projectaccount", "projectlead")}  # fmt: skip
+    allowed |= {"accounts.add_project", "accounts.change_project"}
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
@@ -196,11 +197,13 @@ def test_a_slurm_account_given_to_a_project_is_audited_with_the_project(client: 
     form = {"name": "Physics", "tier": "mu", "billing_mode": "receipts", "is_active": "on"}
     client.post(reverse("admin:accounts_organisation_add"), form)
     inline = {"accounts-TOTAL_FORMS": 1, "accounts-INITIAL_FORMS": 0, "accounts-0-account": "phys01"}
+    inline |= {"leads-TOTAL_FORMS": 1, "leads-INITIAL_FORMS": 0, "leads-0-user": superuser.pk}
     organisation = AuditLog.objects.get(action="object_add").entity_id
     data = {"organisation": organisation, "name": "Main", "is_active": "on", **inline}
     client.post(reverse("admin:accounts_project_add"), data)
     assert Project.objects.get().accounts.get().account == "phys01"
     assert AuditLog.objects.filter(action="object_add").latest("id").changes["accounts"] == [None, ["phys01"]]
+    assert AuditLog.objects.filter(action="object_add").latest("id").changes["leads"] == [None, ["root"]]
 
 
 def test_an_override_for_another_spelling_of_the_same_name_is_refused_in_words(client: Client, superuser: Any) -> None:

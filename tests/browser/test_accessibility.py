@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from billing.services.receipts import create_receipts
 from core.context import Actor
-from tests.browser.test_stories import CONSOLE, PAGES
+from tests.browser.test_stories import CONSOLE, PAGES, lead
 from tests.payments.rigs import RIGS
 from usage.models import Job
 
@@ -47,7 +47,9 @@ def test_pages_of_researchers(visit: Any, usage: None, settings: Any, language: 
     person.sign_in("alice")
     speak(person, language)
     job = f"/usage/{Job.objects.filter(claimed_by=f'receipt:{receipt.pk}')[0].pk}/"
-    own = [receipt.get_absolute_url(), f"/payments/{payment.pk}/", f"/payments/thanks?rid={receipt.pk}", job]
+    project = lead("alice", "physics")
+    led = [f"/projects/{project.pk}/{path}" for path in ("", "usage/", "receipts/new/?start=&end=")]
+    own = [*led, receipt.get_absolute_url(), f"/payments/{payment.pk}/", f"/payments/thanks?rid={receipt.pk}", job]
     faults = [fault for path in (*PAGES, *MORE, *own) for fault in violations(person, path)]
     assert not faults, "\n".join(faults)
 
@@ -65,6 +67,6 @@ def test_pages_of_the_console(visit: Any, usage: None, superuser: Any, language:
     person = visit(color_scheme=theme)
     person.sign_in("root")
     speak(person, language)
-    ours = [path for path in CONSOLE if path != "/api/docs/"]  # that one is Swagger UI, as it comes
+    ours = ["/style/", *(path for path in CONSOLE if path != "/api/docs/")]  # that one is Swagger UI, as it comes
     faults = [fault for path in ours for fault in violations(person, path)]
     assert not faults, "\n".join(faults)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from accounts.models import Organisation, Project, ProjectLead
 from billing.models import Receipt
+from tests.factories import make_jobs
 
 # The server runs beside the test, so its data must be committed.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -19,6 +23,7 @@ PAGES = [
     "/receipts/new/?start=&end=",
     "/playground/",
     "/playground/?view=script",
+    "/projects/",
 ]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
@@ -34,6 +39,15 @@ CUT = """() => [...document.querySelectorAll(".brand span, .nav a")].filter((par
   const box = part.getBoundingClientRect();
   return box.right > innerWidth || part.scrollWidth > part.clientWidth + 1;
 }).map((part) => part.textContent)"""
+
+
+def lead(username: str, *accounts: str) -> Project:
+    """A project of these Slurm accounts that the user leads."""
+    project = Project.objects.create(organisation=Organisation.objects.create(name="Science"), name="Low temperature")
+    for account in accounts:
+        project.accounts.create(account=account)
+    ProjectLead.objects.create(project=project, user_id=username)
+    return project
 
 
 def first_receipt() -> int:
@@ -72,6 +86,68 @@ def test_create_receipts_and_pay_one_at_the_checkout(visit: Any, usage: None) ->
     alice.page.click("text=Open the receipt")
     assert "Checkout opened" in alice.page.inner_text(".timeline")
     assert alice.complaints == []
+
+
+def test_a_lead_follows_a_member_and_pays_for_the_project(visit: Any, usage: None, bob: Any) -> None:
+    project = lead("alice", "physics", "ministry")
+    make_jobs(3, username="bob", account="physics", end_at=timezone.now() - timedelta(days=1), used_cpu_seconds=7200)
+    alice = visit()
+    alice.sign_in("alice")
+    alice.page.click("nav >> text=Projects")
+    alice.page.wait_for_url(f"**/projects/{project.pk}/")
+    alice.page.click("main >> text=Show the numbers")
+    alice.page.click("main tbody >> text=bob")
+    assert "user=bob" in alice.page.url
+    assert alice.page.locator("tbody tr").count() == 3
+    assert "50 %" in alice.page.inner_text("tbody")
+    alice.page.click("main tbody tr >> nth=0 >> css=a")
+    assert "50 % of what it held" in alice.page.inner_text("main")
+    alice.go(f"/projects/{project.pk}/")
+    alice.page.click("main .actions >> text=Create a receipt")
+    alice.page.click("text=Everything not billed yet")
+    alice.page.click("text=Create 2 receipts")
+    alice.page.wait_for_url("**/receipts/")
+    assert set(Receipt.objects.values_list("user_id", "project_id")) == {("alice", project.pk)}
+    alice.go(f"/receipts/{first_receipt()}/")
+    alice.page.click("main button:has-text('Pay')")
+    alice.page.click("main button[value=succeed]")
+    alice.page.wait_for_url("**/payments/thanks**")
+    for width in (390, 1440):
+        alice.page.set_viewport_size({"width": width, "height": 900})
+        for path in ("", "usage/", "receipts/new/?start=&end="):
+            alice.go(f"/projects/{project.pk}/{path}")
+            assert alice.overflow() == 0, (path, width)
+    assert alice.complaints == []
+
+
+def test_sessions_end_after_a_question_that_counts_them(visit: Any, alice: Any) -> None:
+    elsewhere, here = visit(), visit()
+    elsewhere.sign_in("alice")
+    here.sign_in("alice")
+    here.go("/account/")
+    here.page.click("text=End all others")
+    dialog = here.page.get_by_role("dialog")
+    assert "1 session ends at once" in dialog.inner_text()
+    here.page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    here.page.click("text=End all others")
+    dialog.locator("button[type=submit]").click()
+    here.page.wait_for_url("**/account/")
+    assert "1 session ended." in here.page.inner_text("main")
+    elsewhere.page.goto(elsewhere.base + "/usage/")
+    assert "/accounts/login/" in elsewhere.page.url
+    assert here.complaints == []
+
+
+def test_the_link_of_a_price_is_copied_and_said(visit: Any, db: None) -> None:
+    stranger = visit(permissions=["clipboard-read", "clipboard-write"])
+    stranger.go("/playground/")
+    stranger.page.fill("#id_cpus", "3")
+    stranger.page.wait_for_url("**cpus=3**")
+    stranger.page.click("text=Copy the link")
+    stranger.page.locator("#toast", has_text="The link is copied").wait_for()
+    assert stranger.page.evaluate("navigator.clipboard.readText()") == stranger.page.url
+    assert stranger.complaints == []
 
 
 def test_a_failed_payment_leaves_the_receipt_open(visit: Any, usage: None) -> None:

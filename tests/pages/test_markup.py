@@ -17,7 +17,7 @@ from tests.pages.conftest import read, text
 SITE = [
     "/", "/usage/", "/usage/?view=aggregate", "/usage/?view=billed", "/usage/?q=zzz", "/receipts/", "/receipts/new/",
     "/receipts/new/?start=&end=", "/receipts/{pk}/", "/playground/", "/playground/?view=script", "/accounts/password/", "/payments/thanks?rid={pk}", "/verify/",
-    "/verify/?number=RC2027-000001&hash=x",
+    "/verify/?number=RC2027-000001&hash=x", "/projects/",
 ]  # fmt: skip
 CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
 # Words that stay as they are in Thai: names, codes, units, the other language's own name.
@@ -118,6 +118,45 @@ def test_broken_requests_get_a_page_that_needs_nothing_but_itself(rf: Any, langu
     assert read(response).styles == []
 
 
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_a_broken_page_names_the_request_for_the_operators(client: Any, settings: Any, language: str) -> None:
+    """The real way: a view that raises, through every middleware."""
+    settings.ROOT_URLCONF = "tests.pages.broken"
+    client.raise_request_exception = False
+    client.cookies[project.LANGUAGE_COOKIE_NAME] = language
+    response = client.get("/broken/", headers={"X-Request-ID": "look-for-me-1"})
+    assert response.status_code == 500
+    assert f'<html lang="{language}">' in response.content.decode()
+    assert "look-for-me-1" in text(response)
+    assert read(response).styles == []
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_a_right_that_is_missing_says_whose_it_is(as_alice: Any, language: str) -> None:
+    as_alice.cookies[project.LANGUAGE_COOKIE_NAME] = language
+    response = as_alice.get("/formula?type=nothing")
+    assert response.status_code == 404  # a machine's address answers machines
+    with translation.override(language):
+        page = defaults.permission_denied(response.wsgi_request, Exception())
+        assert page.status_code == 403
+        assert "alice" in text(page)
+        assert translation.gettext("What to do now") in text(page)
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_too_many_attempts_say_how_long_to_wait(client: Any, alice: Any, settings: Any, language: str) -> None:
+    settings.AUTH_THROTTLE_MAX_FAILS = 1
+    settings.AUTH_THROTTLE_LOCK_SEC = 300
+    client.cookies[project.LANGUAGE_COOKIE_NAME] = language
+    for _ in range(2):
+        response = client.post("/accounts/login/", {"username": "alice", "password": "wrong"})
+    assert response.status_code == 429
+    assert "5" in text(response)
+    with translation.override(language):
+        assert translation.gettext("What to do now") in text(response)
+        assert translation.gettext("Back to sign in") in text(response)
+
+
 def test_an_expired_form_says_what_to_do(alice: Any) -> None:
     from django.test import Client
 
@@ -137,6 +176,11 @@ def luminance(colour: str) -> float:
 def contrast(one: str, other: str) -> float:
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_site_takes_its_colours_from_the_tokens_word_for_word() -> None:
+    """One stylesheet a page, and one place where colours are set; the console links the tokens themselves."""
+    assert (STATIC / "site.css").read_text().startswith((STATIC / "tokens.css").read_text())
 
 
 @pytest.mark.parametrize("theme", [0, 1])

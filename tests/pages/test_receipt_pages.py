@@ -188,6 +188,27 @@ def test_nobody_is_asked_to_pay_while_finance_looks_at_money_that_came(as_alice:
     assert "Please do not pay again." in text(page)
 
 
+def test_the_history_has_what_was_given_back_by_time(as_alice: Any, receipt: Any) -> None:
+    from payments.services.refunds import refund_payment
+    from tests.payments.rigs import RIGS
+
+    rig = RIGS["dummy.page"]()
+    payment = rig.start(receipt)
+    rig.pay(payment)
+    rig.deliver()
+    refund_payment(actor=Actor("fin"), payment=Payment.objects.get(), amount_minor=300, reason="cooling failed")
+    words = text(as_alice.get(receipt.get_absolute_url())).partition("What happened")[2]
+    order = [words.index(part) for part in ("Created", "Checkout opened", "Paid", "Refunded THB 3.00")]
+    assert order == sorted(order)
+    assert "cooling failed" in words
+
+
+def test_the_preview_is_set_as_arithmetic_and_adds_up(as_alice: Any, alice: Any, days_ago: Any) -> None:
+    make_jobs(7, elapsed_seconds=13, cpus=1, mem_mib=100, end_at=days_ago(1))
+    (quote,) = as_alice.get(PREVIEW).context["preview"].quotes
+    assert sum(product.cost for product in quote.products) + quote.rounding == quote.lines == quote.total
+
+
 def test_the_history_says_online_money_in_words(as_alice: Any, receipt: Any) -> None:
     pay(receipt, "succeeded")
     mark_paid(actor=Actor("provider:dummy"), receipt=receipt, method="dummy", tx_ref="dummy_9b7e")

@@ -57,6 +57,51 @@ def test_a_filter_in_force_can_be_removed_alone(as_alice: Any, jobs: None) -> No
     ]
 
 
+def test_cluster_and_partition_are_offered_where_there_are_several(as_alice: Any, jobs: None, days_ago: Any) -> None:
+    page = as_alice.get("/usage/").content.decode()
+    assert 'id="id_cluster"' not in page
+    make_job(job_id=503, cluster="tara", partition="gpu", end_at=days_ago(1))
+    page = as_alice.get("/usage/").content.decode()
+    assert 'id="id_cluster"' in page
+    assert 'id="id_partition"' in page
+    assert 'id="id_user"' not in page
+    words = text(as_alice.get("/usage/?cluster=tara&partition=gpu"))
+    assert "503" in words
+    assert "501" not in words
+    found = rows(as_alice.get("/usage.csv?cluster=tara&partition=gpu"))
+    assert [row["job_id"] for row in found] == ["503"]
+    assert [row["job_id"] for row in rows(as_alice.get("/usage.csv?partition=nowhere"))] == []
+
+
+def test_what_is_chosen_stays_to_be_seen_where_nothing_fits_it(as_alice: Any, jobs: None) -> None:
+    page = as_alice.get("/usage/?partition=gone&account=left").content.decode()
+    assert '<option value="gone" selected>' in page
+    assert '<option value="left" selected>' in page
+
+
+def test_the_list_tells_what_a_job_used_of_what_it_held(as_alice: Any, jobs: None, days_ago: Any) -> None:
+    assert "CPU use" not in text(as_alice.get("/usage/"))  # nothing is known
+    make_job(job_id=503, used_cpu_seconds=3600, end_at=days_ago(1))  # of 4 cores for an hour
+    make_job(job_id=504, used_cpu_seconds=0, end_at=days_ago(1))
+    words = text(as_alice.get("/usage/"))
+    assert "503 physics normal" in words
+    assert "25 %" in words
+    assert "0 %" in words
+
+
+@pytest.mark.parametrize(
+    ("period", "today", "first"),
+    [("7", "2026-11-20", "2026-11-14"), ("year", "2026-11-20", "2026-10-01"), ("year", "2026-09-30", "2025-10-01")],
+)
+def test_presets_mean_their_days(monkeypatch: Any, settings: Any, period: str, today: str, first: str) -> None:
+    from datetime import date
+
+    from billing import forms
+
+    monkeypatch.setattr(forms, "today", lambda: date.fromisoformat(today))
+    assert forms.period_days(period) == (date.fromisoformat(first), date.fromisoformat(today))
+
+
 def test_by_account_adds_up(as_alice: Any, jobs: None) -> None:
     words = text(as_alice.get("/usage/?view=aggregate"))
     assert "ministry normal 1 4.00 – 8.00 20.00" in words

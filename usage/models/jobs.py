@@ -107,6 +107,8 @@ class Job(models.Model):
         indexes = (
             # usage pages: one user's jobs by end
             models.Index("username", models.F("end_at").desc(), models.F("id").desc(), name="idx_jobs_user_end"),
+            # pages of who leads a project: the jobs of its Slurm accounts by end
+            models.Index("account", models.F("end_at").desc(), models.F("id").desc(), name="idx_jobs_account_end"),
             # what somebody has not paid for yet, among millions of jobs
             models.Index(
                 "username", "end_at", condition=models.Q(claimed_by="", end_at__isnull=False), name="idx_jobs_unbilled"
