@@ -18,7 +18,7 @@ from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from hpcbilling import exports_page, frontpage, search
+from hpcbilling import exports_page, frontpage, saved_filters, search
 
 logger = logging.getLogger("hpcbilling.console")
 View = Callable[..., HttpResponseBase]
@@ -36,7 +36,7 @@ class FinanceAdminSite(admin.AdminSite):
         return {**super().each_context(request), "console_nav": links}
 
     def get_urls(self) -> list[Any]:
-        return [*search.urls(self), *exports_page.urls(self), *super().get_urls()]
+        return [*search.urls(self), *saved_filters.urls(self), *exports_page.urls(self), *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**frontpage.context(request), **(extra_context or {})})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,25 @@ class Figures(models.Model):
 
     class Meta:
         db_table = "figures"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SavedFilter(models.Model):
+    """A filter of a console list that somebody uses again and again: the address behind the ``?``."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, db_column="username", related_name="saved_filters"
+    )  # fmt: skip
+    where = models.CharField(max_length=100)  # app_label.model_name of the list
+    name = models.CharField(_("name"), max_length=60)
+    query = models.CharField(max_length=2000)
+
+    class Meta:
+        db_table = "saved_filters"
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=["user", "where", "name"], name="saved_filters_name_unique"),)
 
     def __str__(self) -> str:
         return self.name
