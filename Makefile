@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test lint browser-test bench soak storms lock messages clean help
+.PHONY: run demo fakes test lint browser-test screenshots bench soak storms lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -50,6 +50,9 @@ lint: $(VENV)/.dev $(MESSAGES) ## ruff, mypy, import direction, migrations, tran
 browser-test: $(VENV)/.dev $(MESSAGES) ## only the tests that drive a browser (needs Chromium)
 	@$(PY) -m tests --db sqlite -m browser
 
+screenshots: $(VENV)/.dev $(MESSAGES) ## every page as a picture in screenshots/, both languages, narrow and wide (needs Chromium)
+	@$(PY) -m tests.browser.screenshots screenshots
+
 bench: $(VENV)/.dev $(MESSAGES) ## every benchmark, or one: make bench NAME=import (docs/performance.md)
 	@$(PY) -m bench $(NAME)
 
@@ -71,4 +74,4 @@ lock: $(VENV)/.dev ## write requirements*.txt anew from requirements*.in
 	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) staticfiles hpcbilling.sqlite3* locale/*/LC_MESSAGES/*.mo
+	rm -rf $(VENV) staticfiles screenshots hpcbilling.sqlite3* locale/*/LC_MESSAGES/*.mo

@@ -35,7 +35,7 @@ def run() -> Outcome:
     receipt, job = _people_and_receipts()
     project = _led_project()
     call_command("note_figures", stdout=io.StringIO())
-    from tests.browser.test_stories import CONSOLE, PAGES
+    from tests.browser.addresses import CONSOLE, PAGES
 
     of_project = [f"/projects/{project}/", f"/projects/{project}/usage/", f"/projects/{project}/receipts/new/"]
     own = [*PAGES, *MORE_OWN, f"/receipts/{receipt}/", f"/usage/{job}/", *of_project]

@@ -17,9 +17,10 @@ from audit.exporting import recorded
 from billing.admin import receipt_run
 from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
+from billing.selectors.months import closed_months_of
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid_by_hand, void_receipt
-from core.admin import ConfirmedAction, ReadOnlyAdmin, ValuesFilter, console_day
+from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ValuesFilter, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines
 from core.wording import money_text
@@ -51,7 +52,7 @@ SHOWN_LINES = 50
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(ReadOnlyAdmin):
+class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
         "document_number",
         "user",
@@ -69,7 +70,15 @@ class ReceiptAdmin(ReadOnlyAdmin):
     list_per_page = 50
     change_list_template = "admin/billing/receipts.html"
     inlines = (ReceiptItemInline,)
+    page_actions = ("mark_paid_action", "void_action", "void_adjusting_action")
     actions = ("mark_paid_action", "void_action", "void_adjusting_action", "export_csv")
+
+    def has_page_action(self, obj: Receipt, name: str) -> bool:
+        if name == "mark_paid_action":
+            return obj.status == ReceiptStatus.PENDING
+        if obj.status not in (ReceiptStatus.PENDING, ReceiptStatus.REFUNDED):
+            return False
+        return bool(closed_months_of(obj)) == (name == "void_adjusting_action")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.run_view)

@@ -45,6 +45,11 @@ class RefundForm(forms.Form):
         self.payment = payment
 
     @property
+    def amount_text(self) -> str:
+        """Of a valid form, as it can be sent again: no separators, no places that nobody typed."""
+        return f"{self.cleaned_data['amount']:f}"
+
+    @property
     def minor(self) -> int:
         """Of a valid form."""
         return to_minor(self.cleaned_data["amount"], self.payment.currency)

@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from billing.services.receipts import create_receipts
 from core.context import Actor
-from tests.browser.test_stories import CONSOLE, PAGES, lead
+from tests.browser.addresses import CONSOLE, PAGES
+from tests.browser.test_stories import lead
 from tests.payments.rigs import RIGS
 from usage.models import Job
 

@@ -10,28 +10,11 @@ from django.utils import timezone
 
 from accounts.models import Organisation, Project, ProjectLead
 from billing.models import Receipt
+from tests.browser.addresses import CONSOLE, PAGES
 from tests.factories import make_jobs
 
 # The server runs beside the test, so its data must be committed.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PAGES = [
-    "/",
-    "/usage/",
-    "/usage/?view=aggregate",
-    "/receipts/",
-    "/receipts/new/?start=&end=",
-    "/playground/",
-    "/playground/?view=script",
-    "/projects/",
-]
-CONSOLE = [
-    "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
-    "/admin/billing/rateversion/what-if/?start=2026-10-01&end=2026-10-31&mu.cpu=2", "/admin/billing/closedmonth/",
-    "/admin/billing/closedmonth/2026-10/", "/admin/billing/receipt/run/", "/admin/accounts/tierrule/try/?username=alice",
-    "/api/docs/", "/verify/", "/playground/?view=script", "/admin/exports/",
-    "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/",
-]  # fmt: skip
 
 
 # Words in the head of a page that a reader does not see whole.

@@ -38,6 +38,15 @@ def test_the_amount_is_prefilled_and_the_next_page_says_what_will_change(as_fina
     assert "wrong person" in edited
 
 
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_the_second_page_sends_what_the_first_was_given(as_finance: Any, paid: Payment, language: str) -> None:
+    as_finance.cookies["django_language"] = language
+    page = as_finance.post(page_of(paid), {"amount": "3.5", "reason": "x", "seen": "0"}).content.decode()
+    shown = dict(re.findall(r'<input type="hidden" name="(amount|reason|seen)" value="([^"]*)"', page))
+    as_finance.post(page_of(paid), {**shown, "confirm": "1"})
+    assert refunds() == [(350, "succeeded")]
+
+
 def test_giving_all_back_makes_the_receipt_refunded_once(as_finance: Any, paid: Payment) -> None:
     form = {"amount": "8.00", "reason": "wrong person", "seen": "0", "confirm": "1"}
     assert "THB 8.00 was given back" in text(as_finance.post(page_of(paid), form, follow=True))
