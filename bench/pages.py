@@ -23,7 +23,7 @@ REQUESTS = 20  # of each page; the slowest but one is the 95th percentile
 RECEIPTS = 20
 MORE_OWN = ("/account/", "/usage/?period=all", "/usage/?period=all&view=aggregate", "/usage/?period=all&billed=no")
 MORE_CONSOLE = (
-    "/admin/search/?q=4711", "/admin/accounts/approval/", "/admin/accounts/work/", "/admin/payments/refund/",
+    "/admin/search/?q=4711", "/admin/payments/refund/",
     "/admin/payments/paymentevent/", "/admin/usage/quarantinedrow/", "/admin/usage/adjustment/",
 )  # fmt: skip
 FINANCE = "bench-finance"

@@ -25,5 +25,7 @@ CONSOLE = [
     "/admin/billing/rateversion/what-if/?start=2026-10-01&end=2026-10-31&mu.cpu=2", "/admin/billing/closedmonth/",
     "/admin/billing/closedmonth/2026-10/", "/admin/billing/receipt/run/", "/admin/accounts/tierrule/try/?username=alice",
     "/api/docs/", "/verify/", "/playground/?view=script", "/admin/exports/",
-    "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/",
+    "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/", "/admin/search/?q=alice-and-bob",
+    "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/usage/importrun/upload/",
+    "/admin/billing/receipt/?status__exact=pending", "/style/",
 ]  # fmt: skip

@@ -23,9 +23,9 @@ from tests.browser.addresses import ARGUMENTS, CHROMIUM, CONSOLE, PAGES
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "hpc-demo"
 STRANGER = ["/accounts/login/", "/verify/", "/nowhere/"]
-OWN = ["/account/", "/accounts/password/", "/usage/?period=all", "/receipts/1/", "/style/"]
+OWN = ["/account/", "/accounts/password/", "/usage/?period=all", "/receipts/1/"]
 MORE = [
-    "/admin/search/?q=7", "/admin/accounts/approval/", "/admin/accounts/work/", "/admin/usage/importrun/upload/",
+    "/admin/search/?q=7",
     "/admin/payments/refund/", "/admin/payments/paymentevent/", "/admin/payments/banktransfer/",
     "/admin/billing/receipt/1/change/", "/admin/payments/payment/1/change/", "/admin/exports/usage/",
     "/admin/usage/quarantinedrow/",
