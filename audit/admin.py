@@ -20,7 +20,8 @@ from core.exports import csv_response, table_lines
 class AuditLogAdmin(ReadOnlyAdmin):
     list_display = ("id", "ts", "actor", "action_name", "target", "status", "ip")
     list_filter = (("ts", admin.DateFieldListFilter), "action", "status")
-    search_fields = ("actor", "target", "request_id", "entity_id")
+    search_fields = ("actor__exact", "target__exact", "request_id__exact", "entity_id__exact")
+    search_help_text = _("Exact user, target, request id or id of the row")
     list_per_page = 100
     actions = ("export_csv",)
 

@@ -56,6 +56,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     """Seen, never edited: changes go through services."""
 
     show_full_result_count = False
+    paginator = CappedPaginator
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,7 +6,6 @@ who may open its list.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +26,11 @@ from billing.models import Receipt
 from core import wording
 from payments.models import BankTransfer, Payment, Refund
 from payments.services.transfers import plain_reference
+from usage.finding import jobs_called, whole_number
 from usage.models import Job
 
 SHOWN = 20
 LONGEST = 255
-BIGGEST = 2**63 - 1
-_ARRAY_TASK = re.compile(r"([0-9]+)[_+][0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +61,15 @@ class Found:
     more: bool
 
 
-def _number(term: str) -> int | None:
-    return int(term) if re.fullmatch(r"[0-9]{1,19}", term) and int(term) <= BIGGEST else None
-
-
 def _receipts(term: str) -> QuerySet[Receipt]:
     condition = Q(document_number__in=[term, term.upper()]) | Q(tx_ref=term)
-    if (number := _number(term.lstrip("#"))) is not None:
+    if (number := whole_number(term.lstrip("#"))) is not None:
         condition |= Q(pk=number)
     return Receipt.objects.filter(condition).select_related("user").order_by("-pk")
 
 
 def _jobs(term: str) -> QuerySet[Job]:
-    """By key, by raw id, or by an array's id with its task (``123_4``)."""
-    task = _ARRAY_TASK.match(term)
-    number = _number(task[1] if task else term)
-    condition = Q(job_key=term)
-    if task and number is not None:
-        condition |= Q(array_job_id=number, job_id_display=term) | Q(job_id=number, job_id_display=term)
-    elif number is not None:
-        condition |= Q(job_id=number)
-    return Job.objects.filter(condition).order_by("-pk")
+    return Job.objects.filter(jobs_called(term)).order_by("-pk")
 
 
 def _people(term: str) -> QuerySet[User]:
@@ -92,7 +78,7 @@ def _people(term: str) -> QuerySet[User]:
 
 def _payments(term: str) -> QuerySet[Payment]:
     condition = Q(idempotency_key=term) | Q(external_payment_id=term) | Q(external_charge_id=term)
-    if (number := _number(term.lstrip("#"))) is not None:
+    if (number := whole_number(term.lstrip("#"))) is not None:
         condition |= Q(pk=number)
     return Payment.objects.filter(condition).select_related("receipt").order_by("-pk")
 

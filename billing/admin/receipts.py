@@ -69,6 +69,7 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     list_select_related = ("user", "pricing_tier")
     list_per_page = 50
     change_list_template = "admin/billing/receipts.html"
+    change_form_template = "admin/billing/receipt/change_form.html"
     inlines = (ReceiptItemInline,)
     page_actions = ("mark_paid_action", "void_action", "void_adjusting_action")
     actions = ("mark_paid_action", "void_action", "void_adjusting_action", "export_csv")

@@ -5,7 +5,7 @@ PostgreSQL only, see the migration before.
 
 from django.db import migrations
 
-COLUMNS = ("job_id", "array_job_id")
+COLUMNS = ("job_id", "array_job_id", "het_job_id")
 
 
 def create(apps, schema_editor):

@@ -57,3 +57,17 @@ def test_a_receipt_leads_to_its_payments(as_finance: Any, paid: Payment) -> None
     link = re.search(r'href="(/admin/payments/payment/\?receipt__id__exact=\d+)"', page)
     assert link
     assert shown(as_finance, link[1]) == {paid.pk}
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [("pending", {"mark_paid_action", "void_action"}), ("paid", set()), ("refunded", {"void_action"}), ("void", set())],
+)
+def test_a_receipts_page_offers_only_what_can_be_done_now(
+    as_finance: Any, receipt: Receipt, status: str, offered: set[str]
+) -> None:
+    values = {"paid_at": timezone.now()} if status in ("paid", "refunded") else {}
+    values |= {"voided_at": timezone.now(), "void_reason": "x"} if status == "void" else {}
+    Receipt.objects.update(status=status, **values)
+    page = as_finance.get(f"/admin/billing/receipt/{receipt.pk}/change/").content.decode()
+    assert set(re.findall(r'name="action" value="(\w+)"', page)) == offered
