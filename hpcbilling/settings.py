@@ -276,6 +276,8 @@ APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",
     "accept_payment": "payments.approvals.ACCEPT",
+    "accept_transfer": "payments.approvals.ACCEPT_TRANSFER",
+    "match_line": "payments.approvals.MATCH_LINE",
 }
 WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",

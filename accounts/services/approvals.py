@@ -26,11 +26,13 @@ from core.wording import money_text
 @dataclass(frozen=True, slots=True)
 class Act:
     """One kind of act. ``run`` does it inside the deciding transaction, as the one who asked; what it returns, if
-    anything, is called after the commit (for what leaves the house)."""
+    anything, is called after the commit (for what leaves the house). ``before`` is called ahead of that transaction,
+    for what must be asked outside first; it must be safe to repeat."""
 
     label: str | Promise
     permission: str
     run: Callable[[Approval], Callable[[], object] | None]
+    before: Callable[[Approval], object] | None = None
 
 
 class WaitsForSecond(AppError):
@@ -42,6 +44,10 @@ class WaitsForSecond(AppError):
 
 class SamePerson(Conflict):
     code = "same_person"
+
+
+class NotEntitled(Conflict):
+    code = "not_entitled"
 
 
 def act_of(name: str) -> Act:
@@ -87,11 +93,15 @@ def ask_and_stop(**wanted: Any) -> None:
 
 
 def approve(*, actor: Actor, approval: Approval, note: str = "") -> None:
-    """Do what was asked for. Raises ``SamePerson``, ``Conflict`` when it was decided, and what the act raises (then
-    it stays open)."""
+    """Do what was asked for. Raises ``SamePerson``, ``NotEntitled``, ``Conflict`` when it was decided, and what the act
+    raises (then it stays open)."""
+    act = act_of(approval.act)
+    _check_people(actor, approval, act)
+    if act.before is not None and approval.status == ApprovalStatus.OPEN:
+        act.before(approval)
     with transaction.atomic():
         _decide(actor, approval, ApprovalStatus.APPROVED, note)
-        after = act_of(approval.act).run(approval)
+        after = act.run(approval)
     if after is not None:
         after()
 
@@ -104,9 +114,17 @@ def decline(*, actor: Actor, approval: Approval, note: str) -> None:
     _decide(actor, approval, ApprovalStatus.DECLINED, note)
 
 
-def _decide(actor: Actor, approval: Approval, to: ApprovalStatus, note: str) -> None:
-    if actor.name == approval.asked_by and to == ApprovalStatus.APPROVED:
+def _check_people(actor: Actor, approval: Approval, act: Act) -> None:
+    """Two, and both with the right as it stands now: whoever has left since counts no more."""
+    if actor.name == approval.asked_by:
         raise SamePerson(_("Somebody else must confirm what you asked for."))
+    for name in (actor.name, approval.asked_by):
+        user = User.objects.filter(pk=name, is_active=True).first()
+        if user is None or not user.has_perm(act.permission):
+            raise NotEntitled(_("%(name)s may not do this, or no more; decline it.") % {"name": name})
+
+
+def _decide(actor: Actor, approval: Approval, to: ApprovalStatus, note: str) -> None:
     taken_back = actor.name == approval.asked_by
     moved = transition(
         approval, to, table=APPROVAL_TRANSITIONS, decided_at=timezone.now(), note=note.strip()[:255],

@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.services.approvals import WaitsForSecond
 from billing.models import Receipt, ReceiptStatus
 from core.admin import LONGEST_TEXT, ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
@@ -147,7 +148,11 @@ class BankLineAdmin(PageActions, ReadOnlyAdmin):
             return redirect(where)
         note, trouble = request.POST.get("note", "").strip(), ""
         if request.method == "POST":
-            trouble = _match(request, line, transfer, receipt, note)
+            try:
+                trouble = _match(request, line, transfer, receipt, note)
+            except WaitsForSecond as waits:
+                self.message_user(request, waits.message, messages.INFO)
+                return redirect(where)
             if not trouble:
                 words = gettext("Matched with receipt %(receipt)s.") % {"receipt": receipt}
                 self.message_user(request, words, messages.SUCCESS)
@@ -195,6 +200,8 @@ def _match(
     target = {"transfer": transfer} if transfer else {"receipt": receipt}
     try:
         match_line(actor=actor_of(request), line=line, note=note, **target)
+    except WaitsForSecond:
+        raise
     except AppError as error:
         return error.message
     return ""

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.services.approvals import WaitsForSecond
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
@@ -185,6 +186,9 @@ class BankTransferAdmin(PageActions, ReadOnlyAdmin):
             accept_transfer(
                 actor=actor_of(request), transfer=transfer, received_minor=minor, note=form.cleaned_data["note"]
             )
+        except WaitsForSecond as waits:
+            self.message_user(request, waits.message, messages.INFO)
+            return True
         except AppError as error:
             form.add_error(None, error.message)
             return False

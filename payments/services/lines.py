@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.services.approvals import ask_and_stop
 from audit import services as audit
 from billing.models import Receipt, ReceiptStatus
 from core.context import Actor
@@ -18,6 +19,7 @@ from core.errors import BadInput, Conflict
 from core.states import transition
 from payments.models import (
     LINE_TRANSITIONS,
+    OPEN_STATUSES,
     BankLine,
     BankTransfer,
     LineStatus,
@@ -35,6 +37,7 @@ from payments.services.transfers import (
     end_others,
     plain_reference,
     take_transfer,
+    takes_two,
     write_transfer,
 )
 
@@ -52,19 +55,59 @@ def match_line(
     to the line and nothing else moves. For a receipt the manual payment is opened (another way to pay is ended
     first) and the transfer written down from the line. Raises ``BadInput``, ``Conflict`` (``LineDecided``,
     ``KnownTransfer``, ``NotPayable``, ``StillAsking``) and ``ProviderError`` of the way to pay that was open.
+    Above ``FOUR_EYES_ABOVE`` what moves money is only written down and ``WaitsForSecond`` raised.
     """
     _check_note(note)
     if (transfer is None) == (receipt is None):
         raise BadInput(_("Choose one transfer or one receipt."), field="target")
     _check_open(line)
+    _check_target(actor, line, transfer, receipt)
+    if _takes_two(line, transfer, receipt):
+        ask_and_stop(
+            actor=actor, act="match_line", target=line.pk, amount=line.amount, currency=line.currency,
+            label=f"{line.reference or line.description} {transfer or receipt}"[:80],
+            details={"transfer": transfer.pk if transfer else None, "receipt": receipt.pk if receipt else None,
+                     "note": note.strip()[:255]},
+        )  # fmt: skip
+    prepare_match(actor=actor, line=line, transfer=transfer, receipt=receipt)
+    return finish_match(actor=actor, line=line, note=note, transfer=transfer, receipt=receipt)
+
+
+def _check_target(actor: Actor, line: BankLine, transfer: BankTransfer | None, receipt: Receipt | None) -> None:
     if transfer is not None:
         if transfer.status == TransferStatus.SUBMITTED:
             check_reviewer(actor, transfer)
             _check_currency(line, transfer.payment.currency)
-            end_others(actor=actor, payment=transfer.payment)
+    elif receipt is not None:
+        _check_receipt(actor, line, receipt)
+
+
+def _takes_two(line: BankLine, transfer: BankTransfer | None, receipt: Receipt | None) -> bool:
+    if transfer is not None:
+        moves = transfer.status == TransferStatus.SUBMITTED
+        return moves and takes_two(transfer.payment, line.amount_cents, line.currency)
+    return receipt is not None and takes_two(_short(receipt), line.amount_cents, line.currency)
+
+
+def prepare_match(*, actor: Actor, line: BankLine, transfer: BankTransfer | None, receipt: Receipt | None) -> None:
+    """What providers must be asked first: other ways to pay are ended, for a receipt the manual payment opened."""
+    _check_target(actor, line, transfer, receipt)
+    if transfer is not None and transfer.status == TransferStatus.SUBMITTED:
+        end_others(actor=actor, payment=transfer.payment)
+    elif transfer is None and receipt is not None and not (_short(receipt) and receipt.status == ReceiptStatus.PENDING):
+        start_payment(actor=actor, receipt=receipt, provider_name=PROVIDER)
+
+
+def finish_match(
+    *, actor: Actor, line: BankLine, note: str, transfer: BankTransfer | None, receipt: Receipt | None
+) -> BankLine:
+    """After ``prepare_match``; nothing outside is asked."""
+    if transfer is not None:
         return _match_transfer(actor, line, transfer, note)
-    assert receipt is not None  # noqa: S101 - one of the two
-    payment = _manual_payment(actor, line, receipt)
+    mine = Payment.objects.filter(receipt=receipt, provider=PROVIDER)
+    payment = mine.filter(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW)).order_by("-pk").first()
+    if payment is None:
+        raise Conflict(_("The receipt changed meanwhile; please look at it again."))
     return _match_receipt(actor, line, payment, note)
 
 
@@ -84,8 +127,7 @@ def _match_transfer(actor: Actor, line: BankLine, transfer: BankTransfer, note: 
     return _decide(actor, held, LineStatus.MATCHED, "statement_match", note, transfer)
 
 
-def _manual_payment(actor: Actor, line: BankLine, receipt: Receipt) -> Payment:
-    """The payment that takes the money of ``line``: one that waits for its rest, else a manual one, opened now."""
+def _check_receipt(actor: Actor, line: BankLine, receipt: Receipt) -> None:
     receipt.refresh_from_db()
     _check_currency(line, receipt.currency)
     if actor.name == receipt.username:
@@ -94,11 +136,11 @@ def _manual_payment(actor: Actor, line: BankLine, receipt: Receipt) -> Payment:
     if reported is not None:
         words = _("Transfer %(transfer)s was reported for this receipt: match the line with it, or reject it first.")
         raise Conflict(words % {"transfer": reported})
-    # Where a part has arrived already, the rest goes to the same payment.
-    short = Payment.objects.filter(receipt=receipt, provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW).first()
-    if short is not None and receipt.status == ReceiptStatus.PENDING:
-        return short
-    return start_payment(actor=actor, receipt=receipt, provider_name=PROVIDER)
+
+
+def _short(receipt: Receipt) -> Payment | None:
+    """Where a part has arrived already, the rest goes to the same payment."""
+    return Payment.objects.filter(receipt=receipt, provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW).first()
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -53,6 +54,8 @@ def refund_payment(
     written down and ``WaitsForSecond`` raised.
     """
     amount = from_minor(amount_minor, payment.currency)
+    if settings.FOUR_EYES_ABOVE is not None and seen_minor is None:
+        seen_minor = payment.refunded_cents  # what the limit was held against: two at once do not pass below it
     if needs_second(from_minor(payment.refunded_cents, payment.currency) + amount, payment.currency):  # parts count
         _check_refund(payment, amount_minor, reason, seen_minor)
         ask_and_stop(

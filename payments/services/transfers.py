@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
 from billing.models import Receipt
 from core.context import Actor
@@ -146,11 +147,33 @@ def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int
     """``received_minor`` has arrived at the bank. Raises ``BadInput``, ``Conflict`` and ``InvalidTransition``, and
     what ending another open attempt of the receipt raises.
 
-    The one who reported it may not accept it.
+    The one who reported it may not accept it. Above ``FOUR_EYES_ABOVE``, parts counted together, it is only written
+    down and ``WaitsForSecond`` raised.
     """
     _check_decision(actor, transfer, note)
+    currency = transfer.payment.currency
+    if takes_two(transfer.payment, received_minor, currency):
+        _check_acceptable(transfer, received_minor)
+        ask_and_stop(
+            actor=actor, act="accept_transfer", target=transfer.pk, label=f"{transfer} {transfer.payment.receipt}"[:80],
+            amount=from_minor(received_minor, currency), currency=currency,
+            details={"received_minor": received_minor, "note": note.strip()[:255]},
+        )  # fmt: skip
     end_others(actor=actor, payment=transfer.payment)
     return take_transfer(actor=actor, transfer=transfer, received_minor=received_minor, note=note)
+
+
+def takes_two(payment: Payment | None, received_minor: int, currency: str) -> bool:
+    """Whether what has arrived on ``payment``, with ``received_minor`` more, needs a second person."""
+    arrived = arrived_minor(payment) if payment else 0
+    return needs_second(from_minor(arrived + received_minor, currency), currency)
+
+
+def _check_acceptable(transfer: BankTransfer, received_minor: int) -> None:
+    if not 0 < received_minor <= MOST_MINOR:
+        raise BadInput(_("The amount must be above zero."), field="received")
+    if transfer.status != TransferStatus.SUBMITTED:
+        raise _decided(transfer)
 
 
 def end_others(*, actor: Actor, payment: Payment) -> None:
@@ -216,8 +239,12 @@ def _decide(actor: Actor, transfer: BankTransfer, to: TransferStatus, note: str,
         review_note=note.strip()[:255], **values,
     )  # fmt: skip
     if not moved:
-        words = _("Transfer %(transfer)s is %(status)s already.")
-        raise Conflict(words % {"transfer": transfer, "status": transfer.get_status_display()})
+        raise _decided(transfer)
+
+
+def _decided(transfer: BankTransfer) -> Conflict:
+    words = _("Transfer %(transfer)s is %(status)s already.")
+    return Conflict(words % {"transfer": transfer, "status": transfer.get_status_display()})
 
 
 def _locked(payment: Payment) -> tuple[Receipt, Payment]:

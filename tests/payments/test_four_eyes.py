@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Approval
-from accounts.services.approvals import SamePerson, WaitsForSecond, approve, decline
+from accounts.models import Approval, User
+from accounts.services.approvals import NotEntitled, SamePerson, WaitsForSecond, approve, decline
 from audit.models import AuditLog
 from billing.models import Receipt
 from billing.services.receipts import mark_paid, mark_paid_by_hand
@@ -30,6 +30,11 @@ RECEIPTS, SIGNATURES = "/admin/billing/receipt/", "/admin/accounts/approval/"
 def _limit(settings: Any) -> None:
     """The receipt of 8.00 is above it."""
     settings.FOUR_EYES_ABOVE = Decimal("7.99")
+
+
+@pytest.fixture(autouse=True)
+def _people(finance: Any, second: Any) -> None:
+    """Both have the right, or nobody could sign."""
 
 
 @pytest.fixture
@@ -159,8 +164,10 @@ def test_accepting_a_payment_in_review_waits(payment: Payment) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_signatures_at_once_one_counts(receipt: Receipt) -> None:
+def test_of_many_signatures_at_once_one_counts(receipt: Receipt, make_user: Any) -> None:
     pk = asked(receipt).pk
+    for number in (3, 4, 5):
+        make_user(f"fin{number}", role="admin", groups=["Finance"])
 
     def sign(index: int) -> bool:
         try:
@@ -171,6 +178,29 @@ def test_of_many_signatures_at_once_one_counts(receipt: Receipt) -> None:
 
     assert sorted(at_once(4, sign)) == [False, False, False, True]
     assert AuditLog.objects.filter(action="mark_paid").count() == 1
+
+
+@pytest.mark.parametrize("who", ["fin", "fin2"])
+@pytest.mark.parametrize("how", ["inactive", "no right"])
+def test_two_people_need_the_right_at_that_moment(receipt: Receipt, who: str, how: str) -> None:
+    approval = asked(receipt)
+    user = User.objects.get(pk=who)
+    if how == "inactive":
+        User.objects.filter(pk=who).update(is_active=False)
+    else:
+        user.groups.clear()
+    with pytest.raises(NotEntitled, match=f"{who} may not do this"):
+        approve(actor=SECOND, approval=approval)
+    assert (status(receipt), Approval.objects.get().status) == ("pending", "open")
+    decline(actor=SECOND, approval=approval, note="has left")
+
+
+def test_two_refunds_decided_on_the_same_page_do_not_pass_below_the_limit(paid: Payment) -> None:
+    stale = Payment.objects.get(pk=paid.pk)
+    refund_payment(actor=FIN, payment=paid, amount_minor=500, reason="x")
+    with pytest.raises(Conflict, match="meanwhile"):
+        refund_payment(actor=FIN, payment=stale, amount_minor=300, reason="x")
+    assert Refund.objects.count() == 1
 
 
 # --- the console -------------------------------------------------------------
