@@ -28,4 +28,4 @@ def _receipt_run(work: Work, report: Report) -> Outcome:
     return Outcome({"receipts": len(run.receipts), "users_left_out": len(run.failed)}, errors)
 
 
-RECEIPT_RUN = Kind(gettext_lazy("receipts of a period"), _receipt_run)
+RECEIPT_RUN = Kind(gettext_lazy("receipts of a period"), _receipt_run, "billing.add_receipt")

@@ -33,4 +33,4 @@ def _import_file(work: Work, report: Report) -> Outcome:
     return Outcome({**counted, "run": found.run_id}, [f"{reason}: {n}" for reason, n in found.by_reason.items()])
 
 
-IMPORT_FILE = Kind(gettext_lazy("import of a file"), _import_file)
+IMPORT_FILE = Kind(gettext_lazy("import of a file"), _import_file, "usage.add_importrun")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from accounts.models import WORK_TRANSITIONS, User, Work, WorkPiece, WorkStatus
 from audit import services as audit
 from core.context import Actor
-from core.errors import AppError, Busy, Conflict
+from core.errors import AppError, BadInput, Busy, Conflict
 from core.registry import load
 from core.states import transition
 
@@ -30,6 +30,10 @@ KEPT = timedelta(days=7)
 PIECE = 1 << 20
 EVERY = 1.0  # seconds between two notes of progress
 MOST_ERRORS = 50
+
+
+class TakenOver(Exception):
+    """Another runner has this work now: the claim of this one ran out."""
 
 
 class TooMuch(Busy):
@@ -58,10 +62,12 @@ class Report:
         if now - self._last < EVERY:
             return
         self._last = now
-        percent = min(99, done * 100 // total) if total else None
-        Work.objects.filter(pk=self.work.pk, status=WorkStatus.RUNNING).update(
-            done=done, percent=percent, note=note[:200], claimed_until=timezone.now() + LEASE
-        )
+        self._hold(done=done, percent=min(99, done * 100 // total) if total else None, note=note[:200])
+
+    def _hold(self, **told: Any) -> None:
+        """Keep the claim. Raises ``TakenOver``: whoever lost it writes nothing more."""
+        if not _held(self.work).update(claimed_until=timezone.now() + LEASE, **told):
+            raise TakenOver
 
     def write(self, parts: Iterable[bytes]) -> int:
         """Keep the file that is made, piece by piece. Its length in bytes."""
@@ -76,17 +82,21 @@ class Report:
             self._keep(bytes(buffer))
         return length + len(buffer)
 
+    @transaction.atomic
     def _keep(self, data: bytes) -> None:
+        self._hold()
         WorkPiece.objects.create(work=self.work, number=self._piece, data=data)
         self._piece += 1
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``run`` does it, and may be run again after a runner died half way: it must be safe to repeat."""
+    """``run`` does it, and may be run again after a runner died half way: it must be safe to repeat. ``permission`` is
+    needed when it is run, not only when it was asked for."""
 
     label: str | Promise
     run: Callable[[Work, Report], Outcome]
+    permission: str = ""
 
 
 def kind_of(name: str) -> Kind:
@@ -121,6 +131,7 @@ def cancel_work(*, actor: Actor, work: Work) -> bool:
             raise Conflict(_("It has begun already."))
         moved = transition(work, WorkStatus.CANCELED, table=WORK_TRANSITIONS, finished_at=timezone.now())
         if moved:
+            WorkPiece.objects.filter(work=work).delete()
             audit.record(actor=actor, action="work_cancel", target=str(work.pk), entity=work)
     return moved
 
@@ -135,7 +146,9 @@ def run_next() -> Work | None:
         return work
     try:
         with translation.override(work.parameters.get("language") or None):
-            outcome = kind_of(work.kind).run(work, Report(work))
+            outcome = _run(work)
+    except TakenOver:
+        logger.warning("work %s was taken over by another runner", work.pk)
     except AppError as error:
         _end(work, WorkStatus.FAILED, Outcome({}, [error.message]))
     except Exception:
@@ -144,6 +157,18 @@ def run_next() -> Work | None:
     else:
         _end(work, WorkStatus.DONE, outcome)
     return work
+
+
+def _run(work: Work) -> Outcome:
+    kind, owner = kind_of(work.kind), work.owner
+    if not owner.is_active or (kind.permission and not owner.has_perm(kind.permission)):
+        raise BadInput(_("Whoever asked for this may not do it any more."))
+    return kind.run(work, Report(work))
+
+
+def _held(work: Work) -> QuerySet[Work]:
+    """The work, while this claim of it stands."""
+    return Work.objects.filter(pk=work.pk, status=WorkStatus.RUNNING, attempts=work.attempts)
 
 
 def _claim() -> Work | None:
@@ -163,6 +188,8 @@ def _claim() -> Work | None:
 @transaction.atomic
 def _end(work: Work, status: WorkStatus, outcome: Outcome) -> None:
     errors = [str(error) for error in outcome.errors]
+    if not _held(work).select_for_update().exists():
+        return
     moved = transition(
         work, status, table=WORK_TRANSITIONS, finished_at=timezone.now(), result=outcome.result,
         errors=errors[:MOST_ERRORS], file_name=outcome.file_name, percent=100 if status == WorkStatus.DONE else None,
@@ -170,7 +197,8 @@ def _end(work: Work, status: WorkStatus, outcome: Outcome) -> None:
     )  # fmt: skip
     if moved:
         forget_files()
-        WorkPiece.objects.filter(work=work, is_input=True).delete()
+        left = WorkPiece.objects.filter(work=work)
+        (left if status == WorkStatus.FAILED else left.filter(is_input=True)).delete()
         audit.record(
             actor=Actor(str(work.owner_id)), action=f"work_{status}", target=str(work.pk), entity=work,
             extra={"kind": work.kind, "errors": len(errors), **outcome.result},

@@ -46,13 +46,29 @@ def _broken(work: Work, report: Report) -> Outcome:
     raise RuntimeError("secret detail")
 
 
+def _slow(work: Work, report: Report) -> Outcome:
+    """It writes; its claim runs out and another runner takes it over and ends it; then it would write on."""
+    RAN.append(work.pk)
+    if len(RAN) == 2:
+        report.write([b"whole"])
+        return Outcome({"by": "the other"}, file_name="x.csv")
+    report.write([b"half"])
+    Work.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert run_next() == work
+    if work.parameters["a"] == "ends":
+        return Outcome({"by": "the first"}, ["late"], file_name="y.csv")
+    report.write([b" of a file"])
+    raise AssertionError("nothing is written past the claim")
+
+
 FINE, REFUSED, BROKEN = Kind("fine", _fine), Kind("refused", _refused), Kind("broken", _broken)
+SLOW, GUARDED = Kind("slow", _slow), Kind("guarded", _fine, "billing.add_receipt")
 
 
 @pytest.fixture(autouse=True)
 def _kinds(settings: Any) -> None:
     RAN.clear()
-    here = {name: f"tests.ops.test_work.{name.upper()}" for name in ("fine", "refused", "broken")}
+    here = {name: f"tests.ops.test_work.{name.upper()}" for name in ("fine", "refused", "broken", "slow", "guarded")}
     settings.WORK_KINDS = {**settings.WORK_KINDS, **here}
 
 
@@ -62,8 +78,8 @@ def as_finance(client: Any, finance: Any) -> Any:
     return client
 
 
-def ask(kind: str = "fine") -> Work:
-    return start_work(actor=FIN, kind=kind, title="a thing", parameters={"a": 1})
+def ask(kind: str = "fine", a: object = 1) -> Work:
+    return start_work(actor=FIN, kind=kind, title="a thing", parameters={"a": a})
 
 
 # --- the queue ---------------------------------------------------------------
@@ -104,6 +120,40 @@ def test_a_runner_that_died_is_followed_by_another_and_not_by_a_third(finance: A
     assert work.status == "failed"
     assert "twice" in work.errors[0]
     assert [work.pk] == RAN
+
+
+@pytest.mark.parametrize("how", ["writes", "ends"])
+def test_a_runner_that_was_thought_dead_changes_nothing_more(finance: Any, how: str) -> None:
+    ask("slow", how)
+    run_next()
+    work = Work.objects.get()
+    assert (work.status, work.result, work.errors, work.file_name) == ("done", {"by": "the other"}, [], "x.csv")
+    assert b"".join(works.pieces(work)) == b"whole"
+    assert AuditLog.objects.filter(action="work_done").count() == 1
+
+
+@pytest.mark.parametrize("how", ["inactive", "no right"])
+def test_what_somebody_asked_for_who_may_not_any_more_is_not_done(finance: Any, how: str) -> None:
+    work = ask("guarded")
+    if how == "inactive":
+        type(finance).objects.filter(pk="fin").update(is_active=False)
+    else:
+        finance.groups.clear()
+    run_next()
+    work.refresh_from_db()
+    assert (work.status, RAN) == ("failed", [])
+    assert "may not do it any more" in work.errors[0]
+
+
+@pytest.mark.parametrize("end", ["taken back", "failed"])
+def test_what_comes_to_nothing_keeps_no_bytes(finance: Any, end: str) -> None:
+    work = start_work(actor=FIN, kind="broken", title="t", parameters={}, upload=[b"a", b"b"])
+    WorkPiece.objects.create(work=work, number=0, data=b"half")
+    if end == "failed":
+        run_next()
+    else:
+        cancel_work(actor=FIN, work=work)
+    assert not WorkPiece.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
