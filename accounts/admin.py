@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -22,7 +22,9 @@ from accounts.roles import GROUPS
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
 from audit.services import record
-from core.context import actor_of
+from core.admin import ConfirmedAction, PageActions
+from core.context import Actor, actor_of
+from core.wording import moment_text
 
 
 @admin.register(User)
@@ -35,7 +37,6 @@ class PeopleAdmin(AuditedAdmin, UserAdmin):
     list_filter = ("role", "is_active", "groups")
     search_fields = ("username",)
     filter_horizontal = ("groups",)
-    show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Rights"), {"fields": ("role", "is_active", "is_superuser", "groups")}),
@@ -108,14 +109,31 @@ def _is_ours(group: Group | None) -> bool:
     return group is not None and group.name in GROUPS
 
 
+def _unlock(actor: Actor, row: AuthThrottle, text: str) -> int:
+    return unlock(actor=actor, rows=AuthThrottle.objects.filter(pk=row.pk))
+
+
+UNLOCK = ConfirmedAction(
+    name="unlock",
+    title=_("Unlock"),
+    field_label="",
+    status=(),
+    headers=(_("user name"), _("address"), _("attempts"), _("locked until")),
+    row=lambda row: (row.username, row.ip, str(row.fail_count), moment_text(row.locked_until)),
+    advice=_("Their failed attempts are forgotten, and they may try to sign in again at once."),
+    button=lambda n: ngettext("Unlock %(n)d entry", "Unlock %(n)d entries", n) % {"n": n},
+    done=lambda n: ngettext("%(count)d entry unlocked.", "%(count)d entries unlocked.", n) % {"count": n},
+    run=_unlock,
+)
+
+
 @admin.register(AuthThrottle)
-class LockoutAdmin(admin.ModelAdmin):
+class LockoutAdmin(PageActions):
     list_display = ("username", "ip", "fail_count", "window_start", "locked_until", "locked_now")
     list_filter = (("locked_until", admin.EmptyFieldListFilter),)
     search_fields = ("username", "ip")
     ordering = ("-locked_until", "-window_start")
-    show_full_result_count = False
-    actions = ("unlock",)
+    actions = page_actions = ("unlock",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -130,11 +148,9 @@ class LockoutAdmin(admin.ModelAdmin):
     def locked_now(self, row: AuthThrottle) -> bool:
         return row.locked_until is not None and row.locked_until > timezone.now()
 
-    @admin.action(description=_("Unlock"), permissions=["change"])
-    def unlock(self, request: HttpRequest, queryset: QuerySet[AuthThrottle]) -> None:
-        count = unlock(actor=actor_of(request), rows=queryset)
-        text = ngettext("%(count)d entry unlocked.", "%(count)d entries unlocked.", count)
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+    @admin.action(description=_("Unlock …"), permissions=["change"])
+    def unlock(self, request: HttpRequest, queryset: QuerySet[AuthThrottle]) -> HttpResponse | None:
+        return UNLOCK.answer(self, request, queryset)
 
 
 @admin.register(Tier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -16,18 +17,23 @@ from accounts.models import Approval, ApprovalStatus
 from accounts.services.approvals import act_of, acts_of, approve, decline
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.context import Actor
+from core.list_filters import KnownFilter
 from core.wording import moment_text, money_text
+
+
+class ActFilter(KnownFilter):
+    title, parameter_name = _("act"), "act"
+    known = staticmethod(lambda: [(name, str(act_of(name).label)) for name in settings.APPROVAL_ACTS])
 
 
 @admin.register(Approval)
 class ApprovalAdmin(PageActions, ReadOnlyAdmin):
-    list_display = ("what", "label", "sum", "status", "asked_by", "asked_at", "decided_by", "decided_at")
-    list_filter = ("status", "act")
+    list_display = ("what", "label", "sum", "state", "asked_by", "asked_at", "decided_by", "decided_at")
+    list_filter = ("status", ActFilter)
     search_fields = ("label", "asked_by", "decided_by")
-    date_hierarchy = None
     list_per_page = 50
     fields = (
-        "what", "label", "sum", "wanted", "status", "asked_by", "asked_at", "decided_by", "decided_at", "note",
+        "what", "label", "sum", "wanted", "state", "asked_by", "asked_at", "decided_by", "decided_at", "note",
     )  # fmt: skip
     actions = ("confirm_action", "decline_action")
     page_actions = ("confirm_action", "decline_action")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -16,17 +17,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Work, WorkStatus
-from accounts.services.work import cancel_work, pieces
+from accounts.services.work import cancel_work, kind_of, pieces
 from audit.services import record
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError
+from core.list_filters import KnownFilter
+
+
+class KindFilter(KnownFilter):
+    title, parameter_name = gettext_lazy("kind"), "kind"
+    known = staticmethod(lambda: [(name, str(kind_of(name).label)) for name in settings.WORK_KINDS])
 
 
 @admin.register(Work)
 class WorkAdmin(ReadOnlyAdmin):
-    list_display = ("title", "status", "progress", "owner", "created_at", "finished_at")
-    list_filter = ("status", "kind")
+    list_display = ("title", "state", "progress", "owner", "created_at", "finished_at")
+    list_filter = ("status", KindFilter)
     list_select_related = ("owner",)
     list_per_page = 50
     ordering = ("-id",)

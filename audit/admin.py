@@ -8,18 +8,30 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from audit import registry
 from audit.exporting import recorded
 from audit.exports import COLUMNS, log_rows
 from audit.models import AuditLog
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.exports import csv_response, table_lines
+from core.list_filters import KnownFilter
+
+
+class ActionFilter(KnownFilter):
+    title, parameter_name = _("action"), "action"
+    known = staticmethod(lambda: sorted(registry.choices(), key=lambda choice: choice[1].casefold()))
+
+
+class StatusFilter(KnownFilter):
+    title, parameter_name = _("status"), "status"
+    known = staticmethod(lambda: ("ok", "refused", "started", "done", "broken_off"))
 
 
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
     list_display = ("id", "ts", "actor", "action_name", "target", "status", "ip")
-    list_filter = (("ts", admin.DateFieldListFilter), "action", "status")
+    list_filter = (("ts", admin.DateFieldListFilter), ActionFilter, StatusFilter)
     search_fields = ("actor__exact", "target__exact", "request_id__exact", "entity_id__exact")
     search_help_text = _("Exact user, target, request id or id of the row")
     list_per_page = 100

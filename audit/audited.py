@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from audit import services
+from core.admin import ConsoleAdmin
 from core.context import actor_of
 
 _NEVER = frozenset({"password"})
 Snapshot = dict[str, Any]
 
 
-class AuditedAdmin(admin.ModelAdmin):
+class AuditedAdmin(ConsoleAdmin):
     """Records ``object_add``, ``object_change`` and ``object_delete`` with ``{field: [old, new]}``.
 
     The record is written after the change in the same transaction (Django's own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,12 +17,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise, cached_property
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from core.context import Actor, actor_of
 from core.errors import AppError
+from core.templatetags.hpc import status_chip
 
 LONGEST_TEXT = 255
+MOST_ROWS = 500  # of one act: a preview longer than this is not read, and a form takes 1,000 fields
 ACCEPTED = 202
 
 
@@ -31,14 +33,6 @@ def console_day(value: date | datetime | None) -> str:
     if isinstance(value, datetime):
         value = timezone.localtime(value, timezone.get_default_timezone()).date()
     return date_format(value) if value else ""
-
-
-class ValuesFilter(admin.AllValuesFieldListFilter):
-    """Every value that there is; the empty one has a name, so that it can be read and clicked."""
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        for choice in super().choices(changelist):
-            yield {**choice, "display": choice["display"] or gettext("none")}
 
 
 class CappedPaginator(Paginator):
@@ -52,11 +46,21 @@ class CappedPaginator(Paginator):
         return int(rows.order_by()[: self.most].count())
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Seen, never edited: changes go through services."""
+class ConsoleAdmin(admin.ModelAdmin):
+    """Lists that stay quick among millions of rows: counted to a limit, and no counts beside filters."""
 
-    show_full_result_count = False
     paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, row: Any) -> str:
+        """For rows with a ``status``: its word and its icon."""
+        return status_chip(row.status, row.get_status_display())
+
+
+class ReadOnlyAdmin(ConsoleAdmin):
+    """Seen, never edited: changes go through services."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -82,7 +86,7 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
-class PageActions(admin.ModelAdmin):
+class PageActions(ConsoleAdmin):
     """Actions of the list that the page of a single row offers, too; each asks before it acts."""
 
     page_actions: tuple[str, ...] = ()
@@ -112,7 +116,7 @@ class ConfirmedAction:
     It touches rows whose ``column`` is (one of) ``status`` only; without a status, all. ``row`` gives the
     cells under ``headers``, ``money`` the amount and currency of a row, where it has one; ``run`` gets the text
     that was asked for, empty where ``field_label`` is. What ``run`` returns counts as done unless it is false;
-    ``say`` makes a message of it for each row. ``most``: rows at a time, for changes that ask somebody outside.
+    ``say`` makes a message of it for each row. ``most``: rows at a time, few for changes that ask somebody outside.
     """
 
     name: str
@@ -128,11 +132,11 @@ class ConfirmedAction:
     column: str = "status"
     advice: str | Promise = ""
     say: Callable[[Any, Any], str] | None = None
-    most: int = 0
+    most: int = MOST_ROWS
 
     def answer(self, site: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """First POST shows the page, the second (with ``confirm``) acts on each row by itself."""
-        if self.most and queryset.count() > self.most:
+        if queryset.order_by()[: self.most + 1].count() > self.most:
             site.message_user(request, _too_many(self.most), messages.ERROR)
             return None
         rows = list(queryset.filter(**self._condition()).order_by("pk"))
@@ -186,7 +190,7 @@ class ConfirmedAction:
 
 
 def _too_many(most: int) -> str:
-    words = ngettext("Choose %(n)d row at most.", "Choose %(n)d rows at most: each of them is asked about.", most)
+    words = ngettext("Choose %(n)d row at most.", "Choose %(n)d rows at most at a time.", most)
     return words % {"n": most}
 
 

@@ -6,22 +6,13 @@ Not in ``hpcbilling.admin``: that module is imported to make the site, and what 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
 
+from core.admin import ReadOnlyAdmin
 from hpcbilling.models import PeriodicTask
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(admin.ModelAdmin):
+class PeriodicTaskAdmin(ReadOnlyAdmin):
     """To look at only: ``run_due`` writes it."""
 
     list_display = ("name", "last_run_at", "last_status", "claimed_until", "last_error")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
-        return False

@@ -41,7 +41,7 @@ def value_text(name: str, value: Any) -> str:
 
 @admin.register(Adjustment)
 class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
-    list_display = ("id", "status", "job_id_display", "username", "document_link", "changed", "money", "noted_on")
+    list_display = ("id", "state", "job_id_display", "username", "document_link", "changed", "money", "noted_on")
     list_filter = (StatusFilter, ("created_at", admin.DateFieldListFilter))
     list_select_related = ("job",)
     list_per_page = 50
@@ -49,7 +49,7 @@ class AdjustmentAdmin(PageActions, ReadOnlyAdmin):
     search_help_text = _("Job id, user, document (receipt:12) or a piece of the note")
     actions = page_actions = ("accept_action", "dismiss_action")
     fieldsets = (
-        (None, {"fields": ("status", "job_link", "username", "document_link", "comparison", "cost", "advice")}),
+        (None, {"fields": ("state", "job_link", "username", "document_link", "comparison", "cost", "advice")}),
         (_("Decision"), {"fields": ("note", "decided_by", "decided_at", "closed_by_run")}),
         (_("Where it comes from"), {"fields": ("run", "created_at")}),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -20,9 +21,10 @@ from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.months import closed_months_of
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid_by_hand, void_receipt
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ValuesFilter, console_day
+from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines
+from core.list_filters import KnownFilter
 from core.wording import money_text
 
 
@@ -51,6 +53,11 @@ class ReceiptItemInline(admin.TabularInline):
 SHOWN_LINES = 50
 
 
+class MethodFilter(KnownFilter):
+    title, parameter_name = _("method"), "method"
+    known = staticmethod(lambda: sorted({"manual", *settings.PAYMENT_PROVIDERS}))
+
+
 @admin.register(Receipt)
 class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
@@ -59,12 +66,15 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
         "window",
         "pricing_tier",
         "amount",
-        "status",
+        "state",
         "method",
         "paid_on",
         "created_on",
     )
-    list_filter = ("status", "pricing_tier", ("created_at", admin.DateFieldListFilter), ("method", ValuesFilter))
+    list_filter = (
+        "status", "pricing_tier", ("created_at", admin.DateFieldListFilter), ("paid_at", admin.DateFieldListFilter),
+        MethodFilter,
+    )  # fmt: skip
     search_fields = ("document_number", "=id", "user__username", "tx_ref")
     list_select_related = ("user", "pricing_tier")
     list_per_page = 50

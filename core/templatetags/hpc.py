@@ -50,6 +50,15 @@ LOOKS = {
     "disputed": ("bad", "alert"),
     "won": ("good", "check"),
     "lost": ("bad", "close"),
+    "open": ("warn", "clock"),
+    "queued": ("", "clock"),
+    "approved": ("good", "check"),
+    "declined": ("", "ban"),
+    "released": ("good", "check"),
+    "dismissed": ("", "ban"),
+    "matched": ("good", "check"),
+    "equal": ("good", "check"),
+    "differs": ("warn", "alert"),
 }
 
 

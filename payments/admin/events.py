@@ -38,7 +38,7 @@ class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
         "id", "received", "provider", "event_type", "of_payment", "state", "detail", "deliveries", "attempts", "next",
     )  # fmt: skip
-    list_filter = (OutcomeFilter, "provider", "signature_ok", ("received_at", admin.DateFieldListFilter))
+    list_filter = (OutcomeFilter, parts.ProviderFilter, "signature_ok", ("received_at", admin.DateFieldListFilter))
     search_fields = ("external_event_id", "event_type", "=payment__id", "=body_sha256")
     search_help_text = _("Event id of the provider, kind of event, number of the payment or SHA-256 of the body")
     list_select_related = ("payment",)

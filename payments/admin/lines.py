@@ -47,7 +47,7 @@ class LineList(ChangeList):
 
 @admin.register(BankLine)
 class BankLineAdmin(PageActions, ReadOnlyAdmin):
-    list_display = ("day", "bank", "description", "reference", "money", "status", "best")
+    list_display = ("day", "bank", "description", "reference", "money", "state", "best")
     list_filter = ("status", "bank", ("posted_on", admin.DateFieldListFilter))
     list_per_page = 50
     search_fields = ("description", "reference", "=line_key", "transfer__payment__receipt__document_number")
@@ -57,7 +57,7 @@ class BankLineAdmin(PageActions, ReadOnlyAdmin):
     change_list_template = "admin/payments/bankline/change_list.html"
     change_form_template = "admin/payments/bankline/change_form.html"
     fieldsets = (
-        (None, {"fields": ("status", "money", "day", "value_on", "bank", "description", "reference")}),
+        (None, {"fields": ("state", "money", "day", "value_on", "bank", "description", "reference")}),
         (_("Decision"), {"fields": ("transfer_link", "note", "decided_by", "decided_at")}),
         (_("Where it comes from"), {"fields": ("imported_by", "imported_at", "file_sha256", "line_key")}),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -14,7 +15,9 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from core.list_filters import KnownFilter
 from core.money import from_minor
 from core.templatetags.hpc import status_chip
 from core.wording import NARROW_SPACE, moment_text, money_text
@@ -85,6 +88,15 @@ class ConditionFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         found = self.conditions.get(self.value() or "")
         return queryset.filter(found[1]()) if found else queryset
+
+
+class ProviderFilter(KnownFilter):
+    title, parameter_name = gettext_lazy("provider"), "provider"
+    known = staticmethod(lambda: sorted(settings.PAYMENT_PROVIDERS))
+
+
+class ProviderOfPaymentFilter(ProviderFilter):
+    parameter_name = "payment__provider"
 
 
 def moment_cell(name: str, label: Any) -> Callable[..., str]:

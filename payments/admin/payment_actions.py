@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ConfirmedAction
+from core.admin import MOST_ROWS, ConfirmedAction
 from core.context import Actor
 from core.errors import BadInput
 from payments.admin import parts
@@ -143,5 +143,5 @@ RETRIES = replace(
     done=lambda n: ngettext("Retries of %(n)d payment set.", "Retries of %(n)d payments set.", n) % {"n": n},
     run=_set,
     say=None,
-    most=0,
+    most=MOST_ROWS,
 )

@@ -46,7 +46,7 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
         "id", "document", "user", "way", "money", "received", "given_back", "standing", "retries", "created_on",
     )  # fmt: skip
-    list_filter = ("status", "provider", NeedFilter, MoneyFilter, ("created_at", admin.DateFieldListFilter))
+    list_filter = ("status", parts.ProviderFilter, NeedFilter, MoneyFilter, ("created_at", admin.DateFieldListFilter))
     search_fields = (
         "=id", "receipt__document_number", "user__username", "idempotency_key", "external_payment_id",
         "external_charge_id",

@@ -34,7 +34,7 @@ class ReconciliationDayAdmin(ReadOnlyAdmin):
     list_display = (
         "date", "provider", "theirs", "theirs_back", "ours", "ours_back", "difference", "nobodys", "checked",
     )  # fmt: skip
-    list_filter = ("provider", DiffersFilter, "currency", ("day", admin.DateFieldListFilter))
+    list_filter = (parts.ProviderFilter, DiffersFilter, "currency", ("day", admin.DateFieldListFilter))
     list_per_page = 62
     fieldsets = (
         (None, {"fields": ("date", "provider", "difference", "checked", "advice")}),

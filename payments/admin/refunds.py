@@ -55,7 +55,7 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
         "id", "payment_cell", "document", "username", "provider", "money", "state", "sender", "reason", "created_on",
     )  # fmt: skip
     list_filter = (
-        "status", NeedFilter, "origin", "payment__provider", ("created_at", admin.DateFieldListFilter),
+        "status", NeedFilter, "origin", parts.ProviderOfPaymentFilter, ("created_at", admin.DateFieldListFilter),
     )  # fmt: skip
     search_fields = (
         "=id", "payment__receipt__document_number", "payment__user__username", "idempotency_key", "external_refund_id",
@@ -118,7 +118,7 @@ class DisputeAdmin(OfPayment, ReadOnlyAdmin):
         "external_dispute_id", "payment_cell", "document", "username", "provider", "money", "state", "reason",
         "opened_on", "closed_on",
     )  # fmt: skip
-    list_filter = ("status", "payment__provider", ("opened_at", admin.DateFieldListFilter))
+    list_filter = ("status", parts.ProviderOfPaymentFilter, ("opened_at", admin.DateFieldListFilter))
     search_fields = (
         "external_dispute_id", "payment__receipt__document_number", "payment__user__username",
         "payment__external_payment_id", "payment__external_charge_id",

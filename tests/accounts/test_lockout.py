@@ -289,7 +289,11 @@ def test_an_administrator_unlocks_and_that_is_audited(client: Client, alice: Any
     row = AuthThrottle.objects.get()
     address = reverse("admin:accounts_auththrottle_changelist")
     assert client.get(address).status_code == 200
-    client.post(address, {"action": "unlock", "_selected_action": [row.pk]})
+    asked = client.post(address, {"action": "unlock", "_selected_action": [row.pk]}).content.decode()
+    assert "Unlock 1 entry" in asked
+    assert "192.0.2.10" in asked
+    assert AuthThrottle.objects.filter(pk=row.pk).exists(), "nothing happens before the second click"
+    client.post(address, {"action": "unlock", "_selected_action": [row.pk], "confirm": "1"})
     entry = AuditLog.objects.get(action="lockout_end")
     assert (entry.actor, entry.target, entry.extra) == ("root", "alice @ 192.0.2.10", {"reason": "unlocked"})
     assert sign_in("alice", PASSWORD).status_code == 302

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from audit.exporting import recorded
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_lines, csv_response
+from core.list_filters import KnownFilter
 from usage.finding import jobs_called
 from usage.models import Cluster, Hold, Job
 from usage.parsing import KNOWN_STATES
@@ -49,29 +50,17 @@ class HoldFilter(admin.SimpleListFilter):
         return queryset
 
 
-class _KnownFilter(admin.SimpleListFilter):
-    """Values that are known without reading millions of jobs for them."""
-
-    known: Callable[[], Iterable[str]]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, value) for value in type(self).known()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
-
-
-class ClusterFilter(_KnownFilter):
+class ClusterFilter(KnownFilter):
     title, parameter_name = _("cluster"), "cluster"
     known = staticmethod(lambda: Cluster.objects.order_by("name").values_list("name", flat=True))
 
 
-class StateFilter(_KnownFilter):
+class StateFilter(KnownFilter):
     title, parameter_name = _("state"), "state"
     known = staticmethod(lambda: sorted(KNOWN_STATES))
 
 
-class SourceFilter(_KnownFilter):
+class SourceFilter(KnownFilter):
     title, parameter_name = _("source"), "source"
     known = staticmethod(lambda: sorted(settings.USAGE_SOURCES))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -20,9 +19,11 @@ from django.utils.translation import gettext_lazy as _
 from core.admin import ConfirmedAction, ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError
+from core.list_filters import KnownFilter
+from usage.admin.jobs import SourceFilter
 from usage.models import Job, QuarantinedRow, ReviewStatus
 from usage.raws import join_cells, split_line
-from usage.reasons import in_words
+from usage.reasons import REASONS, in_words
 from usage.services.opening import zones
 from usage.services.quarantine import SOURCE, dismiss_row, is_json, release_row
 
@@ -72,18 +73,15 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
-class ReasonFilter(admin.AllValuesFieldListFilter):
-    """Reasons in words."""
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        for choice in super().choices(changelist):
-            yield {**choice, "display": in_words(str(choice["display"]))}
+class ReasonFilter(KnownFilter):
+    title, parameter_name = _("reason"), "reason"
+    known = staticmethod(lambda: [(reason, str(words)) for reason, words in REASONS.items()])
 
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdmin):
-    list_display = ("id", "status", "why", "job_id_display", "username", "line_no", "run", "created_at", "beginning")
-    list_filter = (StatusFilter, ("reason", ReasonFilter), "source", ("run", admin.RelatedOnlyFieldListFilter))
+    list_display = ("id", "state", "why", "job_id_display", "username", "line_no", "run", "created_at", "beginning")
+    list_filter = (StatusFilter, ReasonFilter, SourceFilter)
     list_select_related = ("run",)
     list_per_page = 100
     search_fields = ("=job_id_display", "=username", "raw", "detail", "note")
@@ -93,7 +91,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("status", "why", "detail", "raw", "job_id_display", "username", "line_no", "source", "run")},
+            {"fields": ("state", "why", "detail", "raw", "job_id_display", "username", "line_no", "source", "run")},
         ),
         (_("Decision"), {"fields": ("corrected", "job_link", "note", "decided_by", "decided_at")}),
     )

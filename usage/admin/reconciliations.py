@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin, ValuesFilter
+from core.admin import ReadOnlyAdmin
+from usage.admin.jobs import ClusterFilter, SourceFilter
 from usage.models import Reconciliation, ReconciliationLine
 
 LINES = 100  # on a page
@@ -60,9 +61,9 @@ def _cells(line: ReconciliationLine, pairs: tuple[tuple[str | Promise, str, str]
 class ReconciliationAdmin(ReadOnlyAdmin):
     list_per_page = 100
     list_display = (
-        "id", "started_at", "source", "cluster", "window_start", "window_end", "status", "groups", "differing", "actor",
+        "id", "started_at", "source", "cluster", "window_start", "window_end", "state", "groups", "differing", "actor",
     )  # fmt: skip
-    list_filter = ("status", "source", ("cluster", ValuesFilter))
+    list_filter = ("status", SourceFilter, ClusterFilter)
     fields = (
         "cluster", "source", "window_start", "window_end", "status", "groups", "differing", "remarks", "error", "actor",
         "started_at", "finished_at",
