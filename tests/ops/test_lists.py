@@ -70,7 +70,7 @@ def test_statements_of_a_list_are_few_and_no_more_with_more_rows(as_root: Any, a
     assert len(few) <= 15
     _some_rows(3)
     many = _asked(as_root, _list(model))
-    assert len(many) == len(few)
+    assert len(many) <= len(few)
     for statement in many:
         assert "COUNT(" not in statement or "LIMIT" in statement or "GROUP BY" in statement, statement
         assert "DISTINCT" not in statement or not any(f'FROM "{table}"' in statement for table in LARGE), statement
