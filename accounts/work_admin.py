@@ -24,6 +24,21 @@ from core.context import actor_of
 from core.errors import AppError
 from core.list_filters import KnownFilter
 
+# What a work came to, in words; other names stay as they are.
+RESULTS = {
+    "rows": gettext_lazy("rows"),
+    "bytes": gettext_lazy("bytes"),
+    "users": gettext_lazy("users"),
+    "users_left_out": gettext_lazy("users left out"),
+    "receipts": gettext_lazy("receipts"),
+    "rows_read": gettext_lazy("rows read"),
+    "imported": gettext_lazy("imported"),
+    "updated": gettext_lazy("updated"),
+    "duplicate": gettext_lazy("duplicate"),
+    "quarantined": gettext_lazy("quarantined"),
+    "run": gettext_lazy("number of the import run"),
+}
+
 
 class KindFilter(KnownFilter):
     title, parameter_name = gettext_lazy("kind"), "kind"
@@ -72,7 +87,12 @@ class WorkAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         work = self.get_object(request, object_id)
         mine = work is not None and str(work.owner_id) == request.user.get_username()
-        extra = {**(extra_context or {}), "work": work, "mine": mine}
+        page = kind_of(work.kind).page if work is not None and work.file_name else ""
+        results = [(RESULTS.get(name, name), value) for name, value in work.result.items()] if work is not None else []
+        extra = {
+            **(extra_context or {}), "work": work, "mine": mine, "page": reverse(page) if page else "",
+            "results": results,
+        }  # fmt: skip
         return super().change_view(request, object_id, form_url, extra)
 
     def _mine(self, request: HttpRequest, pk: int) -> Work:

@@ -281,6 +281,7 @@ APPROVAL_ACTS: dict[str, str] = {
 }
 WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",
+    "receipt_preview": "billing.work.RECEIPT_PREVIEW",
     "receipt_run": "billing.work.RECEIPT_RUN",
     "export": "hpcbilling.work.EXPORT",
 }

@@ -92,11 +92,13 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Kind:
     """``run`` does it, and may be run again after a runner died half way: it must be safe to repeat. ``permission`` is
-    needed when it is run, not only when it was asked for."""
+    needed when it is run, not only when it was asked for. ``page`` names the address that shows what came of it, given
+    ``?work=`` and its number; without one, a file that was made is to be fetched."""
 
     label: str | Promise
     run: Callable[[Work, Report], Outcome]
     permission: str = ""
+    page: str = ""
 
 
 def kind_of(name: str) -> Kind:

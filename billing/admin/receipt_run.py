@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -15,20 +16,24 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.models import User
+from accounts.models import Tier, User, Work
 from accounts.models.users import fold_username
 from accounts.services.work import start_work
 from billing.forms import WindowForm
-from billing.selectors.billable import preview_receipts, skipped_jobs, usernames_to_bill
-from billing.selectors.previews import Preview
+from billing.selectors.billable import skipped_jobs
+from billing.selectors.run_previews import Candidate, candidates, users_to_bill
 from billing.services.receipts import create_all
 from billing.views.receipts import skipped_in_words
+from billing.work import days_of, kept_preview
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import month_end, previous_month, today
 from core.wording import day_text
 
 TOKEN = "token:"  # noqa: S105 - the name of a field
+FEW = 20  # users whose previews are made while somebody waits; more are long work
+SHOWN = 500  # users of a kept preview on its page
+Days = tuple[date | None, date | None]
 
 
 class RunForm(WindowForm):
@@ -41,64 +46,92 @@ class RunForm(WindowForm):
         return name
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One user of the run; ``trouble`` says why no receipt can be made."""
-
-    username: str
-    preview: Preview | None
-    trouble: str = ""
-
-
 def view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """GET asks and previews; POST makes the receipts of the users whose previews still fit."""
+    """GET asks and previews; POST prepares the preview of many users, or makes the receipts of those previews that
+    still fit."""
     if not request.user.has_perm("billing.add_receipt"):
         raise PermissionDenied
-    data = request.POST if request.method == "POST" else request.GET if "start" in request.GET else None
-    form = RunForm(data)
+    asked = request.POST if request.method == "POST" else request.GET
+    if (number := asked.get("work", "")).isdecimal():
+        return _kept(site, request, int(number), context)
+    form = RunForm(asked if request.method == "POST" or "start" in asked else None)
     last = previous_month(today())
     form.initial = {"start": last, "end": month_end(last)}
     if request.method == "POST" and form.is_valid():
-        return _make(site, request, form)
-    candidates = _candidates(form) if data is not None and form.is_valid() else None
-    fitting = [each for each in candidates or [] if each.preview]
-    context |= {
-        "title": _("Create receipts"),
-        "form": form,
-        "candidates": candidates,
-        "receipts": sum(len(each.preview.quotes) for each in fitting if each.preview),
-        "total": sum((each.preview.total for each in fitting if each.preview), Decimal(0)),
-        "currency": fitting[0].preview.currency if fitting and fitting[0].preview else "",
-        "skipped": _skipped(form) if candidates is not None else [],
-        "token": TOKEN,
-    }
+        return _prepare(site, request, _days(form)) if "prepare" in request.POST else _make(site, request, form)
+    if form.is_bound and form.is_valid():
+        context |= _preview(form)
+    context |= {"title": _("Create receipts"), "form": form}
     return TemplateResponse(request, "admin/billing/receipt_run.html", context, status=400 if form.errors else 200)
 
 
-def _days(form: RunForm) -> dict[str, Any]:
-    return {"start": form.cleaned_data["start"], "end": form.cleaned_data["end"]}
+def _days(form: RunForm) -> Days:
+    return form.cleaned_data["start"], form.cleaned_data["end"]
 
 
-def _candidates(form: RunForm) -> list[Candidate]:
-    days = _days(form)
-    names = [form.cleaned_data["user"]] if form.cleaned_data["user"] else usernames_to_bill(**days)
-    known = set(User.objects.filter(username__in=names).values_list("username", flat=True))
-    found = []
-    for name in names:
-        if name not in known:
-            continue  # counted among what is left out
-        try:
-            preview = preview_receipts(username=name, **days)
-        except AppError as error:
-            found.append(Candidate(name, None, error.message))
-        else:
-            if preview.quotes:
-                found.append(Candidate(name, preview))
-    return found
+def _preview(form: RunForm) -> dict[str, Any]:
+    user, days = form.cleaned_data["user"], _days(form)
+    names = [user] if user else users_to_bill(*days)
+    if len(names) > FEW:
+        return {"many": len(names), "skipped": _skipped(days)}
+    return {**_shown(list(candidates(names, *days))), "skipped": _skipped(days, user), "token": TOKEN}
 
 
-def _skipped(form: RunForm) -> list[tuple[str, int]]:
-    return skipped_in_words(skipped_jobs(**_days(form), username=form.cleaned_data["user"] or None))
+def _shown(found: list[Candidate]) -> dict[str, Any]:
+    return {
+        "candidates": found[:SHOWN],
+        "left": max(0, len(found) - SHOWN),
+        "tiers": {tier.pk: tier.label for tier in Tier.objects.all()},
+        "receipts": sum(len(each.lines) for each in found),
+        "total": sum((line.total for each in found for line in each.lines), Decimal(0)),
+        "currency": settings.PAYMENT_CURRENCY,
+    }
+
+
+def _skipped(days: Days, user: str = "") -> list[tuple[str, int]]:
+    return skipped_in_words(skipped_jobs(*days, username=user or None))
+
+
+def _kept(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:
+    """The preview that long work has made: shown, and by POST made into receipts."""
+    kept = kept_preview(pk, request.user.get_username())
+    if kept is None:
+        site.message_user(request, _("The preview is not kept any more; make it anew."), messages.WARNING)
+        return redirect("admin:billing_receipt_run")
+    work, found = kept
+    days = days_of(work)
+    if request.method == "POST":
+        users = sum(1 for each in found if each.lines)
+        return _start(site, request, "receipt_run", _run_title(days, users), days, {"preview": work.pk})
+    form = RunForm(initial={"start": days[0], "end": days[1]})
+    context |= {**_shown(found), "skipped": _skipped(days), "title": _("Create receipts"), "form": form, "work": work}
+    return TemplateResponse(request, "admin/billing/receipt_run.html", context)
+
+
+def _prepare(site: admin.ModelAdmin, request: HttpRequest, days: Days) -> HttpResponse:
+    title = _("Preview of receipts of %(start)s to %(end)s") % _names(days)
+    return _start(site, request, "receipt_preview", title, days, {})
+
+
+def _names(days: Days) -> dict[str, str]:
+    return {"start": day_text(days[0]) or "…", "end": day_text(days[1]) or "…"}
+
+
+def _run_title(days: Days, users: int) -> str:
+    return _("Receipts of %(start)s to %(end)s, %(n)d users") % {**_names(days), "n": users}
+
+
+def _start(
+    site: admin.ModelAdmin, request: HttpRequest, kind: str, title: str, days: Days, more: dict[str, Any]
+) -> HttpResponse:
+    start, end = (day.isoformat() if day else None for day in days)
+    parameters = {"start": start, "end": end, **more}
+    try:
+        work: Work = start_work(actor=actor_of(request), kind=kind, title=title, parameters=parameters)
+    except AppError as error:
+        site.message_user(request, error.message, messages.ERROR)
+        return redirect("admin:billing_receipt_changelist")
+    return redirect("admin:accounts_work_change", work.pk)
 
 
 def _make(site: admin.ModelAdmin, request: HttpRequest, form: RunForm) -> HttpResponse:
@@ -106,18 +139,8 @@ def _make(site: admin.ModelAdmin, request: HttpRequest, form: RunForm) -> HttpRe
     tokens = {name.removeprefix(TOKEN): request.POST[name] for name in request.POST if name.startswith(TOKEN)}
     days = _days(form)
     if len(tokens) > 1:
-        try:
-            work = start_work(
-                actor=actor_of(request), kind="receipt_run",
-                title=_("Receipts of %(start)s to %(end)s, %(n)d users")
-                % {"start": day_text(days["start"]) or "…", "end": day_text(days["end"]) or "…", "n": len(tokens)},
-                parameters={**{name: day.isoformat() if day else None for name, day in days.items()}, "tokens": tokens},
-            )  # fmt: skip
-        except AppError as error:
-            site.message_user(request, error.message, messages.ERROR)
-            return redirect("admin:billing_receipt_changelist")
-        return redirect("admin:accounts_work_change", work.pk)
-    run = create_all(actor=actor_of(request), expected=tokens, **days)
+        return _start(site, request, "receipt_run", _run_title(days, len(tokens)), days, {"tokens": tokens})
+    run = create_all(actor=actor_of(request), start=days[0], end=days[1], expected=tokens)
     count = len(run.receipts)
     words = ngettext("%(n)d receipt created.", "%(n)d receipts created.", count) % {"n": count}
     site.message_user(request, words, messages.SUCCESS if count else messages.WARNING)

@@ -77,6 +77,12 @@ def amount(value: Decimal | None, currency: str) -> SafeString:
 
 
 @register.filter
+def of(words: dict[str, str], key: str) -> str:
+    """The word for a key; the key itself without one."""
+    return words.get(key, key)
+
+
+@register.filter
 def hours(value: Decimal | None, decimals: int = 2) -> str:
     return "" if value is None else wording.hours_text(value, int(decimals))
 

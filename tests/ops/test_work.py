@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Work, WorkPiece
@@ -213,7 +214,7 @@ def test_an_uploaded_file_is_imported_and_its_bytes_are_not_kept(client: Any, ma
     run_next()
     assert Job.objects.count() == 5
     page = text(client.get(f"/admin/accounts/work/{Work.objects.get().pk}/change/"))
-    for words in ("It is done.", "imported 5", "quarantined 1", "oct.psv"):
+    for words in ("It is done.", "Imported 5", "Quarantined 1", "oct.psv"):
         assert words in page
     assert not WorkPiece.objects.exists()
 
@@ -242,7 +243,7 @@ def test_a_month_for_several_people_is_long_work(as_finance: Any, alice: Any, bo
     where = "/admin/billing/receipt/run/"
     days = {"start": "2026-10-01", "end": "2026-10-31", "user": ""}
     page = as_finance.get(where, days)
-    tokens = {f"token:{each.username}": each.preview.token for each in page.context["candidates"]}
+    tokens = {f"token:{each.username}": each.token for each in page.context["candidates"]}
     response = as_finance.post(where, {**days, **tokens})
     work = Work.objects.get()
     assert response.headers["Location"] == f"/admin/accounts/work/{work.pk}/change/"
@@ -253,6 +254,85 @@ def test_a_month_for_several_people_is_long_work(as_finance: Any, alice: Any, bo
     assert [str(receipt.user_id) for receipt in Receipt.objects.all()] == ["alice"]
     assert work.result == {"receipts": 1, "users_left_out": 1}
     assert "bob" in work.errors[0]
+
+
+MANY = {"start": "2026-10-01", "end": "2026-10-31", "user": ""}
+RUN = "/admin/billing/receipt/run/"
+
+
+@pytest.fixture
+def crowd(make_user: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """More users than a page previews while somebody waits; one of them cannot be billed."""
+    from accounts.models import Tier
+    from billing.admin import receipt_run
+
+    monkeypatch.setattr(receipt_run, "FEW", 2)
+    account_tier("physics", "mu")
+    Tier.objects.create(code="partner", name="Partner")
+    account_tier("partner", "partner")
+    names = ["ann", "ben", "cy", "dan"]
+    for name in names:
+        make_user(name)
+        make_job(username=name, account="partner" if name == "dan" else "physics")
+    return names
+
+
+def test_the_preview_of_many_users_is_long_work_and_bills_nobody(as_finance: Any, crowd: list[str]) -> None:
+    page = text(as_finance.get(RUN, MANY))
+    assert "4 users have usage to bill" in page
+    assert "would be made" not in page
+    assert not Work.objects.exists(), "looking starts nothing"
+    where = as_finance.post(RUN, {**MANY, "prepare": "1"}).headers["Location"]
+    run_next()
+    work = Work.objects.get()
+    assert (work.status, work.result, Receipt.objects.count()) == ("done", {"users": 4, "receipts": 3}, 0)
+    assert "dan: " in work.errors[0]
+    assert f'href="{RUN}?work={work.pk}"' in as_finance.get(where).content.decode()
+
+    page = as_finance.get(RUN, {"work": work.pk})
+    assert "3 receipts would be made" in text(page)
+    assert "cannot be billed" in text(page)
+    assert "token:" not in page.content.decode(), "a form takes 1,000 fields, a preview may have more users"
+
+
+def test_what_was_previewed_is_made_and_nothing_else(as_finance: Any, crowd: list[str]) -> None:
+    as_finance.post(RUN, {**MANY, "prepare": "1"})
+    preview = run_next()
+    make_job(username="ben")
+    make_job(username="alice")
+    as_finance.post(RUN, {"work": preview.pk})
+    run_next()
+    assert sorted(str(receipt.user_id) for receipt in Receipt.objects.all()) == ["ann", "cy"]
+    work = Work.objects.latest("pk")
+    assert (work.kind, work.result) == ("receipt_run", {"receipts": 2, "users_left_out": 1})
+    assert work.parameters["preview"] == preview.pk
+    assert "ben" in work.errors[0]
+
+
+def test_a_preview_is_its_owners_and_is_not_kept_for_ever(as_finance: Any, make_user: Any, crowd: list[str]) -> None:
+    as_finance.post(RUN, {**MANY, "prepare": "1"})
+    preview = run_next()
+    other = Client()
+    other.force_login(make_user("fay", role="admin", groups=["Finance"]))
+    for answer in (other.get(RUN, {"work": preview.pk}), other.post(RUN, {"work": preview.pk})):
+        assert answer.headers["Location"] == RUN
+    as_finance.post(RUN, {"work": preview.pk})
+    Work.objects.filter(pk=preview.pk).update(file_name="")
+    run_next()
+    work = Work.objects.latest("pk")
+    assert (work.status, Receipt.objects.count()) == ("failed", 0)
+    assert "not kept any more" in work.errors[0]
+    assert "not kept any more" in text(as_finance.get(RUN, {"work": preview.pk}, follow=True))
+
+
+def test_statements_of_a_kept_preview_do_not_grow_with_its_users(
+    as_finance: Any, crowd: list[str], django_assert_max_num_queries: Any
+) -> None:
+    as_finance.post(RUN, {**MANY, "prepare": "1"})
+    preview = run_next()
+    for address in (f"{RUN}?work={preview.pk}", f"{RUN}?start=2026-10-01&end=2026-10-31"):
+        with django_assert_max_num_queries(15):
+            assert as_finance.get(address).status_code == 200
 
 
 def test_a_prepared_export_is_the_file_that_the_page_sends(as_finance: Any, alice: Any) -> None:
