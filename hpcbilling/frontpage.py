@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Approval, ApprovalStatus, User
+from accounts.models import Approval, ApprovalStatus, User, Work, WorkStatus
 from accounts.services.approvals import acts_of
 from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
@@ -56,6 +56,7 @@ class Age:
     count: int
     total: Decimal
     url: str
+    share: int  # percent of what is open
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -78,16 +79,21 @@ def context(request: HttpRequest) -> dict[str, Any]:
             "chart_edges": [today() - timedelta(days=days) for days in (morning.DAYS - 1, morning.DAYS // 2, 0)],
             "paid_days": PAID_DAYS,
             "open_url": list_url(Receipt, status__exact=ReceiptStatus.PENDING),
-            "paid_url": list_url(Receipt, status__exact=ReceiptStatus.PAID),
-            "refunds_url": list_url(Refund, status__exact=RefundStatus.SUCCEEDED),
+            "paid_url": list_url(Receipt, status__exact=ReceiptStatus.PAID, paid_at__gte=_since(now)),
+            "refunds_url": list_url(Refund, status__exact=RefundStatus.SUCCEEDED, settled_at__gte=_since(now)),
         }
     if viewer.has_perm("usage.view_job") and viewer.has_perm("billing.view_receipt"):
         data |= {"noted": morning.noted(), "unbilled_url": list_url(Job, claimed_by__exact="")}
     data["standing"] = [
         *(morning.imports() if viewer.has_perm("usage.view_importrun") else []),
         *([morning.chain()] if viewer.has_perm("audit.view_auditlog") else []),
+        *morning.under_way(viewer),
     ]
     return data
+
+
+def _since(now: datetime) -> str:
+    return (now - timedelta(days=PAID_DAYS)).isoformat()
 
 
 def main_lists(request: HttpRequest) -> list[tuple[str, str, bool]]:
@@ -115,6 +121,12 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
         found.append(Finding(waiting, _("acts wait for a second signature"), words, address))
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
+    failed = Work.objects.filter(
+        owner_id=viewer.get_username(), status=WorkStatus.FAILED, finished_at__gte=now - RECENT
+    )
+    words = _("The page of each says why. What was done before it failed is kept; start it anew for the rest.")
+    where = list_url(Work, status__exact=WorkStatus.FAILED)
+    found.append(Finding(failed, _("works of yours failed, 7 days"), words, where))
     return found
 
 
@@ -191,12 +203,15 @@ def _ages(now: datetime) -> list[Age]:
         aggregates |= {f"count_{index}": Count("pk", filter=window), f"total_{index}": Sum("total", filter=window)}
     ours = Receipt.objects.filter(currency=settings.PAYMENT_CURRENCY)  # other currencies are never added to these
     row = ours.filter(status=ReceiptStatus.PENDING).aggregate(**aggregates)
+    totals = [row[f"total_{index}"] or Decimal(0) for index, _age in enumerate(AGES)]
+    whole = sum(totals, Decimal(0))
     return [
         Age(
             _age_label(least, most),
             row[f"count_{index}"],
-            row[f"total_{index}"] or Decimal(0),
+            totals[index],
             _age_url(now, least, most),
+            int(totals[index] * 100 / whole) if whole else 0,
         )
         for index, (least, most) in enumerate(AGES)
     ]

@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Max, Sum
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts.models import Approval, ApprovalStatus, User, Work, WorkStatus
 from audit.models import AuditLog
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors import usage
@@ -21,8 +24,10 @@ from billing.selectors.months import find
 from billing.selectors.proof import Proof, prove
 from billing.selectors.usage import UsageFilter
 from core import charts, wording
+from core.counting import count_rows
 from core.money import from_minor
 from core.periods import month_start, previous_month, today
+from hpcbilling.findings import list_url
 from hpcbilling.models import Figures, PeriodicTask
 from payments.models import Refund, RefundStatus
 from usage.models import ImportRun, ImportStatus
@@ -141,6 +146,28 @@ def imports() -> list[Standing]:
         )
         for row in rows
     ]
+
+
+def under_way(viewer: User | AnonymousUser) -> list[Standing]:
+    """Long work that has not ended, and what the viewer has asked a second person for; nothing where there is none."""
+    works = Work.objects.filter(status__in=(WorkStatus.QUEUED, WorkStatus.RUNNING))
+    if not viewer.has_perm("accounts.view_work"):
+        works = works.filter(owner_id=viewer.get_username())
+    asked = Approval.objects.filter(status=ApprovalStatus.OPEN, asked_by=viewer.get_username())
+    numbers = count_rows({
+        "running": works.filter(status=WorkStatus.RUNNING), "queued": works.filter(status=WorkStatus.QUEUED),
+        "asked": asked,
+    })  # fmt: skip
+    found = []
+    if numbers["running"] or numbers["queued"]:
+        words = _("%(running)d running, %(queued)d waiting") % numbers
+        where = list_url(Work)
+        found.append(Standing(_("Long work"), "info", _("under way"), words, where))
+    if number := numbers["asked"]:
+        words = ngettext("%(n)d act that you asked for", "%(n)d acts that you asked for", number) % {"n": number}
+        where = list_url(Approval, status__exact=ApprovalStatus.OPEN)
+        found.append(Standing(_("Second signatures"), "warn", _("waiting"), words, where))
+    return found
 
 
 def chain() -> Standing:

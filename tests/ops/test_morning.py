@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from accounts.models import Approval, Work
 from billing.services.months import close_month
 from billing.services.receipts import create_receipts, mark_paid
 from core.context import SYSTEM, Actor
@@ -90,6 +91,34 @@ def test_each_cluster_says_when_it_was_last_read(as_finance: Any) -> None:
     assert "Usage of alpha up to date" in text(as_finance.get("/admin/"))
     ImportRun.objects.update(finished_at=timezone.now() - timedelta(hours=27))
     assert "Usage of alpha late" in text(as_finance.get("/admin/"))
+
+
+def test_long_work_and_own_requests_stand_there_while_they_last(as_finance: Any, make_user: Any) -> None:
+    assert "under way" not in text(as_finance.get("/admin/"))
+    mine = {"owner_id": "fin", "kind": "export", "title": "t"}
+    Work.objects.create(**mine, status="running")
+    Work.objects.create(**mine, status="failed", finished_at=timezone.now())
+    Approval.objects.create(act="refund", target=1, label="x", amount=1, currency="THB", asked_by="fin")
+    page = text(as_finance.get("/admin/"))
+    for words in ("1 running, 0 waiting", "Works of yours failed, 7 days", "1 act that you asked for"):
+        assert words in page
+    as_finance.force_login(make_user("opr", role="admin", groups=["Operator"]))
+    page = text(as_finance.get("/admin/"))
+    for words in ("running, 0 waiting", "Works of yours failed", "that you asked for"):
+        assert words not in page
+
+
+def test_links_lead_to_what_the_figures_count(as_finance: Any, alice: Any) -> None:
+    account_tier("physics", "mu")
+    for days in (3, 40):
+        make_job()
+        (receipt,) = create_receipts(actor=SYSTEM, username="alice")
+        when = timezone.now() - timedelta(days=days)
+        mark_paid(actor=SYSTEM, receipt=receipt, method="manual", tx_ref="x", paid_at=when)
+    context = as_finance.get("/admin/").context
+    assert context["paid"]["count"] == 1
+    assert as_finance.get(context["paid_url"]).context["cl"].result_count == 1
+    assert as_finance.get(context["refunds_url"]).status_code == 200
 
 
 def test_people_see_only_what_they_may(client: Any, make_user: Any) -> None:
