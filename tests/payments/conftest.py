@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from payments.models import Payment
 from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
 from tests.factories import account_tier, make_job
+from tests.fakes.providers import Providers
 
 _ids = itertools.count(1)
 
@@ -26,6 +28,16 @@ def receipt(alice: Any) -> Receipt:
     make_job()
     window = {"start": date(2026, 10, 1), "end": date(2026, 10, 31)}
     return create_receipts(actor=Actor("alice"), username="alice", **window)[0]
+
+
+@pytest.fixture
+def fakes(settings: Any) -> Iterator[Providers]:
+    """Local Stripe, Omise and Razorpay, and the site pointed at them."""
+    from tests.payments.rigs import configure, running
+
+    with running() as started:
+        configure(settings, started)
+        yield started
 
 
 @pytest.fixture

@@ -20,17 +20,10 @@ from payments.services.refunds import refund_payment
 from payments.services.webhooks import process_pending
 from tests.fakes.providers import Providers
 from tests.payments.conformance.test_paying import assert_books, states
-from tests.payments.rigs import FINANCE, RIGS, configure, new_receipt, running
+from tests.payments.rigs import FINANCE, RIGS, new_receipt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOST = 200  # statements; far more than any of these operations makes
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 class Cut:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,9 @@ from django.test import Client
 from billing.models import Receipt
 from payments.models import Payment
 from tests.fakes.providers import Providers
-from tests.payments.rigs import RIGS, configure, new_receipt, running
+from tests.payments.rigs import RIGS, new_receipt
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,17 +17,10 @@ from payments.models import Payment, ReconciliationDay
 from payments.services.reconciliation import compare_days, sync_open
 from payments.services.refunds import refund_payment
 from tests.fakes.providers import Providers
-from tests.payments.rigs import FINANCE, RIGS, configure, new_receipt, running
+from tests.payments.rigs import FINANCE, RIGS, new_receipt
 
 pytestmark = pytest.mark.django_db
 WAYS = ("stripe.card", "omise.promptpay", "omise.card", "razorpay.checkout")
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 @pytest.fixture

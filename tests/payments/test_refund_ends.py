@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,16 +19,9 @@ from payments.services.refunds import NotRefundable, confirm_refund, refund_paym
 from tests.fakes.providers import Providers
 from tests.payments.conformance.test_outside import let_the_lease_pass
 from tests.payments.conformance.test_paying import assert_books, states
-from tests.payments.rigs import FINANCE, RIGS, configure, new_receipt, running
+from tests.payments.rigs import FINANCE, RIGS, new_receipt
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,18 +21,11 @@ from payments.services.retries import retry_due, retry_payment, set_retries
 from payments.services.schedule import pause
 from tests.fakes.providers import Providers
 from tests.payments.conformance.test_paying import assert_books, states
-from tests.payments.rigs import RIGS, configure, new_receipt, running
+from tests.payments.rigs import RIGS, new_receipt
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 FIN = Actor("fin")
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from payments.models import Payment, PaymentEvent
 from payments.providers.errors import WebhookRejected
 from payments.services.webhooks import receive
 from tests.fakes.providers import Providers
-from tests.payments.rigs import RIGS, configure, new_receipt, post_call, running
+from tests.payments.rigs import RIGS, new_receipt, post_call
 
 pytestmark = pytest.mark.django_db
 NAMES = ("stripe", "omise", "razorpay")
@@ -37,13 +36,6 @@ SIGNATURE = {
     "razorpay": ("X-Razorpay-Signature",),
 }
 every = pytest.mark.parametrize("name", NAMES)
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,7 +22,7 @@ from payments.services.reconciliation import sync_open
 from payments.services.refunds import refund_payment
 from tests.fakes.providers import Providers
 from tests.payments.conformance.test_paying import assert_books, states
-from tests.payments.rigs import FINANCE, RIGS, configure, new_receipt, post_call, running
+from tests.payments.rigs import FINANCE, RIGS, new_receipt, post_call
 from tests.races import at_once
 
 CALLS = int(os.environ.get("STORM_CALLS", "60"))
@@ -34,13 +33,6 @@ PAID = {
     "stripe.card": b"checkout.session.completed", "omise.card": b"charge.complete", "razorpay.checkout": b"payment.",
 }  # fmt: skip
 WAYS = ("stripe.card", "omise.card", "razorpay.checkout")
-
-
-@pytest.fixture
-def fakes(settings: Any) -> Iterator[Providers]:
-    with running() as started:
-        configure(settings, started)
-        yield started
 
 
 @pytest.fixture
