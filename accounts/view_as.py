@@ -24,7 +24,7 @@ LASTS = 3600  # seconds
 PERMISSION = "accounts.look_as_user"
 READING = ("GET", "HEAD", "OPTIONS")
 OWN = ("/admin/", "/i18n/", "/static/", "/account/view-as/", "/accounts/logout/")  # the viewer's, not the user's
-PRIVATE = ("/account/", "/accounts/", "/api/", "/formula")  # password and sessions, and what acts
+PRIVATE = ("/account/", "/accounts/", "/api/", "/formula", "/payments/")  # sessions, and what acts or asks a provider
 LONGEST_REASON = 200
 
 

@@ -33,7 +33,7 @@ RESULTS = {
     "receipts": gettext_lazy("receipts"),
     "rows_read": gettext_lazy("rows read"),
     "imported": gettext_lazy("imported"),
-    "updated": gettext_lazy("updated"),
+    "updated": gettext_lazy("records updated"),
     "duplicate": gettext_lazy("duplicate"),
     "quarantined": gettext_lazy("quarantined"),
     "run": gettext_lazy("number of the import run"),

@@ -51,7 +51,9 @@ def test_nothing_can_be_changed_meanwhile(looking: Any) -> None:
     assert not Receipt.objects.exists()
 
 
-@pytest.mark.parametrize("path", ["/account/", "/accounts/password/", "/api/v1/jobs/", "/formula?type=mu"])
+@pytest.mark.parametrize(
+    "path", ["/account/", "/accounts/password/", "/api/v1/jobs/", "/formula?type=mu", "/payments/thanks?rid=1"]
+)
 def test_what_is_private_and_what_acts_stays_shut(looking: Any, path: str) -> None:
     assert looking.get(path).status_code == 403
 
