@@ -9,11 +9,14 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from accounts.models import Approval, ApprovalStatus
+from accounts.tiers import describe_reason
 from audit.exporting import recorded
 from billing.admin import receipt_run
 from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
@@ -25,7 +28,7 @@ from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines
 from core.list_filters import KnownFilter
-from core.wording import money_text
+from core.wording import decimal_text, money_text
 
 
 class ReceiptItemInline(admin.TabularInline):
@@ -83,6 +86,16 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     inlines = (ReceiptItemInline,)
     page_actions = ("mark_paid_action", "void_action", "void_adjusting_action")
     actions = ("mark_paid_action", "void_action", "void_adjusting_action", "export_csv")
+    page_actions = ("mark_paid_action", "void_action", "void_adjusting_action")
+    fieldsets = (
+        (None, {"fields": ("standing", "user", "project_name", "window", "pricing_tier", "why")}),
+        (_("Money"), {"fields": ("net", "tax", "amount")}),
+        (_("Payment"), {"fields": ("method", "tx_ref", "paid_at")}),
+        (_("Prices"), {"fields": ("rate_version", "rate_cpu", "rate_gpu", "rate_mem", "cpu_basis", "price_at",
+                                  "rates_locked_at")}),
+        (_("Document"), {"fields": ("document_number", "issued_on", "fiscal_year", "serial", "sold_by", "note",
+                                    "adjusts_month", "digest", "created_by", "created_at")}),
+    )  # fmt: skip
 
     def has_page_action(self, obj: Receipt, name: str) -> bool:
         if name == "mark_paid_action":
@@ -115,6 +128,46 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     def created_on(self, receipt: Receipt) -> str:
         return console_day(receipt.created_at)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Receipt | None = None) -> Any:
+        if obj is None or obj.status != ReceiptStatus.VOID:
+            return self.fieldsets
+        voided = (_("Voided"), {"fields": ("voided_at", "voided_by", "void_reason")})
+        return (*self.fieldsets[:1], voided, *self.fieldsets[1:])
+
+    @admin.display(description=_("status"))
+    def standing(self, receipt: Receipt) -> str:
+        if not _second_asked(receipt):
+            return self.state(receipt)
+        where = f"{reverse('admin:accounts_approval_changelist')}?status__exact=open&q={receipt}"
+        return format_html('{} <a href="{}">{}</a>', self.state(receipt), where, gettext("waits for a second person"))
+
+    @admin.display(description=_("why this tier"))
+    def why(self, receipt: Receipt) -> str:
+        return format_html_join(mark_safe("<br>"), "{}", ((describe_reason(line),) for line in _reasons(receipt)))
+
+    @admin.display(description=_("subtotal"))
+    def net(self, receipt: Receipt) -> str:
+        return money_text(receipt.subtotal, receipt.currency)
+
+    @admin.display(description=_("tax"))
+    def tax(self, receipt: Receipt) -> str:
+        if not receipt.tax_label:
+            return "–"
+        words = gettext("%(label)s %(rate)s %%, in the prices") if receipt.tax_inclusive else "%(label)s %(rate)s %%"
+        label = words % {"label": receipt.tax_label, "rate": decimal_text(receipt.tax_rate, 2)}
+        return f"{label}: {money_text(receipt.tax_amount, receipt.currency)}"
+
+    @admin.display(description=_("seller"))
+    def sold_by(self, receipt: Receipt) -> str:
+        return " · ".join(str(part) for part in receipt.seller.values() if part) or "–"
+
+    def has_page_action(self, receipt: Receipt, name: str) -> bool:
+        if name == "mark_paid_action":
+            return receipt.status == ReceiptStatus.PENDING and not _second_asked(receipt)
+        if receipt.status not in VOID.status:
+            return False
+        return bool(closed_months_of(receipt)) == (name == "void_adjusting_action")
+
     def has_mark_paid_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.mark_paid_receipt")
 
@@ -143,6 +196,15 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
             rows=receipt_rows(Receipt.objects.filter(pk__in=queryset.order_by().values("pk"))),
         )  # fmt: skip
         return csv_response("receipts.csv", table_lines(RECEIPT_COLUMNS, rows))
+
+
+def _second_asked(receipt: Receipt) -> bool:
+    """Somebody has asked to mark it as paid, which waits for a second person."""
+    return Approval.objects.filter(act="mark_paid", target=receipt.pk, status=ApprovalStatus.OPEN).exists()
+
+
+def _reasons(receipt: Receipt) -> list[str]:
+    return receipt.tier_reason.splitlines()
 
 
 _RECEIPT_HEADERS = (_("receipt"), _("user"), _("from"), _("to"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 from django.test import Client
 
 from accounts.models import Tier
+from accounts.services.approvals import WaitsForSecond
 from accounts.services.work import run_next
 from audit.models import AuditLog
 from billing.models import RateVersion, Receipt
-from billing.services.receipts import create_receipts
+from billing.services.months import close_month
+from billing.services.receipts import create_receipts, mark_paid, mark_paid_by_hand
 from core.context import Actor
 from tests.factories import account_tier, make_job
+from tests.pages.conftest import text
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/billing/receipt/"
@@ -113,6 +117,55 @@ def test_the_csv_of_receipts_cannot_carry_a_formula(client: Any, finance: Any, r
     answer = client.post(LIST, {"action": "export_csv", "_selected_action": [receipt.pk]})
     text = b"".join(answer.streaming_content).decode()
     assert "'=HYPERLINK(1)" in text
+
+
+def buttons(client: Client, receipt: Receipt) -> set[str]:
+    page = client.get(f"/admin/billing/receipt/{receipt.pk}/change/").content.decode()
+    return set(re.findall(r'name="action" value="([a-z_]+)"', page))
+
+
+def test_the_page_of_a_receipt_offers_what_its_state_allows(client: Client, finance: Any, receipt: Receipt) -> None:
+    client.force_login(finance)
+    assert buttons(client, receipt) == {"mark_paid_action", "void_action"}
+    mark_paid(actor=Actor("fin"), receipt=receipt, method="manual", tx_ref="x")
+    assert buttons(client, receipt) == set()
+
+
+def test_a_receipt_of_a_closed_month_is_voided_by_adjustment_only(
+    client: Client, finance: Any, receipt: Receipt
+) -> None:
+    close_month(actor=Actor("fin"), month=date(2026, 10, 1))
+    client.force_login(finance)
+    assert buttons(client, receipt) == {"mark_paid_action", "void_adjusting_action"}
+
+
+def test_who_may_not_act_on_a_receipt_has_no_buttons(client: Client, auditor: Any, receipt: Receipt) -> None:
+    client.force_login(auditor)
+    assert buttons(client, receipt) == set()
+
+
+def test_a_receipt_that_waits_for_a_second_person_says_so(
+    client: Client, finance: Any, receipt: Receipt, settings: Any
+) -> None:
+    settings.FOUR_EYES_ABOVE = Decimal(0)
+    with pytest.raises(WaitsForSecond):
+        mark_paid_by_hand(actor=Actor("fin"), receipt=receipt, tx_ref="x")
+    client.force_login(finance)
+    page = text(client.get(f"/admin/billing/receipt/{receipt.pk}/change/"))
+    assert "waits for a second person" in page
+    assert buttons(client, receipt) == {"void_action"}
+
+
+def test_the_page_of_a_receipt_is_in_words(client: Client, finance: Any, receipt: Receipt) -> None:
+    Receipt.objects.update(tax_label="VAT", tax_rate=Decimal("7.00"), tax_amount=Decimal("0.52"), tax_inclusive=True)
+    client.force_login(finance)
+    response = client.get(f"/admin/billing/receipt/{receipt.pk}/change/")
+    page = text(response)
+    assert "VAT 7.00 %, in the prices: THB 0.52" in page
+    assert '{"' not in page
+    assert "rule:" not in page
+    assert "Voided" not in page
+    assert response.content.count(b"<h1>") == 1
 
 
 # --- the receipt run -----------------------------------------------------------------
