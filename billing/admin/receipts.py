@@ -84,7 +84,6 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     change_list_template = "admin/billing/receipts.html"
     change_form_template = "admin/billing/receipt/change_form.html"
     inlines = (ReceiptItemInline,)
-    page_actions = ("mark_paid_action", "void_action", "void_adjusting_action")
     actions = ("mark_paid_action", "void_action", "void_adjusting_action", "export_csv")
     page_actions = ("mark_paid_action", "void_action", "void_adjusting_action")
     fieldsets = (
@@ -96,13 +95,6 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
         (_("Document"), {"fields": ("document_number", "issued_on", "fiscal_year", "serial", "sold_by", "note",
                                     "adjusts_month", "digest", "created_by", "created_at")}),
     )  # fmt: skip
-
-    def has_page_action(self, obj: Receipt, name: str) -> bool:
-        if name == "mark_paid_action":
-            return obj.status == ReceiptStatus.PENDING
-        if obj.status not in (ReceiptStatus.PENDING, ReceiptStatus.REFUNDED):
-            return False
-        return bool(closed_months_of(obj)) == (name == "void_adjusting_action")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.run_view)
@@ -161,12 +153,12 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     def sold_by(self, receipt: Receipt) -> str:
         return " · ".join(str(part) for part in receipt.seller.values() if part) or "–"
 
-    def has_page_action(self, receipt: Receipt, name: str) -> bool:
+    def has_page_action(self, obj: Receipt, name: str) -> bool:
         if name == "mark_paid_action":
-            return receipt.status == ReceiptStatus.PENDING and not _second_asked(receipt)
-        if receipt.status not in VOID.status:
+            return obj.status == ReceiptStatus.PENDING and not _second_asked(obj)
+        if obj.status not in VOID.status:
             return False
-        return bool(closed_months_of(receipt)) == (name == "void_adjusting_action")
+        return bool(closed_months_of(obj)) == (name == "void_adjusting_action")
 
     def has_mark_paid_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.mark_paid_receipt")
