@@ -44,5 +44,6 @@ def logging_to_console(form: str, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django": {"handlers": []},
             "axes": {"level": "ERROR"},
+            "stripe": {"level": "WARNING"},  # two lines a call otherwise
         },
     }
