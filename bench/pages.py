@@ -14,12 +14,12 @@ from typing import Any
 from django.core.management import call_command
 
 from bench import joblist, world
-from bench.measure import Outcome, rows
+from bench.measure import Outcome, pairs, rows
 
 LIMIT_MS = 100.0
 MOST_STATEMENTS = 15
 MOST_BYTES = 150_000
-REQUESTS = 20  # of each page; the slowest but one is the 95th percentile
+REQUESTS = 20  # of each page (BENCH_PAIRS changes it); the slowest but one is the 95th percentile
 RECEIPTS = 20
 MORE_OWN = ("/account/", "/usage/?period=all", "/usage/?period=all&view=aggregate", "/usage/?period=all&billed=no")
 MORE_CONSOLE = (
@@ -122,7 +122,7 @@ def _measure(username: str, path: str) -> dict[str, Any]:
         raise RuntimeError(f"{path} answered {answer.status_code}")
     size = len(answer.content)
     took = []
-    for _ in range(REQUESTS):
+    for _ in range(pairs(REQUESTS)):
         began = time.perf_counter()
         client.get(path, secure=True)
         took.append((time.perf_counter() - began) * 1000)
