@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.http import QueryDict
+from django.utils import timezone
 
 from hpcbilling.models import SavedFilter
+from hpcbilling.saved_filters import MOVING
 from tests.pages.conftest import text
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +92,48 @@ def test_only_a_post_changes_anything(as_finance: Any) -> None:
 def test_a_name_is_text(as_finance: Any) -> None:
     keep(as_finance, "<script>alert(1)</script>")
     assert "<script>alert(1)" not in as_finance.get(LIST).content.decode()
+
+
+def test_an_empty_value_is_part_of_a_filter(as_finance: Any) -> None:
+    """Jobs that are not billed are one: no document claims the job."""
+    keep(as_finance, query="claimed_by__exact=", where="usage.job")
+    assert '<a href="?claimed_by__exact=">Open ones</a>' in as_finance.get("/admin/usage/job/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("link", "days"),
+    [
+        (1, ["2027-03-08", "2027-03-09"]),  # today
+        (2, ["2027-03-01", "2027-03-09"]),  # past 7 days
+        (3, ["2027-03-01", "2027-04-01"]),  # this month
+        (4, ["2027-01-01", "2028-01-01"]),  # this year
+    ],
+)
+def test_a_period_moves_on_with_the_days(
+    as_finance: Any, finance: Any, monkeypatch: pytest.MonkeyPatch, link: int, days: list[str]
+) -> None:
+    specs = as_finance.get(LIST).context["cl"].filter_specs
+    spec = next(each for each in specs if getattr(each, "field_path", "") == "created_at")
+    since, until = spec.links[link][1].values()
+    page = as_finance.get(LIST, {"created_at__gte": since, "created_at__lt": until, "p": 1}).content.decode()
+    sent = {
+        key: unescape(value) for key, value in re.findall(r'type="hidden" name="(query|here)" value="([^"]*)"', page)
+    }
+    answer = as_finance.post(ADD, {"where": "billing.receipt", "name": "Lately", **sent})
+    assert SavedFilter.objects.get().query == f"created_at__period={MOVING[link]}"
+    shown = as_finance.get(answer.headers["Location"]).content.decode()
+    assert 'aria-current="true">Lately</a>' in shown, "today it shows what it was made of"
+
+    later = datetime(2027, 3, 8, 12, tzinfo=timezone.get_default_timezone())
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    as_finance.force_login(finance)
+    [address] = re.findall(r'<a href="([^"]*)">Lately</a>', as_finance.get(LIST).content.decode())
+    assert re.findall(r"created_at__(?:gte|lt)=([0-9-]{10})", unescape(address)) == days
+    assert as_finance.get(LIST + unescape(address)).status_code == 200
+
+
+def test_days_of_no_period_stay_those_days(as_finance: Any) -> None:
+    january = urlencode({"created_at__gte": "2026-01-01 00:00+07:00", "created_at__lt": "2026-02-01 00:00+07:00"})
+    keep(as_finance, query=january)
+    [address] = re.findall(r'<a href="([^"]*)">Open ones</a>', as_finance.get(LIST).content.decode())
+    assert QueryDict(unescape(address)[1:]) == QueryDict(january)
