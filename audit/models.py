@@ -34,6 +34,8 @@ class AuditLog(models.Model):
         verbose_name_plural = _("audit log")
         indexes = (
             models.Index(fields=["-ts"], name="idx_audit_ts"),
+            # what was done of one kind, latest first: the filter of the log
+            models.Index(fields=["action", "-id"], name="idx_audit_action"),
             # "audit entries of this document", on explanations and object pages
             models.Index(fields=["entity_type", "entity_id"], name="idx_audit_entity"),
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -73,11 +74,15 @@ def _jobs(term: str) -> QuerySet[Job]:
 
 
 def _people(term: str) -> QuerySet[User]:
-    return User.objects.filter(username=fold_username(term))
+    """The one of that name; else those whose names begin like that."""
+    name = fold_username(term)
+    exact = User.objects.filter(username=name)
+    return exact if exact.exists() else User.objects.filter(username__startswith=name).order_by("username")
 
 
 def _payments(term: str) -> QuerySet[Payment]:
-    condition = Q(idempotency_key=term) | Q(external_payment_id=term) | Q(external_charge_id=term)
+    known = Q(provider__in=settings.PAYMENT_PROVIDERS)  # the provider stands first in the indexes of its ids
+    condition = Q(idempotency_key=term) | (known & (Q(external_payment_id=term) | Q(external_charge_id=term)))
     if (number := whole_number(term.lstrip("#"))) is not None:
         condition |= Q(pk=number)
     return Payment.objects.filter(condition).select_related("receipt").order_by("-pk")

@@ -65,6 +65,12 @@ class Refund(models.Model):
         ordering = ("-id",)
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
+        indexes = (
+            # found by the provider's id, which somebody has in hand
+            models.Index(
+                fields=["external_refund_id"], condition=~models.Q(external_refund_id=""), name="idx_refunds_external"
+            ),
+        )
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=RefundStatus.values), name="refunds_status_known"),
             models.CheckConstraint(condition=models.Q(origin__in=RefundOrigin.values), name="refunds_origin_known"),

@@ -53,6 +53,8 @@ class BankTransfer(models.Model):
         verbose_name = _("bank transfer")
         verbose_name_plural = _("bank transfers")
         permissions = (("review_banktransfer", "Can accept or reject bank transfers"),)
+        # whatever the bank is called
+        indexes = (models.Index(fields=["reference"], name="idx_transfers_reference"),)
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(status__in=TransferStatus.values), name="bank_transfers_status_known"

@@ -113,19 +113,28 @@ def test_nobody_finds_what_they_may_not_open(client: Any, make_user: Any, paymen
     assert client.get(SEARCH, {"q": "alice"}).status_code == 302
 
 
+def test_the_beginning_of_a_user_name_is_enough_where_nobody_has_it_whole(as_finance: Any, make_user: Any) -> None:
+    for name in ("wanida", "wanna", "wan"):
+        make_user(name)
+    assert as_finance.get(SEARCH, {"q": "wan"}).headers["Location"] == "/admin/accounts/user/wan/change/"
+    page = text(as_finance.get(SEARCH, {"q": "Wa"}))
+    assert page.index("Users") < page.index("wan ") < page.index("wanida") < page.index("wanna")
+
+
 @pytest.mark.postgres
 def test_every_look_up_can_use_an_index(rf: Any, finance: Any, receipt: Receipt) -> None:
-    """With sequential scans forbidden where anything else is possible, none is left over the large tables."""
+    """With sequential scans forbidden where anything else is possible, none is left."""
     request = rf.get(SEARCH)
     request.user = finance
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
-        for term in ("4711", "800_7", "RC1", "pay_1"):
+    with CaptureQueriesContext(connection) as asked:
+        for term in ("4711", "800_7", "RC1", "pay_1", "zzz"):
             list(search(request, term))
+    found = {each["sql"] for each in asked.captured_queries if " FROM " in each["sql"] and "perm" not in each["sql"]}
+    tables = {re.search(r'FROM "([a-z_]+)"', statement)[1] for statement in found}
+    assert tables >= {"jobs", "receipts", "users", "payments", "refunds", "bank_transfers"}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        for statement in {each["sql"] for each in asked.captured_queries if 'FROM "jobs"' in each["sql"]}:
+        for statement in found:
             cursor.execute(f"EXPLAIN {statement}")
             plan = "\n".join(line for (line,) in cursor.fetchall())
-            assert "Seq Scan" not in plan, plan
+            assert "Seq Scan" not in plan, f"{statement}\n{plan}"
