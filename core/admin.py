@@ -75,6 +75,7 @@ class ReadOnlyAdmin(ConsoleAdmin):
 class ReadOnlyInline(admin.TabularInline):
     """What hangs on a row, to be read beside it."""
 
+    template = "admin/readonly_inline.html"
     can_delete = False
     extra = max_num = 0
     show_change_link = True

@@ -24,19 +24,17 @@ from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.months import closed_months_of
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid_by_hand, void_receipt
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines
 from core.list_filters import KnownFilter
 from core.wording import decimal_text, money_text
 
 
-class ReceiptItemInline(admin.TabularInline):
+class ReceiptItemInline(ReadOnlyInline):
     model = ReceiptItem
     fields = ("job_id_display", "job_key", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost", "is_live")
     readonly_fields = fields
-    can_delete = False
-    max_num = 0
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReceiptItem]:
@@ -45,12 +43,6 @@ class ReceiptItemInline(admin.TabularInline):
         receipt_id = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
         shown = lines.filter(receipt_id=receipt_id).values_list("pk", flat=True)[:SHOWN_LINES]
         return lines.filter(pk__in=list(shown))
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 SHOWN_LINES = 50
