@@ -5,6 +5,9 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import era
+        from django.db.backends.signals import connection_created
+
+        from core import decimals, era
 
         era.install()
+        connection_created.connect(decimals.install)

@@ -1,15 +1,22 @@
-"""People, their tiers, and the guard at the door."""
+"""People, their tiers, their organisations, and how machines and messages reach them."""
 
+from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
+from accounts.models.identities import Identity
+from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
+from accounts.models.outbox import EmailNotification, EmailStatus
 from accounts.models.sessions import Session
 from accounts.models.throttle import AuthThrottle
 from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
 from accounts.models.users import Role, User
+from accounts.models.webhooks import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
-    "APPROVAL_TRANSITIONS", "WORK_TRANSITIONS", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode",
-    "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role", "RuleKind", "Session", "Tier", "TierOverride",
-    "TierRule", "User", "Work", "WorkPiece", "WorkStatus",
+    "APPROVAL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode",
+    "DeliveryStatus", "EmailNotification", "EmailStatus", "Identity", "Invitation", "Member", "MemberRole",
+    "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier",
+    "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece",
+    "WorkStatus",
 ]  # fmt: skip

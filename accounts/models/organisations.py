@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.tiers import Tier
 from accounts.models.users import User
+
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
+
+
+def site_currency() -> str:
+    return str(settings.PAYMENT_CURRENCY)
+
+
+def site_zone() -> str:
+    return str(settings.TIME_ZONE)
+
+
+def check_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(_("%(name)s is no time zone; write it as Asia/Bangkok."), params={"name": name})
 
 
 class BillingMode(models.TextChoices):
@@ -22,8 +41,23 @@ class Organisation(models.Model):
     name = models.CharField(_("name"), max_length=160, unique=True)
     tier = models.ForeignKey(Tier, models.PROTECT, db_column="tier", null=True, blank=True, verbose_name=_("tier"))
     billing_mode = models.CharField(_("billed by"), max_length=10, choices=BillingMode, default=BillingMode.RECEIPTS)
+    billing_email = models.EmailField(_("e-mail for bills"), blank=True)
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        default=site_currency,
+        validators=[RegexValidator(CURRENCY_PATTERN, _("Three capital letters, such as THB."))],
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=60,
+        default=site_zone,
+        validators=[check_zone],
+        help_text=_("Where its hours, days and months begin."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(_("last change"), auto_now=True, editable=False)
 
     class Meta:
         db_table = "organisations"
@@ -34,10 +68,17 @@ class Organisation(models.Model):
             models.CheckConstraint(
                 condition=models.Q(billing_mode__in=BillingMode.values), name="organisations_billing_mode_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=CURRENCY_PATTERN), name="organisations_currency_known"
+            ),
         )
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
 
 class Project(models.Model):
@@ -47,6 +88,7 @@ class Project(models.Model):
     description = models.TextField(_("description"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(_("last change"), auto_now=True, editable=False)
 
     class Meta:
         db_table = "projects"
