@@ -23,6 +23,9 @@ ACTIONS = {
     "work_done": _("Long work done"),
     "work_failed": _("Long work failed"),
     "work_fetch": _("File of long work fetched"),
+    "api_key_issue": _("API key issued"),
+    "api_key_rotate": _("API key replaced by a new one"),
+    "api_key_revoke": _("API key revoked"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
 }

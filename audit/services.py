@@ -40,6 +40,8 @@ def record(
     now = context.current()
     if now.viewer:  # what is done while looking as another user is done by the one who looks
         actor, extra = Actor(now.viewer), {**(extra or {}), "viewing_as": actor.name}
+    if now.api_key:
+        extra = {**(extra or {}), "api_key": now.api_key}
     row = {
         "id": (head["id"] if head else 0) + 1,
         "ts": timezone.now(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -20,6 +20,7 @@ class RequestContext:
     ip: str = ""
     user_agent: str = ""
     viewer: str = ""  # who really looks, while the pages are shown as another user sees them
+    api_key: str = ""  # the beginning of the key that the request came with
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ _current: ContextVar[RequestContext] = ContextVar("request_context", default=_NO
 
 def current() -> RequestContext:
     return _current.get()
+
+
+def note_api_key(prefix: str) -> None:
+    """From here on the request is one of this key."""
+    _current.set(replace(_current.get(), api_key=prefix))
 
 
 @contextmanager

@@ -6,13 +6,14 @@ and sums and extremes are taken by functions of our own (``install``), never by 
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PLACES = 9
+DIGITS = 80  # of sums on their way: Python's own 28 would round them
 
 
 class ExactDecimalField(models.DecimalField):
@@ -21,8 +22,14 @@ class ExactDecimalField(models.DecimalField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"max_digits": 40, "decimal_places": PLACES, **kwargs})
 
-    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
-        return "text" if connection.vendor == "sqlite" else super().db_type(connection)
+    def get_internal_type(self) -> str:
+        return "ExactDecimalField"  # Django's converter for decimals makes floats of them on SQLite
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "text" if connection.vendor == "sqlite" else f"numeric({self.max_digits}, {self.decimal_places})"
+
+    def cast_db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return self.db_type(connection)
 
     def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
         if connection.vendor == "sqlite" and not hasattr(value, "resolve_expression"):
@@ -92,7 +99,8 @@ class _Collect:
 class _Sum(_Collect):
     @staticmethod
     def fold(one: Decimal, other: Decimal) -> Decimal:
-        return one + other
+        with localcontext(prec=DIGITS):
+            return one + other
 
 
 class _Max(_Collect):

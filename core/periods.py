@@ -67,3 +67,20 @@ def month_end(day: date) -> date:
 def month_window(month: date) -> Window:
     """The instants of a month of the site."""
     return Window(day_start(month_start(month)), day_start(next_month(month)))
+
+
+def period_start(kind: str, moment: datetime, zone: ZoneInfo) -> datetime:
+    """Where the ``hour``, ``day``, ``week`` (from Monday) or ``month`` of ``moment`` begins in ``zone``, in UTC.
+
+    An hour of a clock that is set back is the one of the two that ``moment`` lies in.
+    """
+    local = moment.astimezone(zone)
+    if kind == "hour":
+        past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        return moment.astimezone(UTC) - past
+    day = local.date()
+    if kind == "week":
+        day -= timedelta(days=day.weekday())
+    elif kind == "month":
+        day = day.replace(day=1)
+    return day_start(day, zone)

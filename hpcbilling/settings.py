@@ -244,6 +244,17 @@ USAGE_SOURCES: dict[str, str] = {
 }
 # Who knows stretches of time whose usage stands: functions that give windows, asked in the transaction that writes.
 USAGE_FROZEN: dict[str, str] = {"months": "billing.services.months.hold_closed_windows"}
+# Where metered events are kept, and what is taken in.
+EVENT_STORES: dict[str, str] = {"database": "usage.events.database.database_events"}
+EVENT_STORE: str = env.choice("EVENT_STORE", default="database", among=tuple(EVENT_STORES))
+EVENTS_MAX_ITEMS: int = env.whole("EVENTS_MAX_ITEMS", default=1000, least=1)
+EVENTS_MAX_BODY_BYTES: int = env.whole("EVENTS_MAX_BODY_BYTES", default=8 << 20, least=1 << 16)  # unpacked
+EVENTS_MAX_METADATA_BYTES: int = env.whole("EVENTS_MAX_METADATA_BYTES", default=8192, least=256)
+EVENTS_MAX_AGE_DAYS: int = env.whole("EVENTS_MAX_AGE_DAYS", default=35, least=1)
+EVENTS_MAX_AHEAD_SECONDS: int = env.whole("EVENTS_MAX_AHEAD_SECONDS", default=300, least=0)
+EVENTS_LATE_AFTER_MINUTES: int = env.whole("EVENTS_LATE_AFTER_MINUTES", default=60, least=1)
+# How long quota stays set aside for a call that nobody reports.
+QUOTA_HOLD_SECONDS: int = env.whole("QUOTA_HOLD_SECONDS", default=600, least=1)
 FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
 SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
 SLURM_CONF: str = env.str("SLURM_CONF", default="")
@@ -372,8 +383,8 @@ if TRUSTED_PROXY_COUNT:
 
 # --- API ---------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["core.sessions.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_auth.ApiKeyAuthentication", "core.sessions.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api_auth.KeyScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "URL_FORMAT_OVERRIDE": None,  # ``format`` is a parameter of the description alone

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from accounts.models import Tier, TierRule
+from accounts.models import Organisation, Project, Tier, TierRule
 from billing import triggers
 from billing.models import RateVersion
 from usage.models import ImportRun, ImportStatus, Job
@@ -77,3 +77,9 @@ def change_versions(versions: QuerySet[RateVersion], **values: Any) -> int:
     changed = versions.update(**values)
     triggers.install(connection)
     return changed
+
+
+def make_project(organisation: str = "Institute", name: str = "imaging", **fields: Any) -> Project:
+    """A project of an organisation; ``fields`` are the organisation's."""
+    owner, _made = Organisation.objects.get_or_create(name=organisation, defaults=fields)
+    return Project.objects.get_or_create(organisation=owner, name=name)[0]

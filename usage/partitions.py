@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from django.db import connection, transaction
 
@@ -56,7 +57,7 @@ def ensure(months: Iterable[date], *, dry_run: bool = False) -> list[date]:
             return missing
         for month in missing:
             _make(month)
-    _known.update(wanted)
+    transaction.on_commit(partial(_known.update, wanted))  # what is rolled back is not there
     return missing
 
 

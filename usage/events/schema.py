@@ -1,0 +1,157 @@
+"""What an event looks like when it is sent: our own form, and CloudEvents 1.0 in JSON. Compiled by msgspec.
+
+Numbers with a point are read as decimals, never as floats. Unknown fields are errors, but in a CloudEvent, where
+extensions are allowed. No Django here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*\Z"
+PRINTABLE = r"^[^\x00-\x1f\x7f]+\Z"
+_LINE = r"^[^\x00-\x1f\x7f]*\Z"
+LARGEST_EXPONENT = 60
+TOO_MANY = "$too_many"
+
+MetricName = Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME)]
+Key = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
+Line = Annotated[str, Meta(max_length=255, pattern=_LINE)]
+Unit = Annotated[str, Meta(max_length=40, pattern=_LINE)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Tokens = Annotated[int, Meta(ge=0, le=10**12)]
+
+
+class Facts(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What both forms share. ``metric_value`` is a JSON number or decimal text, checked in ``checking``."""
+
+    metric_value: msgspec.Raw = msgspec.Raw(b"1")
+    unit: Unit = ""
+    metadata: dict[str, Any] | None = None
+    project: UUID | None = None
+    subscription: UUID | None = None
+    reservation: UUID | None = None
+    model: Line = ""
+    request_tokens: Tokens | None = None
+    response_tokens: Tokens | None = None
+    cached_tokens: Tokens | None = None
+    reasoning_tokens: Tokens | None = None
+    latency_ms: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    status_code: Annotated[int, Meta(ge=100, le=599)] | None = None
+    error_message: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class Event(Facts, kw_only=True, forbid_unknown_fields=True):
+    metric_name: MetricName
+    idempotency_key: Key
+    timestamp: Moment
+
+
+class CloudEvent(Struct, kw_only=True):
+    """https://github.com/cloudevents/spec (1.0): ``type`` is the metric; ``source`` and ``id`` together identify it."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(min_length=1, max_length=120, pattern=PRINTABLE)]
+    source: Annotated[str, Meta(min_length=1, max_length=79, pattern=PRINTABLE)]
+    type: MetricName
+    time: Moment
+    subject: Line | None = None
+    data: Facts | None = None
+
+    def as_event(self) -> Event:
+        data = self.data or Facts()
+        fields = {name: getattr(data, name) for name in Facts.__struct_fields__}
+        if self.subject:
+            fields["metadata"] = {**(data.metadata or {}), "subject": self.subject}
+        return Event(metric_name=self.type, idempotency_key=f"{self.source}#{self.id}", timestamp=self.time, **fields)
+
+
+class Malformed(ValueError):
+    """The body is not JSON that can be read."""
+
+
+class Refused(Struct, frozen=True):
+    """Why one item was not taken: ``code`` is API, ``reason`` is English for whoever wrote the client."""
+
+    code: str
+    reason: str
+    field: str = ""
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text)
+    if abs(value.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError("a number is too large or too small")
+    return value
+
+
+_event = msgspec.json.Decoder(Event, float_hook=_decimal)
+_events = msgspec.json.Decoder(list[Event], float_hook=_decimal)
+_cloud_event = msgspec.json.Decoder(CloudEvent, float_hook=_decimal)
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_PATH = re.compile(r" - at `\$\.?([A-Za-z_.\[\]0-9]*)`")
+_MISSING = re.compile(r"(?:missing required|contains unknown) field `([^`]*)`")
+
+
+def read_many(body: bytes, *, cloud: bool, most: int) -> list[Event | Refused]:
+    """A JSON array of events. Raises ``Malformed``; an item that is not an event is ``Refused``, the others stand."""
+    if not cloud:
+        try:
+            found = _events.decode(body)
+        except msgspec.ValidationError:
+            pass  # some item is wrong: look at each by itself
+        except msgspec.DecodeError as error:
+            raise Malformed(str(error)) from error
+        else:
+            return list(found) if len(found) <= most else [Refused(TOO_MANY, str(len(found)))]
+    try:
+        items = _raws.decode(body)
+    except msgspec.DecodeError as error:
+        raise Malformed(str(error)) from error
+    if len(items) > most:
+        return [Refused(TOO_MANY, str(len(items)))]
+    return [read_one(bytes(item), cloud=cloud) for item in items]
+
+
+def read_one(body: bytes, *, cloud: bool) -> Event | Refused:
+    """One JSON object. Raises ``Malformed``."""
+    try:
+        return _cloud_event.decode(body).as_event() if cloud else _event.decode(body)
+    except msgspec.ValidationError as error:
+        if not cloud and b'"specversion"' in body:
+            return read_one(body, cloud=True)
+        return _refusal(error)
+    except msgspec.DecodeError as error:
+        raise Malformed(str(error)) from error
+
+
+def _refusal(error: msgspec.ValidationError) -> Refused:
+    text = str(error)
+    at = _PATH.search(text)
+    name = _MISSING.search(text)
+    field = ".".join(part for part in ((at[1] if at else ""), (name[1] if name else "")) if part)
+    return Refused("invalid", text.split(" - at ", maxsplit=1)[0], field)
+
+
+def read_lines(
+    lines: Iterator[bytes], *, decode: Callable[[bytes], Event | Refused] | None = None
+) -> Iterator[Event | Refused]:
+    """NDJSON: one object a line, empty lines left out. A line that is no JSON is refused, the next one is read."""
+    for line in lines:
+        if line := line.strip():
+            try:
+                yield (decode or _plain)(line)
+            except Malformed as error:
+                yield Refused("malformed", str(error))
+
+
+def _plain(line: bytes) -> Event | Refused:
+    return read_one(line, cloud=False)
