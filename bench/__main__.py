@@ -23,6 +23,8 @@ BENCHMARKS = {
     "pages": "bench.pages",
     "pdf": "bench.pdf",
     "webhooks": "bench.webhooks",
+    "event": "bench.event",
+    "events": "bench.events",
     "sacct": "bench.live_sacct",
 }
 

@@ -7,35 +7,30 @@ Every fourth call is a repeat. All on one machine, caller included.
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import socket
 import statistics
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 from bench import world
 from bench.measure import Outcome, rows
+from bench.site import HEADERS, running
 from tests.fakes.providers import Providers
 from tests.fakes.providers.__main__ import settings as provider_settings
 
 PER_SECOND = 50
 LIMIT_MS = 200
-HEADERS = {"Content-Type": "application/json", "Host": "localhost", "X-Forwarded-Proto": "https"}
 
 
 def run() -> Outcome:
     number = rows(1000)
     with Providers(seed=1) as fakes:
-        environment = {**provider_settings(fakes), "PAYMENT_PROVIDER": "stripe", "TRUSTED_PROXY_COUNT": "1"}
+        environment = {**provider_settings(fakes), "PAYMENT_PROVIDER": "stripe"}
         calls = _calls(fakes, environment, number)
-        with _site(environment) as address:
+        with running(environment) as address:
             for call in calls[:20]:  # the first calls meet a program that has not loaded everything
                 _send(address, *call)
             measured, late = _at_pace(address, calls[20:])
@@ -98,34 +93,6 @@ def _user(name: str) -> None:
     from accounts.models import User
 
     User.objects.get_or_create(username=name)
-
-
-@contextmanager
-def _site(environment: dict[str, str]) -> Iterator[str]:
-    """The site on a free port; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
-               "--threads", "8", "--log-level", "error"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=world.ROOT, env={**os.environ, **environment})
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/healthz")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_for(address: str) -> None:
-    for _try in range(100):
-        try:
-            urllib.request.urlopen(urllib.request.Request(address, headers=HEADERS), timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError("the site did not start")
 
 
 def _send(address: str, body: bytes, headers: dict[str, str]) -> float:

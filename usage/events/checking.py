@@ -17,7 +17,7 @@ from django.db.models import Q
 from accounts.models import ApiKey, Project
 from subscriptions.models import AiModel, Subscription, SubscriptionStatus
 from usage.events.meters import Found, values_of
-from usage.events.rows import HASH_BYTES, EventRow, digest, new_ids
+from usage.events.rows import EventRow, digest, new_ids
 from usage.events.schema import Event, Refused
 
 _VALUE = re.compile(rb'"?([0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)"?')
@@ -105,12 +105,12 @@ class Checker:
         subscription_id = subscription.pk if subscription else None
         tokens = event.request_tokens, event.response_tokens, event.cached_tokens, event.reasoning_tokens
         told_apart_by = digest(
-            event.metric_name, value.normalize(), event.unit, moment.isoformat(), text, subscription_id, event.model,
-            *tokens, event.latency_ms, event.status_code,
+            event.metric_name, value.normalize(), event.unit, moment, text, subscription_id, event.model, *tokens,
+            event.latency_ms, event.status_code,
         )  # fmt: skip
         row = EventRow(
             self.ids.pop(), project.organisation_id, project.pk, subscription_id, key.pk if key else None,
-            event.metric_name, value, event.unit, moment, event.idempotency_key, told_apart_by[:HASH_BYTES], text,
+            event.metric_name, value, event.unit, moment, event.idempotency_key, told_apart_by, text,
             event.model, *tokens, event.latency_ms, event.status_code, moment < self.clock.late_before,
             project.organisation.time_zone,
         )  # fmt: skip

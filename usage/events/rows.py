@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 HASH_BYTES = 16
 
 
@@ -78,11 +80,12 @@ def _uuid7(moment: int, noise: int) -> UUID:
     return UUID(int=moment | 0x7 << 76 | middle << 64 | 0b10 << 62 | low)
 
 
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
 def digest(*parts: object) -> bytes:
-    """What tells a repeat from another event under the same key. Lengths stand before the parts: none runs into the
-    next."""
-    text = "".join(f"{len(each)}:{each}" for each in map(str, parts))
-    return hashlib.sha256(text.encode()).digest()[:HASH_BYTES]
+    """What tells a repeat from another event under the same key."""
+    return hashlib.sha256(_encode(parts)).digest()[:HASH_BYTES]
 
 
 def at_path(metadata: Mapping[str, object], path: str) -> object:
