@@ -40,6 +40,14 @@ def _in_range(value: Day, text: str) -> Day:
     return value
 
 
+def month(text: str) -> date:
+    """Argument type: a month such as 2026-10; its first day."""
+    try:
+        return _in_range(datetime.strptime(text, "%Y-%m").date(), text)  # noqa: DTZ007 - a month has no zone
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a month; write it as 2026-10") from error
+
+
 def moment(text: str) -> date | datetime:
     """Argument type: a day of the site's zone (2026-10-31) or an instant (2026-10-31T17:00:00Z)."""
     try:

@@ -96,6 +96,7 @@ TASKS = (
         timedelta(hours=6),
         clusters=True,
     ),
+    Task("refresh_aggregates", (), timedelta(hours=1)),
     Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
     Task("prune", ("--what", "throttle", "--older-than", "90d"), timedelta(days=1)),

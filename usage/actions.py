@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS = {
     "usage_import": _("Usage imported"),
     "usage_export": _("Usage exported"),  # of logs written before every export was recorded as "export"
+    "events_import": _("Metered events imported"),
     "usage_reconcile": _("Usage reconciled with its source"),
     "usage_row_release": _("Refused row released"),
     "usage_row_dismiss": _("Refused row dismissed"),

@@ -7,7 +7,6 @@ extensions are allowed. No Django here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -139,19 +138,3 @@ def _refusal(error: msgspec.ValidationError) -> Refused:
     name = _MISSING.search(text)
     field = ".".join(part for part in ((at[1] if at else ""), (name[1] if name else "")) if part)
     return Refused("invalid", text.split(" - at ", maxsplit=1)[0], field)
-
-
-def read_lines(
-    lines: Iterator[bytes], *, decode: Callable[[bytes], Event | Refused] | None = None
-) -> Iterator[Event | Refused]:
-    """NDJSON: one object a line, empty lines left out. A line that is no JSON is refused, the next one is read."""
-    for line in lines:
-        if line := line.strip():
-            try:
-                yield (decode or _plain)(line)
-            except Malformed as error:
-                yield Refused("malformed", str(error))
-
-
-def _plain(line: bytes) -> Event | Refused:
-    return read_one(line, cloud=False)

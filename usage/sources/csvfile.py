@@ -8,17 +8,16 @@ import hashlib
 import io
 import os
 import re
-import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from core.errors import BadInput, Misconfigured, UsageError
+from core.errors import BadInput, Misconfigured
+from usage.opening import opened
 from usage.sources.base import UsageSource
 from usage.sources.text import decoded, known_columns, missing_columns, shown, split
 
@@ -49,7 +48,7 @@ class CsvSource(UsageSource):
 
         self.check()
         self.file_name = "standard input" if self._path == "-" else Path(self._path).name
-        with _opened(self._path) as raw:
+        with opened(self._path) as raw:
             size = os.fstat(raw.fileno()).st_size if self._path != "-" else 0
             hashing = _Hashing(raw)
             buffered: io.BufferedReader = io.BufferedReader(hashing, 1 << 16)
@@ -130,20 +129,6 @@ class CsvSource(UsageSource):
 
     def _bad(self, words: str, **values: object) -> BadInput:
         return BadInput(words % {"file": self.file_name, **values})
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        handle = Path(path).open("rb")  # noqa: SIM115 - closed below; only the opening may fail this way
-    except OSError as error:
-        words = _("The file %(path)s cannot be read: %(why)s.")
-        raise UsageError(words % {"path": path, "why": error.strerror or error}) from error
-    with handle:
-        yield handle
 
 
 class _Hashing(io.RawIOBase):
