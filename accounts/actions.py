@@ -23,6 +23,7 @@ ACTIONS = {
     "work_done": _("Long work done"),
     "work_failed": _("Long work failed"),
     "work_fetch": _("File of long work fetched"),
+    "email_resend": _("E-mail sent again"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
 }

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import approvals_admin, view_as, work_admin  # noqa: F401 - the first registers on import
+from accounts import approvals_admin, outbox_admin, view_as, work_admin  # noqa: F401 - some register on import
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, ProjectLead, Tier, User
 from accounts.roles import GROUPS

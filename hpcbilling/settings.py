@@ -9,6 +9,7 @@ from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -302,6 +303,11 @@ PDF_FONT_FOLDERS: list[str] = [
     "/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"), str(Path.home() / ".fonts"),
     "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts",
 ]  # fmt: skip
+
+# --- e-mail: queued in the database, sent by send_emails ----------------------
+globals().update(env.mail("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST and the rest
+EMAIL_TIMEOUT = 20  # seconds a step: all steps together stay below the lease of accounts.services.outbox
+DEFAULT_FROM_EMAIL: str = env.sender("DEFAULT_FROM_EMAIL", default=f"noreply@{urlsplit(SITE_BASE_URL).hostname}")
 
 # --- exports: the tables that finance may take away, in the order of the page ---
 EXPORTS: dict[str, str] = {
