@@ -273,6 +273,11 @@ BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
 # Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
 FOUR_EYES_ABOVE: Decimal | None = env.amount("FOUR_EYES_ABOVE", default="")
+# Who knows what of an organisation cannot change any more: functions that give names of its fields.
+ORGANISATION_FIXED: dict[str, str] = {
+    "bills": "billing.organisations.fixed_fields",
+    "usage": "usage.organisations.fixed_fields",
+}
 APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",
