@@ -5,6 +5,8 @@ Site staff are asked for Django permissions instead: their rights reach over all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
@@ -41,11 +43,17 @@ Person = User | AnonymousUser
 
 def rights_of(user: Person, organisation: Organisation) -> frozenset[str]:
     """All that ``user`` may do in ``organisation``; empty for whoever does not belong to it."""
+    return rights_in(user, [organisation]).get(organisation.pk, frozenset())
+
+
+def rights_in(user: Person, organisations: Sequence[Organisation]) -> dict[int, frozenset[str]]:
+    """``rights_of`` for many, by their keys, in one query."""
     if not (user.is_authenticated and user.is_active):
-        return frozenset()
-    rights = frozenset(right for right in STAFF if is_staff_for(user, right))
-    role = Member.objects.filter(organisation=organisation, user=user).values_list("role", flat=True).first()
-    return rights | _rights(role, organisation.is_active)
+        return {}
+    staff = frozenset(right for right in STAFF if is_staff_for(user, right))
+    mine = Member.objects.filter(user=user, organisation__in=[each.pk for each in organisations])
+    roles = dict(mine.values_list("organisation_id", "role"))
+    return {each.pk: staff | _rights(roles.get(each.pk), each.is_active) for each in organisations}
 
 
 def is_staff_for(user: Person, right: str) -> bool:
@@ -57,12 +65,12 @@ def organisations_of(user: Person, right: str = VIEW) -> QuerySet[Organisation]:
     """The organisations in which ``user`` has ``right``: all of them for staff who have it."""
     if is_staff_for(user, right):
         return Organisation.objects.all()
-    return Organisation.objects.filter(pk__in=_memberships(user, right).values("organisation"))
+    return Organisation.objects.filter(pk__in=memberships(user, right).values("organisation"))
 
 
 def memberships_of(user: Person) -> QuerySet[Member]:
     """One's own memberships that open anything, by the organisation's name."""
-    return _memberships(user, VIEW).select_related("organisation").order_by("organisation__name")
+    return memberships(user, VIEW).select_related("organisation").order_by("organisation__name")
 
 
 def projects_of(user: Person, right: str = VIEW) -> QuerySet[Project]:
@@ -79,7 +87,8 @@ def _rights(role: str | None, is_active: bool) -> frozenset[str]:
     return RIGHTS[role] if is_active else RIGHTS[role] & CLOSED_RIGHTS
 
 
-def _memberships(user: Person, right: str) -> QuerySet[Member]:
+def memberships(user: Person, right: str) -> QuerySet[Member]:
+    """One's own memberships that give ``right``."""
     if not (user.is_authenticated and user.is_active):
         return Member.objects.none()
     roles = [role for role, rights in RIGHTS.items() if right in rights]

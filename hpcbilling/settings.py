@@ -405,6 +405,8 @@ SPECTACULAR_SETTINGS = {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
+        "BillingModeEnum": "accounts.models.BillingMode",
+        "MemberRoleEnum": "accounts.models.MemberRole",
     },
 }
 
