@@ -22,6 +22,6 @@ class Menu:
 def menu_of(user: Person) -> Menu:
     if not user.is_authenticated:
         return Menu()
-    asked = {"leads": Exists(led_ids(user.get_username())), "belongs": Exists(memberships(user, VIEW))}
-    found = User.objects.filter(pk=user.pk).annotate(**asked).values(*asked).first()
-    return Menu(**found) if found else Menu()
+    leads, belongs = Exists(led_ids(user.get_username())), Exists(memberships(user, VIEW))
+    found = User.objects.filter(pk=user.pk).values_list(leads, belongs).first()
+    return Menu(*found) if found else Menu()
