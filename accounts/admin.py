@@ -1,4 +1,4 @@
-"""Users, tiers, organisations and lockouts in the finance console."""
+"""Users, tiers and lockouts in the finance console."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import approvals_admin, view_as, work_admin  # noqa: F401 - the first registers on import
+from accounts import (  # noqa: F401 - some register on import
+    approvals_admin,
+    organisations_admin,
+    outbox_admin,
+    view_as,
+    work_admin,
+)
 from accounts.forms import EditUserForm, NewUserForm
-from accounts.models import AuthThrottle, Organisation, Project, ProjectAccount, ProjectLead, Tier, User
+from accounts.models import AuthThrottle, Tier, User
 from accounts.roles import GROUPS
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
@@ -161,49 +167,4 @@ class TierAdmin(AuditedAdmin):
         return ("code",) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Tier | None = None) -> bool:
-        return False
-
-
-class _StampedAdmin(AuditedAdmin):
-    """The database writes ``created_at``: before it has, there is no time to show."""
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = super().get_fields(request, obj)
-        return fields if obj is not None else [name for name in fields if name != "created_at"]
-
-
-@admin.register(Organisation)
-class OrganisationAdmin(_StampedAdmin):
-    list_display = ("name", "tier", "billing_mode", "is_active")
-    list_filter = ("tier", "billing_mode", "is_active")
-    list_select_related = ("tier",)
-    search_fields = ("name",)
-    readonly_fields = ("uuid", "created_at")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Organisation | None = None) -> bool:
-        return False
-
-
-class ProjectAccountInline(admin.TabularInline):
-    model = ProjectAccount
-    extra = 1
-
-
-class ProjectLeadInline(admin.TabularInline):
-    model = ProjectLead
-    extra = 1
-    raw_id_fields = ("user",)
-
-
-@admin.register(Project)
-class ProjectAdmin(_StampedAdmin):
-    audit_related = ("accounts", "leads")
-    inlines = (ProjectAccountInline, ProjectLeadInline)
-    list_display = ("name", "organisation", "is_active")
-    list_filter = ("is_active", "organisation")
-    list_select_related = ("organisation",)
-    search_fields = ("name", "accounts__account", "leads__user__username")
-    readonly_fields = ("uuid", "created_at")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
         return False

@@ -21,10 +21,6 @@ class LedProject:
     accounts: tuple[str, ...]
 
 
-def leads_any(username: str) -> bool:
-    return _led(username).exists()
-
-
 def led_projects(username: str) -> list[LedProject]:
     """The active projects that this user leads, by name: two queries."""
     rows = _led(username).select_related("project__organisation").prefetch_related("project__accounts")

@@ -55,6 +55,7 @@ app_name = "api"
 urlpatterns = [
     path("v1/", include("billing.api.urls")),
     path("v1/", include("usage.api.urls")),
+    path("v1/", include("accounts.api.urls")),
     path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
     re_path(r"", NothingHere.as_view()),

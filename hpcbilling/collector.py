@@ -21,6 +21,8 @@ from usage.models import VERDICTS
 # sums over the import runs (a row an hour).
 _RECEIPTS = "SELECT status, COUNT(*) FROM receipts GROUP BY status"
 _AUDIT_ROWS = "SELECT COALESCE(MAX(id), 0) FROM audit_log"
+# Those that wait are found by their index; given up are few, and the table is pruned.
+_EMAILS = "SELECT status, COUNT(*) FROM email_notifications WHERE status <> 'sent' GROUP BY status"
 _LAST_IMPORT = (
     "SELECT started_at, finished_at FROM import_runs WHERE status IN ('done', 'partial') AND source <> 'quarantine'"
     " AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1"
@@ -47,7 +49,13 @@ class DatabaseCollector(Collector):
 
 def _read() -> list[Metric]:
     with probe() as connection, connection.cursor() as cursor:
-        return [_receipts(cursor), _audit_rows(cursor), *_last_import(connection, cursor), _usage_rows(cursor)]
+        return [
+            _receipts(cursor),
+            _emails(cursor),
+            _audit_rows(cursor),
+            *_last_import(connection, cursor),
+            _usage_rows(cursor),
+        ]
 
 
 def _receipts(cursor: CursorWrapper) -> Metric:
@@ -55,6 +63,15 @@ def _receipts(cursor: CursorWrapper) -> Metric:
     statuses = [value for value, _label in apps.get_model("billing", "Receipt")._meta.get_field("status").choices or ()]
     cursor.execute(_RECEIPTS)
     for status, count in (dict.fromkeys(statuses, 0) | dict(cursor.fetchall())).items():
+        metric.add_metric([status], count)
+    return metric
+
+
+def _emails(cursor: CursorWrapper) -> Metric:
+    """From the outbox itself: the runner that sends is another process."""
+    metric = GaugeMetricFamily("hpcbilling_emails", "E-mails that wait or were given up", labels=["status"])
+    cursor.execute(_EMAILS)
+    for status, count in (dict.fromkeys(("pending", "failed"), 0) | dict(cursor.fetchall())).items():
         metric.add_metric([status], count)
     return metric
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
-from accounts.projects import leads_any
+from accounts.menu import menu_of
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -15,5 +16,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "ORG_NAME": settings.ORG_NAME,
         "CURRENCY": settings.PAYMENT_CURRENCY,
         "PAYMENTS_ENABLED": bool(settings.PAYMENT_PROVIDER),
-        "leads": lambda: request.user.is_authenticated and leads_any(request.user.get_username()),
+        "menu": SimpleLazyObject(lambda: menu_of(request.user)),
     }

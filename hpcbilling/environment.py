@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -154,6 +155,33 @@ class Environment(environ.FileAwareEnv):
             return dict(self.db_url_config(address))
         except (ValueError, KeyError, ImproperlyConfigured):
             raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+
+    def mail(self, var: str, *, default: str) -> dict[str, Any]:
+        """All of Django's settings that a mail server's address says: ``EMAIL_BACKEND``, ``EMAIL_HOST``, ...
+
+        The address holds a password: no message repeats it.
+        """
+        address: str = self.get_value(var, cast=str, default=default).strip() or default
+        wanted = "smtp+tls://user:password@host:587, smtp://host:25 or consolemail:// is wanted"
+        scheme, colon, _rest = address.partition("://")
+        if not colon or scheme not in self.EMAIL_SCHEMES:
+            raise ImproperlyConfigured(f"{var} is not the address of a mail server that we know: {wanted}.")
+        try:
+            found = dict(self.email_url_config(address))
+        except (ValueError, KeyError):
+            raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+        if scheme.startswith("smtp") and not found.get("EMAIL_HOST"):
+            raise ImproperlyConfigured(f"{var} names no host: {wanted}.")
+        usual = {"EMAIL_PORT": 25, "EMAIL_USE_TLS": False, "EMAIL_USE_SSL": False}
+        return {name: value or usual.get(name, "") for name, value in (usual | found).items()}
+
+    def sender(self, var: str, *, default: str) -> str:
+        """An address that e-mails come from, with a name before it or not."""
+        text: str = self.get_value(var, cast=str, default="").strip() or default
+        _name, address = parseaddr(text)
+        if not text.isprintable() or "@" not in address.strip("@"):
+            raise ImproperlyConfigured(f"{var}={text[:60]!r}: an address such as Billing <billing@host> is wanted.")
+        return text
 
     def clusters(self, var: str) -> list[str]:
         """Names of Slurm clusters, comma-separated, each with variables of its own."""

@@ -12,6 +12,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
 
+from accounts.services.outbox import without_secrets
 from core import context
 
 logger = logging.getLogger("hpcbilling.request")
@@ -68,14 +69,15 @@ def _refuse(request: HttpRequest) -> HttpResponse:
 
 
 def _log(request: HttpRequest, response: HttpResponse, request_id: str, started: float) -> None:
+    path = without_secrets(request.path)
     milliseconds = round((time.monotonic() - started) * 1000, 1)
     logger.info(
-        "%s %s %s %sms", request.method, request.path, response.status_code, milliseconds,
+        "%s %s %s %sms", request.method, path, response.status_code, milliseconds,
         extra={
             "fields": {
                 "request_id": request_id,
                 "method": request.method,
-                "path": request.path,
+                "path": path,
                 "status": response.status_code,
                 "latency_ms": milliseconds,
                 "user": str(context.actor_of(request)) if hasattr(request, "user") else "",

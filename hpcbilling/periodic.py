@@ -46,6 +46,11 @@ def payments_in_use() -> bool:
     return bool(providers.in_use())
 
 
+def mail_goes_out() -> bool:
+    """Without ``EMAIL_URL`` e-mails are printed: right for a demonstration, while a real site's wait for a server."""
+    return settings.DEBUG or not settings.EMAIL_BACKEND.endswith(".console.EmailBackend")
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """``arguments`` of the command ``name``, run ``every`` so often. A runner that dies frees it after ``lease``.
@@ -84,6 +89,7 @@ class Task:
 # checkouts that never opened, so that a retry can open another.
 TASKS = (
     Task("process_webhooks", (), timedelta(minutes=1), payments_in_use),
+    Task("send_emails", (), timedelta(minutes=1), mail_goes_out),
     Task("note_figures", (), timedelta(minutes=10)),
     Task("sync_rates", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
@@ -99,7 +105,7 @@ TASKS = (
     Task("refresh_aggregates", (), timedelta(hours=1)),
     Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
-    Task("prune", ("--what", "throttle", "--older-than", "90d"), timedelta(days=1)),
+    Task("prune", ("--what", "throttle,emails", "--older-than", "90d"), timedelta(days=1)),
 )
 
 

@@ -13,12 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import Session, Tier, User
+from accounts.models import Identity, Session, Tier, User
+from accounts.organisation_forms import AddressForm, refuse
+from accounts.services.identities import set_email
 from accounts.services.sessions import end_sessions
 from accounts.tiers import TierResolver, describe_reason
 from billing.models import CpuBasis, RateVersion
 from billing.selectors.rates import in_force
 from core.context import actor_of
+from core.errors import AppError
 from core.periods import today
 from usage.models import Job
 
@@ -37,7 +40,14 @@ class AccountTier:
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     user = User.objects.get(pk=actor_of(request).name)
-    if request.method == "POST":
+    address = AddressForm(
+        request.POST if "email" in request.POST else None,
+        initial={"email": Identity.objects.filter(user=user).values_list("email", flat=True).first()},
+    )
+    if address.is_bound:
+        if _save_address(request, user, address):
+            return redirect("profile")
+    elif request.method == "POST":
         number = end_sessions(
             actor=actor_of(request), user=user, keep=str(request.session.session_key),
             handle=request.POST.get("session", ""),
@@ -51,10 +61,23 @@ def profile(request: HttpRequest) -> HttpResponse:
         "tiers": _tiers(user.username),
         "allocated": CpuBasis.ALLOCATED,
         "sessions": sessions,
+        "form": address,
         "others": len(sessions) - 1,
         "groups": user.groups.order_by("name"),
     }
-    return render(request, "accounts/profile.html", context)
+    return render(request, "accounts/profile.html", context, status=400 if address.errors else 200)
+
+
+def _save_address(request: HttpRequest, user: User, form: AddressForm) -> bool:
+    if not form.is_valid():
+        return False
+    try:
+        changed = set_email(actor=actor_of(request), user=user, email=form.cleaned_data["email"])
+    except AppError as error:
+        refuse(form, error)
+        return False
+    messages.success(request, _("Saved.")) if changed else messages.info(request, _("Nothing was different."))
+    return True
 
 
 def _tiers(username: str) -> list[AccountTier]:

@@ -2,6 +2,9 @@
 
 Of messages of payment providers that are decided, the content goes and the row stays: its id and hash still tell a
 repeat, its outcome what was done. Calls that were rejected go whole. What waits, or did not match, is not touched.
+
+Of e-mails that are over, the text and the address go; where a key says what they were about the row stays, so that the
+same is not sent a second time.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import AuthThrottle, Session
+from accounts.models import AuthThrottle, EmailNotification, EmailStatus, Session
 from core.errors import UsageError
 from payments.models import EventOutcome, PaymentEvent
 
@@ -37,6 +40,14 @@ def _webhooks(before: datetime, dry_run: bool) -> int:
     return emptied + _gone(old.filter(outcome=EventOutcome.REJECTED), dry_run)
 
 
+def _emails(before: datetime, dry_run: bool) -> int:
+    over = EmailNotification.objects.filter(created_at__lt=before).exclude(status=EmailStatus.PENDING)
+    full = over.filter(dedupe_key__isnull=False).exclude(recipient_email="")
+    gone = {"recipient_email": "", "subject": "", "body_text": "", "body_html": "", "error_message": ""}
+    emptied = full.count() if dry_run else full.update(**gone)
+    return emptied + _gone(over.filter(dedupe_key__isnull=True), dry_run)
+
+
 def _gone(rows: QuerySet[Any], dry_run: bool) -> int:
     return rows.count() if dry_run else rows.delete()[0]
 
@@ -45,6 +56,7 @@ KINDS: dict[str, Callable[[datetime, bool], int]] = {
     "throttle": _throttle,
     "sessions": _sessions,
     "webhooks": _webhooks,
+    "emails": _emails,
 }
 
 

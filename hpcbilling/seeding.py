@@ -12,7 +12,19 @@ from pathlib import Path
 
 from django.conf import settings
 
-from accounts.models import Organisation, Project, ProjectAccount, ProjectLead, RuleKind, Tier, TierRule, User
+from accounts.models import (
+    MemberRole,
+    Organisation,
+    Project,
+    ProjectAccount,
+    ProjectLead,
+    RuleKind,
+    Tier,
+    TierRule,
+    User,
+)
+from accounts.services.members import add_member
+from accounts.services.organisations import create_organisation, create_project
 from accounts.services.users import DemoUser, create_demo_users
 from audit.models import AuditLog
 from audit.services import record
@@ -85,14 +97,25 @@ def make_tier_rules() -> None:
 
 
 def make_project() -> None:
-    """A project of two Slurm accounts, led by a researcher of the cast."""
-    faculty, _made = Organisation.objects.get_or_create(name="Faculty of Science")
-    project, _made = Project.objects.get_or_create(
-        organisation=faculty, name="Materials at low temperature", defaults={"description": "Simulation and data"}
+    """An organisation with an owner and a viewer; a project of two Slurm accounts with a lead, and one without any."""
+    faculty = Organisation.objects.filter(name="Faculty of Science").first() or create_organisation(
+        actor=Actor("finance"), name="Faculty of Science", billing_email="science@example.ac.th"
     )
+    names = {
+        "Materials at low temperature": "Simulation and data",
+        "Language models": "What its programs ask of models",
+    }
+    for name, description in names.items():
+        if not Project.objects.filter(organisation=faculty, name=name).exists():
+            create_project(actor=Actor("finance"), organisation=faculty, name=name, description=description)
+    project = Project.objects.get(organisation=faculty, name="Materials at low temperature")
     for account in ("physics", "chem"):
         ProjectAccount.objects.get_or_create(account=account, defaults={"project": project})
-    if User.objects.filter(pk="alice").exists():  # the cast can be set by DEMO_USERS
+    for username, role in (("alice", MemberRole.OWNER), ("bob", MemberRole.VIEWER)):
+        user = User.objects.filter(pk=username).first()  # the cast can be set by DEMO_USERS
+        if user is not None:
+            add_member(actor=Actor("finance"), organisation=faculty, user=user, role=role)
+    if User.objects.filter(pk="alice").exists():
         ProjectLead.objects.get_or_create(project=project, user_id="alice")
 
 

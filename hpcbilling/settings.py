@@ -9,6 +9,7 @@ from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -283,6 +284,11 @@ BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
 # Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
 FOUR_EYES_ABOVE: Decimal | None = env.amount("FOUR_EYES_ABOVE", default="")
+# Who knows what of an organisation cannot change any more: functions that give names of its fields.
+ORGANISATION_FIXED: dict[str, str] = {
+    "bills": "billing.organisations.fixed_fields",
+    "usage": "usage.organisations.fixed_fields",
+}
 APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",
@@ -313,6 +319,11 @@ PDF_FONT_FOLDERS: list[str] = [
     "/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"), str(Path.home() / ".fonts"),
     "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts",
 ]  # fmt: skip
+
+# --- e-mail: queued in the database, sent by send_emails ----------------------
+globals().update(env.mail("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST and the rest
+EMAIL_TIMEOUT = 20  # seconds a step: all steps together stay below the lease of accounts.services.outbox
+DEFAULT_FROM_EMAIL: str = env.sender("DEFAULT_FROM_EMAIL", default=f"noreply@{urlsplit(SITE_BASE_URL).hostname}")
 
 # --- exports: the tables that finance may take away, in the order of the page ---
 EXPORTS: dict[str, str] = {
@@ -405,6 +416,8 @@ SPECTACULAR_SETTINGS = {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
+        "BillingModeEnum": "accounts.models.BillingMode",
+        "MemberRoleEnum": "accounts.models.MemberRole",
     },
 }
 

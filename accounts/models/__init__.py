@@ -5,7 +5,7 @@ from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalSt
 from accounts.models.identities import Identity
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
-from accounts.models.outbox import EmailNotification, EmailStatus
+from accounts.models.outbox import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
 from accounts.models.sessions import Session
 from accounts.models.throttle import AuthThrottle
 from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
@@ -14,7 +14,8 @@ from accounts.models.webhooks import DeliveryStatus, WebhookAttempt, WebhookDeli
 from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
-    "APPROVAL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode",
+    "APPROVAL_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval", "ApprovalStatus",
+    "AuthThrottle", "BillingMode",
     "DeliveryStatus", "EmailNotification", "EmailStatus", "Identity", "Invitation", "Member", "MemberRole",
     "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier",
     "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece",

@@ -7,12 +7,21 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.organisations import Organisation
+from core.states import Transitions
 
 
 class EmailStatus(models.TextChoices):
     PENDING = "pending", _("waiting")
     SENT = "sent", _("sent")
     FAILED = "failed", _("failed")
+
+
+# Back to waiting only when somebody in the console sends it again.
+EMAIL_TRANSITIONS: Transitions = {
+    EmailStatus.PENDING: frozenset({EmailStatus.SENT, EmailStatus.FAILED}),
+    EmailStatus.SENT: frozenset({EmailStatus.PENDING}),
+    EmailStatus.FAILED: frozenset({EmailStatus.PENDING}),
+}
 
 
 class EmailNotification(models.Model):

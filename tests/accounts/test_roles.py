@@ -57,8 +57,9 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                "payments.replay_paymentevent", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
-                for model in ("tier", "tierrule", "tieroverride", "projectaccount", "projectlead")}  # fmt: skip
-    allowed |= {"accounts.add_project", "accounts.change_project"}
+                for model in ("tier", "tierrule", "tieroverride", "projectaccount", "projectlead", "member")}  # fmt: skip
+    allowed |= {"accounts.add_project", "accounts.change_project", "accounts.change_emailnotification",
+                "accounts.add_organisation", "accounts.change_organisation"}  # fmt: skip
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
@@ -194,7 +195,8 @@ def test_a_sites_own_group_is_audited_and_the_products_groups_are_only_shown(cli
 # --- tiers, rules, projects ---------------------------------------------------
 def test_a_slurm_account_given_to_a_project_is_audited_with_the_project(client: Client, superuser: Any) -> None:
     client.force_login(superuser)
-    form = {"name": "Physics", "tier": "mu", "billing_mode": "receipts", "is_active": "on"}
+    form = {"name": "Physics", "tier": "mu", "billing_mode": "receipts", "is_active": "on", "currency": "THB",
+            "time_zone": "Asia/Bangkok", "members-TOTAL_FORMS": 0, "members-INITIAL_FORMS": 0}  # fmt: skip
     client.post(reverse("admin:accounts_organisation_add"), form)
     inline = {"accounts-TOTAL_FORMS": 1, "accounts-INITIAL_FORMS": 0, "accounts-0-account": "phys01"}
     inline |= {"leads-TOTAL_FORMS": 1, "leads-INITIAL_FORMS": 0, "leads-0-user": superuser.pk}

@@ -19,6 +19,7 @@ PAGES = [
     "/playground/",
     "/playground/?view=script",
     "/projects/",
+    "/organisations/",
 ]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
@@ -26,6 +27,6 @@ CONSOLE = [
     "/admin/billing/closedmonth/2026-10/", "/admin/billing/receipt/run/", "/admin/accounts/tierrule/try/?username=alice",
     "/api/docs/", "/verify/", "/playground/?view=script", "/admin/exports/",
     "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/", "/admin/search/?q=alice-and-bob",
-    "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/usage/importrun/upload/",
+    "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/accounts/emailnotification/", "/admin/accounts/organisation/", "/admin/usage/importrun/upload/",
     "/admin/billing/receipt/?status__exact=pending", "/style/",
 ]  # fmt: skip
