@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
         "accounts.*_tier", "accounts.*_tierrule", "accounts.*_tieroverride",
         "accounts.add_project", "accounts.change_project", "accounts.*_projectaccount", "accounts.*_projectlead",
+        "subscriptions.decide_subscription",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",

@@ -58,7 +58,7 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                "usage.change_job"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
                 for model in ("tier", "tierrule", "tieroverride", "projectaccount", "projectlead")}  # fmt: skip
-    allowed |= {"accounts.add_project", "accounts.change_project"}
+    allowed |= {"accounts.add_project", "accounts.change_project", "subscriptions.decide_subscription"}
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip
