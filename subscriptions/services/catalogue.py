@@ -71,6 +71,16 @@ def check_prices(prices: ModelPrices, *, free: bool = False) -> None:
         raise BadInput(words, field="input_per_1k")
 
 
+def check_moment(model: str, moment: datetime, now: datetime) -> None:
+    """Whether prices may begin then. Raises ``BadInput``."""
+    known = AiModelPrice.objects.filter(model=model)
+    if moment < now and known.exists():
+        words = _("Prices cannot begin in the past: usage may be priced by those before.")
+        raise BadInput(words, field="effective_from")
+    if known.filter(effective_from=moment).exists():
+        raise BadInput(_("There are prices from this moment on already."), field="effective_from")
+
+
 @transaction.atomic
 def create_model(*, actor: Actor, id: str, name: str = "", prices: ModelPrices | None = None, free: bool = False,
                  source: str = STAFF, **fields: Any) -> AiModel:  # fmt: skip
@@ -117,12 +127,7 @@ def set_price(
     lock_for_transaction("ai_prices")
     now = timezone.now()
     moment = effective_from or now
-    known = AiModelPrice.objects.filter(model=model)
-    if moment < now and known.exists():
-        words = _("Prices cannot begin in the past: usage may be priced by those before.")
-        raise BadInput(words, field="effective_from")
-    if known.filter(effective_from=moment).exists():
-        raise BadInput(_("There are prices from this moment on already."), field="effective_from")
+    check_moment(model.pk, moment, now)
     before = price_at(model, now)
     row = AiModelPrice.objects.create(
         model=model, effective_from=moment, input_per_1k=prices.input, output_per_1k=prices.output,

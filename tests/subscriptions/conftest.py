@@ -18,6 +18,9 @@ from accounts.models import Member, Organisation
 from core.context import Actor
 from subscriptions.models import AiModel, Plan
 from subscriptions.services.catalogue import ModelPrices, create_model
+from tests.pages.conftest import as_alice, as_bob, as_finance
+
+__all__ = ["as_alice", "as_bob", "as_finance"]
 
 FIN = Actor("fin")
 PRICES = ModelPrices(Decimal("0.1"), Decimal("0.4"), "THB")
