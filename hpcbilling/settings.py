@@ -408,6 +408,7 @@ SPECTACULAR_SETTINGS = {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
+        "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",
     },
 }
 

@@ -22,6 +22,7 @@ urlpatterns = [
     path("account/view-as/end/", view_as.stop, name="view_as_stop"),
     path("style/", style, name="style"),
     path("", include("billing.urls")),
+    path("subscriptions/", include("subscriptions.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),
     path("payments/", include("payments.urls")),
