@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "accounts.add_project", "accounts.change_project", "accounts.*_projectaccount", "accounts.*_projectlead",
         "accounts.add_organisation", "accounts.change_organisation", "accounts.*_member",
         "accounts.change_emailnotification",
+        "subscriptions.decide_subscription",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",

@@ -54,6 +54,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 app_name = "api"
 urlpatterns = [
     path("v1/", include("billing.api.urls")),
+    path("v1/", include("subscriptions.api.urls")),
     path("v1/", include("usage.api.urls")),
     path("v1/", include("accounts.api.urls")),
     path("schema/", SchemaView.as_view(), name="schema"),

@@ -24,6 +24,7 @@ from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.payment_findings import payment_findings
 from payments.models import Payment, PaymentEvent, Refund, RefundStatus
+from subscriptions.models import Subscription, SubscriptionStatus
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
 from usage.services.holds import never_closed
 from usage.services.quarantine import SOURCE as RELEASED
@@ -119,6 +120,11 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
         words = _("Somebody asked for them; they happen when you confirm. Look at each before you sign.")
         address = list_url(Approval, status__exact=ApprovalStatus.OPEN)
         found.append(Finding(waiting, _("acts wait for a second signature"), words, address))
+    if viewer.has_perm("subscriptions.decide_subscription"):
+        asked = Subscription.objects.filter(status=SubscriptionStatus.PENDING)
+        words = _("Whoever asked waits for it. Approve or deny them.")
+        where = list_url(Subscription, status__exact=SubscriptionStatus.PENDING)
+        found.append(Finding(asked, _("subscriptions wait for approval"), words, where))
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     failed = Work.objects.filter(

@@ -51,6 +51,10 @@ def mail_goes_out() -> bool:
     return settings.DEBUG or not settings.EMAIL_BACKEND.endswith(".console.EmailBackend")
 
 
+def model_server_configured() -> bool:
+    return bool(settings.LITELLM_URL)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """``arguments`` of the command ``name``, run ``every`` so often. A runner that dies frees it after ``lease``.
@@ -92,6 +96,9 @@ TASKS = (
     Task("send_emails", (), timedelta(minutes=1), mail_goes_out),
     Task("note_figures", (), timedelta(minutes=10)),
     Task("sync_rates", (), timedelta(minutes=5)),
+    Task("sync_model_prices", (), timedelta(minutes=5)),
+    Task("expire_subscriptions", (), timedelta(minutes=5)),
+    Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
     Task("retry_payments", (), timedelta(hours=1), payments_in_use),
     Task(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
@@ -39,6 +40,9 @@ from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
 from payments.services.refunds import refund_payment
 from payments.services.webhooks import receive
+from subscriptions.models import AiModel, LimitWindow, Plan
+from subscriptions.services.catalogue import ModelPrices, create_model
+from subscriptions.services.subscriptions import request_subscription
 from usage.models import Job
 from usage.services.imports import ImportResult, import_usage
 
@@ -75,6 +79,7 @@ def seed() -> Seeded:
     cast = create_demo_users(actor=SYSTEM)
     make_tier_rules()
     make_project()
+    make_subscriptions()
     import_sample()
     import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
     for month in _closed_months():
@@ -117,6 +122,32 @@ def make_project() -> None:
             add_member(actor=Actor("finance"), organisation=faculty, user=user, role=role)
     if User.objects.filter(pk="alice").exists():
         ProjectLead.objects.get_or_create(project=project, user_id="alice")
+
+
+def make_subscriptions() -> None:
+    """Two models, one of them restricted, three plans, a subscription that runs and one that waits."""
+    if AiModel.objects.exists():
+        return
+    finance = Actor("finance")
+    open_model = create_model(
+        actor=finance, id="typhoon-2-8b", name="Typhoon 2 8B", provider="scb10x", capabilities=["chat"],
+        context_length=8192, prices=ModelPrices(Decimal("0.02"), Decimal("0.06"), settings.PAYMENT_CURRENCY),
+    )  # fmt: skip
+    closed_model = create_model(
+        actor=finance, id="thai-med-70b", name="Thai Med 70B", provider="local", capabilities=["chat"],
+        restricted=True, prices=ModelPrices(Decimal("0.40"), Decimal("1.20"), settings.PAYMENT_CURRENCY),
+    )  # fmt: skip
+    for code, name, name_th, model, waits, tokens in (
+        ("chat-basic", "Chat, basic", "แชต ขั้นพื้นฐาน", open_model, False, 200_000),
+        ("chat-research", "Chat, research", "แชต งานวิจัย", open_model, False, 5_000_000),
+        ("medical", "Medical model", "โมเดลการแพทย์", closed_model, True, 1_000_000),
+    ):
+        plan = Plan.objects.create(code=code, name=name, name_th=name_th, ai_model=model, requires_approval=waits)
+        plan.limits.create(metric="tokens", limit=tokens)
+        plan.limits.create(metric="requests", limit=1000, window=LimitWindow.HOUR)
+    if alice := User.objects.filter(pk="alice").first():
+        for code in ("chat-basic", "medical"):
+            request_subscription(actor=Actor("alice"), plan=Plan.objects.get(code=code), user=alice)
 
 
 def import_sample() -> ImportResult:

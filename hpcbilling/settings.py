@@ -302,6 +302,9 @@ WORK_KINDS: dict[str, str] = {
     "receipt_run": "billing.work.RECEIPT_RUN",
     "export": "hpcbilling.work.EXPORT",
 }
+# Where sync_models reads AI models and their prices from; empty: nowhere.
+LITELLM_URL: str = env.str("LITELLM_URL", default="").rstrip("/")
+LITELLM_API_KEY: str = env.str("LITELLM_API_KEY", default="")
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
@@ -418,6 +421,7 @@ SPECTACULAR_SETTINGS = {
         "CpuBasisEnum": "billing.models.CpuBasis",
         "BillingModeEnum": "accounts.models.BillingMode",
         "MemberRoleEnum": "accounts.models.MemberRole",
+        "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",
     },
 }
 

@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class SubscriptionsConfig(AppConfig):
     name = "subscriptions"
     verbose_name = _("Subscriptions")
+
+    def ready(self) -> None:
+        from audit import registry
+        from subscriptions import actions
+
+        registry.register(actions.ACTIONS)

@@ -59,6 +59,11 @@ LOOKS = {
     "matched": ("good", "check"),
     "equal": ("good", "check"),
     "differs": ("warn", "alert"),
+    "trial": ("info", "play"),
+    "active": ("good", "check"),
+    "past_due": ("warn", "alert"),
+    "suspended": ("warn", "alert"),
+    "expired": ("", "ban"),
 }
 
 
@@ -95,6 +100,12 @@ def count(value: int | None) -> str:
 @register.filter
 def rate(value: Decimal) -> str:
     return wording.rate_text(value)
+
+
+@register.filter
+def token_price(value: Decimal) -> str:
+    """A price of 1,000 tokens: as many places as were set."""
+    return wording.decimal_text(Decimal(value), 2, 9)
 
 
 @register.filter

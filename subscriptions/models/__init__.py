@@ -3,7 +3,9 @@
 from subscriptions.models.ai_models import AiModel, AiModelPrice
 from subscriptions.models.plans import LimitWindow, Plan, PlanLimit
 from subscriptions.models.subscriptions import (
+    LIVE,
     SUBSCRIPTION_TRANSITIONS,
+    USABLE,
     BillingCycle,
     Subscription,
     SubscriptionChange,
@@ -13,6 +15,6 @@ from subscriptions.models.subscriptions import (
 )
 
 __all__ = [
-    "SUBSCRIPTION_TRANSITIONS", "AiModel", "AiModelPrice", "BillingCycle", "LimitWindow", "Plan", "PlanLimit",
-    "Subscription", "SubscriptionChange", "SubscriptionKey", "SubscriptionStatus", "SuspendedFor",
+    "LIVE", "SUBSCRIPTION_TRANSITIONS", "USABLE", "AiModel", "AiModelPrice", "BillingCycle", "LimitWindow", "Plan",
+    "PlanLimit", "Subscription", "SubscriptionChange", "SubscriptionKey", "SubscriptionStatus", "SuspendedFor",
 ]  # fmt: skip

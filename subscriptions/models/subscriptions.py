@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Organisation, User
@@ -139,6 +140,9 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.holder} · {self.plan}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("subscriptions:detail", args=[self.uuid])
 
     @property
     def holder(self) -> str:

@@ -60,6 +60,7 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                 for model in ("tier", "tierrule", "tieroverride", "projectaccount", "projectlead", "member")}  # fmt: skip
     allowed |= {"accounts.add_project", "accounts.change_project", "accounts.change_emailnotification",
                 "accounts.add_organisation", "accounts.change_organisation"}  # fmt: skip
+    allowed |= {"subscriptions.decide_subscription"}
     assert "billing.change_receipt" in changes(rights("Finance")) <= allowed
     assert {"payments.view_payment", "payments.view_paymentevent", "usage.view_job", "usage.view_importrun",
             "usage.view_quarantinedrow"} <= rights("Finance")  # fmt: skip

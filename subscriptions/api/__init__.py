@@ -1,0 +1,1 @@
+"""The catalogue, plans and subscriptions as JSON."""

@@ -1,0 +1,56 @@
+"""What time does to subscriptions: trials end, others run out. Found and moved in sets, told one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from core.context import Actor
+from core.states import transition_all
+from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionStatus, SuspendedFor
+from subscriptions.services.history import note
+
+BATCH = 200
+_S = SubscriptionStatus
+_CAN_EXPIRE = tuple(state for state, targets in SUBSCRIPTION_TRANSITIONS.items() if _S.EXPIRED in targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    expired: int
+    trials: int
+
+
+def end_due(*, actor: Actor, now: datetime | None = None) -> Ended:
+    """Expire what is past its end, then turn trials whose days are over into active subscriptions."""
+    moment = now or timezone.now()
+    over = Subscription.objects.filter(status__in=_CAN_EXPIRE, end_at__lte=moment)
+    open_end = Q(end_at__isnull=True) | Q(end_at__gt=moment)
+    tried = Subscription.objects.filter(open_end, status=_S.TRIAL, trial_end_at__lte=moment)
+    return Ended(
+        expired=_move_all(actor, over, _S.EXPIRED, "expire", suspended_for=SuspendedFor.NONE, reset_at=None),
+        trials=_move_all(actor, tried, _S.ACTIVE, "trial_end"),
+    )
+
+
+def _move_all(actor: Actor, due: QuerySet[Subscription], to: str, action: str, **values: object) -> int:
+    moved = 0
+    while batch := _move_some(actor, due, to, action, **values):
+        moved += batch
+    return moved
+
+
+@transaction.atomic
+def _move_some(actor: Actor, due: QuerySet[Subscription], to: str, action: str, **values: object) -> int:
+    """The rows are locked: what their history says they left is what the UPDATE found."""
+    rows = list(due.select_for_update(of=("self",)).select_related("plan", "organisation").order_by("pk")[:BATCH])
+    chosen = Subscription.objects.filter(pk__in=[row.pk for row in rows])
+    transition_all(chosen, to, table=SUBSCRIPTION_TRANSITIONS, updated_at=timezone.now(), **values)
+    for row in rows:
+        before, row.status, row.suspended_for = row.status, to, SuspendedFor.NONE
+        note(actor, row, action=action, before=before)
+    return len(rows)

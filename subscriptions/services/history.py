@@ -1,0 +1,54 @@
+"""Every move of a subscription goes through here: one UPDATE, one line of history, one of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from audit import services as audit
+from core.context import Actor
+from core.states import Transitions, transition
+from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange
+
+LONGEST_REASON = 255
+
+
+def lock(subscription: Subscription) -> Subscription:
+    """The row as it stands, held until the transaction ends."""
+    return Subscription.objects.select_for_update().get(pk=subscription.pk)
+
+
+def move(
+    actor: Actor, subscription: Subscription, to: str, *, action: str, leaving: Iterable[str], before: str,
+    reason: str = "", **values: Any,
+) -> bool:  # fmt: skip
+    """``leaving`` narrows the table of states for this act; ``before`` is the state of the locked row.
+
+    False when it stands in ``to`` already. Raises ``InvalidTransition``.
+    """
+    table: Transitions = {state: SUBSCRIPTION_TRANSITIONS[state] & {to} for state in leaving}
+    if not transition(subscription, to, table=table, updated_at=timezone.now(), **values):
+        return False
+    note(actor, subscription, action=action, before=before, reason=reason)
+    return True
+
+
+def note(
+    actor: Actor, subscription: Subscription, *, action: str, before: str, reason: str = "", at: datetime | None = None
+) -> None:
+    reason = reason.strip()[:LONGEST_REASON]
+    SubscriptionChange.objects.create(
+        subscription=subscription, action=action, from_status=before, to_status=subscription.status,
+        actor=actor.name[:150], reason=reason, at=at or timezone.now(),
+    )  # fmt: skip
+    audit.record(
+        actor=actor, action=f"subscription_{action}", target=str(subscription), entity=subscription,
+        changes={"status": [before, subscription.status]},
+        extra={
+            "plan": subscription.plan.code, "user": subscription.user_id, "reason": reason,
+            "organisation": str(subscription.organisation or ""), "suspended_for": subscription.suspended_for,
+        },
+    )  # fmt: skip

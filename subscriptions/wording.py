@@ -1,0 +1,35 @@
+"""States, acts and limits of subscriptions in words."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from audit import registry
+from core.decimals import PLACES
+from core.wording import decimal_text
+from subscriptions.models import Plan, PlanLimit, Subscription, SubscriptionStatus
+
+
+def act_in_words(action: str) -> str:
+    """The same words as in the audit log."""
+    return registry.label(f"subscription_{action}")
+
+
+def state_in_words(row: Subscription) -> str:
+    if row.status == SubscriptionStatus.SUSPENDED and row.suspended_for:
+        return f"{row.get_status_display()} ({row.get_suspended_for_display()})"
+    return str(row.get_status_display())
+
+
+def limits_in_words(plan: Plan) -> list[str]:
+    """``1,000,000 tokens a month``: one line a limit."""
+    return [_limit(each) for each in plan.limits.all()]
+
+
+def _limit(row: PlanLimit) -> str:
+    metric = {"requests": _("requests"), "tokens": _("tokens")}.get(row.metric, row.metric)
+    if row.limit is None:
+        return _("%(metric)s without limit") % {"metric": metric}
+    number = decimal_text(row.limit, 0, PLACES)
+    words = _("%(number)s %(metric)s %(window)s") if row.is_hard else _("warning at %(number)s %(metric)s %(window)s")
+    return words % {"number": number, "metric": metric, "window": row.get_window_display()}
