@@ -18,6 +18,10 @@ class AppError(Exception):
         self.message = str(message)
         self.details = details
 
+    def headers(self) -> dict[str, str]:
+        """Of the HTTP answer that tells of it."""
+        return {}
+
 
 class BadInput(AppError):
     """What was sent cannot be used; the message names the field or row."""

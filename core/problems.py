@@ -42,7 +42,10 @@ def plain_problem(status: int) -> JsonResponse:
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF hook: our errors, DRF's and Django's all leave in one shape."""
     if isinstance(error, AppError):
-        return problem(error.http_status, error.code, error.message, **_members(error))
+        told = problem(error.http_status, error.code, error.message, **_members(error))
+        for name, value in error.headers().items():
+            told[name] = value
+        return told
     if isinstance(error, RecursionError):
         return problem(400, "parse_error", _("The JSON is nested too deeply."))
     response = drf_handler(error, context)

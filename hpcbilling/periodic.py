@@ -97,6 +97,7 @@ TASKS = (
     Task("note_figures", (), timedelta(minutes=10)),
     Task("sync_rates", (), timedelta(minutes=5)),
     Task("sync_model_prices", (), timedelta(minutes=5)),
+    Task("watch_quotas", (), timedelta(minutes=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),

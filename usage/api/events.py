@@ -17,11 +17,13 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiRequest, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import ApiKey, Scope
 from core.errors import AppError, BadInput
-from core.serializers import problems
+from core.serializers import page_of, problems
+from usage.api.aggregates import StoredEventSerializer, UsageQuery, list_events
 from usage.api.reach import may_write_events
 from usage.events.checking import Sender
 from usage.events.rows import ACCEPTED, CONFLICT, REJECTED
@@ -91,9 +93,18 @@ class TakenSerializer(serializers.Serializer):
 
 
 class EventsView(APIView):
-    key_scopes = {"POST": Scope.EVENTS_WRITE}
+    key_scopes = {"GET": Scope.USAGE_READ, "POST": Scope.EVENTS_WRITE}
     takes_project_keys = True
     parser_classes = ()
+
+    @extend_schema(
+        operation_id="events_list",
+        parameters=[UsageQuery],
+        responses={200: page_of(StoredEventSerializer), **problems(400, 401, 403, 404)},
+    )
+    def get(self, request: Request) -> Response:
+        """Single events that you may read, newest first."""
+        return list_events(request)
 
     @extend_schema(
         operation_id="events_create",

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.http import Http404
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from accounts.models import ApiKey, Member, MemberRole, Project
-
-WRITERS = (MemberRole.OWNER, MemberRole.BILLING_MANAGER, MemberRole.MEMBER)
+from accounts.membership import USE, VIEW, projects_of
+from accounts.models import ApiKey, Project
+from accounts.projects import led_ids
 
 
 def may_write_events(user: Any, project: Project) -> bool:
     """Members who use it, and staff who import for it."""
     if user.is_staff and user.has_perm("usage.add_usageevent"):
         return True
-    return Member.objects.filter(
-        organisation=project.organisation_id, user=user.get_username(), role__in=WRITERS
-    ).exists()
+    return projects_of(user, USE).filter(pk=project.pk).exists()
 
 
 def readable_projects(request: Request) -> QuerySet[Project]:
@@ -32,14 +27,5 @@ def readable_projects(request: Request) -> QuerySet[Project]:
         return projects.filter(pk=key.project_id)
     if request.user.is_staff and request.user.has_perm("usage.view_usageaggregate"):
         return projects
-    name = request.user.get_username()
-    return projects.filter(
-        Q(organisation__members__user=name, organisation__is_active=True) | Q(leads__user=name)
-    ).distinct()
-
-
-def find_project(request: Request, uuid: UUID) -> Project:
-    project = readable_projects(request).filter(uuid=uuid).first()
-    if project is None:
-        raise Http404(_("There is no such project."))
-    return project
+    mine = projects_of(request.user, VIEW).values("pk")
+    return projects.filter(Q(pk__in=mine) | Q(pk__in=led_ids(request.user.get_username()))).order_by("pk")

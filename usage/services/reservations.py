@@ -28,6 +28,14 @@ class QuotaExhausted(AppError):
     http_status = 429
     retryable = True
 
+    def headers(self) -> dict[str, str]:
+        """Seconds until the window begins anew, where it does."""
+        reset_at = self.details.get("reset_at")
+        if not isinstance(reset_at, str):
+            return {}
+        wait = datetime.fromisoformat(reset_at) - timezone.now()
+        return {"Retry-After": str(max(int(wait.total_seconds()) + 1, 1))}
+
 
 class NotUsable(Conflict):
     """The subscription is not open for use now."""

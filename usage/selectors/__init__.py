@@ -1,0 +1,1 @@
+"""Reads of usage that pages and the API share."""

@@ -1,0 +1,142 @@
+"""Watching quotas: warn once at each mark, suspend what is used up, let it go on when its window begins anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone, translation
+
+from accounts.models import Member, MemberRole
+from accounts.services.outbox import queue_email, site_url
+from core.context import Actor
+from core.decimals import plain
+from core.errors import AppError
+from subscriptions.models import USABLE, PlanLimit, Subscription, SubscriptionStatus, SuspendedFor
+from subscriptions.services.subscriptions import resume_subscription, suspend_subscription
+from usage.models import QuotaWindow
+from usage.quotas import Standing, open_windows, standings
+from usage.services.reservations import expire_reservations
+
+MARKS = (80, 90, 100)
+CHUNK = 1000
+
+
+@dataclass(slots=True)
+class Watched:
+    subscriptions: int = 0
+    resumed: int = 0
+    warned: int = 0
+    suspended: int = 0
+    expired_reservations: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def watch_quotas(*, actor: Actor, now: datetime | None = None, dry_run: bool = False) -> Watched:
+    """All subscriptions with limits, a thousand at a time and in a constant number of statements each; then one more
+    for each that needs somebody told."""
+    now = now or timezone.now()
+    done = Watched()
+    if not dry_run:
+        done.expired_reservations = expire_reservations(now=now)
+    done.resumed = _resume(actor, now, dry_run)
+    limited = Exists(PlanLimit.objects.filter(plan=OuterRef("plan"), limit__isnull=False))
+    rows = Subscription.objects.filter(limited, status__in=USABLE).select_related("organisation", "plan", "user")
+    last = 0
+    while some := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
+        last = some[-1].pk
+        done.subscriptions += len(some)
+        _watch(actor, some, now, done, dry_run=dry_run)
+    return done
+
+
+def watch_one(*, actor: Actor, subscription: Subscription, now: datetime | None = None) -> None:
+    """After a call was refused: it need not wait for the next round."""
+    if subscription.status in USABLE:
+        _watch(actor, [subscription], now or timezone.now(), Watched(), dry_run=False)
+
+
+def _resume(actor: Actor, now: datetime, dry_run: bool) -> int:
+    over = Subscription.objects.filter(
+        Q(end_at__isnull=True) | Q(end_at__gt=now), status=SubscriptionStatus.SUSPENDED,
+        suspended_for=SuspendedFor.QUOTA, reset_at__lte=now,
+    )  # fmt: skip
+    if dry_run:
+        return over.count()
+    return sum(resume_subscription(actor=actor, subscription=each, cause=SuspendedFor.QUOTA) for each in over)
+
+
+def _watch(actor: Actor, some: list[Subscription], now: datetime, done: Watched, *, dry_run: bool) -> None:
+    used_up: dict[int, list[Standing]] = {}
+    by_id = {each.pk: each for each in some}
+    windows = [each for each in open_windows(some, now) if each.limit is not None]
+    for standing in standings(windows):
+        subscription = by_id[standing.window.subscription_id]
+        mark = max((each for each in MARKS if each <= standing.percent), default=0)
+        if mark > standing.window.warned_percent:
+            done.warned += 1 if dry_run else _warn(subscription, standing, mark, now)
+        if standing.is_exhausted:
+            used_up.setdefault(subscription.pk, []).append(standing)
+    for pk, found in used_up.items():
+        done.suspended += 1 if dry_run else _suspend(actor, by_id[pk], found)
+
+
+@transaction.atomic
+def _warn(subscription: Subscription, standing: Standing, mark: int, now: datetime) -> bool:
+    """True for the one who moved the mark; only that one tells people."""
+    window = standing.window
+    values: dict[str, Any] = {"warned_percent": mark}
+    if standing.is_exhausted:
+        values["exhausted_at"] = now
+    if not QuotaWindow.objects.filter(pk=window.pk, warned_percent__lt=mark).update(**values):
+        return False
+    facts = {
+        "holder": subscription.holder, "metric": window.metric, "mark": mark, "used": plain(standing.used),
+        "limit": plain(window.limit or Decimal(0)), "reset_at": window.ends_at, "is_hard": window.is_hard,
+        "url": site_url(f"/subscriptions/{subscription.uuid}/"),
+    }  # fmt: skip
+    for address, language in _addresses(subscription):
+        with translation.override(language or None):
+            plan = subscription.plan.label
+        queue_email(
+            kind="quota", recipient=address, language=language, organisation=subscription.organisation,
+            dedupe_key=f"quota:{window.pk}:{mark}:{address}", context={**facts, "plan": plan},
+        )  # fmt: skip
+    return True
+
+
+def _suspend(actor: Actor, subscription: Subscription, found: Iterable[Standing]) -> bool:
+    """Until the last of the windows that are used up begins anew; for good where a limit in all is."""
+    ends = [each.window.ends_at for each in found]
+    reset_at = None if None in ends else max(end for end in ends if end is not None)
+    metrics = ", ".join(sorted({each.window.metric for each in found}))
+    try:
+        return suspend_subscription(
+            actor=actor, subscription=subscription, cause=SuspendedFor.QUOTA, reason=metrics[:255], reset_at=reset_at
+        )
+    except AppError:  # it ended meanwhile
+        return False
+
+
+def _addresses(subscription: Subscription) -> list[tuple[str, str]]:
+    """Whom to tell: the user who holds it, else the organisation and its owners; each address once."""
+    found: dict[str, str] = {}
+    if subscription.user is not None:
+        identity = getattr(subscription.user, "identity", None)
+        if identity is not None and identity.email:
+            found[identity.email] = subscription.user.language
+    elif subscription.organisation is not None:
+        if subscription.organisation.billing_email:
+            found[subscription.organisation.billing_email] = ""
+        owners = Member.objects.filter(organisation=subscription.organisation, role=MemberRole.OWNER)
+        for email, language in owners.values_list("user__identity__email", "user__language"):
+            if email:
+                found.setdefault(email, language)
+    return list(found.items())
