@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models.organisations import Organisation
 from core.states import Transitions
@@ -12,7 +13,7 @@ from core.states import Transitions
 
 class EmailStatus(models.TextChoices):
     PENDING = "pending", _("waiting")
-    SENT = "sent", _("sent")
+    SENT = "sent", pgettext_lazy("of a message", "sent")
     FAILED = "failed", _("failed")
 
 

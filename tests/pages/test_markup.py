@@ -22,7 +22,7 @@ SITE = [
 CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
 # Words that stay as they are in Thai: names, codes, units, the other language's own name.
 KEPT = {
-    "English", "Asia", "Bangkok", "CSV", "XLSX", "PDF", "SHA", "CPU", "GPU", "Slurm", "UTC", "THB", "HPC", "Billing", "GB", "COMPLETED", "PENDING", "RUNNING",
+    "English", "Asia", "Bangkok", "API", "CSV", "XLSX", "PDF", "SHA", "CPU", "GPU", "Slurm", "UTC", "THB", "HPC", "Billing", "GB", "COMPLETED", "PENDING", "RUNNING",
     "SBATCH", "sbatch", "zzz", "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
 }  # fmt: skip
 STATIC = Path(project.BASE_DIR) / "static" / "hpcbilling"
