@@ -69,7 +69,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         {"what": act_in_words(each.action), "tone": TONES.get(SubscriptionStatus(each.to_status), ""), "each": each}
         for each in row.changes.all()
     ]
-    may_cancel = row.status in LIVE and manages(actor_of(request).name, row)
+    may_cancel = row.status in LIVE and manages(request.user, row)
     context = {
         "subscription": row,
         "limits": limits_in_words(row.plan),
@@ -85,7 +85,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def cancel(request: HttpRequest, uuid: UUID) -> HttpResponse:
     row = _find(request, uuid)
-    if not manages(actor_of(request).name, row):
+    if not manages(request.user, row):
         raise Http404(_("There is no such subscription."))
     try:
         reason = request.POST.get("reason", "")[:LONGEST_REASON]
@@ -122,7 +122,7 @@ def _reader(request: HttpRequest) -> User:
 
 
 def _mine(request: HttpRequest) -> QuerySet[Subscription]:
-    return visible_to(actor_of(request).name).select_related("organisation", "plan__ai_model")
+    return visible_to(request.user).select_related("organisation", "plan__ai_model")
 
 
 def _find(request: HttpRequest, uuid: UUID) -> Subscription:

@@ -80,7 +80,7 @@ class SubscriptionAdmin(PageActions, ReadOnlyAdmin):
     def rests_for(self, row: Subscription) -> str:
         return row.get_suspended_for_display() if row.suspended_for else "–"
 
-    @admin.display(description=_("requested"), ordering="created_at")
+    @admin.display(description=_("requested on"), ordering="created_at")
     def asked_on(self, row: Subscription) -> str:
         return console_day(row.created_at)
 
@@ -125,7 +125,7 @@ APPROVE = ConfirmedAction(
     title=_("Approve subscriptions"),
     field_label="",
     status=(_S.PENDING,),
-    headers=(_("holder"), _("plan"), _("status"), _("requested")),
+    headers=(_("holder"), _("plan"), _("status"), _("requested on")),
     row=_cells,
     advice=_("They begin at once, those with a trial with it."),
     button=lambda n: ngettext("Approve %(n)d subscription", "Approve %(n)d subscriptions", n) % {"n": n},

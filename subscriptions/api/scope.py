@@ -34,7 +34,7 @@ def models(request: Request) -> QuerySet[AiModel]:
 
 def subscriptions(request: Request) -> QuerySet[Subscription]:
     everybody = sees_all(request, "subscriptions.view_subscription")
-    rows = Subscription.objects.all() if everybody else visible_to(actor(request).name)
+    rows = Subscription.objects.all() if everybody else visible_to(request.user)
     return rows.select_related("plan", "organisation")
 
 

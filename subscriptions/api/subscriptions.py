@@ -104,7 +104,7 @@ class CancelView(APIView):
         """
         row = scope.find_subscription(request, uuid)
         decides = scope.sees_all(request, "subscriptions.decide_subscription")
-        if not decides and not manages(scope.actor(request).name, row):
+        if not decides and not manages(request.user, row):
             raise PermissionDenied
         order = scope.read(CancelSerializer, request.data)
         cancel_subscription(actor=scope.actor(request), subscription=row, reason=order["reason"])
@@ -120,8 +120,9 @@ def _holder(request: Request, order: dict[str, Any]) -> Holder:
     found = {each.key: each for each in holders_of(request.user)}  # type: ignore[arg-type]
     if place is None:
         return found["me"]
-    if f"member:{place}" not in found:
+    kinds = (f"member:{place}", f"organisation:{place}")
+    if not any(kind in found for kind in kinds):
         raise BadInput(_("You may not ask for this organisation."), field="organisation")
-    if whole and f"organisation:{place}" not in found:
+    if kinds[whole] not in found:
         raise PermissionDenied
-    return found[f"organisation:{place}" if whole else f"member:{place}"]
+    return found[kinds[whole]]

@@ -132,9 +132,10 @@ def open_plan(db: None) -> Plan:
 
 @pytest.fixture
 def lab(make_user: Any, alice: Any, bob: Any) -> Organisation:
-    """Alice owns it, Bob is a member, Vera looks on. Mallory has nothing to do with it."""
+    """Alice owns it, Bob is a member, Bill pays its bills, Vera looks on. Mallory has nothing to do with it."""
     place = Organisation.objects.create(name="Lab", currency="USD")
     make_user("mallory")
-    for user, role in ((alice, "owner"), (bob, "member"), (make_user("vera"), "viewer")):
+    for user, role in ((alice, "owner"), (bob, "member"), (make_user("vera"), "viewer"),
+                       (make_user("bill"), "billing_manager")):  # fmt: skip
         Member.objects.create(organisation=place, user=user, role=role)
     return place

@@ -131,16 +131,17 @@ def test_what_does_not_fit_is_refused_by_field(plan: Plan, alice: Any, body: Any
 def test_who_may_ask_for_an_organisation(plan: Plan, lab: Organisation, alice: Any, bob: Any, make_user: Any) -> None:
     within = {"plan": "typhoon", "organisation": str(lab.uuid)}
     whole = {**within, "whole_organisation": True}
-    by = {name: signed_in(type(bob).objects.get(pk=name)) for name in ("alice", "bob", "vera", "mallory")}
+    by = {name: signed_in(type(bob).objects.get(pk=name)) for name in ("alice", "bob", "bill", "vera", "mallory")}
     assert post(by["bob"], SUBSCRIPTIONS, within).json()["organisation"] == str(lab.uuid)
     problem(post(by["bob"], SUBSCRIPTIONS, whole), 403, "permission_denied")
+    problem(post(by["bill"], SUBSCRIPTIONS, within), 403, "permission_denied")
     for name in ("vera", "mallory"):
         for body in (within, whole):
             unknown = {**body, "organisation": NOBODYS}
             assert problem(post(by[name], SUBSCRIPTIONS, body), 400, "bad_input") == problem(
                 post(by[name], SUBSCRIPTIONS, unknown), 400, "bad_input"
             )
-    assert post(by["alice"], SUBSCRIPTIONS, whole).json()["user"] is None
+    assert post(by["bill"], SUBSCRIPTIONS, whole).json()["user"] is None
     assert Subscription.objects.count() == 2
 
 

@@ -102,8 +102,8 @@ def test_what_an_organisation_holds_serves_its_members_and_its_projects(
 ) -> None:
     row = give(quick_plan, None, lab)
     served = {name: may_use_model(model=secret_model, user=User.objects.get(pk=name))
-              for name in ("alice", "bob", "vera", "mallory")}  # fmt: skip
-    assert served == {"alice": True, "bob": True, "vera": False, "mallory": False}
+              for name in ("alice", "bob", "bill", "vera", "mallory")}  # fmt: skip
+    assert served == {"alice": True, "bob": True, "bill": False, "vera": False, "mallory": False}
     assert usable_subscription(model=secret_model, project=project) == row
     assert usable_subscription(model=secret_model, organisation=lab) == row
     Project.objects.update(is_active=False)
@@ -152,11 +152,11 @@ def test_it_is_one_question_to_the_database(
 
 
 # --- who may ask, and see -------------------------------------------------------------
-def test_managers_ask_for_all_members_for_themselves_and_viewers_for_nothing_of_it(lab: Organisation) -> None:
+def test_who_pays_asks_for_all_who_uses_for_themselves_and_viewers_for_nothing_of_it(lab: Organisation) -> None:
     kinds = {name: [each.key.partition(":")[0] for each in holders_of(User.objects.get(pk=name))]
-             for name in ("alice", "bob", "vera", "mallory")}  # fmt: skip
+             for name in ("alice", "bob", "bill", "vera", "mallory")}  # fmt: skip
     assert kinds == {
-        "alice": ["me", "member", "organisation"], "bob": ["me", "member"], "vera": ["me"], "mallory": ["me"],
+        "alice": ["me", "member", "organisation"], "bill": ["me", "organisation"], "bob": ["me", "member"], "vera": ["me"], "mallory": ["me"],
     }  # fmt: skip
 
 
@@ -164,10 +164,11 @@ def test_who_sees_what(open_plan: Plan, quick_plan: Plan, lab: Organisation, bob
     rows = {"bob alone": give(open_plan, bob), "bob in lab": give(open_plan, bob, lab),
             "lab": give(open_plan, None, lab), "alice": give(quick_plan, alice)}  # fmt: skip
     names = {row.pk: name for name, row in rows.items()}
-    seen = {who: {names[row.pk] for row in visible_to(who)} for who in ("alice", "bob", "vera", "mallory")}
+    seen = {who: {names[row.pk] for row in visible_to(User.objects.get(pk=who))}
+            for who in ("alice", "bob", "bill", "vera", "mallory")}  # fmt: skip
     assert seen == {
         "alice": {"alice", "bob in lab", "lab"}, "bob": {"bob alone", "bob in lab", "lab"}, "vera": {"lab"},
-        "mallory": set(),
+        "bill": {"bob in lab", "lab"}, "mallory": set(),
     }  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def test_a_key_serves_its_owner_only(
     own, within, shared = give(quick_plan, alice), give(quick_plan, alice, lab), give(quick_plan, None, lab)
     other = Project.objects.create(organisation=Organisation.objects.create(name="Else"), name="x")
     keys = {"alice": key_of(alice, "a"), "bob": key_of(bob, "b"), "lab": key_of(project, "p"), "else": key_of(other, "e"),
-            "vera": key_of(User.objects.get(pk="vera"), "v")}  # fmt: skip
+            "vera": key_of(User.objects.get(pk="vera"), "v"), "bill": key_of(User.objects.get(pk="bill"), "i")}  # fmt: skip
 
     def takes(row: Subscription) -> set[str]:
         taken = set()
