@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Operator": (
         "usage.view_*", "usage.add_importrun", "usage.add_cluster", "usage.change_cluster",
-        "usage.change_quarantinedrow",
+        "usage.change_quarantinedrow", "usage.add_usageevent", "usage.*_meter", "accounts.view_apikey",
         "hpcbilling.view_periodictask", "accounts.view_auththrottle",
         "payments.view_paymentevent", "payments.replay_paymentevent",  # that they came, not what is inside
     ),

@@ -23,6 +23,7 @@ urlpatterns = [
     path("style/", style, name="style"),
     path("", include("billing.urls")),
     path("", include("accounts.organisation_urls")),
+    path("keys/", include("accounts.key_urls")),
     path("subscriptions/", include("subscriptions.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),

@@ -13,5 +13,5 @@ class PaymentsConfig(AppConfig):
 
         registry.register(actions.ACTIONS)
         metrics.prewarm()
-        pre_migrate.connect(reports.drop, sender=self, dispatch_uid="payments.drop_views")
-        post_migrate.connect(reports.create, sender=self, dispatch_uid="payments.create_views")
+        pre_migrate.connect(reports.VIEWS.drop, sender=self, dispatch_uid="payments.drop_views")
+        post_migrate.connect(reports.VIEWS.create, sender=self, dispatch_uid="payments.create_views")

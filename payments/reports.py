@@ -1,16 +1,10 @@
-"""The two SQL views for finance's own queries, as the data dictionary words them.
-
-They are made anew after every ``migrate`` and dropped before it, so that a migration
-may rebuild the tables they read.
-"""
+"""The two SQL views for finance's own queries, as the data dictionary words them."""
 
 from __future__ import annotations
 
-from typing import Any
+from core.sql_views import SqlViews
 
-from django.db import connections
-
-VIEWS = {
+BODIES = {
     "paid_receipts_v": """
         SELECT r.id, r.username, r.start, r."end", r.total, r.paid_at,
                COALESCE(p.provider,'') AS provider, COALESCE(p.external_payment_id,'') AS ext_id
@@ -27,18 +21,4 @@ VIEWS = {
         GROUP BY p.id, r.id, p.status, e.event_type""",
 }
 
-
-def drop(using: str = "default", **kwargs: Any) -> None:
-    with connections[using].cursor() as cursor:
-        for name in VIEWS:
-            cursor.execute(f"DROP VIEW IF EXISTS {name}")
-
-
-def create(using: str = "default", **kwargs: Any) -> None:
-    connection = connections[using]
-    if "payment_events" not in connection.introspection.table_names():
-        return
-    drop(using)
-    with connection.cursor() as cursor:
-        for name, body in VIEWS.items():
-            cursor.execute(f"CREATE VIEW {name} AS {body}")
+VIEWS = SqlViews(lambda vendor: BODIES, needs="payment_events")

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,6 +9,8 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import registry
-        from usage import actions
+        from usage import actions, reports
 
         registry.register(actions.ACTIONS)
+        pre_migrate.connect(reports.VIEWS.drop, sender=self, dispatch_uid="usage.drop_views")
+        post_migrate.connect(reports.VIEWS.create, sender=self, dispatch_uid="usage.create_views")

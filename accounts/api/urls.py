@@ -2,10 +2,14 @@
 
 from django.urls import path
 
+from accounts.api import keys
 from accounts.api import organisations as views
 
 ONE = "organisations/<uuid:uuid>"
 urlpatterns = [
+    path("keys", keys.KeysView.as_view(), name="keys"),
+    path("keys/<uuid:uuid>", keys.KeyView.as_view(), name="key"),
+    path("keys/<uuid:uuid>/rotate", keys.RotateView.as_view(), name="key_rotate"),
     path("organisations", views.OrganisationsView.as_view(), name="organisations"),
     path(ONE, views.OrganisationView.as_view(), name="organisation"),
     path(f"{ONE}/members", views.MembersView.as_view(), name="members"),

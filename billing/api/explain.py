@@ -13,12 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Scope
 from billing.api import scope
 from billing.selectors.explain import explain_job, explain_receipt
 from core.serializers import problems
 
 
 class JobExplanationView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+
     @extend_schema(operation_id="jobs_explain", responses={200: OpenApiTypes.OBJECT, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """Raw record, resources, tier and rule, rate version, arithmetic, receipts, audit entries."""
@@ -26,6 +29,8 @@ class JobExplanationView(APIView):
 
 
 class ReceiptExplanationView(APIView):
+    key_scopes = {"GET": Scope.BILLING_READ}
+
     @extend_schema(operation_id="receipts_explain", responses={200: OpenApiTypes.OBJECT, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """Header, tier, rates and totals, recomputed from the lines and their records, and the content hash."""

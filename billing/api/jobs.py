@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Scope
 from billing.api import scope
 from billing.models import Receipt
 from billing.selectors import job_pages, usage
@@ -102,6 +103,8 @@ class JobDetailSerializer(JobSerializer):
 
 
 class JobsView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+
     @extend_schema(
         operation_id="jobs_list",
         parameters=[JobQuery],
@@ -122,6 +125,8 @@ class JobsView(APIView):
 
 
 class JobView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+
     @extend_schema(operation_id="jobs_read", responses={200: JobDetailSerializer, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """One job, with the answer to "why is it (not) on my receipt?"."""

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import Tier
+from accounts.models import Scope, Tier
 from billing.api import scope
 from billing.models import CpuBasis, RateVersion
 from core.paging import next_url, page
@@ -54,6 +54,8 @@ class RateVersionSerializer(serializers.Serializer):
 
 
 class RatesView(APIView):
+    key_scopes = {"GET": Scope.BILLING_READ}
+
     @extend_schema(
         operation_id="rates_list",
         parameters=[RateQuery],

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Scope
 from accounts.models.users import fold_username
 from billing.api import scope
 from billing.api.jobs import check_days
@@ -63,6 +64,8 @@ class CreatedSerializer(serializers.Serializer):
 
 
 class ReceiptsView(APIView):
+    key_scopes = {"GET": Scope.BILLING_READ}
+
     @extend_schema(
         operation_id="receipts_list",
         parameters=[ReceiptQuery],
@@ -112,6 +115,8 @@ class PreviewView(APIView):
 
 
 class ReceiptView(APIView):
+    key_scopes = {"GET": Scope.BILLING_READ}
+
     @extend_schema(operation_id="receipts_read", responses={200: ReceiptSerializer, **problems(401, 404)})
     def get(self, request: Request, pk: int) -> Response:
         """One receipt. Its lines are under `/items`."""
@@ -119,6 +124,8 @@ class ReceiptView(APIView):
 
 
 class ReceiptItemsView(APIView):
+    key_scopes = {"GET": Scope.BILLING_READ}
+
     @extend_schema(
         operation_id="receipts_items",
         parameters=[PageQuery],
