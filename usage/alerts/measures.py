@@ -109,13 +109,10 @@ def matched_jobs(asks: dict[int, Ask]) -> tuple[str, str]:
         for username, account in _subjects(ask.rule, accounts)
     ]
     table, parameter = json_table("w", _W_JOBS, rows)
-    within = "j.end_at >= w.since AND j.end_at < w.until"
-    return (
-        f"{table}, matched(ask, job) AS ("
-        f"SELECT w.ask, j.id FROM w JOIN jobs j ON j.username = w.username AND {within} WHERE w.username <> ''"
-        f" UNION ALL SELECT w.ask, j.id FROM w JOIN jobs j ON j.account = w.account AND {within} WHERE w.username = '')",
-        parameter,
-    )
+    one = "SELECT w.ask, j.id FROM w JOIN jobs j ON j.end_at >= w.since AND j.end_at < w.until"
+    by_user = f"{one} AND j.username = w.username WHERE w.username <> ''"
+    by_account = f"{one} AND j.account = w.account WHERE w.username = ''"
+    return f"{table}, matched(ask, job) AS ({by_user} UNION ALL {by_account})", parameter
 
 
 def _subjects(rule: AlertRule, accounts: dict[tuple[str, int], list[str]]) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 Usual is the last complete window of ``spike_comparison_period``; where that is longer than the rule's own window, its
 average for one of them (a day against the last week: a seventh of it). The rule speaks when the usage lies above the
-usual by ``spike_threshold_percent`` ("at least", or "more than"). A ``threshold_value`` is a floor: less usage than that
-is no rise worth telling. After a window without any usage only such a floor can speak: there is no percentage of nothing.
+usual by ``spike_threshold_percent`` ("at least", or "more than"). A ``threshold_value`` is a floor: less usage than
+that is no rise worth telling. After a window without any usage only such a floor can speak: nothing has no percentage.
 """
 
 from __future__ import annotations

@@ -60,8 +60,10 @@ def before(window: Stretch, number: int = 1) -> Stretch:
     if window.period == HOUR:
         return window_of(HOUR, window.start - number * _ONE_HOUR, window.zone)
     day = window.day
-    for _step in range(number):
-        day = previous_month(day) if window.period == MONTH else day - (_ONE_WEEK if window.period == WEEK else _ONE_DAY)
+    for _ in range(number):
+        day = (
+            previous_month(day) if window.period == MONTH else day - (_ONE_WEEK if window.period == WEEK else _ONE_DAY)
+        )
     return _of_day(window.period, day, window.zone)
 
 

@@ -50,10 +50,9 @@ def rule_text(rule: AlertRule) -> str:
     words = {"metric": metric_text(rule), "subject": subject_text(rule), "period": rule.get_comparison_period_display()}
     if rule.alert_type == AlertType.USAGE_SPIKE:
         percent = decimal_text(rule.spike_threshold_percent or Decimal(0), 0, 2)
-        words |= {"percent": percent, "before": AlertPeriod(rule.spike_comparison_period).label}
-        return _("%(metric)s of %(subject)s: %(percent)s %% above the usual of the last %(before)s, by the %(period)s") % (
-            words
-        )
+        words |= {"percent": percent, "before": str(AlertPeriod(rule.spike_comparison_period).label)}
+        text = _("%(metric)s of %(subject)s: %(percent)s %% above the usual of the last %(before)s, by the %(period)s")
+        return text % words
     if rule.alert_type == AlertType.UNUSUAL_PATTERN:
         return _("%(metric)s of %(subject)s: unusually much, by the %(period)s") % words
     words |= {"operator": rule.get_threshold_operator_display(), "limit": value_text(rule, rule.threshold_value)}

@@ -1,4 +1,4 @@
-"""Rules that watch usage and cost: made, changed, switched on and off. They are kept for good: their history is theirs."""
+"""Rules that watch usage and cost: made, changed, switched on and off. They are kept: their history needs them."""
 
 from __future__ import annotations
 

@@ -31,10 +31,7 @@ def evaluate(*, now: datetime | None = None, dry_run: bool = False) -> dict[str,
     told = {"told": 0, "not_told": 0} if dry_run else follow(now)
     rules = _rules()
     counts = {"rules": len(rules), "speaking": 0, "raised": 0, "quiet": 0, "failed": 0, **told}
-    speaking = []
-    for measured in _measure(rules, now, counts):
-        if measured.speaks:
-            speaking.append(measured)
+    speaking = [measured for measured in _measure(rules, now, counts) if measured.speaks]
     counts["speaking"] = len(speaking)
     for measured in _not_told_before(speaking, now):
         counts["raised"] += bool(dry_run or raise_alert(measured, now))

@@ -140,9 +140,7 @@ def acknowledge(*, actor: Actor, alert: AlertHistory) -> bool:
 def follow(now: datetime) -> dict[str, int]:
     """Bring the status of alerts in line with what became of their messages: two statements, and one a change."""
     lately = AlertHistory.objects.filter(created_at__gte=now - FOLLOWED)
-    rows = list(
-        lately.filter(status__in=(AlertStatus.PENDING, AlertStatus.FAILED)).order_by("-pk")[:MOST]
-    )
+    rows = list(lately.filter(status__in=(AlertStatus.PENDING, AlertStatus.FAILED)).order_by("-pk")[:MOST])
     counts = {"told": 0, "not_told": 0}
     if not rows:
         return counts
@@ -167,6 +165,7 @@ def _states(rows: Iterable[AlertHistory]) -> dict[str, tuple[str, str]]:
     found = {
         key: (status, _("E-mail: %(why)s") % {"why": why} if status == EmailStatus.FAILED else "")
         for key, status, why in emails.values_list("dedupe_key", "status", "error_message")
+        if key
     }
     given_up = _("The webhook message was given up; its log says why.")
     return found | {
@@ -183,4 +182,3 @@ def _outcome(*messages: tuple[str, str] | None) -> tuple[str, list[str]] | None:
     words = [why for _status, why in known if why]
     sent = any(status == "sent" for status, _why in known)
     return (AlertStatus.SENT if sent else AlertStatus.FAILED), words
-
