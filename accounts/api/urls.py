@@ -3,8 +3,10 @@
 from django.urls import path
 
 from accounts.api import organisations as views
+from accounts.api import webhooks
 
 ONE = "organisations/<uuid:uuid>"
+HOOK = "webhooks/<uuid:uuid>"
 urlpatterns = [
     path("organisations", views.OrganisationsView.as_view(), name="organisations"),
     path(ONE, views.OrganisationView.as_view(), name="organisation"),
@@ -12,4 +14,10 @@ urlpatterns = [
     path(f"{ONE}/members/<str:username>", views.MemberView.as_view(), name="member"),
     path(f"{ONE}/projects", views.ProjectsView.as_view(), name="projects"),
     path("projects/<uuid:uuid>", views.ProjectView.as_view(), name="project"),
+    path("webhooks", webhooks.WebhooksView.as_view(), name="webhooks"),
+    path(HOOK, webhooks.WebhookView.as_view(), name="webhook"),
+    path(f"{HOOK}/rotate", webhooks.RotateView.as_view(), name="webhook_rotate"),
+    path(f"{HOOK}/deliveries", webhooks.DeliveriesView.as_view(), name="webhook_deliveries"),
+    path(f"{HOOK}/deliveries/<int:pk>", webhooks.DeliveryView.as_view(), name="webhook_delivery"),
+    path(f"{HOOK}/deliveries/<int:pk>/replay", webhooks.ReplayView.as_view(), name="webhook_replay"),
 ]
