@@ -433,10 +433,8 @@ SPECTACULAR_SETTINGS = {
         "BillingModeEnum": "accounts.models.BillingMode",
         "MemberRoleEnum": "accounts.models.MemberRole",
         "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",
-        "AlertPeriodEnum": "usage.models.AlertPeriod",
-        "AlertStatusEnum": "usage.models.AlertStatus",
-        "DeliveryStatusEnum": "accounts.models.DeliveryStatus",
         "DeliveryStatusEnum": ["pending", "sent", "failed"],
+        "AlertPeriodEnum": ["hour", "day", "week", "month"],
     },
 }
 

@@ -26,7 +26,6 @@ urlpatterns = [
     path("webhooks/", include("accounts.webhook_urls")),
     path("", include("accounts.organisation_urls")),
     path("subscriptions/", include("subscriptions.urls")),
-    path("alerts/", include("usage.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),
     path("payments/", include("payments.urls")),
