@@ -43,6 +43,12 @@ ACTIONS = {
     "invitation_withdraw": _("Invitation withdrawn"),
     "email_address": _("E-mail address given or removed"),
     "email_resend": _("E-mail sent again"),
+    "webhook_create": _("Webhook address added"),
+    "webhook_change": _("Webhook address changed"),
+    "webhook_rotate": _("Secret of a webhook address changed"),
+    "webhook_on": _("Webhook address switched on"),
+    "webhook_off": _("Webhook address switched off"),
+    "webhook_resend": _("Webhook message sent again"),
     "user_bootstrap": _("Administrator created or updated"),
     "user_demo": _("Demo user created"),
 }

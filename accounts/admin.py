@@ -20,6 +20,7 @@ from accounts import (  # noqa: F401 - some register on import
     organisations_admin,
     outbox_admin,
     view_as,
+    webhooks_admin,
     work_admin,
 )
 from accounts.forms import EditUserForm, NewUserForm

@@ -26,6 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "payments.review_banktransfer", "payments.match_bankline",
         "payments.refund_payment", "payments.retry_payment", "payments.replay_paymentevent",
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",
+        "usage.change_alertrule", "usage.change_alerthistory",
         "accounts.*_tier", "accounts.*_tierrule", "accounts.*_tieroverride",
         "accounts.add_project", "accounts.change_project", "accounts.*_projectaccount", "accounts.*_projectlead",
         "accounts.add_organisation", "accounts.change_organisation", "accounts.*_member",
@@ -38,6 +39,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Operator": (
         "usage.view_*", "usage.add_importrun", "usage.add_cluster", "usage.change_cluster",
         "usage.change_quarantinedrow", "usage.add_usageevent", "usage.*_meter", "accounts.view_apikey",
+        "usage.view_alertrule", "usage.view_alerthistory",
+        "accounts.view_webhookendpoint", "accounts.change_webhookendpoint", "accounts.view_webhookdelivery",
+        "accounts.view_webhookattempt", "accounts.change_webhookdelivery",
         "hpcbilling.view_periodictask", "accounts.view_auththrottle",
         "payments.view_paymentevent", "payments.replay_paymentevent",  # that they came, not what is inside
     ),

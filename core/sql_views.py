@@ -12,7 +12,7 @@ from django.db import connections
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class SqlViews:
-    """``bodies`` gives name -> SELECT for a vendor (``postgresql``, ``sqlite``); ``needs`` is the last table to come."""
+    """``bodies`` gives name -> SELECT for a vendor (``postgresql``, ``sqlite``); ``needs``: the last table to come."""
 
     bodies: Callable[[str], Mapping[str, str]]
     needs: str

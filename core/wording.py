@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
 
 from babel import Locale
@@ -17,6 +17,7 @@ from core.money import HOUR_PLACES, places
 MINUS = "\u2212"
 NARROW_SPACE = "\u00a0"
 BUDDHIST_ERA = 543
+DIGITS = 100  # metered quantities have up to forty
 
 
 @lru_cache
@@ -36,7 +37,9 @@ def is_thai() -> bool:
 def decimal_text(value: Decimal, least: int, most: int | None = None) -> str:
     """``1,234.50``: grouped, between ``least`` and ``most`` places, with a true minus."""
     pattern = "#,##0" + ("." + "0" * least + "#" * ((most or least) - least) if (most or least) else "")
-    return format_decimal(value, format=pattern, locale=locale(), decimal_quantization=True).replace("-", MINUS)
+    with localcontext(prec=DIGITS):
+        text = format_decimal(value, format=pattern, locale=locale(), decimal_quantization=True)
+    return text.replace("-", MINUS)
 
 
 def currency_sign(currency: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -134,6 +135,14 @@ class Environment(environ.FileAwareEnv):
                 )
             found.setdefault(name.lower(), {})[currency.upper()] = bounds
         return found
+
+    def networks(self, var: str) -> list[IPv4Network | IPv6Network]:
+        """Networks such as 10.20.0.0/16, comma-separated."""
+        texts = [text.strip() for text in self.get_value(var, cast=list, default=[]) if text.strip()]
+        try:
+            return [ip_network(text) for text in texts]
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}: {error}; networks such as 10.20.0.0/16 are wanted.") from error
 
     def zone(self, var: str, *, default: str) -> str:
         """The name of a time zone."""

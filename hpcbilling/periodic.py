@@ -94,12 +94,14 @@ class Task:
 TASKS = (
     Task("process_webhooks", (), timedelta(minutes=1), payments_in_use),
     Task("send_emails", (), timedelta(minutes=1), mail_goes_out),
+    Task("send_webhooks", (), timedelta(minutes=1)),
     Task("note_figures", (), timedelta(minutes=10)),
     Task("sync_rates", (), timedelta(minutes=5)),
     Task("sync_model_prices", (), timedelta(minutes=5)),
     Task("watch_quotas", (), timedelta(minutes=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
+    Task("evaluate_alerts", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
     Task("retry_payments", (), timedelta(hours=1), payments_in_use),
     Task(

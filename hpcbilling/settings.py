@@ -7,6 +7,7 @@ may also be given as ``NAME_FILE``, the path of a file that holds it. Production
 
 from decimal import Decimal
 from importlib import import_module
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -224,6 +225,9 @@ DEMO_USERS: list[str] = env.list(
     "DEMO_USERS", default=[entry.replace(":", ":hpc-demo:") for entry in _DEMO_CAST.split()] if DEBUG else []
 )
 DEFAULT_TIER = "private"
+# Networks that webhook messages may go to although they are not on the public internet, on any port.
+WEBHOOK_ALLOWED_NETWORKS: list[IPv4Network | IPv6Network] = env.networks("WEBHOOK_ALLOWED_NETWORKS")
+WEBHOOK_HTTP_ALLOWED: bool = DEBUG
 
 AUTH_THROTTLE_MAX_FAILS: int = env.whole("AUTH_THROTTLE_MAX_FAILS", default=5, least=1)
 AUTH_THROTTLE_WINDOW_SEC: int = env.whole("AUTH_THROTTLE_WINDOW_SEC", default=900, least=1)
@@ -256,6 +260,13 @@ EVENTS_MAX_AHEAD_SECONDS: int = env.whole("EVENTS_MAX_AHEAD_SECONDS", default=30
 EVENTS_LATE_AFTER_MINUTES: int = env.whole("EVENTS_LATE_AFTER_MINUTES", default=60, least=1)
 # How long quota stays set aside for a call that nobody reports.
 QUOTA_HOLD_SECONDS: int = env.whole("QUOTA_HOLD_SECONDS", default=600, least=1)
+# Who measures what a rule of each kind watches.
+ALERT_EVALUATORS: dict[str, str] = {
+    "usage_threshold": "usage.alerts.thresholds.usage_threshold",
+    "usage_spike": "usage.alerts.spikes.usage_spike",
+    "unusual_pattern": "usage.alerts.patterns.unusual_pattern",
+    "cost_threshold": "billing.alerts.cost_threshold",
+}
 FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
 SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
 SLURM_CONF: str = env.str("SLURM_CONF", default="")
@@ -422,6 +433,8 @@ SPECTACULAR_SETTINGS = {
         "BillingModeEnum": "accounts.models.BillingMode",
         "MemberRoleEnum": "accounts.models.MemberRole",
         "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",
+        "DeliveryStatusEnum": ["pending", "sent", "failed"],
+        "AlertPeriodEnum": ["hour", "day", "week", "month"],
     },
 }
 

@@ -22,6 +22,8 @@ urlpatterns = [
     path("account/view-as/end/", view_as.stop, name="view_as_stop"),
     path("style/", style, name="style"),
     path("", include("billing.urls")),
+    path("alerts/", include("usage.urls")),
+    path("webhooks/", include("accounts.webhook_urls")),
     path("", include("accounts.organisation_urls")),
     path("keys/", include("accounts.key_urls")),
     path("subscriptions/", include("subscriptions.urls")),

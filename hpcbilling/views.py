@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -20,6 +21,7 @@ from billing.views.figures import month_figures, open_receipts
 from core.context import actor_of
 from core.periods import today
 from usage.models import Job
+from usage.selectors import budget_of
 
 
 @require_safe
@@ -34,10 +36,21 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"latest_import": usage.latest_import(), "has_jobs": has_jobs}
     if has_jobs:
         days = usage.by_day(recently, book, pairs)
+        month = month_figures(days, now)
         context |= {
+            "budget": _budget(username, month["this_month"]),
             "unbilled": sum_of(candidates, book, pairs),
             "open": open_receipts(Receipt.objects.filter(user_id=username)),
-            **month_figures(days, now),
+            **month,
             **day_chart(days, now),
         }
     return render(request, "home.html", context)
+
+
+def _budget(username: str, spent: Decimal) -> dict[str, Any] | None:
+    """The month's budget and how much of it is gone, where somebody has set one."""
+    rule = budget_of(username)
+    if rule is None or not rule.threshold_value:
+        return None
+    percent = int(min(spent * 100 / rule.threshold_value, Decimal(9999)))
+    return {"rule": rule, "sum": rule.threshold_value, "percent": percent, "reached": spent >= rule.threshold_value}

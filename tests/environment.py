@@ -7,7 +7,8 @@ for _name in (
     "SECRET_KEY", "ALLOWED_HOSTS", "SITE_BASE_URL", "PAYMENT_PROVIDER", "PAYMENT_WEBHOOK_SECRET", "FALLBACK_CSV",
     "ADMIN_PASSWORD", "DEMO_USERS", "METRICS_TOKEN", "TIME_ZONE", "LANGUAGE_CODE", "SLURM_CLUSTER",
     "BILLING_FREE_STATES", "PAYMENT_CURRENCY", "TRUSTED_PROXY_COUNT", "SLURM_CLUSTERS", "USAGE_OVERLAP_DAYS",
-    "EMAIL_URL", "DEFAULT_FROM_EMAIL", "PDF_FONT", "PDF_FONT_BOLD", "USAGE_RUNAWAY_DAYS", "SLURMRESTD_MAX_BYTES", "SACCT_TIMEOUT", *(name for name in os.environ if "__" in name and name.startswith(("SLURM", "FALLBACK_CSV"))),
+    "EMAIL_URL", "DEFAULT_FROM_EMAIL", "PDF_FONT", "PDF_FONT_BOLD", "USAGE_RUNAWAY_DAYS", "SLURMRESTD_MAX_BYTES", "SACCT_TIMEOUT",
+    "WEBHOOK_ALLOWED_NETWORKS", *(name for name in os.environ if "__" in name and name.startswith(("SLURM", "FALLBACK_CSV"))),
 ):  # fmt: skip
     os.environ.pop(_name, None)
 os.environ.update(

@@ -12,4 +12,9 @@ ACTIONS = {
     "usage_change_accept": _("Changed record accepted"),
     "usage_change_dismiss": _("Changed record dismissed"),
     "usage_hold_clear": _("Hold of a job cleared"),
+    "alert_create": _("Alert created"),
+    "alert_change": _("Alert changed"),
+    "alert_on": _("Alert switched on"),
+    "alert_off": _("Alert switched off"),
+    "alert_acknowledge": _("Alert seen"),
 }

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from accounts.api import keys
+from accounts.api import keys, webhooks
 from accounts.api import organisations as views
 
 ONE = "organisations/<uuid:uuid>"
+HOOK = "webhooks/<uuid:uuid>"
 urlpatterns = [
     path("keys", keys.KeysView.as_view(), name="keys"),
     path("keys/<uuid:uuid>", keys.KeyView.as_view(), name="key"),
@@ -16,4 +17,10 @@ urlpatterns = [
     path(f"{ONE}/members/<str:username>", views.MemberView.as_view(), name="member"),
     path(f"{ONE}/projects", views.ProjectsView.as_view(), name="projects"),
     path("projects/<uuid:uuid>", views.ProjectView.as_view(), name="project"),
+    path("webhooks", webhooks.WebhooksView.as_view(), name="webhooks"),
+    path(HOOK, webhooks.WebhookView.as_view(), name="webhook"),
+    path(f"{HOOK}/rotate", webhooks.RotateView.as_view(), name="webhook_rotate"),
+    path(f"{HOOK}/deliveries", webhooks.DeliveriesView.as_view(), name="webhook_deliveries"),
+    path(f"{HOOK}/deliveries/<int:pk>", webhooks.DeliveryView.as_view(), name="webhook_delivery"),
+    path(f"{HOOK}/deliveries/<int:pk>/replay", webhooks.ReplayView.as_view(), name="webhook_replay"),
 ]

@@ -10,14 +10,19 @@ from accounts.models.sessions import Session
 from accounts.models.throttle import AuthThrottle
 from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
 from accounts.models.users import Role, User
-from accounts.models.webhooks import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from accounts.models.webhooks import (
+    DELIVERY_TRANSITIONS,
+    DeliveryStatus,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
-    "APPROVAL_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval", "ApprovalStatus",
-    "AuthThrottle", "BillingMode",
-    "DeliveryStatus", "EmailNotification", "EmailStatus", "Identity", "Invitation", "Member", "MemberRole",
-    "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier",
-    "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece",
-    "WorkStatus",
+    "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
+    "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailNotification", "EmailStatus", "Identity",
+    "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role",
+    "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery",
+    "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip

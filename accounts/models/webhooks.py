@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.organisations import Organisation
 from accounts.models.users import User
+from core.states import Transitions
 
 
 class WebhookEndpoint(models.Model):
@@ -57,6 +58,14 @@ class DeliveryStatus(models.TextChoices):
     PENDING = "pending", _("waiting")
     SENT = "sent", _("delivered")
     FAILED = "failed", _("given up")
+
+
+DELIVERY_TRANSITIONS: Transitions = {
+    DeliveryStatus.PENDING: frozenset({DeliveryStatus.SENT, DeliveryStatus.FAILED}),
+    # sent once more, on demand
+    DeliveryStatus.SENT: frozenset({DeliveryStatus.PENDING}),
+    DeliveryStatus.FAILED: frozenset({DeliveryStatus.PENDING}),
+}
 
 
 class WebhookDelivery(models.Model):

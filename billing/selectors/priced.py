@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from billing import sql
 from billing.models import CpuBasis
 from billing.selectors.prices import PriceBook
+from core.tables import json_table, moment_cell
 from usage.models import Hold
 
 # A job that has not ended is priced as if it ended now: by the last, open row.
@@ -35,28 +34,15 @@ _COLUMNS = {
 def price_table(pairs: Iterable[tuple[str, str]], book: PriceBook, *, name: str = "p") -> tuple[str, str]:
     """A CTE ``p(username, account, since, until, tier, version, basis, cpu, gpu, mem)`` and its one parameter.
 
-    One row a price that holds for the pair of user and account. JSON carries them, so
-    that their number has no limit; rates travel as text and stay exact.
+    One row a price that holds for the pair of user and account; rates travel as text.
     """
-    adapt = connection.ops.adapt_datetimefield_value
     rows = [
-        (*pair, *(str(adapt(edge)) if edge else None for edge in (price.since, price.until)),
+        (*pair, moment_cell(price.since), moment_cell(price.until),
          price.tier, price.version.pk if price.version else None, price.basis, *price.rates)
         for pair in sorted(pairs)
         for price in book.prices(*pair)
     ]  # fmt: skip
     return json_table(name, _COLUMNS, rows)
-
-
-def json_table(name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, str]:
-    """A CTE with these columns (name -> PostgreSQL's type) and rows, and its one parameter."""
-    if connection.vendor == "postgresql":
-        cells = ", ".join(f"CAST(v ->> {at} AS {kind})" for at, kind in enumerate(columns.values()))
-        source = f"SELECT {cells} FROM jsonb_array_elements(CAST(%s AS jsonb)) AS e(v)"
-    else:
-        cells = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(columns)))
-        source = f"SELECT {cells} FROM json_each(%s)"
-    return f"{name}({', '.join(columns)}) AS ({source})", json.dumps(rows)
 
 
 def hours_of_job(basis: str = "p.basis") -> tuple[str, str, str]:

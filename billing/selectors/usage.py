@@ -1,6 +1,6 @@
 """What jobs cost: billed ones by their receipt line, the others by the rates in force now.
 
-Every figure of a page comes from one statement over ``_PRICED``: jobs, their live
+Every figure of a page comes from one statement over ``priced_sql``: jobs, their live
 receipt line if they have one, and the prices of their (user, account). A page that
 asks several questions loads one ``PriceBook`` and hands it to each.
 """
@@ -254,7 +254,7 @@ def _select(
     jobs = flt.jobs().order_by()
     pairs = pairs_of(jobs) if pairs is None else pairs
     inner, parameters = jobs.values("id").query.sql_with_params()
-    statement, price_parameters = _priced(pairs, book or PriceBook.load())
+    statement, price_parameters = priced_sql(pairs, book or PriceBook.load())
     sql.prepare()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -265,13 +265,13 @@ def _select(
     return found
 
 
-def _priced(pairs: Iterable[tuple[str, str]], book: PriceBook) -> tuple[str, list[Any]]:
-    """``WITH ... priced AS (SELECT ...`` up to its WHERE, and its first parameters."""
+def priced_sql(pairs: Iterable[tuple[str, str]], book: PriceBook, *, before: str = "") -> tuple[str, list[Any]]:
+    """``WITH ... priced AS (SELECT ...`` up to its WHERE, and its first parameters; ``before`` are other CTEs."""
     table, prices = price_table(pairs, book)
     hours = hours_of_job()
     chargeable, states = chargeable_sql()
     statement = f"""
-        WITH {table}, priced AS (
+        WITH {before}{table}, priced AS (
         SELECT j.id, j.username, j.account, j.partition, j.end_at, i.receipt_id,
             COALESCE(i.cpu_core_hours, {hours[0]}) AS cpu,
             COALESCE(i.gpu_hours, {hours[1]}) AS gpu,
@@ -293,7 +293,7 @@ def _price(jobs: list[Job], book: PriceBook) -> list[UsageRow]:
     """Price the jobs of one page in one statement, keeping their order."""
     if not jobs:
         return []
-    statement, parameters = _priced({(job.username, job.account) for job in jobs}, book)
+    statement, parameters = priced_sql({(job.username, job.account) for job in jobs}, book)
     marks = ", ".join(["%s"] * len(jobs))
     sql.prepare()
     with connection.cursor() as cursor:

@@ -64,6 +64,8 @@ LOOKS = {
     "past_due": ("warn", "alert"),
     "suspended": ("warn", "alert"),
     "expired": ("", "ban"),
+    "sent": ("good", "check"),
+    "acknowledged": ("", "check"),
 }
 
 
