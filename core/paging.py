@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
@@ -62,7 +63,13 @@ def behind(rows: QuerySet[Any], by: Sequence[str], key: Sequence[Any], *, descen
 
 def key_of(row: Any, by: Sequence[str]) -> list[Any]:
     values = [getattr(row, name) for name in by]
-    return [value.isoformat() if isinstance(value, date) else value for value in values]
+    return [_plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
 
 
 def cursor_of(key: Sequence[Any]) -> str:

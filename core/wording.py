@@ -42,6 +42,11 @@ def decimal_text(value: Decimal, least: int, most: int | None = None) -> str:
     return text.replace("-", MINUS)
 
 
+def quantity_text(value: Decimal | int, places: int = 9) -> str:
+    """``1,234.5``: a metered quantity, grouped, without noughts at its end."""
+    return decimal_text(Decimal(value), 0, places)
+
+
 def currency_sign(currency: str) -> str:
     """``THB`` in English, ``฿`` in Thai."""
     return currency if not is_thai() else get_currency_symbol(currency, locale=locale())

@@ -12,6 +12,7 @@ from hpcbilling import ops
 from hpcbilling.profile import profile
 from hpcbilling.style import style
 from hpcbilling.views import home
+from usage.metering_views import index as metering
 
 handler500 = "hpcbilling.problems.server_error"
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("webhooks/", include("accounts.webhook_urls")),
     path("", include("accounts.organisation_urls")),
     path("keys/", include("accounts.key_urls")),
+    path("metering/", metering, name="metering"),
     path("subscriptions/", include("subscriptions.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
     path("api/", include("hpcbilling.api", namespace="api")),

@@ -100,6 +100,11 @@ def count(value: int | None) -> str:
 
 
 @register.filter
+def quantity(value: Decimal | int | None, places: int = 9) -> str:
+    return "" if value is None else wording.quantity_text(value, places)
+
+
+@register.filter
 def rate(value: Decimal) -> str:
     return wording.rate_text(value)
 

@@ -18,8 +18,8 @@ from accounts.models import Project, Scope
 from core.paging import cursor_of, next_url, page, read_cursor
 from core.serializers import PageQuery, page_of, problems
 from subscriptions.models import Subscription
-from usage.api.reach import readable_projects
 from usage.models import Meter, Period, UsageEvent
+from usage.reach import readable_projects
 from usage.selectors.metering import Asked, mean_latency, meter_values, series
 
 QUANTITY: dict[str, Any] = {"max_digits": 60, "decimal_places": 9}

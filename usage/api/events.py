@@ -24,10 +24,10 @@ from accounts.models import ApiKey, Scope
 from core.errors import AppError, BadInput
 from core.serializers import page_of, problems
 from usage.api.aggregates import StoredEventSerializer, UsageQuery, list_events
-from usage.api.reach import may_write_events
 from usage.events.checking import Sender
 from usage.events.rows import ACCEPTED, CONFLICT, REJECTED
 from usage.events.schema import TOO_MANY, Event, Malformed, Refused, read_many, read_one
+from usage.reach import may_write_events
 from usage.services.events import Taken, Verdict, take_events
 
 CLOUD_EVENT, CLOUD_EVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"

@@ -20,12 +20,17 @@ def may_write_events(user: Any, project: Project) -> bool:
 
 
 def readable_projects(request: Request) -> QuerySet[Project]:
-    """A project's key reads its project, a member the projects of the organisation, a lead those led, staff all."""
-    projects = Project.objects.select_related("organisation")
+    """A project's key reads its project; people as ``projects_readable_by`` has it."""
     key = request.auth if isinstance(request.auth, ApiKey) else None
     if key is not None and key.project_id:
-        return projects.filter(pk=key.project_id)
-    if request.user.is_staff and request.user.has_perm("usage.view_usageaggregate"):
+        return Project.objects.select_related("organisation").filter(pk=key.project_id)
+    return projects_readable_by(request.user)
+
+
+def projects_readable_by(user: Any) -> QuerySet[Project]:
+    """A member reads the projects of the organisation, a lead those led, staff all."""
+    projects = Project.objects.select_related("organisation").order_by("pk")
+    if user.is_staff and user.has_perm("usage.view_usageaggregate"):
         return projects
-    mine = projects_of(request.user, VIEW).values("pk")
-    return projects.filter(Q(pk__in=mine) | Q(pk__in=led_ids(request.user.get_username()))).order_by("pk")
+    mine = projects_of(user, VIEW).values("pk")
+    return projects.filter(Q(pk__in=mine) | Q(pk__in=led_ids(user.get_username())))
