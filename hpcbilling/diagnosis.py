@@ -42,6 +42,7 @@ def examine() -> Iterator[Finding]:
     yield from _sources()
     yield from _payments()
     yield _address()
+    yield _mail()
     yield _time_zone()
     yield _thai()
     yield _documents()
@@ -153,6 +154,14 @@ def _address() -> Finding:
     if address.startswith("https://"):
         return Finding("address", "ok", f"The site is {address}.")
     return Finding("address", "note" if settings.DEBUG else "problem", f"SITE_BASE_URL={address} is not https.")
+
+
+def _mail() -> Finding:
+    """Not asked: a sign-in at the mail server is its own event there, and ``send_emails`` says what it answers."""
+    if settings.EMAIL_HOST and settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend"):
+        return Finding("e-mail", "ok", f"E-mails go out by {settings.EMAIL_HOST} as {settings.DEFAULT_FROM_EMAIL}.")
+    fate = "are printed" if settings.DEBUG else "wait in the database"
+    return Finding("e-mail", "note", f"No mail server: e-mails {fate}. Set EMAIL_URL to send them.")
 
 
 def _time_zone() -> Finding:

@@ -396,6 +396,24 @@ def test_waiting_and_failed_ones_are_counted_for_monitoring(transactional_db: No
     assert 'hpcbilling_emails{status="failed"} 1.0' in lines
 
 
+def test_without_a_server_a_real_site_keeps_its_emails_and_the_doctor_says_so(settings: Any, sink: Sink) -> None:
+    from hpcbilling.diagnosis import examine
+    from hpcbilling.periodic import mail_goes_out
+
+    def finding() -> tuple[str, str]:
+        found = next(each for each in examine() if each.name == "e-mail")
+        return found.level, found.message
+
+    assert mail_goes_out()
+    assert finding()[0] == "ok"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    settings.DEBUG = False
+    assert not mail_goes_out()
+    assert finding() == ("note", "No mail server: e-mails wait in the database. Set EMAIL_URL to send them.")
+    settings.DEBUG = True
+    assert mail_goes_out()
+
+
 # --- in the console ----------------------------------------------------------------
 @pytest.fixture
 def as_finance(finance: Any) -> Client:
