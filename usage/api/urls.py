@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from usage.api.aggregates import AggregatesView, MeterView
 from usage.api import alerts
+from usage.api.aggregates import AggregatesView, MeterView
 from usage.api.events import EventsView
 from usage.api.quotas import QuotaView, ReservationsView, ReservationView
 
