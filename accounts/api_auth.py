@@ -55,7 +55,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         return user_of(key), key
 
     def authenticate_header(self, request: Request) -> str:
-        return f'{SCHEME} realm="api"'
+        return f'{SCHEME} realm="api", Session realm="api"'
 
 
 def user_of(key: ApiKey) -> User | KeyUser:

@@ -21,7 +21,7 @@ from billing.views.figures import month_figures, open_receipts
 from core.context import actor_of
 from core.periods import today
 from usage.models import Job
-from usage.selectors.alerts import budget_of
+from usage.selectors.budgets import budget_of
 
 
 @require_safe

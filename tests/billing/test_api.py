@@ -49,7 +49,7 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 def test_nobody_reads_without_signing_in(path: str) -> None:
     answer = Client().get(path)
     problem(answer, 401, "not_authenticated")
-    assert answer["WWW-Authenticate"] == 'Session realm="api"'
+    assert answer["WWW-Authenticate"] == 'Bearer realm="api", Session realm="api"'
 
 
 def test_people_see_their_own_and_somebody_elses_is_as_absent_as_none(alice: Any, bob: Any, finance: Any) -> None:

@@ -14,6 +14,7 @@ import time_machine
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from msgspec import Raw
 
 from accounts.models import (
     EmailNotification,
@@ -27,12 +28,16 @@ from core.context import Actor
 from core.errors import InvalidTransition
 from tests.factories import make_job
 from tests.races import at_once
-from usage.alerts.measures import SLURM_METRICS
+from usage.alerts.measures import SLURM_METRICS, Ask, measure
 from usage.alerts.patterns import bounds, known
-from usage.models import AlertHistory, AlertRule, UsageAggregate
+from usage.alerts.windows import window_of
+from usage.events.checking import Sender
+from usage.events.schema import Event
+from usage.models import AlertHistory, AlertPeriod, AlertRule, UsageAggregate
 from usage.services.alert_rules import change_rule, create_rule, switch_rule
 from usage.services.alert_runs import evaluate
 from usage.services.alert_telling import acknowledge
+from usage.services.events import take_events
 
 pytestmark = pytest.mark.django_db
 FIN = Actor("fin")
@@ -520,3 +525,28 @@ def test_the_command_counts_and_a_dry_run_writes_nothing(project: Project) -> No
     assert run() == {**wanted, "raised": 0, "quiet": 1}
     EmailNotification.objects.update(status="sent")
     assert run() == {**wanted, "raised": 0, "quiet": 1, "told": 1}
+
+
+# --- from the event to the alert ---------------------------------------------
+
+
+@pytest.mark.parametrize("zone", ["Asia/Bangkok", "Asia/Kolkata", "America/New_York", "America/St_Johns"])
+@pytest.mark.parametrize("begin", ["2026-03-08T00:10", "2026-11-01T00:10", "2026-10-31T12:10"])
+def test_events_as_they_are_taken_in_are_found_in_the_window_that_holds_them(zone: str, begin: str) -> None:
+    """One event every 40 minutes over a day on which the clocks of New York change, or a month ends."""
+    organisation = Organisation.objects.create(name="Science", time_zone=zone)
+    project = Project.objects.create(organisation=organisation, name="p")
+    moments = [local(begin, "+00:00") + timedelta(minutes=40 * number) for number in range(50)]
+    items = [
+        Event(
+            metric_name="tokens", metric_value=Raw(b"0.5"), timestamp=moment, idempotency_key=str(moment)
+        )
+        for moment in moments
+    ]  # fmt: skip
+    taken = take_events(sender=Sender(project=project), items=items, now=moments[-1], any_age=True)
+    assert taken.counts["accepted"] == 50
+    watching = AlertRule(organisation=organisation, metric_name="tokens")
+    windows = [window_of(period, moment, organisation.zone) for period in AlertPeriod.values for moment in moments]
+    found = measure([Ask(watching, window) for window in windows])
+    wanted = [Decimal("0.5") * sum(window.start <= moment < window.end for moment in moments) for window in windows]
+    assert found == wanted

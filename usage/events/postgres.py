@@ -73,7 +73,7 @@ def run(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
     one of its own."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, parameters, prepare=True)
         return cursor.fetchall()
 
 

@@ -1,4 +1,4 @@
-"""Shared reads of this app."""
+"""Budgets that people set for themselves."""
 
 from __future__ import annotations
 
