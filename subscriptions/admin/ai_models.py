@@ -34,7 +34,7 @@ FIELDS = ("name", "provider", "description", "capabilities", "context_length", "
 
 class AiModelForm(forms.ModelForm):
     capabilities = forms.CharField(
-        label=_("can do"), required=False, help_text=_("Words, separated by commas: chat, vision.")
+        label=_("Can do"), required=False, help_text=_("Words, separated by commas: chat, vision.")
     )
 
     class Meta:

@@ -20,6 +20,8 @@ PAGES = [
     "/playground/?view=script",
     "/projects/",
     "/organisations/",
+    "/subscriptions/",
+    "/subscriptions/new/",
 ]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
@@ -28,5 +30,6 @@ CONSOLE = [
     "/api/docs/", "/verify/", "/playground/?view=script", "/admin/exports/",
     "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/", "/admin/search/?q=alice-and-bob",
     "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/accounts/emailnotification/", "/admin/accounts/organisation/", "/admin/usage/importrun/upload/",
-    "/admin/billing/receipt/?status__exact=pending", "/style/",
+    "/admin/billing/receipt/?status__exact=pending", "/style/", "/admin/subscriptions/subscription/",
+    "/admin/subscriptions/aimodel/", "/admin/subscriptions/plan/",
 ]  # fmt: skip

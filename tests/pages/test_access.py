@@ -8,7 +8,8 @@ import pytest
 
 from tests.pages.conftest import text
 
-PRIVATE = ["/", "/usage/", "/usage.csv", "/receipts/", "/receipts/new/", "/receipts/1/", "/receipts/1/lines.csv"]
+PRIVATE = ["/", "/usage/", "/usage.csv", "/receipts/", "/receipts/new/", "/receipts/1/", "/receipts/1/lines.csv",
+           "/subscriptions/", "/subscriptions/new/"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PRIVATE)

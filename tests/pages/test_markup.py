@@ -17,7 +17,7 @@ from tests.pages.conftest import read, text
 SITE = [
     "/", "/usage/", "/usage/?view=aggregate", "/usage/?view=billed", "/usage/?q=zzz", "/receipts/", "/receipts/new/",
     "/receipts/new/?start=&end=", "/receipts/{pk}/", "/playground/", "/playground/?view=script", "/accounts/password/", "/payments/thanks?rid={pk}", "/verify/",
-    "/verify/?number=RC2027-000001&hash=x", "/projects/", "/organisations/",
+    "/verify/?number=RC2027-000001&hash=x", "/projects/", "/organisations/", "/subscriptions/", "/subscriptions/new/",
 ]  # fmt: skip
 CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
 # Words that stay as they are in Thai: names, codes, units, the other language's own name.
