@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,6 +27,21 @@ NOTED_EVERY = timedelta(minutes=1)
 OVERLAP = timedelta(days=1)
 LONGEST_OVERLAP = timedelta(days=30)
 FOR_PROJECTS = (Scope.EVENTS_WRITE, Scope.USAGE_READ, Scope.BILLING_READ)
+
+
+MOST_SEEN = 10_000
+_seen: dict[str, tuple[tuple[object, ...], ApiKey]] = {}
+# Everything that decides about a key, and whatever else of its owner may change.
+_WORKING = """
+SELECT k.last_used_at, k.id, k.name, k.expires_at, k.replaced_by_id, u.role, u.is_superuser, u.language,
+    p.updated_at, p.name, o.updated_at, o.name, o.time_zone, o.currency, o.tier, o.billing_mode
+FROM api_keys k
+LEFT JOIN users u ON u.username = k.username
+LEFT JOIN projects p ON p.id = k.project_id
+LEFT JOIN organisations o ON o.id = p.organisation_id
+WHERE k.key_hash = %s AND k.is_active = %s AND (k.expires_at IS NULL OR k.expires_at > %s)
+    AND (u.is_active = %s OR (p.is_active = %s AND o.is_active = %s))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +105,40 @@ def revoke_key(*, actor: Actor, key: ApiKey) -> bool:
 
 
 def find_key(text: str) -> ApiKey | None:
-    """The key that ``text`` is, when it works and its owner does. One query; what kind of wrong it was is not told."""
+    """The key that ``text`` is, when it works and its owner does; what kind of wrong it was is not told.
+
+    One query. What it says of the key and its owner is held against the rows read before, and only where it differs
+    are they read again: building the objects anew costs ten times as much.
+    """
     if not text.startswith(MARK) or len(text) > LONGEST:
         return None
-    working = Q(is_active=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
-    owned = Q(user__is_active=True) | Q(project__is_active=True, project__organisation__is_active=True)
-    keys = ApiKey.objects.select_related("user", "project__organisation")
-    return keys.filter(working, owned, key_hash=hash_of(text)).first()
+    digest = hash_of(text)
+    with connection.cursor() as cursor:
+        cursor.execute(_WORKING, [digest, True, timezone.now(), True, True, True])
+        state = cursor.fetchone()
+    if state is None:
+        return None
+    seen = _seen.get(digest)
+    if seen is None or seen[0] != state:
+        keys = ApiKey.objects.select_related("user", "project__organisation")
+        key = keys.filter(key_hash=digest).first()
+        if key is None:
+            return None
+        if len(_seen) >= MOST_SEEN:
+            _seen.clear()
+        _seen[digest] = seen = (state, key)
+    found = copy(seen[1])
+    found.last_used_at = _moment(state[0])
+    if found.user is not None:
+        found.user = copy(found.user)
+    return found
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    """SQLite gives times without their zone, which is UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def note_use(key: ApiKey, now: datetime | None = None) -> None:

@@ -113,7 +113,7 @@ def test_nobody_is_asked_to_sign_in_before_anything_else_is_said() -> None:
     for method, path in (("GET", JOBS), ("POST", RECEIPTS), ("POST", f"{RECEIPTS}/1/void"), ("POST", "/formula")):
         answer = ask(Client(enforce_csrf_checks=True), path=path, method=method)
         problem(answer, 401, "not_authenticated")
-        assert answer["WWW-Authenticate"] == 'Session realm="api"'
+        assert answer["WWW-Authenticate"] == 'Bearer realm="api", Session realm="api"'
 
 
 # --- parameters, formats -----------------------------------------------------------------

@@ -41,7 +41,7 @@ class AmountField(serializers.DecimalField):
         return super().to_internal_value(data)
 
 
-class OrderSerializer(StrictSerializer):
+class ReservationOrderSerializer(StrictSerializer):
     subscription = serializers.UUIDField(required=False, help_text="Without it, the one that serves the model.")
     model = TextField(required=False, max_length=255)
     amounts = serializers.DictField(
@@ -62,7 +62,7 @@ class ReservationSerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField()
 
 
-class StandingSerializer(serializers.Serializer):
+class QuotaStandingSerializer(serializers.Serializer):
     metric = serializers.CharField(source="window.metric")
     window = serializers.CharField(source="window.window")
     starts_at = serializers.DateTimeField(source="window.starts_at")
@@ -77,7 +77,7 @@ class StandingSerializer(serializers.Serializer):
 class QuotaSerializer(serializers.Serializer):
     status = serializers.CharField(source="subscription.status")
     reset_at = serializers.DateTimeField(source="subscription.reset_at", allow_null=True)
-    windows = StandingSerializer(many=True)
+    windows = QuotaStandingSerializer(many=True)
 
 
 class ReservationsView(APIView):
@@ -86,7 +86,7 @@ class ReservationsView(APIView):
 
     @extend_schema(
         operation_id="quota_reserve",
-        request=OrderSerializer,
+        request=ReservationOrderSerializer,
         responses={201: ReservationSerializer, **problems(400, 401, 403, 404, 409, 429)},
     )
     def post(self, request: Request) -> Response:
@@ -95,7 +95,7 @@ class ReservationsView(APIView):
         429 `quota_exhausted` with `metric`, `limit`, `used`, `held` and `reset_at` (also `Retry-After`). The event of
         the call names the reservation and settles it; without an event it runs out by itself.
         """
-        order = OrderSerializer(data=request.data)
+        order = ReservationOrderSerializer(data=request.data)
         order.is_valid(raise_exception=True)
         values = order.validated_data
         subscription = _chosen(request, values)
