@@ -53,6 +53,14 @@ class ConsoleAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """What a list reads beside its rows, the page of one row shows, too."""
+        rows = super().get_queryset(request)
+        return rows.select_related(*self.list_select_related) if self._named_relations() else rows
+
+    def _named_relations(self) -> bool:
+        return bool(self.list_select_related) and self.list_select_related is not True
+
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
         """For rows with a ``status``: its word and its icon."""
@@ -96,6 +104,16 @@ class PageActions(ConsoleAdmin):
     def has_page_action(self, obj: Any, name: str) -> bool:
         """Whether the action ``name`` makes sense for this row now."""
         return True
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read once for a page that is only looked at; an act reads anew."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        kept = request.__dict__.setdefault("_console_rows", {})
+        key = (self.opts.label, str(object_id), from_field)
+        if key not in kept:
+            kept[key] = super().get_object(request, object_id, from_field)
+        return kept[key]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -112,7 +112,9 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         if request.method == "POST":
             self._act(request, month)
             return redirect(month_url(month))
-        proof, closed = prove(month), find(month)
+        closed = find(month)
+        proof = prove(month, closed)
+        adjustments = list(closed.adjustments.select_related("receipt")) if closed else []
         left = {reason.code: reason.amount for reason in proof.reasons["unbilled"]}
         late = left.get("closed_month")
         context = {
@@ -123,12 +125,12 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
             "proof": proof,
             "lines": _lines(proof),
             "closed": closed,
-            "since": _since(closed, proof) if closed else None,
+            "since": _since(closed, proof, adjustments) if closed else None,
             "late": late,
             "left_open": bool("next_receipt" in left or proof.parts["quarantined"].jobs or proof.unknown_rows),
             "may_close": self._may(request, "add") and not closed and month < month_start(today()),
             "may_adjust": bool(late) and self._may(request, "adjust"),
-            "adjustments": closed.adjustments.select_related("receipt") if closed else [],
+            "adjustments": adjustments,
         }
         return TemplateResponse(request, "admin/billing/month.html", context)
 
@@ -167,9 +169,9 @@ def month_url(month: date) -> str:
     return reverse("admin:billing_month", args=[month.year, month.month])
 
 
-def _since(closed: ClosedMonth, proof: Proof) -> Amount:
+def _since(closed: ClosedMonth, proof: Proof, adjustments: list[MonthAdjustment]) -> Amount:
     """What has arrived since the month was closed: what its usage has gained but for the corrections."""
-    parts = [closed.figures.get("usage", {}), *closed.adjustments.values_list("usage", flat=True)]
+    parts = [closed.figures.get("usage", {}), *(each.usage for each in adjustments)]
     names = ("jobs", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")
     return Amount(*(getattr(proof.usage, name) - sum(int(part.get(name, 0)) for part in parts) for name in names))
 
