@@ -122,7 +122,7 @@ class GroupsAdmin(AuditedAdmin, GroupAdmin):
     def rights(self, group: Group) -> SafeString:
         return rights.shown(group.permissions.all())
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         own = {"form_class": rights.RightsField, "widget": rights.RightsBoxes}
         return super().formfield_for_manytomany(db_field, request, **own, **kwargs)
 

@@ -49,7 +49,7 @@ def _words(permission: Permission) -> tuple[str, str, str]:
 def shown(permissions: QuerySet[Permission]) -> SafeString:
     """The rights as a list, to be read."""
     return format_html_join(
-        "", "<h3>{}</h3><ul>{}</ul>",
+        "", '<h2 class="part">{}</h2><ul>{}</ul>',
         (
             (
                 capfirst(part),

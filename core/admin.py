@@ -8,8 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
+from django.contrib.admin import helpers, widgets
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise, cached_property
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.context import Actor, actor_of
@@ -33,6 +35,14 @@ def console_day(value: date | datetime | None) -> str:
     if isinstance(value, datetime):
         value = timezone.localtime(value, timezone.get_default_timezone()).date()
     return date_format(value) if value else ""
+
+
+def name_parts(field: forms.Field) -> forms.Field:
+    """The two boxes of a moment say what each is for: one label cannot belong to both."""
+    if isinstance(field.widget, widgets.AdminSplitDateTime):
+        for box, part in zip(field.widget.widgets, (gettext_lazy("date"), gettext_lazy("time")), strict=True):
+            box.attrs["aria-label"] = format_lazy("{}: {}", field.label, part)
+    return field
 
 
 class CappedPaginator(Paginator):
@@ -56,10 +66,12 @@ class ConsoleAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """What a list reads beside its rows, the page of one row shows, too."""
         rows = super().get_queryset(request)
-        return rows.select_related(*self.list_select_related) if self._named_relations() else rows
+        beside = self.list_select_related
+        return rows if isinstance(beside, bool) else rows.select_related(*beside)
 
-    def _named_relations(self) -> bool:
-        return bool(self.list_select_related) and self.list_select_related is not True
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return name_parts(field) if field else field
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
@@ -93,6 +105,13 @@ class ReadOnlyInline(admin.TabularInline):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class EditInline(admin.TabularInline):
+    """What belongs to a row and is edited with it."""
+
+    template = "admin/edit_inline.html"
+    extra = 1
 
 
 class PageActions(ConsoleAdmin):

@@ -17,13 +17,14 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import ClosedMonth, MonthAdjustment
-from billing.selectors.months import find
+from billing.selectors.months import find, receipts_of
 from billing.selectors.proof import PARTS, Amount, Proof, months_with_usage, prove
-from billing.services.months import bill_late_usage, close_month
+from billing.services.months import bill_late_usage, check_close, close_month, left_open
 from core.admin import ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import month_start, today
+from core.wording import month_text
 
 PART_LABELS: dict[str, str | Promise] = {
     "billed": _("Already billed"),
@@ -110,8 +111,7 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         if not 1990 <= year <= 2199:  # noqa: PLR2004 - outside these a day may have no instant in UTC
             raise Http404
         if request.method == "POST":
-            self._act(request, month)
-            return redirect(month_url(month))
+            return self._act(request, month) or redirect(month_url(month))
         closed = find(month)
         proof = prove(month, closed)
         adjustments = list(closed.adjustments.select_related("receipt")) if closed else []
@@ -120,7 +120,7 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
-            "title": gettext("Proof of %(month)s") % {"month": f"{month:%Y-%m}"},
+            "title": gettext("Proof of %(month)s") % {"month": month_text(month)},
             "month": month,
             "proof": proof,
             "lines": _lines(proof),
@@ -137,7 +137,7 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
     def _may(self, request: HttpRequest, what: str) -> bool:
         return request.user.has_perm(f"billing.{what}_closedmonth")
 
-    def _act(self, request: HttpRequest, month: date) -> None:
+    def _act(self, request: HttpRequest, month: date) -> HttpResponse | None:
         late = "bill_late" in request.POST
         if not self._may(request, "adjust" if late else "add"):
             raise PermissionDenied
@@ -145,14 +145,37 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         try:
             if late:
                 self._bill_late(request, month, note)
-                return
-            closed = close_month(
-                actor=actor_of(request), month=month, note=note, accept_open="accept_open" in request.POST
-            )
-            words = gettext("%(month)s is closed.") % {"month": closed}
-            self.message_user(request, words, messages.SUCCESS)
+            elif "confirm" in request.POST:
+                self._close(request, month, note)
+            else:
+                return self._ask(request, month, note)
         except AppError as error:
             self.message_user(request, error.message, messages.ERROR)
+        return None
+
+    def _ask(self, request: HttpRequest, month: date, note: str) -> HttpResponse:
+        """What closing will change, before it does."""
+        if find(month):
+            return redirect(month_url(month))
+        accept_open = "accept_open" in request.POST
+        proof = check_close(month=month, note=note, accept_open=accept_open)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": gettext("Close %(month)s") % {"month": month_text(month)},
+            "month": month,
+            "month_url": month_url(month),
+            "proof": proof,
+            "documents": receipts_of(month),
+            "left_open": left_open(proof),
+            "note": note.strip(),
+            "accept_open": accept_open,
+        }
+        return TemplateResponse(request, "admin/billing/month_close.html", context)
+
+    def _close(self, request: HttpRequest, month: date, note: str) -> None:
+        closed = close_month(actor=actor_of(request), month=month, note=note, accept_open="accept_open" in request.POST)
+        self.message_user(request, gettext("%(month)s is closed.") % {"month": closed}, messages.SUCCESS)
 
     def _bill_late(self, request: HttpRequest, month: date, reason: str) -> None:
         run = bill_late_usage(actor=actor_of(request), month=month, reason=reason)

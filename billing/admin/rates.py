@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin import whatif
 from billing.models import Rate, RateVersion
 from billing.services.rates import NewRates, set_rates
-from core.admin import ReadOnlyAdmin
+from core.admin import ReadOnlyAdmin, name_parts
 from core.context import actor_of
 from core.money import RATE_PLACES
 from core.wording import decimal_text
@@ -39,6 +40,11 @@ class RateVersionForm(forms.ModelForm):
     note = forms.CharField(
         label=_("reason"), max_length=200, help_text=_("Why the price changes; it stands in the history.")
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "effective_at" in self.fields:
+            name_parts(self.fields["effective_at"])
 
     class Meta:
         model = RateVersion

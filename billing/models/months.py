@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from billing.models.receipts import Receipt
+from core.wording import month_text
 from usage.models import Adjustment
 
 
@@ -36,6 +37,11 @@ class ClosedMonth(models.Model):
         )
 
     def __str__(self) -> str:
+        return month_text(self.month)
+
+    @property
+    def code(self) -> str:
+        """The month as machines write it, whatever the language."""
         return f"{self.month:%Y-%m}"
 
 
