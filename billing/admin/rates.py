@@ -99,6 +99,9 @@ class RateVersionAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view(self.whatif_view)
         return [path("what-if/", view, name="billing_whatif"), *super().get_urls()]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "may_whatif": whatif.may(request)})
+
     def whatif_view(self, request: HttpRequest) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.model._meta}
         return whatif.view(request, context)
