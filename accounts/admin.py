@@ -9,9 +9,11 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -19,6 +21,7 @@ from accounts import (  # noqa: F401 - some register on import
     approvals_admin,
     organisations_admin,
     outbox_admin,
+    rights,
     view_as,
     webhooks_admin,
     work_admin,
@@ -43,7 +46,6 @@ class PeopleAdmin(AuditedAdmin, UserAdmin):
     list_display = ("username", "role", "is_active", "is_superuser", "last_login", "created_at")
     list_filter = ("role", "is_active", "groups")
     search_fields = ("username",)
-    filter_horizontal = ("groups",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Rights"), {"fields": ("role", "is_active", "is_superuser", "groups")}),
@@ -52,6 +54,11 @@ class PeopleAdmin(AuditedAdmin, UserAdmin):
     add_fieldsets = ((None, {"fields": ("username", "role", "usable_password", "password1", "password2")}),)
 
     change_form_template = "admin/accounts/user/change_form.html"
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Boxes, not a picker: there are few groups."""
+        return super().formfield_for_manytomany(db_field, request, widget=CheckboxSelectMultiple, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         begin = self.admin_site.admin_view(self.view_as_view)
@@ -101,6 +108,24 @@ admin.site.unregister(Group)
 @admin.register(Group)
 class GroupsAdmin(AuditedAdmin, GroupAdmin):
     """A site's own groups. The product's own are shown only: ``migrate`` would undo a change to them."""
+
+    filter_horizontal = ()
+
+    def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
+        """Who may only look reads the rights in words."""
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return ("name", "permissions") if may else ("name", "rights")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
+        return ("rights",)
+
+    @admin.display(description=_("rights"))
+    def rights(self, group: Group) -> SafeString:
+        return rights.shown(group.permissions.all())
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        own = {"form_class": rights.RightsField, "widget": rights.RightsBoxes}
+        return super().formfield_for_manytomany(db_field, request, **own, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return not _is_ours(obj) and super().has_change_permission(request, obj)

@@ -23,7 +23,7 @@ from accounts.models import (
 )
 from accounts.services.organisations import fixed_fields, lock_organisation
 from audit.audited import AuditedAdmin, Snapshot
-from core.admin import ReadOnlyAdmin
+from core.admin import EditInline, ReadOnlyAdmin
 
 
 class _StampedAdmin(AuditedAdmin):
@@ -49,10 +49,9 @@ class MemberFormSet(BaseInlineFormSet):
             raise ValidationError(_("Somebody must own the organisation. Make another member owner first."))
 
 
-class MemberInline(admin.TabularInline):
+class MemberInline(EditInline):
     model = Member
     formset = MemberFormSet
-    extra = 1
     raw_id_fields = ("user",)
 
 
@@ -77,14 +76,12 @@ class OrganisationAdmin(_StampedAdmin):
         return {**super()._snapshot(obj), "members": [f"{row.user_id}: {row.role}" for row in rows]}
 
 
-class ProjectAccountInline(admin.TabularInline):
+class ProjectAccountInline(EditInline):
     model = ProjectAccount
-    extra = 1
 
 
-class ProjectLeadInline(admin.TabularInline):
+class ProjectLeadInline(EditInline):
     model = ProjectLead
-    extra = 1
     raw_id_fields = ("user",)
 
 

@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Finance": (
         *VIEW_ALL,
         "billing.add_receipt", "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
-        "billing.add_closedmonth", "billing.adjust_closedmonth", "payments.resolve_payment",
+        "billing.add_closedmonth", "billing.adjust_closedmonth", "billing.add_rateversion", "payments.resolve_payment",
         "payments.review_banktransfer", "payments.match_bankline",
         "payments.refund_payment", "payments.retry_payment", "payments.replay_paymentevent",
         "usage.change_quarantinedrow", "usage.change_adjustment", "usage.change_job",

@@ -25,6 +25,8 @@ MORE_OWN = ("/account/", "/usage/?period=all", "/usage/?period=all&view=aggregat
 MORE_CONSOLE = (
     "/admin/search/?q=4711", "/admin/payments/refund/",
     "/admin/payments/paymentevent/", "/admin/usage/quarantinedrow/", "/admin/usage/adjustment/",
+    "/admin/billing/receipt/run/?start=2025-07-01&end=2025-07-31&user=" + joblist.USER, "/admin/auth/group/2/change/",
+    "/admin/auth/group/add/",
 )  # fmt: skip
 FINANCE = "bench-finance"
 

@@ -8,8 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
+from django.contrib.admin import helpers, widgets
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise, cached_property
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.context import Actor, actor_of
@@ -33,6 +35,14 @@ def console_day(value: date | datetime | None) -> str:
     if isinstance(value, datetime):
         value = timezone.localtime(value, timezone.get_default_timezone()).date()
     return date_format(value) if value else ""
+
+
+def name_parts(field: forms.Field) -> forms.Field:
+    """The two boxes of a moment say what each is for: one label cannot belong to both."""
+    if isinstance(field.widget, widgets.AdminSplitDateTime):
+        for box, part in zip(field.widget.widgets, (gettext_lazy("date"), gettext_lazy("time")), strict=True):
+            box.attrs["aria-label"] = format_lazy("{}: {}", field.label, part)
+    return field
 
 
 class CappedPaginator(Paginator):
@@ -52,6 +62,16 @@ class ConsoleAdmin(admin.ModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """What a list reads beside its rows, the page of one row shows, too."""
+        rows = super().get_queryset(request)
+        beside = self.list_select_related
+        return rows if isinstance(beside, bool) else rows.select_related(*beside)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return name_parts(field) if field else field
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
@@ -87,6 +107,13 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
+class EditInline(admin.TabularInline):
+    """What belongs to a row and is edited with it."""
+
+    template = "admin/edit_inline.html"
+    extra = 1
+
+
 class PageActions(ConsoleAdmin):
     """Actions of the list that the page of a single row offers, too; each asks before it acts."""
 
@@ -96,6 +123,16 @@ class PageActions(ConsoleAdmin):
     def has_page_action(self, obj: Any, name: str) -> bool:
         """Whether the action ``name`` makes sense for this row now."""
         return True
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read once for a page that is only looked at; an act reads anew."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        kept = request.__dict__.setdefault("_console_rows", {})
+        key = (self.opts.label, str(object_id), from_field)
+        if key not in kept:
+            kept[key] = super().get_object(request, object_id, from_field)
+        return kept[key]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
+from django.utils import translation
 
 from accounts.services.outbox import without_secrets
 from core import context
@@ -65,7 +66,8 @@ class RefuseNulMiddleware:
 def _refuse(request: HttpRequest) -> HttpResponse:
     """The site's own page for bad requests, without a traceback in the log for whoever likes to fill it."""
     page: Callable[..., HttpResponse] = get_resolver().resolve_error_handler(400)
-    return page(request, exception=SuspiciousOperation("NUL"))
+    with translation.override(translation.get_language_from_request(request)):  # refused before anybody asked for it
+        return page(request, exception=SuspiciousOperation("NUL"))
 
 
 def _log(request: HttpRequest, response: HttpResponse, request_id: str, started: float) -> None:

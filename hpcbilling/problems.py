@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.csrf import csrf_failure as csrf_page
+from django.views.defaults import page_not_found
 
 from core import context
 from core.problems import CONTENT_TYPE, plain_problem, problem
@@ -41,6 +42,25 @@ class ApiProblemsMiddleware:
             response["Content-Type"] = CONTENT_TYPE
             response["Content-Length"] = str(len(response.content))
         return response
+
+
+class OwnNotFoundMiddleware:
+    """With DEBUG Django shows its own page for an address that is none; people shall see the site's there, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 404 and request.resolver_match is None and not is_api(request):  # noqa: PLR2004
+            return page_not_found(request, Http404())
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """What a view does not find."""
+        if isinstance(exception, Http404) and not is_api(request):
+            return page_not_found(request, exception)
+        return None
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

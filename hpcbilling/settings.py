@@ -152,6 +152,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    *(["hpcbilling.problems.OwnNotFoundMiddleware"] if DEBUG else []),
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 USERNAME_PATTERN = r"^[a-z0-9._-]+\Z"
 
@@ -68,7 +69,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ordering = ("username",)
         verbose_name = _("user")
         verbose_name_plural = _("users")
-        permissions = (("look_as_user", "Can look at the pages as a user sees them"),)
+        permissions = (("look_as_user", gettext_noop("Can look at the pages as a user sees them")),)
         constraints = (
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="users_role_known"),
             models.CheckConstraint(condition=models.Q(username=Lower("username")), name="users_username_lower"),

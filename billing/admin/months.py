@@ -17,13 +17,14 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import ClosedMonth, MonthAdjustment
-from billing.selectors.months import find
+from billing.selectors.months import find, receipts_of
 from billing.selectors.proof import PARTS, Amount, Proof, months_with_usage, prove
-from billing.services.months import bill_late_usage, close_month
+from billing.services.months import bill_late_usage, check_close, close_month, left_open
 from core.admin import ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import month_start, today
+from core.wording import month_text
 
 PART_LABELS: dict[str, str | Promise] = {
     "billed": _("Already billed"),
@@ -110,32 +111,33 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         if not 1990 <= year <= 2199:  # noqa: PLR2004 - outside these a day may have no instant in UTC
             raise Http404
         if request.method == "POST":
-            self._act(request, month)
-            return redirect(month_url(month))
-        proof, closed = prove(month), find(month)
+            return self._act(request, month) or redirect(month_url(month))
+        closed = find(month)
+        proof = prove(month, closed)
+        adjustments = list(closed.adjustments.select_related("receipt")) if closed else []
         left = {reason.code: reason.amount for reason in proof.reasons["unbilled"]}
         late = left.get("closed_month")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
-            "title": gettext("Proof of %(month)s") % {"month": f"{month:%Y-%m}"},
+            "title": gettext("Proof of %(month)s") % {"month": month_text(month)},
             "month": month,
             "proof": proof,
             "lines": _lines(proof),
             "closed": closed,
-            "since": _since(closed, proof) if closed else None,
+            "since": _since(closed, proof, adjustments) if closed else None,
             "late": late,
             "left_open": bool("next_receipt" in left or proof.parts["quarantined"].jobs or proof.unknown_rows),
             "may_close": self._may(request, "add") and not closed and month < month_start(today()),
             "may_adjust": bool(late) and self._may(request, "adjust"),
-            "adjustments": closed.adjustments.select_related("receipt") if closed else [],
+            "adjustments": adjustments,
         }
         return TemplateResponse(request, "admin/billing/month.html", context)
 
     def _may(self, request: HttpRequest, what: str) -> bool:
         return request.user.has_perm(f"billing.{what}_closedmonth")
 
-    def _act(self, request: HttpRequest, month: date) -> None:
+    def _act(self, request: HttpRequest, month: date) -> HttpResponse | None:
         late = "bill_late" in request.POST
         if not self._may(request, "adjust" if late else "add"):
             raise PermissionDenied
@@ -143,14 +145,37 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         try:
             if late:
                 self._bill_late(request, month, note)
-                return
-            closed = close_month(
-                actor=actor_of(request), month=month, note=note, accept_open="accept_open" in request.POST
-            )
-            words = gettext("%(month)s is closed.") % {"month": closed}
-            self.message_user(request, words, messages.SUCCESS)
+            elif "confirm" in request.POST:
+                self._close(request, month, note)
+            else:
+                return self._ask(request, month, note)
         except AppError as error:
             self.message_user(request, error.message, messages.ERROR)
+        return None
+
+    def _ask(self, request: HttpRequest, month: date, note: str) -> HttpResponse:
+        """What closing will change, before it does."""
+        if find(month):
+            return redirect(month_url(month))
+        accept_open = "accept_open" in request.POST
+        proof = check_close(month=month, note=note, accept_open=accept_open)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": gettext("Close %(month)s") % {"month": month_text(month)},
+            "month": month,
+            "month_url": month_url(month),
+            "proof": proof,
+            "documents": receipts_of(month),
+            "left_open": left_open(proof),
+            "note": note.strip(),
+            "accept_open": accept_open,
+        }
+        return TemplateResponse(request, "admin/billing/month_close.html", context)
+
+    def _close(self, request: HttpRequest, month: date, note: str) -> None:
+        closed = close_month(actor=actor_of(request), month=month, note=note, accept_open="accept_open" in request.POST)
+        self.message_user(request, gettext("%(month)s is closed.") % {"month": closed}, messages.SUCCESS)
 
     def _bill_late(self, request: HttpRequest, month: date, reason: str) -> None:
         run = bill_late_usage(actor=actor_of(request), month=month, reason=reason)
@@ -167,9 +192,9 @@ def month_url(month: date) -> str:
     return reverse("admin:billing_month", args=[month.year, month.month])
 
 
-def _since(closed: ClosedMonth, proof: Proof) -> Amount:
+def _since(closed: ClosedMonth, proof: Proof, adjustments: list[MonthAdjustment]) -> Amount:
     """What has arrived since the month was closed: what its usage has gained but for the corrections."""
-    parts = [closed.figures.get("usage", {}), *closed.adjustments.values_list("usage", flat=True)]
+    parts = [closed.figures.get("usage", {}), *(each.usage for each in adjustments)]
     names = ("jobs", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")
     return Amount(*(getattr(proof.usage, name) - sum(int(part.get(name, 0)) for part in parts) for name in names))
 

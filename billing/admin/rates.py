@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin import whatif
 from billing.models import Rate, RateVersion
 from billing.services.rates import NewRates, set_rates
-from core.admin import ReadOnlyAdmin
+from core.admin import ReadOnlyAdmin, name_parts
 from core.context import actor_of
 from core.money import RATE_PLACES
 from core.wording import decimal_text
@@ -39,6 +40,11 @@ class RateVersionForm(forms.ModelForm):
     note = forms.CharField(
         label=_("reason"), max_length=200, help_text=_("Why the price changes; it stands in the history.")
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "effective_at" in self.fields:
+            name_parts(self.fields["effective_at"])
 
     class Meta:
         model = RateVersion
@@ -92,6 +98,9 @@ class RateVersionAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.whatif_view)
         return [path("what-if/", view, name="billing_whatif"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "may_whatif": whatif.may(request)})
 
     def whatif_view(self, request: HttpRequest) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.model._meta}

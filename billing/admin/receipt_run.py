@@ -20,7 +20,8 @@ from accounts.models import Tier, User, Work
 from accounts.models.users import fold_username
 from accounts.services.work import start_work
 from billing.forms import WindowForm
-from billing.selectors.billable import skipped_jobs
+from billing.selectors.billable import OffLimits, skipped_jobs
+from billing.selectors.prices import PriceBook
 from billing.selectors.run_previews import Candidate, candidates, users_to_bill
 from billing.services.receipts import create_all
 from billing.views.receipts import skipped_in_words
@@ -71,10 +72,13 @@ def _days(form: RunForm) -> Days:
 
 def _preview(form: RunForm) -> dict[str, Any]:
     user, days = form.cleaned_data["user"], _days(form)
-    names = [user] if user else users_to_bill(*days)
+    book = PriceBook.load()
+    off = OffLimits.load(book)
+    names = [user] if user else users_to_bill(*days, off)
+    skipped = _skipped(days, off, user)
     if len(names) > FEW:
-        return {"many": len(names), "skipped": _skipped(days)}
-    return {**_shown(list(candidates(names, *days))), "skipped": _skipped(days, user), "token": TOKEN}
+        return {"many": len(names), "skipped": skipped}
+    return {**_shown(list(candidates(names, *days, book, off))), "skipped": skipped, "token": TOKEN}
 
 
 def _shown(found: list[Candidate]) -> dict[str, Any]:
@@ -88,8 +92,8 @@ def _shown(found: list[Candidate]) -> dict[str, Any]:
     }
 
 
-def _skipped(days: Days, user: str = "") -> list[tuple[str, int]]:
-    return skipped_in_words(skipped_jobs(*days, username=user or None))
+def _skipped(days: Days, off: OffLimits | None = None, user: str = "") -> list[tuple[str, int]]:
+    return skipped_in_words(skipped_jobs(*days, username=user or None, off=off))
 
 
 def _kept(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:

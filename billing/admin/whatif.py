@@ -62,9 +62,16 @@ class DraftForm(WindowForm):
         return drafts
 
 
+def may(request: HttpRequest) -> bool:
+    """It tells what users pay: for those who see their jobs anyhow, and for those who set the prices."""
+    user = request.user
+    reads = user.has_perm("billing.view_rateversion")
+    return reads and (user.has_perm("usage.view_job") or user.has_perm("billing.add_rateversion"))
+
+
 def view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """``context`` is the console's own."""
-    if not (request.user.has_perm("billing.view_rateversion") and request.user.has_perm("usage.view_job")):
+    if not may(request):
         raise PermissionDenied
     asked = "start" in request.GET
     last = previous_month(today())

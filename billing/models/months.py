@@ -6,8 +6,10 @@ from django.db import models
 from django.db.models.functions import Cast, Now
 from django.db.models.lookups import EndsWith
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from billing.models.receipts import Receipt
+from core.wording import month_text
 from usage.models import Adjustment
 
 
@@ -25,7 +27,7 @@ class ClosedMonth(models.Model):
         ordering = ("-month",)
         verbose_name = _("closed month")
         verbose_name_plural = _("months")
-        permissions = (("adjust_closedmonth", "Can adjust a closed month"),)
+        permissions = (("adjust_closedmonth", gettext_noop("Can adjust a closed month")),)
         constraints = (
             # as text: Django's own "day of" is a function that SQLite's tools do not have
             models.CheckConstraint(
@@ -35,6 +37,11 @@ class ClosedMonth(models.Model):
         )
 
     def __str__(self) -> str:
+        return month_text(self.month)
+
+    @property
+    def code(self) -> str:
+        """The month as machines write it, whatever the language."""
         return f"{self.month:%Y-%m}"
 
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
+from core.wording import moment_text
 
 _NOT_NEGATIVE = [MinValueValidator(Decimal(0))]
 
@@ -72,4 +73,4 @@ class RateVersion(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.tier_id} {self.effective_at:%Y-%m-%d %H:%M}"
+        return f"{self.tier_id} {moment_text(self.effective_at)}"

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Project, Tier
@@ -105,7 +105,10 @@ class Receipt(models.Model):
         ordering = ("-created_at", "-id")
         verbose_name = _("receipt")
         verbose_name_plural = _("receipts")
-        permissions = (("mark_paid_receipt", "Can mark receipts as paid"), ("void_receipt", "Can void receipts"))
+        permissions = (
+            ("mark_paid_receipt", gettext_noop("Can mark receipts as paid")),
+            ("void_receipt", gettext_noop("Can void receipts")),
+        )
         indexes = (
             models.Index("user", models.F("created_at").desc(), name="idx_receipts_user_date"),
             models.Index("status", models.F("created_at").desc(), name="idx_receipts_status_date"),

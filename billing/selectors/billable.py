@@ -25,7 +25,7 @@ from billing.selectors.months import in_closed_month
 from billing.selectors.previews import MemberShare, Preview, TierQuote
 from billing.selectors.prices import Price, PriceBook
 from billing.tax import Tax, apply
-from core.errors import BadInput
+from core.errors import AppError, BadInput
 from core.periods import days_window, month_end, month_window, today
 from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
@@ -204,9 +204,14 @@ def candidates_of(
     return jobs.filter(account__in=project.accounts, username__in=User.objects.values("username"))
 
 
-def usernames_to_bill(start: date | None, end: date | None, adjusts: date | None = None) -> list[str]:
-    names = _billable(start, end, adjusts, OffLimits.load()).order_by("username").values_list("username", flat=True)
-    return list(names.distinct())
+def usernames_to_bill(
+    start: date | None, end: date | None, adjusts: date | None = None, off: OffLimits | None = None,
+    *, known: bool = False,
+) -> list[str]:  # fmt: skip
+    """Whose jobs there are to bill; ``known`` leaves out whom nobody knows here."""
+    jobs = _billable(start, end, adjusts, off or OffLimits.load())
+    jobs = jobs.filter(username__in=User.objects.values("username")) if known else jobs
+    return list(jobs.order_by("username").values_list("username", flat=True).distinct())
 
 
 def _billable(start: date | None, end: date | None, adjusts: date | None, off: OffLimits) -> JobQuerySet:
@@ -232,24 +237,37 @@ def bill_days(
     return start, max(start, last)
 
 
-def groups_of(username: str, candidates: JobQuerySet, book: PriceBook) -> list[Group]:
-    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``.
+def jobs_of_many(names: Sequence[str], start: date | None, end: date | None, off: OffLimits) -> JobQuerySet:
+    """The candidates of several users at once: those of each are what ``candidates_of`` finds in its ``bill_days``."""
+    last = end or today()
+    return _billable(start, max(start or last, last), None, off).filter(username__in=names)
+
+
+def groups_of(
+    username: str, candidates: JobQuerySet, book: PriceBook, missing: dict[str, AppError] | None = None
+) -> list[Group]:
+    """The jobs, gathered by the tier and the rate version that prices them. Raises ``MissingRate``, or, where
+    ``missing`` is given, notes it there for each user whose jobs lack one.
 
     ``username`` says whose all the candidates are; empty when they are of several.
     """
-    tiers = {tier.pk: tier for tier in Tier.objects.all()}
     cuts = _cuts(book, username, candidates)
     stretch = Case(
         *(When(end_at__lt=cut, then=Value(number)) for number, cut in enumerate(cuts)), default=Value(len(cuts))
     )
-    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "username", "stretch").distinct()
+    found = candidates.order_by().annotate(stretch=stretch).values_list("account", "username", "stretch")
     groups: dict[tuple[str, int], Group] = {}
-    for account, name, number in sorted(found):
+    for account, name, number, first in sorted(found.annotate(first=Min("end_at"))):
         price = _price_between(book, name, account, cuts, number)
         if price.version is None:
-            raise rates.missing(price.tier, _missing_at(candidates, account, price, book.moment))
+            # missing now, or when the first job ended that needs it
+            fault = rates.missing(price.tier, book.moment if book.price_at == PriceAt.RECEIPT else first)
+            if missing is None:
+                raise fault
+            missing.setdefault(name, fault)
+            continue
         key = (price.tier, price.version.pk)
-        group = groups.setdefault(key, Group(tiers[price.tier], price.version))
+        group = groups.setdefault(key, Group(price.version.tier, price.version))
         users = group.parts.setdefault((price.since, price.until), {}).setdefault(account, set())
         users.update(() if username else (name,))
         group.reason = _with_line(group.reason, price.reason)
@@ -277,16 +295,6 @@ def _with_line(text: str, line: str) -> str:
     return text if line in lines else "\n".join([*lines, line])
 
 
-def _missing_at(candidates: JobQuerySet, account: str, price: Price, now: datetime) -> datetime:
-    """The moment for which a rate is missing: that of the first job which needs it, or now."""
-    if settings.BILLING_PRICE_AT == PriceAt.RECEIPT:
-        return now
-    jobs = candidates.filter(account=account)
-    jobs = jobs.filter(end_at__gte=price.since) if price.since else jobs
-    first: datetime | None = jobs.aggregate(first=Min("end_at"))["first"]
-    return first or now
-
-
 def hour_columns(group: Group) -> tuple[str, str, str]:
     return sql.hours_sql(group.cpu_column), sql.hours_sql("gpu_seconds"), sql.mem_hours_sql("mem_mib_seconds")
 
@@ -302,10 +310,25 @@ def price_sql() -> str:
 
 
 def quotes_of(groups: Sequence[Group], candidates: JobQuerySet) -> list[TierQuote]:
-    """One SELECT: the sums of the lines that creating would write, for a project by member. Groups without any are
-    left out."""
+    """The sums of the lines that creating would write, for a project by member. Groups without any are left out."""
+    found = _sums(groups, candidates)
+    return [quote for number, rows in found.items() if (quote := _quote(groups[number], rows))]
+
+
+def quotes_by_user(groups: Sequence[Group], candidates: JobQuerySet) -> dict[str, list[TierQuote]]:
+    """The same for groups of jobs of several users, to be billed each by themselves."""
+    found: dict[str, list[TierQuote]] = {}
+    for number, rows in _sums(groups, candidates).items():
+        for row in rows:
+            if quote := _quote(groups[number], [row]):
+                found.setdefault(row[0], []).append(quote)
+    return found
+
+
+def _sums(groups: Sequence[Group], candidates: JobQuerySet) -> dict[int, list[list[Any]]]:
+    """One SELECT for all: rows of sums by the place of their group."""
     if not groups:
-        return []
+        return {}
     statements = [_sums_sql(number, group, candidates) for number, group in enumerate(groups)]
     sql.prepare()
     found: dict[int, list[list[Any]]] = {}
@@ -316,7 +339,7 @@ def quotes_of(groups: Sequence[Group], candidates: JobQuerySet) -> list[TierQuot
         )
         for number, *row in cursor.fetchall():
             found.setdefault(number, []).append(row)
-    return [quote for number, rows in found.items() if (quote := _quote(groups[number], rows))]
+    return {number: found[number] for number in sorted(found)}
 
 
 def _sums_sql(number: int, group: Group, candidates: JobQuerySet) -> tuple[str, list[Any]]:

@@ -50,5 +50,12 @@ def closed_months_at(*moments: datetime | None) -> list[ClosedMonth]:
     return list(ClosedMonth.objects.filter(month__in=months).order_by("month"))
 
 
+def receipts_of(month: date) -> int:
+    """How many documents hold jobs that ended in this month."""
+    window = month_window(month)
+    jobs = Job.objects.filter(end_at__gte=window.start, end_at__lt=window.end).exclude(claimed_by="")
+    return jobs.order_by().values("claimed_by").distinct().count()
+
+
 def find(month: date) -> ClosedMonth | None:
     return ClosedMonth.objects.filter(month=month).first()

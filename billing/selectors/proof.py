@@ -15,9 +15,8 @@ from django.db.models import Count, Max, Min, Sum
 from django.utils import timezone
 
 from billing import sql
-from billing.models import CpuBasis
+from billing.models import ClosedMonth, CpuBasis
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, Rates, hours, price
-from billing.selectors.billable import invoiced_accounts
 from billing.selectors.months import find
 from billing.selectors.priced import PRICED_BY, free_states, hours_of_job, price_table
 from billing.selectors.prices import PriceBook
@@ -120,14 +119,15 @@ class Proof:
         }
 
 
-def prove(month: date) -> Proof:
-    """The month of the site that ``month`` lies in. The number of statements does not depend on the jobs."""
+def prove(month: date, closed: ClosedMonth | None = None) -> Proof:
+    """The month of the site that ``month`` lies in; ``closed`` where it is known to be so already. The number of
+    statements does not depend on the jobs."""
     month, window = month_start(month), month_window(month)
     book = PriceBook.load()
     parts = {name: Amount() for name in PARTS}
     reasons: dict[str, list[Reason]] = {name: [] for name in PARTS}
     # What only lacks a receipt waits for the ordinary ones, or for an adjustment where they refuse it.
-    ready = "next_receipt" if find(month) is None else "closed_month"
+    ready = "closed_month" if closed or find(month) else "next_receipt"
     for part, code, amount in _classes(window, book, ready):
         parts[part] += amount
         reasons[part].append(Reason(code, amount))
@@ -135,6 +135,7 @@ def prove(month: date) -> Proof:
     for code, amount in sorted(refused.items()):
         parts["quarantined"] += amount
         reasons["quarantined"].append(Reason(code, amount))
+    open_jobs, differing = _counts(window)
     return Proof(
         month=month,
         currency=settings.PAYMENT_CURRENCY,
@@ -142,8 +143,8 @@ def prove(month: date) -> Proof:
         parts=parts,
         reasons=reasons,
         unknown_rows=unknown,
-        open_jobs=Job.objects.filter(end_at__isnull=True, start_at__lt=window.end).count(),
-        differing_lines=_differing_lines(window),
+        open_jobs=open_jobs,
+        differing_lines=differing,
     )
 
 
@@ -151,7 +152,7 @@ def _usage(window: Window, parts: dict[str, Amount], refused: Iterable[Amount]) 
     """Everything the month's records hold, summed without looking at what became of them.
 
     Money exists only by pricing, so its total is that of the parts; lines are held
-    against their jobs by ``_differing_lines``.
+    against their jobs by ``_counts``.
     """
     jobs = Job.objects.filter(end_at__gte=window.start, end_at__lt=window.end)
     sums = jobs.aggregate(
@@ -168,7 +169,7 @@ def _classes(window: Window, book: PriceBook, ready: str) -> list[tuple[str, str
     table, prices = price_table(set(jobs.values_list("username", "account").distinct()), book)
     cost = sql.cost_sql(*hours_of_job(), ("p.cpu", "p.gpu", "p.mem"))
     states, state_values = free_states()
-    invoiced = invoiced_accounts() or [""]
+    invoiced = list(book.resolver.invoiced) or [""]
     marks = ", ".join(["%s"] * len(invoiced))
     sql.prepare()
     adapt = connection.ops.adapt_datetimefield_value
@@ -224,17 +225,20 @@ def _refused(window: Window, book: PriceBook) -> tuple[dict[str, Amount], int]:
     return known, unknown
 
 
-def _differing_lines(window: Window) -> int:
-    """Jobs of the month whose claim and live receipt line do not agree; must be none."""
-    adapt = connection.ops.adapt_datetimefield_value
+def _counts(window: Window) -> tuple[int, int]:
+    """Jobs that started by the end of the month and have not ended, and jobs of the month whose claim and live
+    receipt line do not agree; of these there must be none."""
+    start, end = map(connection.ops.adapt_datetimefield_value, (window.start, window.end))
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT COUNT(*) FROM jobs j LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
+            """SELECT (SELECT COUNT(*) FROM jobs WHERE end_at IS NULL AND start_at < %s),
+            (SELECT COUNT(*) FROM jobs j LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
             WHERE j.end_at >= %s AND j.end_at < %s AND (j.claimed_by LIKE 'receipt:%%' OR i.id IS NOT NULL)
-            AND (i.id IS NULL OR j.claimed_by <> 'receipt:' || i.receipt_id)""",
-            [adapt(window.start), adapt(window.end)],
+            AND (i.id IS NULL OR j.claimed_by <> 'receipt:' || i.receipt_id))""",
+            [end, start, end],
         )
-        return int(cursor.fetchone()[0])
+        open_jobs, differing = cursor.fetchone()
+        return int(open_jobs), int(differing)
 
 
 def months_with_usage(limit: int = 24) -> list[date]:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from accounts.models import User
-from billing.selectors.billable import preview_receipts, usernames_to_bill
+from billing.selectors.billable import (
+    OffLimits,
+    check_window,
+    groups_of,
+    jobs_of_many,
+    quotes_by_user,
+    token_of,
+    usernames_to_bill,
+)
+from billing.selectors.previews import TierQuote
+from billing.selectors.prices import PriceBook
 from core.errors import AppError
 
 
@@ -36,26 +45,31 @@ class Candidate:
     trouble: str = ""
 
 
-def users_to_bill(start: date | None, end: date | None) -> list[str]:
+def users_to_bill(start: date | None, end: date | None, off: OffLimits | None = None) -> list[str]:
     """Users of the site with usage to bill. Those whom nobody knows here are counted among what is left out."""
-    names = usernames_to_bill(start, end)
-    known = set(User.objects.filter(username__in=names).values_list("username", flat=True))
-    return [name for name in names if name in known]
+    return usernames_to_bill(start, end, off=off, known=True)
 
 
-def candidates(names: Iterable[str], start: date | None, end: date | None) -> Iterator[Candidate]:
+def candidates(
+    names: Sequence[str], start: date | None, end: date | None, book: PriceBook | None = None,
+    off: OffLimits | None = None,
+) -> Iterator[Candidate]:  # fmt: skip
+    """What ``preview_receipts`` finds for each; the number of statements does not depend on how many there are."""
+    check_window(start, end)
+    book = book or PriceBook.load()
+    jobs = jobs_of_many(names, start, end, off or OffLimits.load(book))
+    missing: dict[str, AppError] = {}
+    groups = groups_of("", jobs, book, missing)
+    quotes = quotes_by_user(groups, jobs)
     for name in names:
-        try:
-            preview = preview_receipts(username=name, start=start, end=end)
-        except AppError as error:
-            yield Candidate(name, trouble=error.message)
-            continue
-        lines = tuple(
-            Line(str(quote.tier.pk), quote.jobs, quote.cpu_core_hours, quote.gpu_hours, quote.mem_gb_hours, quote.total)
-            for quote in preview.quotes
-        )
-        if lines:
-            yield Candidate(name, lines, preview.token)
+        if name in missing:
+            yield Candidate(name, trouble=missing[name].message)
+        elif name in quotes:
+            yield Candidate(name, tuple(map(_line, quotes[name])), token_of(quotes[name]))
+
+
+def _line(quote: TierQuote) -> Line:
+    return Line(str(quote.tier.pk), quote.jobs, quote.cpu_core_hours, quote.gpu_hours, quote.mem_gb_hours, quote.total)
 
 
 def to_text(candidate: Candidate) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from audit import services as audit
 from billing.models import AdjustmentKind, ClosedMonth, MonthAdjustment, Receipt
@@ -20,6 +21,7 @@ from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
 from core.locks import lock_for_transaction
 from core.periods import Window, month_start, month_window, today
+from core.wording import decimal_text, money_text, month_text
 from usage.models import Adjustment, Job
 from usage.services.adjustments import SHOWN, accept_adjustment
 
@@ -40,40 +42,56 @@ def close_month(*, actor: Actor, month: date, note: str = "", accept_open: bool 
     add up, and ``Conflict`` while something is still unbilled or refused, unless
     ``accept_open`` says that somebody has seen it; then ``note`` says why.
     """
-    month = month_start(month)
-    if month >= month_start(today()):
-        raise BadInput(_("%(month)s is not over yet.") % {"month": f"{month:%Y-%m}"}, field="month")
+    month = _over(month)
     lock_for_transaction("months")
     if (found := find(month)) is not None:
         return found
-    proof = prove(month)
-    if not proof.holds:
-        raise NotProven(_("The parts of %(month)s do not add up to its usage.") % {"month": f"{month:%Y-%m}"})
-    if left := _left_open(proof):
-        if not accept_open:
-            raise Conflict(left)
-        if not note.strip():
-            raise BadInput(_("Say why the month is closed although something is left open."), field="note")
+    proof = check_close(month=month, note=note, accept_open=accept_open)
     closed = ClosedMonth.objects.create(
         month=month, figures=proof.as_json(), note=note.strip()[:255], closed_by=actor.name
     )
     audit.record(
-        actor=actor, action="month_close", target=str(closed), entity=closed,
+        actor=actor, action="month_close", target=closed.code, entity=closed,
         extra={"note": closed.note, "figures": proof.as_json()},
     )  # fmt: skip
     return closed
 
 
-def _left_open(proof: Proof) -> str:
+def check_close(*, month: date, note: str = "", accept_open: bool = False) -> Proof:
+    """The proof with which ``close_month`` would close it now; raises what that raises."""
+    month = _over(month)
+    proof = prove(month)
+    if not proof.holds:
+        raise NotProven(_("The parts of %(month)s do not add up to its usage.") % {"month": month_text(month)})
+    if left := left_open(proof):
+        if not accept_open:
+            raise Conflict(left)
+        if not note.strip():
+            raise BadInput(_("Say why the month is closed although something is left open."), field="note")
+    return proof
+
+
+def _over(month: date) -> date:
+    month = month_start(month)
+    if month >= month_start(today()):
+        raise BadInput(_("%(month)s is not over yet.") % {"month": month_text(month)}, field="month")
+    return month
+
+
+def left_open(proof: Proof) -> str:
     """What a careful person would settle first, in words; empty when nothing is left."""
     unbilled = next((reason.amount for reason in proof.reasons["unbilled"] if reason.code == "next_receipt"), None)
     refused = proof.parts["quarantined"].jobs + proof.unknown_rows
     parts = []
     if unbilled:
-        words = _("%(jobs)d jobs worth %(cost)s %(currency)s are not billed")
-        parts.append(words % {"jobs": unbilled.jobs, "cost": unbilled.cost, "currency": proof.currency})
+        words = ngettext(
+            "%(jobs)s job worth %(cost)s is not billed", "%(jobs)s jobs worth %(cost)s are not billed", unbilled.jobs
+        )
+        cost = money_text(unbilled.cost, proof.currency)
+        parts.append(words % {"jobs": decimal_text(Decimal(unbilled.jobs), 0), "cost": cost})
     if refused:
-        parts.append(_("%(rows)d refused rows wait for a decision") % {"rows": refused})
+        words = ngettext("%(n)d refused row waits for a decision", "%(n)d refused rows wait for a decision", refused)
+        parts.append(words % {"n": refused})
     return "; ".join(parts)
 
 
@@ -172,7 +190,7 @@ def _adjust(
     )  # fmt: skip
     about = {"receipt": receipt.document_number} if receipt else {"job": change.job.job_key} if change else {}
     audit.record(
-        actor=actor, action="month_adjust", target=str(closed), entity=adjustment,
+        actor=actor, action="month_adjust", target=closed.code, entity=adjustment,
         extra={"kind": kind, **about, "jobs": jobs, "amount": amount, "currency": currency, "reason": reason,
                **({"usage": usage} if usage else {})},
     )  # fmt: skip
@@ -183,7 +201,7 @@ def _closed(month: date) -> ClosedMonth:
     found = find(month_start(month))
     if found is None:
         raise BadInput(
-            _("%(month)s is not closed: bill it in the ordinary way.") % {"month": f"{month:%Y-%m}"}, field="month"
+            _("%(month)s is not closed: bill it in the ordinary way.") % {"month": month_text(month)}, field="month"
         )
     return found
 

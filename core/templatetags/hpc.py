@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField
 from django.http import QueryDict
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -146,6 +148,15 @@ def password_help(field: BoundField, text: str, warning: str) -> str:
     markup = '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>'
     field.help_text = format_html(markup, text, warning)
     return ""
+
+
+@register.simple_tag
+def asset(path: str) -> str:
+    """The address of a file of ours. Without a manifest (nobody ran collectstatic) an error page still shows."""
+    try:
+        return static(path)
+    except ValueError:
+        return f"{settings.STATIC_URL}{path}"
 
 
 @register.simple_tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -54,6 +55,10 @@ class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
     def of_payment(self, event: PaymentEvent) -> SafeString | str:
         return parts.payment_link(event.payment) if event.payment else parts.NOTHING
 
+    @admin.display(description=_("payment"), ordering="payment")
+    def named_payment(self, event: PaymentEvent) -> str:
+        return str(event.payment or parts.NOTHING)
+
     @admin.display(description=_("outcome"), ordering="outcome")
     def state(self, event: PaymentEvent) -> SafeString:
         return parts.chip(event.outcome, event.get_outcome_display())
@@ -73,7 +78,12 @@ class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
         """What is inside a message is about people and money: for those who may see payments."""
         if request.user.has_perm("payments.view_payment"):
             return self.fieldsets
-        return self.fieldsets[:2]
+        (_name, about), work, _content = self.fieldsets
+        return ((None, {"fields": _unlinked(about["fields"])}), work)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """A link to the payment for those who may open it."""
+        return self.list_display if request.user.has_perm("payments.view_payment") else _unlinked(self.list_display)
 
     def has_page_action(self, event: PaymentEvent, name: str) -> bool:
         return event.outcome != EventOutcome.REJECTED and bool(event.raw_payload)
@@ -104,6 +114,10 @@ REPLAY = ConfirmedAction(
     say=lambda event, result: f"{_outcome(result.outcome)} · {result.detail}",
     most=parts.MOST,
 )
+
+
+def _unlinked(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple("named_payment" if name == "of_payment" else name for name in names)
 
 
 def _outcome(name: str) -> str:

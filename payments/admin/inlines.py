@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyInline
 from payments.admin import parts
-from payments.models import Dispute, Payment, PaymentAttempt, PaymentEvent, Refund
+from payments.models import Dispute, PaymentAttempt, PaymentEvent, Refund
 
 
 class OfPayment(ReadOnlyInline):
     @classmethod
-    def rows_of(cls, payment: Payment) -> QuerySet:
-        found: QuerySet = cls.model._default_manager.filter(payment=payment)
-        return found
+    def of_the_payment(cls) -> Exists:
+        """For a query of payments: whether there are any."""
+        return Exists(cls.model._default_manager.filter(payment=OuterRef("pk")))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("payment")
 
 
 class EventInline(OfPayment):
@@ -79,6 +85,9 @@ class AttemptInline(OfPayment):
     fk_name = "payment"
     show_change_link = False
     fields = readonly_fields = ("number", "attempted", "outcome", "detail", "new")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentAttempt]:
+        return super().get_queryset(request).select_related("new_payment")
 
     @admin.display(description=_("when"))
     def attempted(self, attempt: PaymentAttempt) -> str:

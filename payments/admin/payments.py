@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -76,7 +76,16 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Payment | None) -> list[Any]:
         """Only what there is."""
-        return [each for each in self.inlines if obj is None or each.rows_of(obj).exists()]
+        if obj is None:
+            return list(self.inlines)
+        present = Payment.objects.filter(pk=obj.pk).values_list(*(each.of_the_payment() for each in self.inlines))
+        return [each for each, there in zip(self.inlines, present.get(), strict=True) if there]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Payment | None:
+        payment: Payment | None = super().get_object(request, object_id, from_field)
+        if payment is not None and request.method == "GET":
+            prefetch_related_objects([payment], "disputes")  # three cells of the page rest on them
+        return payment
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from payments.models.payments import Payment
 
@@ -48,7 +49,7 @@ class PaymentEvent(models.Model):
         ordering = ("-id",)
         verbose_name = _("payment event")
         verbose_name_plural = _("payment events")
-        permissions = (("replay_paymentevent", "Can work on payment messages again"),)
+        permissions = (("replay_paymentevent", gettext_noop("Can work on payment messages again")),)
         indexes = (
             models.Index(
                 fields=["next_try_at"],

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from billing.models import Receipt, ReceiptStatus
 from core.money import from_minor
@@ -89,9 +90,9 @@ class Payment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         permissions = (
-            ("resolve_payment", "Can decide about payments in review"),
-            ("refund_payment", "Can give money back"),
-            ("retry_payment", "Can change how failed payments are tried again"),
+            ("resolve_payment", gettext_noop("Can decide about payments in review")),
+            ("refund_payment", gettext_noop("Can give money back")),
+            ("retry_payment", gettext_noop("Can change how failed payments are tried again")),
         )
         indexes = (
             models.Index(fields=["status", "next_retry_at"], name="idx_payments_retry"),
@@ -149,7 +150,7 @@ class Payment(models.Model):
     @property
     def refundable_cents(self) -> int:
         """What could still be given back, in minor units: a lost dispute has taken its part already."""
-        lost = self.disputes.filter(status="lost").aggregate(total=models.Sum("amount_cents"))["total"] or 0
+        lost = sum(dispute.amount_cents for dispute in self.disputes.all() if dispute.status == "lost")
         return max(self.left_cents - lost, 0)
 
     @property

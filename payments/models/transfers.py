@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from core.money import from_minor
 from core.states import Transitions
@@ -52,7 +52,7 @@ class BankTransfer(models.Model):
         ordering = ("-id",)
         verbose_name = _("bank transfer")
         verbose_name_plural = _("bank transfers")
-        permissions = (("review_banktransfer", "Can accept or reject bank transfers"),)
+        permissions = (("review_banktransfer", gettext_noop("Can accept or reject bank transfers")),)
         # whatever the bank is called
         indexes = (models.Index(fields=["reference"], name="idx_transfers_reference"),)
         constraints = (
@@ -127,7 +127,7 @@ class BankLine(models.Model):
         ordering = ("-posted_on", "-id")
         verbose_name = _("bank statement line")
         verbose_name_plural = _("bank statement lines")
-        permissions = (("match_bankline", "Can match bank statement lines"),)
+        permissions = (("match_bankline", gettext_noop("Can match bank statement lines")),)
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=LineStatus.values), name="bank_lines_status_known"),
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="bank_lines_amount_positive"),

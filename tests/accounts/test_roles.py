@@ -53,7 +53,7 @@ def test_the_auditor_sees_everything_and_changes_nothing() -> None:
 def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing_else() -> None:
     allowed = {"billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
                "billing.add_receipt", "billing.add_closedmonth", "billing.adjust_closedmonth",
-               "payments.resolve_payment", "payments.refund_payment", "payments.retry_payment",
+               "billing.add_rateversion", "payments.resolve_payment", "payments.refund_payment", "payments.retry_payment",
                "payments.replay_paymentevent", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job", "usage.change_alertrule", "usage.change_alerthistory"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")

@@ -230,7 +230,10 @@ def test_a_move_between_two_closed_months_corrects_both(tmp_path: Path) -> None:
     bring(tmp_path, job(1, end=NOVEMBER))
     accept_change(actor=FIN, adjustment=Adjustment.objects.get(), note="ended later")
     corrections = MonthAdjustment.objects.order_by("closed_month__month")
-    assert [(str(each.closed_month), each.usage["jobs"]) for each in corrections] == [("2026-10", -1), ("2026-11", 1)]
+    assert [(str(each.closed_month), each.usage["jobs"]) for each in corrections] == [
+        ("October 2026", -1),
+        ("November 2026", 1),
+    ]
     assert books() == []
 
 

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from audit.models import AuditLog
 from billing.models import ClosedMonth, MonthAdjustment, Receipt, ReceiptStatus
@@ -161,14 +162,14 @@ def test_a_month_that_is_settled_closes_once_with_its_figures_and_an_audit_entry
 
 
 def test_a_month_that_is_not_over_cannot_be_closed() -> None:
-    with pytest.raises(BadInput, match="2026-12"):
+    with pytest.raises(BadInput, match="December 2026"):
         close_month(actor=FIN, month=date(2026, 12, 3))
 
 
 def test_what_is_left_open_must_be_seen_and_explained() -> None:
     make_job()
     refuse("9|alice|physics|2026-10-15T12:00:00|3600|cpu=2|COMPLETED")
-    with pytest.raises(Conflict, match=r"1 jobs worth 8\.00 THB.*1 refused"):
+    with pytest.raises(Conflict, match=r"1 job worth THB.8\.00.*1 refused"):
         close_month(actor=FIN, month=OCTOBER)
     with pytest.raises(BadInput, match="why"):
         close_month(actor=FIN, month=OCTOBER, accept_open=True)
@@ -265,7 +266,7 @@ def test_a_receipt_with_jobs_of_a_closed_month_is_voided_by_an_adjustment_only()
     make_job(end_at=NOON + timedelta(days=31))
     (receipt,) = bill(end=date(2026, 11, 30))
     close()
-    with pytest.raises(MonthClosed, match="2026-10"):
+    with pytest.raises(MonthClosed, match="October 2026"):
         void_receipt(actor=FIN, receipt=receipt, reason="wrong user")
     assert void_by_adjustment(actor=FIN, receipt=receipt, reason="wrong user") is True
     adjustment = MonthAdjustment.objects.get()
@@ -306,14 +307,42 @@ def test_finance_proves_closes_and_adjusts_from_the_console(finance: Any) -> Non
     make_job()
     bill()
     browser, page = signed_in(finance), reverse("admin:billing_month", args=[2026, 10])
-    assert "2026-10" in browser.get(reverse("admin:billing_closedmonth_changelist")).content.decode()
+    assert "October 2026" in browser.get(reverse("admin:billing_closedmonth_changelist")).content.decode()
     assert "proven" in browser.get(page).content.decode()
-    assert browser.post(page, {"close": "1", "note": ""}).status_code == 302
+    asked = browser.post(page, {"close": "1", "note": "all in"}).content.decode()
+    assert "Close October 2026" in asked
+    assert "1 receipt with jobs of this month can no longer be voided" in asked
+    assert not ClosedMonth.objects.exists(), "nothing is closed before somebody has seen what that changes"
+    sent = {"close": "1", "confirm": "1", "note": "all in"}
+    assert "October 2026 is closed." in browser.post(page, sent, follow=True).content.decode()
     assert ClosedMonth.objects.get().closed_by == "fin"
     make_job()
     assert "arrived late" in browser.get(page).content.decode()
     browser.post(page, {"bill_late": "1", "note": "late"})
     assert MonthAdjustment.objects.get().reason == "late"
+
+
+def test_closing_asks_first_what_is_left_open_and_says_it_again(finance: Any) -> None:
+    make_job()
+    browser, page = signed_in(finance), reverse("admin:billing_month", args=[2026, 10])
+    assert "is not billed" in browser.post(page, {"close": "1"}, follow=True).content.decode()
+    asked = browser.post(page, {"close": "1", "accept_open": "on", "note": "left to 2027"}).content.decode()
+    assert "Left open" in asked
+    assert 'name="accept_open" value="on"' in asked
+    assert "Note: left to 2027" in asked
+    assert not ClosedMonth.objects.exists()
+
+
+def test_a_month_is_called_by_its_name_and_era(finance: Any) -> None:
+    make_job()
+    close()
+    browser, page = signed_in(finance), reverse("admin:billing_month", args=[2026, 10])
+    browser.cookies["django_language"] = "th"
+    shown = browser.get(page).content.decode()
+    assert "ตุลาคม 2569" in shown
+    assert "2026-10" not in shown.split("<main", 1)[1]
+    translation.activate("th")
+    assert str(ClosedMonth.objects.get()) == "ตุลาคม 2569"
 
 
 def test_an_auditor_reads_the_proof_and_changes_nothing(auditor: Any) -> None:

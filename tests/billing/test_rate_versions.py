@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, connections, models, transaction
+from django.utils import translation
 
 from accounts.models import Tier
 from billing import triggers
@@ -132,3 +134,10 @@ def test_receipts_of_different_people_do_not_wait_for_each_other(alice: Any, bob
         assert create_receipts(actor=SYSTEM, username="alice")
     done.set()
     other.join(30)
+
+
+def test_a_version_is_called_by_the_time_of_the_site_and_the_era_of_the_reader() -> None:
+    version = RateVersion(tier_id="mu", effective_at=datetime(2026, 11, 26, 19, 10, tzinfo=UTC))
+    assert str(version) == "mu 27 Nov 2026, 02:10 UTC+7"
+    with translation.override("th"):
+        assert str(version).startswith("mu 27 พ.ย. 2569 02:10")

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from billing.services.receipts import create_receipts
 from core.context import Actor
+from core.periods import previous_month, today
 from tests.browser.addresses import CONSOLE, PAGES
 from tests.browser.test_stories import lead
+from tests.factories import make_jobs, make_project
 from tests.payments.rigs import RIGS
 from usage.models import Job
 
@@ -19,6 +23,7 @@ RULES = {
     "rules": {"label-title-only": {"enabled": False}},  # Django labels its search field with a picture named "Search"
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
 }
+CONSOLE_LISTS = [path for path in CONSOLE if path != "/api/docs/"]  # that one is Swagger UI, as it comes
 MORE = ["/account/", "/accounts/password/", "/verify/", "/nowhere/"]
 BOTH = pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("th", "light")])
 
@@ -62,12 +67,50 @@ def test_pages_of_strangers(visit: Any, language: str, theme: str) -> None:
     assert [fault for path in ("/accounts/login/", "/verify/", "/nowhere/") for fault in violations(person, path)] == []
 
 
+def _rows(receipt: Any) -> list[str]:
+    """Pages of single rows, and forms: what a list of addresses cannot name."""
+    rig = RIGS["dummy.page"]()
+    payment = rig.start(receipt)
+    rig.pay(payment)
+    project = make_project()
+    project.accounts.create(account="physics")
+    month = previous_month(today())
+    own = Group.objects.create(name="Readers")
+    ours = Group.objects.get(name="Finance")
+    return [
+        f"/admin/{path}"
+        for path in (
+            "billing/rateversion/add/", f"accounts/project/{project.pk}/change/", "accounts/user/alice/change/",
+            "auth/group/add/", f"auth/group/{own.pk}/change/", f"auth/group/{ours.pk}/change/",
+            f"billing/receipt/{receipt.pk}/change/", f"payments/payment/{payment.pk}/change/",
+            f"billing/closedmonth/{month:%Y-%m}/", "accounts/tierrule/try/?username=alice&account=ministry",
+            "billing/receipt/run/?start=&end=&user=", "billing/rateversion/what-if/", "billing/receipt/?q=R",
+            "usage/job/?q=run", "accounts/tieroverride/add/", "accounts/organisation/add/", "accounts/user/add/",
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@BOTH
+def test_forms_and_rows_of_the_console(
+    visit: Any, usage: None, superuser: Any, language: str, theme: str, width: int
+) -> None:
+    pages = _rows(create_receipts(actor=Actor("alice"), username="alice")[0])
+    make_jobs(120, username="bob", end_at=timezone.now().replace(microsecond=0))  # more than a page of a list
+    person = visit(color_scheme=theme)
+    person.page.set_viewport_size({"width": width, "height": 900})
+    person.sign_in("root")
+    speak(person, language)
+    lists = CONSOLE_LISTS if width < 1000 else ["/admin/usage/job/"]
+    faults = [fault for path in (*pages, *lists) for fault in violations(person, path)]
+    assert not faults, "\n".join(faults)
+
+
 @BOTH
 def test_pages_of_the_console(visit: Any, usage: None, superuser: Any, language: str, theme: str) -> None:
     create_receipts(actor=Actor("alice"), username="alice")
     person = visit(color_scheme=theme)
     person.sign_in("root")
     speak(person, language)
-    ours = ["/style/", *(path for path in CONSOLE if path != "/api/docs/")]  # that one is Swagger UI, as it comes
-    faults = [fault for path in ours for fault in violations(person, path)]
+    faults = [fault for path in ("/style/", *CONSOLE_LISTS) for fault in violations(person, path)]
     assert not faults, "\n".join(faults)
