@@ -35,6 +35,7 @@ from core.context import SYSTEM, Actor
 from core.errors import Misconfigured
 from core.periods import month_start, next_month, today
 from hpcbilling import morning
+from hpcbilling.seeding_metering import make_metering
 from payments.models import Payment
 from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
@@ -80,6 +81,7 @@ def seed() -> Seeded:
     make_tier_rules()
     make_project()
     make_subscriptions()
+    make_metering()
     import_sample()
     import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
     for month in _closed_months():

@@ -79,11 +79,16 @@ class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
         if request.user.has_perm("payments.view_payment"):
             return self.fieldsets
         (_name, about), work, _content = self.fieldsets
-        return ((None, {"fields": _unlinked(about["fields"])}), work)
+        fields: Any = about["fields"]
+        return ((None, {"fields": _unlinked(fields)}), work)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """A link to the payment for those who may open it."""
-        return self.list_display if request.user.has_perm("payments.view_payment") else _unlinked(self.list_display)
+        return (
+            self.list_display
+            if request.user.has_perm("payments.view_payment")
+            else _unlinked(list(map(str, self.list_display)))
+        )
 
     def has_page_action(self, event: PaymentEvent, name: str) -> bool:
         return event.outcome != EventOutcome.REJECTED and bool(event.raw_payload)

@@ -22,6 +22,10 @@ PAGES = [
     "/organisations/",
     "/subscriptions/",
     "/subscriptions/new/",
+    "/keys/",
+    "/keys/new/",
+    "/metering/",
+    "/alerts/",
 ]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",
@@ -31,5 +35,6 @@ CONSOLE = [
     "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/", "/admin/search/?q=alice-and-bob",
     "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/accounts/emailnotification/", "/admin/accounts/organisation/", "/admin/usage/importrun/upload/",
     "/admin/billing/receipt/?status__exact=pending", "/style/", "/admin/subscriptions/subscription/",
+    "/admin/usage/meter/", "/admin/usage/meter/add/", "/admin/usage/usageaggregate/", "/admin/usage/quotawindow/",
     "/admin/subscriptions/aimodel/", "/admin/subscriptions/plan/",
 ]  # fmt: skip
