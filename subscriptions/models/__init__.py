@@ -2,6 +2,7 @@
 
 from subscriptions.models.ai_models import AiModel, AiModelPrice
 from subscriptions.models.plans import LimitWindow, Plan, PlanLimit
+from subscriptions.models.prices import PlanPrice
 from subscriptions.models.subscriptions import (
     LIVE,
     SUBSCRIPTION_TRANSITIONS,
@@ -15,6 +16,21 @@ from subscriptions.models.subscriptions import (
 )
 
 __all__ = [
-    "LIVE", "SUBSCRIPTION_TRANSITIONS", "USABLE", "AiModel", "AiModelPrice", "BillingCycle", "LimitWindow", "Plan",
-    "PlanLimit", "Subscription", "SubscriptionChange", "SubscriptionKey", "SubscriptionStatus", "SuspendedFor",
+    "LIVE",
+    "SUBSCRIPTION_TRANSITIONS",
+    "USABLE",
+    "AiModel",
+    "AiModelPrice",
+    "BillingCycle",
+
+    "LimitWindow",
+    "Plan",
+    "PlanLimit",
+    "PlanPrice",
+    "Subscription",
+    "SubscriptionChange",
+
+    "SubscriptionKey",
+    "SubscriptionStatus",
+    "SuspendedFor",
 ]  # fmt: skip

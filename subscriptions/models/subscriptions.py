@@ -84,6 +84,19 @@ class Subscription(models.Model):
     trial_end_at = models.DateTimeField(_("trial until"), null=True, blank=True)
     next_billing_at = models.DateTimeField(_("next bill"), null=True, blank=True)
     reset_at = models.DateTimeField(_("quota begins anew"), null=True, blank=True)
+    price = models.ForeignKey(
+        "subscriptions.PlanPrice", models.PROTECT, null=True, blank=True, related_name="subscriptions",
+        verbose_name=_("plan fee"),
+    )  # fmt: skip
+    anchor_day = models.PositiveSmallIntegerField(
+        _("day on which a period begins"), null=True, blank=True, help_text=_("Shorter months end before it.")
+    )
+    period_start = models.DateTimeField(_("period from"), null=True, blank=True)
+    period_end = models.DateTimeField(_("period to"), null=True, blank=True)
+    cancel_at_period_end = models.BooleanField(_("ends with its period"), default=False)
+    next_plan = models.ForeignKey(
+        Plan, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("plan from the next period on")
+    )
     payment_method = models.CharField(_("way of paying"), max_length=40, blank=True)
     metadata = models.JSONField(_("further facts"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
