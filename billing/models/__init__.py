@@ -20,7 +20,8 @@ from billing.models.rates import CpuBasis, Rate, RateVersion
 from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, ReceiptItem, ReceiptStatus
 
 __all__ = [
-    "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis",
+    "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
+    "CpuBasis",
     "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
     "InvoiceLine", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind", "MonthAdjustment", "PriceAt",
     "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus",
