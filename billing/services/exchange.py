@@ -25,9 +25,10 @@ from billing.selectors.exchange import (
     convert,
     rate_at,
 )
+from billing.services.price_checks import refuse
 from core.context import Actor
 from core.decimals import size
-from core.errors import BadInput, Conflict
+from core.errors import Conflict
 from core.locks import lock_for_transaction
 from core.money import is_currency
 
@@ -136,8 +137,7 @@ def check_rate(base: str, target: str, rate: Decimal, moment: datetime) -> None:
         wrong["rate"] = [words % {"places": RATE_PLACES, "digits": DIGITS}]
     if not 2000 <= moment.year < 2200:  # noqa: PLR2004 - as invoices have it
         wrong["effective_from"] = [_("A year from 2000 to 2199 is wanted.")]
-    if wrong:
-        raise BadInput("; ".join(words for each in wrong.values() for words in each), errors=wrong)
+    refuse(wrong)
 
 
 def fits(rate: Decimal) -> bool:
