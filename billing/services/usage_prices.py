@@ -44,7 +44,7 @@ def create_price(*, actor: Actor, price: NewPrice) -> PricingPlan:
         **{name: getattr(price, name) for name in SAID},
     )  # fmt: skip
     lock_for_transaction(LOCK)
-    _check_place(row)
+    check_place(row)
     before = _same(row).filter(pk__in=in_force(row.effective_from)).first()
     if before is not None:
         before.effective_to = row.effective_from - timedelta(days=1)
@@ -118,7 +118,8 @@ def _same(row: PricingPlan) -> QuerySet[PricingPlan]:
     return PricingPlan.objects.filter(is_active=True, **{name: getattr(row, name) for name in KEY})
 
 
-def _check_place(row: PricingPlan) -> None:
+def check_place(row: PricingPlan) -> None:
+    """Whether a new price may begin on its day. Raises ``BadInput``."""
     later = _same(row).filter(effective_from__gte=row.effective_from).order_by("effective_from").first()
     if later is not None:
         words = _("There is a price from %(day)s on already; choose a later day, or switch that one off.")
