@@ -37,8 +37,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",
-        "billing.view_pricingplan", "billing.add_pricingplan", "billing.change_pricingplan",
-        "billing.view_pricingstep",
     ),
     "Operator": (
         "usage.view_*", "usage.add_importrun", "usage.add_cluster", "usage.change_cluster",

@@ -147,7 +147,7 @@ END = ConfirmedAction(
     name="end_action",
     title=_("End discounts"),
     field_label=_("Last day on which they count (as 2026-10-31)"),
-    status="",
+    status=(),
     headers=(_("organisation"), _("name"), _("off"), _("from"), _("until")),
     row=lambda row: (
         str(row.organisation), row.name, off_in_words(row), console_day(row.effective_from),

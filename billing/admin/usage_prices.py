@@ -27,6 +27,7 @@ from core.admin import ConfirmedAction, EditInline, PageActions, console_day
 from core.context import actor_of
 from core.decimals import PLACES
 from core.errors import BadInput
+from core.periods import today
 from core.wording import decimal_text, money_text, quantity_text
 
 SAID = (
@@ -73,11 +74,12 @@ class PriceForm(forms.ModelForm):
 class StepFormSet(BaseInlineFormSet):
     def clean(self) -> None:
         super().clean()
-        if self.instance.pk or any(self.errors) or self.instance.charge_model not in ChargeModel.values:
+        model = self.instance.charge_model
+        if self.instance.pk or any(self.errors) or model not in ChargeModel.values:
             return
-        steps = self.steps()
+        alone = NewPrice("steps", "THB", today(), charge_model=model, steps=self.steps())  # the rest, the form checks
         try:
-            check_price(price_of(self.instance, steps))
+            check_price(alone)
         except BadInput as error:
             words: Any = error.details.get("errors", {})
             if found := words.get("steps"):
@@ -216,7 +218,7 @@ END = ConfirmedAction(
     name="end_action",
     title=_("End prices"),
     field_label=_("Last day on which they count (as 2026-10-31)"),
-    status="",
+    status=(),
     headers=(_("metric"), _("for"), _("price"), _("from"), _("until")),
     row=lambda plan: (
         plan.metric_name, str(plan.organisation or gettext("all")), f"{price_in_words(plan)} {plan.currency}",
@@ -225,7 +227,7 @@ END = ConfirmedAction(
     button=lambda n: ngettext("End %(n)d price", "End %(n)d prices", n) % {"n": n},
     done=lambda n: ngettext("%(n)d price ended.", "%(n)d prices ended.", n) % {"n": n},
     run=lambda actor, plan, text: end_price(actor=actor, plan=plan, last_day=last_day(text)),
-    advice=_("From the day after, a wider price counts; where there is none, usage stops the invoice until one is set."),
+    advice=_("From the day after, a wider price counts; where there is none, its usage stops the invoice."),
 )  # fmt: skip
 OFF = replace(
     END,

@@ -38,8 +38,10 @@ class PlanPriceForm(forms.ModelForm):
         day = data["effective_from"] = data["effective_from"] or today()
         try:
             check_plan_price(data["billing_cycle"], data["amount"], data["currency"], day)
-            plan = data.get("plan") or self.instance.plan_id
-            known = PlanPrice.objects.filter(plan=plan, billing_cycle=data["billing_cycle"], currency=data["currency"])
+            plan = data["plan"].pk if data.get("plan") else self.instance.plan_id
+            known = PlanPrice.objects.filter(
+                plan_id=plan, billing_cycle=data["billing_cycle"], currency=data["currency"]
+            )
             check_day(known.values_list("effective_from", flat=True) if plan else (), day)
         except BadInput as error:
             add_errors(self, error)
