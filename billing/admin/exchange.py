@@ -12,7 +12,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.usage_prices import last_day
@@ -71,7 +71,7 @@ class ExchangeRateAdmin(AddOnlyAdmin):
     def pair(self, row: ExchangeRate) -> str:
         return f"{row.base_currency} → {row.target_currency}"
 
-    @admin.display(description=_("rate"), ordering="rate")
+    @admin.display(description=_("exchange rate"), ordering="rate")
     def value(self, row: ExchangeRate) -> str:
         return format_html('<span class="num">{}</span>', decimal_text(row.rate, 2, RATE_PLACES))
 
@@ -139,7 +139,7 @@ class DiscountAdmin(PageActions, AddOnlyAdmin):
 
 def off_in_words(row: Discount) -> str:
     if row.percent is not None:
-        return gettext("%(number)s %%") % {"number": decimal_text(row.percent, 0, 2)}
+        return f"{decimal_text(row.percent, 0, 2)} %"
     return money_text(row.amount or 0, row.organisation.currency)
 
 
