@@ -11,4 +11,11 @@ ACTIONS = {
     "receipt_paid_again": _("Receipt paid again"),
     "month_close": _("Month closed"),
     "month_adjust": _("Closed month adjusted"),
+    "exchange_rate_set": _("Exchange rate set"),
+    "exchange_rates_import": _("Exchange rates imported"),
+    "usage_price_create": _("Price of usage set"),
+    "usage_price_end": _("Price of usage ended"),
+    "usage_price_off": _("Price of usage switched off"),
+    "discount_create": _("Discount given"),
+    "discount_end": _("Discount ended"),
 }
