@@ -292,6 +292,8 @@ SLURM_PARTITIONS: dict[str, Partition] = env.partitions("SLURM_PARTITIONS")
 BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
 # Which moment's rates price a job: that of the receipt, or the end of the job. Recorded on each receipt.
 BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
+# How a part of a plan's period is charged or given back: not at all, by local days, by seconds (billing.cycles).
+BILLING_PRORATION: str = env.choice("BILLING_PRORATION", default="day", among=("none", "day", "second"))
 # Checks of documents at /verify/ from one address.
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
 # Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
