@@ -10,5 +10,11 @@ ACTIONS = {
     "receipt_refunded": _("Receipt refunded"),
     "receipt_paid_again": _("Receipt paid again"),
     "month_close": _("Month closed"),
+    "subscription_fees": _("Fees of subscriptions charged"),
+    "subscription_change": _("Plan changed"),
+    "subscription_change_at_end": _("Change of plan set for the end of the period"),
+    "subscription_new_plan": _("New plan taken over"),
+    "subscription_cancel_at_end": _("Cancellation set for the end of the period"),
+    "subscription_keep": _("Subscription kept as it is"),
     "month_adjust": _("Closed month adjusted"),
 }

@@ -99,6 +99,7 @@ TASKS = (
     Task("sync_rates", (), timedelta(minutes=5)),
     Task("sync_model_prices", (), timedelta(minutes=5)),
     Task("watch_quotas", (), timedelta(minutes=1)),
+    Task("renew_subscriptions", (), timedelta(hours=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("evaluate_alerts", (), timedelta(minutes=5)),

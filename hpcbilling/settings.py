@@ -303,6 +303,14 @@ ORGANISATION_FIXED: dict[str, str] = {
     "bills": "billing.organisations.fixed_fields",
     "usage": "usage.organisations.fixed_fields",
 }
+# What follows when a subscription starts, rests, goes on or ends.
+SUBSCRIPTION_HOOKS: dict[str, str] = {
+    "start": "billing.services.fees.on_start",
+    "suspend": "billing.services.fees.on_suspend",
+    "resume": "billing.services.fees.on_resume",
+    "cancel": "billing.services.fees.on_cancel",
+    "end": "billing.services.fees.on_end",
+}
 APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",
