@@ -64,6 +64,25 @@ class Fees:
         raise NoPrice(no_price_words(plan.code, cycle, currency, day))
 
 
+@dataclass(frozen=True, slots=True)
+class PlanQuote:
+    """What a change at the moment ``at`` comes to: what is given back and charged for the rest of the period (None:
+    nothing), and the ``price`` from the next period on (None: free, or still on trial)."""
+
+    plan: Plan
+    price: PlanPrice | None
+    at: datetime
+    credit: SubscriptionCharge | None
+    charge: SubscriptionCharge | None
+    currency: str
+    period_end: datetime | None
+    token: str
+
+    @property
+    def net(self) -> Decimal:
+        return sum((each.amount for each in (self.credit, self.charge) if each), Decimal(0))
+
+
 def no_price_words(plan: str, cycle: str, currency: str, day: date) -> str:
     words = _("The plan %(plan)s has no fee for %(cycle)s, %(currency)s on %(day)s.")
     return words % {"plan": plan, "cycle": BillingCycle(cycle).label, "currency": currency, "day": day_text(day)}

@@ -84,7 +84,7 @@ def catch_up(*, actor: Actor, rows: Sequence[Subscription], now: datetime, why: 
             words = f"{each.plan_before.code} → {each.row.plan.code}"
             note(actor, each.row, action="new_plan", before=each.row.status, reason=words, changes=pair)
     if found.fees:
-        _record(actor, found.fees, rows)
+        record_charges(actor, found.fees, rows)
     return found
 
 
@@ -179,7 +179,7 @@ def _charge(fees: list[SubscriptionCharge]) -> list[SubscriptionCharge]:
     return SubscriptionCharge.objects.bulk_create(wanted)
 
 
-def _record(actor: Actor, fees: list[SubscriptionCharge], rows: Sequence[Subscription]) -> None:
+def record_charges(actor: Actor, fees: list[SubscriptionCharge], rows: Sequence[Subscription]) -> None:
     """One entry for a whole set; of one subscription it names it."""
     only = rows[0] if len(rows) == 1 else None
     audit.record(
@@ -257,7 +257,7 @@ def on_cancel(*, actor: Actor, subscription: Subscription) -> None:
     credit = credit_of(subscription, now) if subscription.status != SubscriptionStatus.PENDING else None
     if credit is not None:
         credit.save(force_insert=True)
-        _record(actor, [credit], [subscription])
+        record_charges(actor, [credit], [subscription])
 
 
 def on_end(*, actor: Actor, rows: Sequence[Subscription], now: datetime) -> None:
