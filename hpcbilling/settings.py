@@ -311,6 +311,8 @@ SUBSCRIPTION_HOOKS: dict[str, str] = {
     "cancel": "billing.services.fees.on_cancel",
     "end": "billing.services.fees.on_end",
 }
+# What else the page of a subscription shows: functions of the request and the subscription that give template values.
+SUBSCRIPTION_PANELS: dict[str, str] = {"fees": "billing.views.subscriptions.panel"}
 APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",

@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.cycles import Part, Period, Span, first_instant, local_day, on_anchor, period
-from billing.models import SubscriptionCharge
+from billing.cycles import Part, Period, Span, begins, first_instant, local_day, on_anchor, period, rest, share
+from billing.models import ChargeKind, SubscriptionCharge
 from core.decimals import plain
 from core.errors import Busy, Conflict
 from core.wording import day_text
@@ -113,23 +114,23 @@ def zone_of(subscription: Subscription) -> ZoneInfo:
 
 def due(now: datetime) -> QuerySet[Subscription]:
     """Those for whom a period begins, in SQL; ``advance`` has the last word."""
-    begins = Coalesce("next_billing_at", "trial_end_at", "start_at")
+    moment = Coalesce("next_billing_at", "trial_end_at", "start_at")
     runs = Q(status__in=USABLE) | Q(status=SubscriptionStatus.SUSPENDED) & ~Q(suspended_for__in=PAUSES)
     stays = Q(cancel_at_period_end=False) | Q(next_billing_at__isnull=True)
     open_end = Q(end_at__isnull=True) | Q(end_at__gt=F("begins"))
-    return Subscription.objects.alias(begins=begins).filter(runs, stays, open_end, begins__lte=now)
+    return Subscription.objects.alias(begins=moment).filter(runs, stays, open_end, begins__lte=now)
 
 
-def next_period(subscription: Subscription, begins: datetime) -> tuple[int, Period, Span]:
-    """Anchor, days and instants of the period that begins where the last one ended, or first of all at ``begins``."""
+def next_period(subscription: Subscription, moment: datetime) -> tuple[int, Period, Span]:
+    """Anchor, days and instants of the period that begins where the last one ended, or first of all at ``moment``."""
     zone = zone_of(subscription)
     anchor = subscription.anchor_day
     if anchor is None or subscription.period_end is None:
-        day = local_day(begins, zone)
+        day = local_day(moment, zone)
         days = period(day.day, day, subscription.billing_cycle, 0)
         return day.day, days, Span(first_instant(day, zone), first_instant(days.end, zone))
-    days = period(anchor, _nominal(anchor, begins, zone), subscription.billing_cycle, 0)
-    return anchor, days, Span(begins, first_instant(days.end, zone))
+    days = period(anchor, _nominal(anchor, moment, zone), subscription.billing_cycle, 0)
+    return anchor, days, Span(moment, first_instant(days.end, zone))
 
 
 def _nominal(anchor: int, moment: datetime, zone: ZoneInfo) -> date:
@@ -147,6 +148,24 @@ def charged_within(subscription: Subscription) -> Decimal:
     rows = SubscriptionCharge.objects.filter(subscription=subscription, period_end=end, period_start__gte=start)
     found: Decimal | None = rows.aggregate(total=Sum("amount"))["total"]
     return found or Decimal(0)
+
+
+def credit_of(row: Subscription, moment: datetime) -> SubscriptionCharge | None:
+    """What comes back for the rest of the period that runs, unsaved: never more than it was charged. None: nothing."""
+    if row.price is None or row.period_start is None or row.period_end is None or row.period_end <= moment:
+        return None
+    convention, zone, within = settings.BILLING_PRORATION, zone_of(row), Span(row.period_start, row.period_end)
+    left = rest(convention, within, moment, zone)
+    wanted, most = share(row.price.amount, row.currency, left), charged_within(row)
+    amount = min(wanted, most)
+    if amount <= 0:
+        return None
+    capped = {"most": f"{most:f}"} if most < wanted else {}
+    return SubscriptionCharge(
+        subscription=row, kind=ChargeKind.CREDIT, price=row.price, amount=-amount, currency=row.currency,
+        period_start=begins(convention, within, moment, zone), period_end=row.period_end, due_at=moment,
+        explanation=explain(row.plan, row.price, within, zone, why="credit", part=left) | capped,
+    )  # fmt: skip
 
 
 def explain(

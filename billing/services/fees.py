@@ -11,19 +11,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from audit import services as audit
-from billing.cycles import Span, begins, local_day, rest, share, whole
+from billing.cycles import local_day, whole
 from billing.models import ChargeKind, SubscriptionCharge
 from billing.selectors.fees import (
     PARKED,
     PAUSES,
     Fees,
     NoPrice,
-    charged_within,
+    credit_of,
     due,
     explain,
     next_period,
@@ -194,22 +193,6 @@ def sums_of(fees: Iterable[SubscriptionCharge]) -> dict[str, str]:
     for fee in fees:
         found[fee.currency] = found.get(fee.currency, Decimal(0)) + fee.amount
     return {currency: f"{total:f}" for currency, total in sorted(found.items())}
-
-
-def credit_of(row: Subscription, moment: datetime) -> SubscriptionCharge | None:
-    """What comes back for the rest of the period that runs, unsaved: never more than it was charged. None: nothing."""
-    if row.price is None or row.period_start is None or row.period_end is None or row.period_end <= moment:
-        return None
-    convention, zone, within = settings.BILLING_PRORATION, zone_of(row), Span(row.period_start, row.period_end)
-    left = rest(convention, within, moment, zone)
-    amount = min(share(row.price.amount, row.currency, left), charged_within(row))
-    if amount <= 0:
-        return None
-    return SubscriptionCharge(
-        subscription=row, kind=ChargeKind.CREDIT, price=row.price, amount=-amount, currency=row.currency,
-        period_start=begins(convention, within, moment, zone), period_end=row.period_end, due_at=moment,
-        explanation=explain(row.plan, row.price, within, zone, why="credit", part=left),
-    )  # fmt: skip
 
 
 # --- the hooks of subscriptions ---------------------------------------------------------

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 
 from billing.cycles import Span, begins, local_day, rest, share
 from billing.models import ChargeKind, SubscriptionCharge
-from billing.selectors.fees import Fees, PlanQuote, explain, zone_of
-from billing.services.fees import catch_up, credit_of, record_charges
+from billing.selectors.fees import Fees, PlanQuote, credit_of, explain, zone_of
+from billing.services.fees import catch_up, record_charges
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from subscriptions.models import LIVE, USABLE, Plan, PlanPrice, Subscription, SubscriptionStatus
