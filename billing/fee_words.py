@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -39,7 +40,8 @@ def days_words(start: datetime, end: datetime, zone: ZoneInfo) -> str:
 
 
 def charge_days(charge: SubscriptionCharge) -> str:
-    return days_words(charge.period_start, charge.period_end, ZoneInfo(charge.explanation.get("zone", "UTC")))
+    zone = ZoneInfo(charge.explanation.get("zone") or timezone.get_default_timezone_name())
+    return days_words(charge.period_start, charge.period_end, zone)
 
 
 def why_words(charge: SubscriptionCharge) -> str:
@@ -49,6 +51,8 @@ def why_words(charge: SubscriptionCharge) -> str:
 def how_words(charge: SubscriptionCharge) -> str:
     """``310 × 16 of 31 days``; of a whole period the fee and since when it is in force."""
     facts = charge.explanation
+    if "carried_from" in facts:
+        return _("the rest of a credit, from %(document)s") % {"document": facts["carried_from"]}
     if "fee" not in facts:
         return ""
     fee = decimal_text(Decimal(facts["fee"]), 0, 4)

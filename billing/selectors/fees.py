@@ -146,6 +146,8 @@ def charged_within(subscription: Subscription) -> Decimal:
     if start is None or end is None:
         return Decimal(0)
     rows = SubscriptionCharge.objects.filter(subscription=subscription, period_end=end, period_start__gte=start)
+    # what an invoice carries on to the next one is the same credit again
+    rows = rows.exclude(explanation__has_key="carried_from")
     found: Decimal | None = rows.aggregate(total=Sum("amount"))["total"]
     return found or Decimal(0)
 

@@ -74,7 +74,7 @@ class SubscriptionAdmin(PageActions, ReadOnlyAdmin):
     page_actions: tuple[str, ...] = (
         "approve_action", "deny_action", "suspend_action", "resume_action", "cancel_action",
     )  # fmt: skip
-    actions: ClassVar[Any] = page_actions
+    actions = page_actions
 
     @admin.display(description=_("holder"), ordering="user")
     def holder_name(self, row: Subscription) -> str:

@@ -88,6 +88,16 @@ def test_no_more_comes_back_than_was_charged(row: Subscription, big: Plan, pro: 
     assert [each[3] for each in fees(row)] == ["310", "-310", "30"]
 
 
+def test_a_credit_that_an_invoice_carries_on_does_not_count_twice(row: Subscription, big: Plan, pro: Plan) -> None:
+    change(row, big, "2027-01-16")
+    carried = SubscriptionCharge.objects.get(kind="credit")
+    carried.pk, carried.amount, carried.explanation = None, -300, {"carried_from": "INV-1"}
+    carried.save(force_insert=True)
+    change(row, pro, "2027-01-16T15:00")
+    assert SubscriptionCharge.objects.latest("pk").amount == 160
+    assert SubscriptionCharge.objects.filter(kind="credit").latest("pk").amount == -320
+
+
 def test_there_and_back_on_one_day_costs_nothing(row: Subscription, big: Plan, pro: Plan) -> None:
     change(row, big, "2027-01-16T09:00")
     change(row, pro, "2027-01-16T17:00")
