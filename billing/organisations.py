@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from accounts.models import Organisation
-from billing.models import Receipt
+from billing.models import Receipt, SubscriptionCharge
 
 
 def fixed_fields(organisation: Organisation) -> tuple[str, ...]:
-    """Once anything was billed for its projects, the currency stands."""
+    """Once anything was billed for its projects, the currency stands; once a fee was charged for days of its time zone,
+    that does."""
     billed = Receipt.objects.filter(project__organisation=organisation).exists()
-    return ("currency",) if billed else ()
+    charged = SubscriptionCharge.objects.filter(subscription__organisation=organisation).exists()
+    return (*(("currency",) if billed else ()), *(("time_zone",) if charged else ()))

@@ -1,8 +1,8 @@
-"""Usage, receipts and the playground; mounted at the root."""
+"""Usage, receipts, fees of subscriptions and the playground; mounted at the root."""
 
 from django.urls import path
 
-from billing.views import documents, job_page, projects, receipts, usage
+from billing.views import documents, job_page, projects, receipts, subscriptions, usage
 
 app_name = "billing"
 urlpatterns = [
@@ -29,5 +29,8 @@ urlpatterns = [
     path("projects/<int:project>/usage.csv", usage.download, {"kind": "csv"}, name="project_usage_csv"),
     path("projects/<int:project>/usage.xlsx", usage.download, {"kind": "xlsx"}, name="project_usage_xlsx"),
     path("projects/<int:project>/receipts/new/", receipts.new, name="project_receipt_new"),
+    path("subscriptions/<uuid:uuid>/change/", subscriptions.change, name="plan_change"),
+    path("subscriptions/<uuid:uuid>/cancel/", subscriptions.cancel, name="subscription_cancel"),
+    path("subscriptions/<uuid:uuid>/keep/", subscriptions.keep, name="subscription_keep"),
     path("verify/", documents.verify, name="verify"),
 ]

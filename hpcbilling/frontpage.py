@@ -18,13 +18,14 @@ from accounts.models import Approval, ApprovalStatus, User, Work, WorkStatus
 from accounts.services.approvals import acts_of
 from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
+from billing.selectors.fees import PARKED
 from core import wording
 from core.periods import today
 from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.payment_findings import payment_findings
 from payments.models import Payment, PaymentEvent, Refund, RefundStatus
-from subscriptions.models import Subscription, SubscriptionStatus
+from subscriptions.models import LIVE, Subscription, SubscriptionStatus
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
 from usage.services.holds import never_closed
 from usage.services.quarantine import SOURCE as RELEASED
@@ -125,6 +126,10 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
         words = _("Whoever asked waits for it. Approve or deny them.")
         where = list_url(Subscription, status__exact=SubscriptionStatus.PENDING)
         found.append(Finding(asked, _("subscriptions wait for approval"), words, where))
+        parked = Subscription.objects.filter(status__in=LIVE, metadata__has_key=PARKED)
+        words = _("Their fees are not charged: mostly a price is missing. The page of each says which.")
+        where = list_url(Subscription, parked="yes")
+        found.append(Finding(parked, _("subscriptions could not be renewed"), words, where, "bad"))
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     failed = Work.objects.filter(

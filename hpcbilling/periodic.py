@@ -103,6 +103,7 @@ TASKS = (
     Task("sync_rates", (), timedelta(minutes=5)),
     Task("sync_model_prices", (), timedelta(minutes=5)),
     Task("watch_quotas", (), timedelta(minutes=1)),
+    Task("renew_subscriptions", (), timedelta(hours=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("import_exchange_rates", (), timedelta(days=1), exchange_feed_configured),

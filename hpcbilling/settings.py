@@ -292,6 +292,8 @@ SLURM_PARTITIONS: dict[str, Partition] = env.partitions("SLURM_PARTITIONS")
 BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
 # Which moment's rates price a job: that of the receipt, or the end of the job. Recorded on each receipt.
 BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
+# How a part of a plan's period is charged or given back: not at all, by local days, by seconds (billing.cycles).
+BILLING_PRORATION: str = env.choice("BILLING_PRORATION", default="day", among=("none", "day", "second"))
 # Checks of documents at /verify/ from one address.
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
 # Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
@@ -301,6 +303,16 @@ ORGANISATION_FIXED: dict[str, str] = {
     "bills": "billing.organisations.fixed_fields",
     "usage": "usage.organisations.fixed_fields",
 }
+# What follows when a subscription starts, rests, goes on or ends.
+SUBSCRIPTION_HOOKS: dict[str, str] = {
+    "start": "billing.services.fees.on_start",
+    "suspend": "billing.services.fees.on_suspend",
+    "resume": "billing.services.fees.on_resume",
+    "cancel": "billing.services.fees.on_cancel",
+    "end": "billing.services.fees.on_end",
+}
+# What else the page of a subscription shows: functions of the request and the subscription that give template values.
+SUBSCRIPTION_PANELS: dict[str, str] = {"fees": "billing.views.subscriptions.panel"}
 APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",

@@ -28,6 +28,7 @@ def usable_subscriptions(
         organisation = project.organisation
     rows = Subscription.objects.filter(
         Q(start_at__isnull=True) | Q(start_at__lte=now), Q(end_at__isnull=True) | Q(end_at__gt=now),
+        Q(cancel_at_period_end=False) | Q(next_billing_at__isnull=True) | Q(next_billing_at__gt=now),
         Q(organisation__isnull=True) | Q(organisation__is_active=True),
         Q(user__isnull=True) | Q(user__is_active=True), _held_by(user, organisation), status__in=USABLE,
     )  # fmt: skip

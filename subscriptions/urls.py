@@ -1,4 +1,4 @@
-"""My subscriptions; mounted at ``/subscriptions/``."""
+"""My subscriptions; mounted at ``/subscriptions/``. What costs something (``change``, ``cancel``) is in ``billing``."""
 
 from django.urls import path
 
@@ -9,5 +9,4 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("new/", views.new, name="new"),
     path("<uuid:uuid>/", views.detail, name="detail"),
-    path("<uuid:uuid>/cancel/", views.cancel, name="cancel"),
 ]

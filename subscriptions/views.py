@@ -1,10 +1,11 @@
-"""My subscriptions: list, ask in two steps, read, cancel."""
+"""My subscriptions: list, ask in two steps, read."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -12,19 +13,20 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from core.context import actor_of
 from core.errors import AppError
+from core.registry import load
 from subscriptions.forms import RequestForm
 from subscriptions.holders import manages, visible_to
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
-from subscriptions.services.history import LONGEST_REASON
-from subscriptions.services.subscriptions import cancel_subscription, request_subscription
+from subscriptions.services.subscriptions import request_subscription
 from subscriptions.wording import act_in_words, fees_in_words, limits_in_words, state_in_words
 
 PAGE_SIZE = 25
+BESIDE = ("organisation", "plan__ai_model", "next_plan", "price")
 TONES = {
     SubscriptionStatus.ACTIVE: "good", SubscriptionStatus.TRIAL: "good", SubscriptionStatus.PENDING: "warn",
     SubscriptionStatus.SUSPENDED: "warn", SubscriptionStatus.PAST_DUE: "warn", SubscriptionStatus.CANCELED: "bad",
@@ -72,7 +74,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         for each in row.changes.all()
     ]
     may_cancel = row.status in LIVE and manages(request.user, row)
-    context = {
+    context: dict[str, Any] = {
         "subscription": row,
         "limits": limits_in_words(row.plan),
         "state": state_in_words(row),
@@ -80,24 +82,9 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "may_cancel": may_cancel,
         "denied": row.changes.filter(action="deny").first(),
     }
+    for name in settings.SUBSCRIPTION_PANELS:
+        context |= load("SUBSCRIPTION_PANELS", name)(request, row)
     return render(request, "subscriptions/detail.html", context)
-
-
-@require_POST
-@login_required
-def cancel(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    row = _find(request, uuid)
-    if not manages(request.user, row):
-        raise Http404(_("There is no such subscription."))
-    try:
-        reason = request.POST.get("reason", "")[:LONGEST_REASON]
-        done = cancel_subscription(actor=actor_of(request), subscription=row, reason=reason)
-    except AppError as error:
-        messages.error(request, error.message)
-    else:
-        words = _("It is canceled.") if done else _("It was canceled before.")
-        messages.success(request, words)
-    return redirect("subscriptions:detail", row.uuid)
 
 
 def _ask(request: HttpRequest, form: RequestForm) -> HttpResponse:
@@ -124,14 +111,14 @@ def _reader(request: HttpRequest) -> User:
 
 
 def _mine(request: HttpRequest) -> QuerySet[Subscription]:
-    return visible_to(request.user).select_related("organisation", "plan__ai_model")
+    return visible_to(request.user).select_related(*BESIDE)
 
 
 def _find(request: HttpRequest, uuid: UUID) -> Subscription:
     """Staff who may see subscriptions may open any."""
     rows = _mine(request)
     if request.user.is_staff and request.user.has_perm("subscriptions.view_subscription"):
-        rows = Subscription.objects.select_related("organisation", "plan__ai_model")
+        rows = Subscription.objects.select_related(*BESIDE)
     row = rows.filter(uuid=uuid).first()
     if row is None:
         raise Http404(_("There is no such subscription."))

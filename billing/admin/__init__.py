@@ -1,5 +1,27 @@
 """The console of this app, and of what usage shows with a price. Buttons call services; nothing is edited by hand."""
 
-from billing.admin import adjustments, exchange, jobs, months, rates, receipts, tiers, usage_prices
+from billing.admin import (
+    adjustments,
+    charges,
+    exchange,
+    jobs,
+    months,
+    rates,
+    receipts,
+    subscriptions,
+    tiers,
+    usage_prices,
+)
 
-__all__ = ["adjustments", "exchange", "jobs", "months", "rates", "receipts", "tiers", "usage_prices"]
+__all__ = [
+    "adjustments",
+    "charges",
+    "exchange",
+    "jobs",
+    "months",
+    "rates",
+    "receipts",
+    "subscriptions",
+    "tiers",
+    "usage_prices",
+]

@@ -9,6 +9,7 @@ from billing.api.jobs import JobsView, JobView
 from billing.api.quotes import QuoteView
 from billing.api.rates import RatesView
 from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
+from billing.api.subscriptions import CancelView, ChangePreviewView, ChangeView, ChargesView, KeepView
 from billing.api.usage_prices import UsagePricesView, UsagePriceView
 
 urlpatterns = [
@@ -19,6 +20,11 @@ urlpatterns = [
     path("receipts/<int:pk>", ReceiptView.as_view(), name="receipt"),
     path("receipts/<int:pk>/items", ReceiptItemsView.as_view(), name="receipt_items"),
     path("receipts/<int:pk>/void", VoidView.as_view(), name="receipt_void"),
+    path("subscriptions/<uuid:uuid>/change", ChangeView.as_view(), name="subscription_change"),
+    path("subscriptions/<uuid:uuid>/change/preview", ChangePreviewView.as_view(), name="subscription_change_preview"),
+    path("subscriptions/<uuid:uuid>/cancel", CancelView.as_view(), name="subscription_cancel"),
+    path("subscriptions/<uuid:uuid>/keep", KeepView.as_view(), name="subscription_keep"),
+    path("subscriptions/<uuid:uuid>/charges", ChargesView.as_view(), name="subscription_charges"),
     path("rates", RatesView.as_view(), name="rates"),
     path("usage-prices", UsagePricesView.as_view(), name="usage_prices"),
     path("usage-prices/<int:pk>", UsagePriceView.as_view(), name="usage_price"),

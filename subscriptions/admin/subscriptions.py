@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -54,23 +55,26 @@ class KeyInline(ReadOnlyInline):
         return rows.select_related("api_key")
 
 
-@admin.register(Subscription)
 class SubscriptionAdmin(PageActions, ReadOnlyAdmin):
+    """``billing`` registers it, with fees."""
+
     list_display = ("holder_name", "plan", "state", "rests_for", "asked_on", "start_at", "end_at")
     list_display_links = ("holder_name",)
-    list_filter = ("status", "suspended_for", "plan", "billing_cycle")
-    list_select_related = ("organisation", "plan")
+    list_filter: ClassVar[Any] = ("status", "suspended_for", "plan", "billing_cycle")
+    list_select_related: ClassVar[Any] = ("organisation", "plan")
     search_fields = ("user__username", "organisation__name", "plan__code", "plan__name")
     list_per_page = 50
     ordering = ("-id",)
-    inlines = (ChangeInline, KeyInline)
+    inlines: ClassVar[Any] = (ChangeInline, KeyInline)
     fields = (
         "state", "rests_for", "organisation", "user", "plan", "billing_cycle", "currency", "start_at", "end_at",
-        "trial_end_at", "reset_at", "next_billing_at", "payment_method", "created_at",
+        "trial_end_at", "period_start", "period_end", "anchor_day", "next_billing_at", "cancel_at_period_end",
+        "next_plan", "reset_at", "payment_method", "created_at",
     )  # fmt: skip
-    actions = page_actions = (
+    page_actions: tuple[str, ...] = (
         "approve_action", "deny_action", "suspend_action", "resume_action", "cancel_action",
     )  # fmt: skip
+    actions = page_actions
 
     @admin.display(description=_("holder"), ordering="user")
     def holder_name(self, row: Subscription) -> str:
@@ -85,8 +89,10 @@ class SubscriptionAdmin(PageActions, ReadOnlyAdmin):
         return console_day(row.created_at)
 
     def has_page_action(self, obj: Subscription, name: str) -> bool:
-        wanted = {each.name: each.status for each in (APPROVE, DENY, SUSPEND, RESUME, CANCEL)}[name]
-        return obj.status in wanted
+        wanted: dict[str, tuple[str, ...]] = {
+            each.name: tuple(each.status) for each in (APPROVE, DENY, SUSPEND, RESUME, CANCEL)
+        }
+        return obj.status in wanted[name]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("subscriptions.decide_subscription")

@@ -35,7 +35,7 @@ def models(request: Request) -> QuerySet[AiModel]:
 def subscriptions(request: Request) -> QuerySet[Subscription]:
     everybody = sees_all(request, "subscriptions.view_subscription")
     rows = Subscription.objects.all() if everybody else visible_to(request.user)
-    return rows.select_related("plan", "organisation")
+    return rows.select_related("plan", "organisation", "next_plan", "price")
 
 
 def find_subscription(request: Request, uuid: UUID) -> Subscription:

@@ -29,6 +29,13 @@ class QuantityField(serializers.DecimalField):
         super().__init__(max_digits=40, decimal_places=PLACES, normalize_output=True, **kwargs)
 
 
+class FeeField(serializers.DecimalField):
+    """Decimal text, its currency beside it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=18, decimal_places=4, allow_null=True, normalize_output=True, **kwargs)
+
+
 class AiModelSerializer(serializers.ModelSerializer):
     input_price_per_1k = TokenPriceField()
     output_price_per_1k = TokenPriceField()
@@ -86,12 +93,17 @@ class SubscriptionSerializer(serializers.ModelSerializer):
     user = serializers.CharField(source="user_id", allow_null=True)
     organisation = serializers.UUIDField(source="organisation.uuid", default=None, allow_null=True)
     suspended_for = serializers.CharField(help_text="quota, payment or staff while it is suspended, else empty.")
+    fee = FeeField(source="price.amount", default=None, help_text="Of the period that runs; null: none.")
+    next_plan = serializers.CharField(
+        source="next_plan.code", default=None, allow_null=True, help_text="Takes over with the next period."
+    )
 
     class Meta:
         model = Subscription
         fields = (
             "id", "plan", "model", "user", "organisation", "status", "suspended_for", "billing_cycle", "currency",
-            "start_at", "end_at", "trial_end_at", "reset_at", "created_at",
+            "fee", "period_start", "period_end", "next_billing_at", "cancel_at_period_end", "next_plan", "start_at",
+            "end_at", "trial_end_at", "reset_at", "created_at",
         )  # fmt: skip
 
 

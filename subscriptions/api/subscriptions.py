@@ -1,4 +1,4 @@
-"""``/api/v1/subscriptions``: list, ask, read, cancel."""
+"""``/api/v1/subscriptions``: list, ask, read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer, SubscriptionSerializer
-from subscriptions.holders import Holder, holders_of, manages
+from subscriptions.holders import Holder, holders_of
 from subscriptions.models import BillingCycle, Plan, SubscriptionStatus
 from subscriptions.services.history import LONGEST_REASON
-from subscriptions.services.subscriptions import cancel_subscription, request_subscription
+from subscriptions.services.subscriptions import request_subscription
 
 
 class SubscriptionQuery(PageQuery):
@@ -38,10 +38,6 @@ class RequestSerializer(StrictSerializer):
         required=False, default=False, help_text="For all its members: owners and billing managers may ask for that."
     )
     billing_cycle = serializers.ChoiceField(BillingCycle.values, required=False, default=BillingCycle.MONTHLY)
-    reason = TextField(required=False, max_length=LONGEST_REASON, allow_blank=True, default="")
-
-
-class CancelSerializer(StrictSerializer):
     reason = TextField(required=False, max_length=LONGEST_REASON, allow_blank=True, default="")
 
 
@@ -89,26 +85,6 @@ class SubscriptionView(APIView):
     def get(self, request: Request, uuid: UUID) -> Response:
         """One subscription, with its history."""
         return Response(SubscriptionDetailSerializer(scope.find_subscription(request, uuid)).data)
-
-
-class CancelView(APIView):
-    @extend_schema(
-        operation_id="subscriptions_cancel",
-        request=CancelSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
-    )
-    def post(self, request: Request, uuid: UUID) -> Response:
-        """End it at once and for good. A repeat changes nothing.
-
-        For your own, for those of organisations that you manage, and with `subscriptions.decide_subscription`.
-        """
-        row = scope.find_subscription(request, uuid)
-        decides = scope.sees_all(request, "subscriptions.decide_subscription")
-        if not decides and not manages(request.user, row):
-            raise PermissionDenied
-        order = scope.read(CancelSerializer, request.data)
-        cancel_subscription(actor=scope.actor(request), subscription=row, reason=order["reason"])
-        return Response(SubscriptionDetailSerializer(row).data)
 
 
 def _holder(request: Request, order: dict[str, Any]) -> Holder:

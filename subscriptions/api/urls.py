@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from subscriptions.api.catalogue import ModelsView, ModelView, PlansView, PlanView
-from subscriptions.api.subscriptions import CancelView, SubscriptionsView, SubscriptionView
+from subscriptions.api.subscriptions import SubscriptionsView, SubscriptionView
 
 urlpatterns = [
     path("models", ModelsView.as_view(), name="models"),
@@ -14,5 +14,4 @@ urlpatterns = [
     path("plans/<slug:code>", PlanView.as_view(), name="plan"),
     path("subscriptions", SubscriptionsView.as_view(), name="subscriptions"),
     path("subscriptions/<uuid:uuid>", SubscriptionView.as_view(), name="subscription"),
-    path("subscriptions/<uuid:uuid>/cancel", CancelView.as_view(), name="subscription_cancel"),
 ]

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.context import Actor
 from core.states import transition_all
-from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionStatus, SuspendedFor
-from subscriptions.services.history import note
+from subscriptions import hooks
+from subscriptions.models import LIVE, SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionStatus, SuspendedFor
+from subscriptions.services.history import OVER, note
 
 BATCH = 200
 _S = SubscriptionStatus
@@ -23,31 +24,38 @@ _CAN_EXPIRE = tuple(state for state, targets in SUBSCRIPTION_TRANSITIONS.items()
 class Ended:
     expired: int
     trials: int
+    canceled: int = 0
 
 
 def end_due(*, actor: Actor, now: datetime | None = None) -> Ended:
-    """Expire what is past its end, then turn trials whose days are over into active subscriptions."""
+    """Expire what is past its end, end what was to end with its period, turn trials whose days are over into active
+    subscriptions."""
     moment = now or timezone.now()
     over = Subscription.objects.filter(status__in=_CAN_EXPIRE, end_at__lte=moment)
     open_end = Q(end_at__isnull=True) | Q(end_at__gt=moment)
+    leaving = Subscription.objects.filter(open_end, status__in=LIVE, cancel_at_period_end=True)
+    leaving = leaving.filter(next_billing_at__lte=moment)
     tried = Subscription.objects.filter(open_end, status=_S.TRIAL, trial_end_at__lte=moment)
     return Ended(
-        expired=_move_all(actor, over, _S.EXPIRED, "expire", suspended_for=SuspendedFor.NONE, reset_at=None),
-        trials=_move_all(actor, tried, _S.ACTIVE, "trial_end"),
+        expired=_move_all(actor, over, _S.EXPIRED, "expire", moment, **OVER),
+        canceled=_move_all(actor, leaving, _S.CANCELED, "cancel", moment, end_at=F("next_billing_at"), **OVER),
+        trials=_move_all(actor, tried, _S.ACTIVE, "trial_end", moment),
     )
 
 
-def _move_all(actor: Actor, due: QuerySet[Subscription], to: str, action: str, **values: object) -> int:
+def _move_all(actor: Actor, due: QuerySet[Subscription], to: str, action: str, now: datetime, **values: object) -> int:
     moved = 0
-    while batch := _move_some(actor, due, to, action, **values):
+    while batch := _move_some(actor, due, to, action, now, **values):
         moved += batch
     return moved
 
 
 @transaction.atomic
-def _move_some(actor: Actor, due: QuerySet[Subscription], to: str, action: str, **values: object) -> int:
+def _move_some(actor: Actor, due: QuerySet[Subscription], to: str, action: str, now: datetime, **values: object) -> int:
     """The rows are locked: what their history says they left is what the UPDATE found."""
     rows = list(due.select_for_update(of=("self",)).select_related("plan", "organisation").order_by("pk")[:BATCH])
+    if rows and to != _S.ACTIVE:
+        hooks.call("end", actor=actor, rows=rows, now=now)
     chosen = Subscription.objects.filter(pk__in=[row.pk for row in rows])
     transition_all(chosen, to, table=SUBSCRIPTION_TRANSITIONS, updated_at=timezone.now(), **values)
     for row in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,13 @@ from django.utils import timezone
 from audit import services as audit
 from core.context import Actor
 from core.states import Transitions, transition
-from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange
+from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange, SuspendedFor
 
 LONGEST_REASON = 255
+# What one that is over has no more of.
+OVER: dict[str, Any] = {
+    "suspended_for": SuspendedFor.NONE, "reset_at": None, "next_billing_at": None, "next_plan": None,
+}  # fmt: skip
 
 
 def lock(subscription: Subscription) -> Subscription:
@@ -37,8 +41,10 @@ def move(
 
 
 def note(
-    actor: Actor, subscription: Subscription, *, action: str, before: str, reason: str = "", at: datetime | None = None
-) -> None:
+    actor: Actor, subscription: Subscription, *, action: str, before: str, reason: str = "",
+    at: datetime | None = None, changes: Mapping[str, Any] | None = None, extra: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """``changes`` and ``extra`` go to the audit log beside what always stands there."""
     reason = reason.strip()[:LONGEST_REASON]
     SubscriptionChange.objects.create(
         subscription=subscription, action=action, from_status=before, to_status=subscription.status,
@@ -46,9 +52,10 @@ def note(
     )  # fmt: skip
     audit.record(
         actor=actor, action=f"subscription_{action}", target=str(subscription), entity=subscription,
-        changes={"status": [before, subscription.status]},
+        changes={"status": [before, subscription.status], **(changes or {})},
         extra={
             "plan": subscription.plan.code, "user": subscription.user_id, "reason": reason,
             "organisation": str(subscription.organisation or ""), "suspended_for": subscription.suspended_for,
+            **(extra or {}),
         },
     )  # fmt: skip

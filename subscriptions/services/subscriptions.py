@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Organisation, User
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from subscriptions import hooks
 from subscriptions.holders import is_member
 from subscriptions.models import (
     LIVE,
@@ -23,7 +24,7 @@ from subscriptions.models import (
     SubscriptionStatus,
     SuspendedFor,
 )
-from subscriptions.services.history import LONGEST_REASON, lock, move, note
+from subscriptions.services.history import LONGEST_REASON, OVER, lock, move, note
 
 _S = SubscriptionStatus
 # What rests for one reason and gets a graver one rests for that; what ends a lighter one does not wake it.
@@ -64,7 +65,7 @@ def request_subscription(
         raise BadInput(_("There is no such billing cycle."), field="billing_cycle")
     if len(reason) > LONGEST_REASON:
         raise BadInput(_("At most %(n)d characters.") % {"n": LONGEST_REASON}, field="reason")
-    _check_plan(plan)
+    check_plan(plan)
     _check_holder(user, organisation)
     row = Subscription(
         plan=plan, user=user, organisation=organisation, billing_cycle=billing_cycle,
@@ -121,6 +122,7 @@ def suspend_subscription(
     reason = _said(reason) if cause == SuspendedFor.STAFF else reason
     held = lock(subscription)
     values = {"suspended_for": cause, "reset_at": reset_at}
+    hooks.call("suspend", actor=actor, subscription=held, cause=cause)
     if held.status != _S.SUSPENDED:
         return move(
             actor, subscription, _S.SUSPENDED, action="suspend", leaving=USABLE, before=held.status, reason=reason,
@@ -149,30 +151,38 @@ def resume_subscription(
         return False
     if held.status == _S.SUSPENDED and held.end_at and held.end_at <= now:
         raise Conflict(_("Its time is over; it cannot go on."))
-    return move(
+    done = move(
         actor, subscription, _rested_from(held, now), action="resume", leaving=(_S.SUSPENDED,), before=held.status,
         reason=reason, suspended_for=SuspendedFor.NONE, reset_at=None,
     )  # fmt: skip
+    if done:
+        hooks.call("resume", actor=actor, subscription=subscription, cause=held.suspended_for)
+    return done
 
 
 @transaction.atomic
 def cancel_subscription(*, actor: Actor, subscription: Subscription, reason: str = "") -> bool:
     """It ends now. False when it was canceled before. Raises ``InvalidTransition`` when it has run out."""
     held = lock(subscription)
+    if held.status in LIVE:
+        hooks.call("cancel", actor=actor, subscription=held)
     now = timezone.now()
     return move(
         actor, subscription, _S.CANCELED, action="cancel", leaving=LIVE, before=held.status, reason=reason,
-        suspended_for=SuspendedFor.NONE, reset_at=None, end_at=max(now, held.start_at or now),
+        end_at=max(now, held.start_at or now), **OVER,
     )  # fmt: skip
 
 
 def _start(actor: Actor, subscription: Subscription, action: str, before: str = _S.PENDING) -> bool:
     now = timezone.now()
     trial = now + timedelta(days=subscription.plan.trial_days) if _has_trial(subscription) else None
-    return move(
+    done = move(
         actor, subscription, _S.TRIAL if trial else _S.ACTIVE, action=action, leaving=(_S.PENDING,), before=before,
         start_at=now, trial_end_at=trial,
     )  # fmt: skip
+    if done:
+        hooks.call("start", actor=actor, subscription=subscription)
+    return done
 
 
 def _has_trial(subscription: Subscription) -> bool:
@@ -193,7 +203,7 @@ def _rested_from(held: Subscription, now: datetime) -> str:
     return _S.ACTIVE if state == _S.TRIAL and trial_is_over else state
 
 
-def _check_plan(plan: Plan) -> None:
+def check_plan(plan: Plan) -> None:
     if not plan.is_active:
         raise PlanClosed(_("%(plan)s takes no new subscriptions.") % {"plan": plan.label})
     if plan.ai_model is not None and not plan.ai_model.is_active:

@@ -151,14 +151,14 @@ def test_the_buttons_of_a_page_are_those_of_its_state(finance: Any, waiting: lis
 
     assert offered() == {"approve_action", "deny_action", "cancel_action"}
     act(browser, "approve_action", [row], "")
-    assert offered() == {"suspend_action", "cancel_action"}
+    assert offered() == {"suspend_action", "cancel_action", "cancel_later_action", "plan_action"}
     act(browser, "suspend_action", [row])
     assert states()[0] == "active"
     act(browser, "suspend_action", [row], "")
     assert states()[0] == "active", "a reason is wanted"
     act(browser, "suspend_action", [row], "abuse")
     assert states()[0] == "suspended"
-    assert offered() == {"suspend_action", "resume_action", "cancel_action"}
+    assert offered() == {"suspend_action", "resume_action", "cancel_action", "cancel_later_action"}
     act(browser, "resume_action", [row], "")
     assert states()[0] == "active"
     act(browser, "cancel_action", [row], "moved")

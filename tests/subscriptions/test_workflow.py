@@ -320,10 +320,10 @@ def test_what_is_past_its_end_expires_in_sets_and_each_is_told(
     rows = [ask(open_plan, make_user(f"u{place}")) for place in range(11)]
     suspend_subscription(actor=SYSTEM, subscription=rows[0], cause=SuspendedFor.QUOTA)
     Subscription.objects.exclude(pk=rows[10].pk).update(end_at=timezone.now())
-    assert expire("--dry-run") == "expired 10 trials_ended 0"
+    assert expire("--dry-run") == "expired 10 trials_ended 0 canceled 0"
     assert Subscription.objects.filter(status="expired").count() == 0
-    assert expire() == "expired 10 trials_ended 0"
-    assert expire() == "expired 0 trials_ended 0"
+    assert expire() == "expired 10 trials_ended 0 canceled 0"
+    assert expire() == "expired 0 trials_ended 0 canceled 0"
     assert dict(Subscription.objects.values_list("pk", "status"))[rows[10].pk] == "active"
     assert history(rows[0])[-1] == ("expire", "suspended", "expired")
     assert history(rows[1])[-1] == ("expire", "active", "expired")

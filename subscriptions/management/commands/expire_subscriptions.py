@@ -14,7 +14,7 @@ from subscriptions.services.ending import end_due
 
 
 class Command(AppCommand):
-    help = "Expire subscriptions past their end, and turn trials whose days are over into active subscriptions."
+    help = "End subscriptions whose time is over, and turn trials whose days are over into active subscriptions."
 
     def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="do it, count it, undo it")
@@ -27,4 +27,4 @@ class Command(AppCommand):
                 with transaction.atomic():
                     done = end_due(actor=SYSTEM)
                     transaction.set_rollback(True)
-        return {"expired": done.expired, "trials_ended": done.trials}
+        return {"expired": done.expired, "trials_ended": done.trials, "canceled": done.canceled}

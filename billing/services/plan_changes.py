@@ -1,0 +1,272 @@
+"""Another plan now or from the next period on, an end now or with the period: each with what it costs, shown before.
+
+A change within a period gives the rest of the old plan back and charges the rest of the new one, by the site's
+convention (``BILLING_PRORATION``); the period and its anchor stay.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.cycles import Span, begins, local_day, rest, share
+from billing.models import ChargeKind, SubscriptionCharge
+from billing.selectors.fees import Fees, PlanQuote, credit_of, explain, zone_of
+from billing.services.fees import catch_up, record_charges
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from subscriptions.models import LIVE, USABLE, Plan, PlanPrice, Subscription, SubscriptionStatus
+from subscriptions.services.history import lock, note
+from subscriptions.services.subscriptions import AlreadySubscribed, cancel_subscription, check_plan
+
+SHOWN_FOR = timedelta(minutes=15)  # how long amounts that were shown may be accepted
+_SALT = "billing.plan_change"
+
+
+class NeedsApproval(Conflict):
+    """The plan is only for those whom somebody has approved; ask for it anew."""
+
+    code = "needs_approval"
+
+
+class QuoteOver(Conflict):
+    """The amounts that were shown are too old, or no longer those that would be charged."""
+
+    code = "total_changed"
+
+
+def quote_change(*, subscription: Subscription, plan: Plan, now: datetime | None = None) -> PlanQuote:
+    """What changing to ``plan`` at this moment would charge and give back. Writes nothing.
+
+    Raises what ``change_plan`` raises.
+    """
+    at, row = now or timezone.now(), Subscription.objects.select_related(*_BESIDE).get(pk=subscription.pk)
+    with transaction.atomic():
+        _check(row, plan, approved=True)
+        if not _on_trial(row, at):
+            _caught_up(Actor(""), row, at)
+        credit, charge, price = _amounts(row, plan, at)
+        transaction.set_rollback(True)
+    sums = [f"{each.amount:f}" if each else "" for each in (credit, charge)]
+    token = signing.dumps([row.pk, row.plan_id, plan.pk, at.isoformat(), *sums], salt=_SALT, compress=True)
+    return PlanQuote(plan=plan, price=price, at=at, credit=credit, charge=charge, currency=row.currency, token=token,
+                     period_end=row.period_end)  # fmt: skip
+
+
+@transaction.atomic
+def change_plan(
+    *, actor: Actor, subscription: Subscription, plan: Plan, at_period_end: bool = False, approved: bool = False,
+    expected: str = "",
+) -> bool:  # fmt: skip
+    """Give it another plan. False when it stands so already. ``expected``: the token of a quote; then the amounts are
+    those of the quote, or nothing happens.
+
+    Whether ``actor`` may do this is the surface's to check; ``approved``: a plan that needs approval is agreed to.
+    Raises ``PlanClosed``, ``NeedsApproval``, ``AlreadySubscribed``, ``NoPrice``, ``QuoteOver``; ``Conflict`` for one
+    that does not run.
+    """
+    row = lock(subscription)
+    if at_period_end:
+        return _later(actor, subscription, row, plan, approved)
+    if row.plan_id == plan.pk:
+        subscription.refresh_from_db()
+        return False
+    now = timezone.now()
+    _check(row, plan, approved=approved)
+    at = _moment(row, plan, expected, now) if expected else now
+    if not _on_trial(row, at):
+        _caught_up(actor, row, at)
+    credit, charge, price = _amounts(row, plan, at)
+    if expected:
+        _compare(expected, credit, charge)
+    before = row.plan
+    _take(row, plan, price)
+    subscription.refresh_from_db()
+    made = [each for each in (credit, charge) if each is not None]
+    for each in made:
+        each.save(force_insert=True)
+    note(
+        actor, subscription, action="change", before=row.status, reason=f"{before.code} → {plan.code}",
+        changes={"plan": [before.code, plan.code]}, extra={"convention": settings.BILLING_PRORATION},
+    )  # fmt: skip
+    if made:
+        record_charges(actor, made, [subscription])
+    return True
+
+
+@transaction.atomic
+def cancel(*, actor: Actor, subscription: Subscription, at_period_end: bool = False, reason: str = "") -> bool:
+    """End it now, with the rest of its period given back by the convention, or with its period, which costs and gives
+    nothing. False when that was said before. A request, a trial without an end, and one whose period is over end now.
+    """
+    row = lock(subscription)
+    if not at_period_end or row.status not in LIVE or row.status == SubscriptionStatus.PENDING:
+        return cancel_subscription(actor=actor, subscription=subscription, reason=reason)
+    catch_up(actor=actor, rows=[row], now=timezone.now())
+    ends = row.next_billing_at or row.trial_end_at
+    if ends is None or ends <= timezone.now():
+        return cancel_subscription(actor=actor, subscription=subscription, reason=reason)
+    moved = Subscription.objects.filter(pk=row.pk, cancel_at_period_end=False, status__in=LIVE).update(
+        cancel_at_period_end=True, next_plan=None, next_billing_at=ends, updated_at=timezone.now()
+    )
+    subscription.refresh_from_db()
+    if moved:
+        note(actor, subscription, action="cancel_at_end", before=row.status, reason=reason,
+             changes={"cancel_at_period_end": [False, True]}, extra={"ends": ends})  # fmt: skip
+    return bool(moved)
+
+
+@transaction.atomic
+def keep(*, actor: Actor, subscription: Subscription) -> bool:
+    """Take back what was to happen at the end of the period. False when nothing was."""
+    row = lock(subscription)
+    if row.status not in LIVE or not (row.cancel_at_period_end or row.next_plan_id):
+        subscription.refresh_from_db()
+        return False
+    ends = row.next_billing_at
+    if row.cancel_at_period_end and ends is not None and ends <= timezone.now():
+        raise Conflict(_("Its period is over; it cannot be kept."))
+    Subscription.objects.filter(pk=row.pk).update(cancel_at_period_end=False, next_plan=None, updated_at=timezone.now())
+    changes = {"cancel_at_period_end": [row.cancel_at_period_end, False],
+               "next_plan": [row.next_plan.code if row.next_plan else None, None]}  # fmt: skip
+    subscription.refresh_from_db()
+    note(actor, subscription, action="keep", before=row.status, changes=changes)
+    return True
+
+
+_BESIDE = ("plan", "next_plan", "price", "organisation", "user")
+
+
+def _later(actor: Actor, subscription: Subscription, row: Subscription, plan: Plan, approved: bool) -> bool:
+    """The plan of the next period; its own plan again takes an earlier wish back. The last wish counts."""
+    wanted = None if plan.pk == row.plan_id else plan
+    if row.next_plan_id == (wanted.pk if wanted else None) and not row.cancel_at_period_end:
+        subscription.refresh_from_db()
+        return False
+    if row.status not in USABLE:
+        raise _not_now(row)
+    now = timezone.now()
+    if not _on_trial(row, now):
+        _caught_up(actor, row, now)
+    ends = row.next_billing_at or row.trial_end_at or now
+    if wanted is not None:
+        _check(row, wanted, approved=approved)
+        day = local_day(ends, zone_of(row))
+        Fees.of([wanted.pk]).price(wanted, row.billing_cycle, row.currency, day)
+    before = row.next_plan
+    Subscription.objects.filter(pk=row.pk).update(
+        next_plan=wanted, cancel_at_period_end=False, updated_at=timezone.now()
+    )
+    subscription.refresh_from_db()
+    note(
+        actor, subscription, action="change_at_end", before=row.status, reason=f"{row.plan.code} → {plan.code}",
+        changes={"next_plan": [before.code if before else None, wanted.code if wanted else None]},
+        extra={"from": ends},
+    )  # fmt: skip
+    return True
+
+
+def _check(row: Subscription, plan: Plan, *, approved: bool) -> None:
+    if row.status not in USABLE or (row.end_at is not None and row.end_at <= timezone.now()):
+        raise _not_now(row)
+    if plan.pk == row.plan_id:
+        raise BadInput(_("It has this plan already."), field="plan")
+    check_plan(plan)
+    if plan.requires_approval and not approved:
+        raise NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
+    same = Subscription.objects.filter(
+        plan=plan, user=row.user_id, organisation=row.organisation_id, status__in=LIVE
+    ).exclude(pk=row.pk)
+    if same.exists():
+        raise _has_it(row, plan)
+
+
+def _has_it(row: Subscription, plan: Plan) -> AlreadySubscribed:
+    words = _("%(holder)s has a subscription to %(plan)s already.")
+    return AlreadySubscribed(words % {"holder": row.holder, "plan": plan.label})
+
+
+def _not_now(row: Subscription) -> Conflict:
+    return Conflict(_("It is %(status)s; only one that runs can change.") % {"status": row.get_status_display()})
+
+
+def _on_trial(row: Subscription, at: datetime) -> bool:
+    return row.trial_end_at is not None and row.trial_end_at > at and row.period_start is None
+
+
+def _caught_up(actor: Actor, row: Subscription, at: datetime) -> None:
+    """The period that runs at this moment is charged first. Raises ``NoPrice`` where that cannot be."""
+    for each in catch_up(actor=actor, rows=[row], now=at).parked:
+        raise each.error or _has_it(row, row.next_plan or row.plan)
+
+
+def _amounts(
+    row: Subscription, plan: Plan, at: datetime
+) -> tuple[SubscriptionCharge | None, SubscriptionCharge | None, PlanPrice | None]:
+    """Credit and charge for what is left of the period, unsaved, and the new price. On trial there are none."""
+    zone, book = zone_of(row), Fees.of([plan.pk])
+    if _on_trial(row, at) and row.trial_end_at is not None:
+        book.price(plan, row.billing_cycle, row.currency, local_day(row.trial_end_at, zone))
+        return None, None, None
+    price = book.price(plan, row.billing_cycle, row.currency, local_day(at, zone))
+    credit = credit_of(row, at)
+    if price is None or row.period_start is None or row.period_end is None or row.period_end <= at:
+        return credit, None, price
+    convention, within = settings.BILLING_PRORATION, Span(row.period_start, row.period_end)
+    left = rest(convention, within, at, zone)
+    amount = share(price.amount, row.currency, left)
+    if not left.units:
+        return credit, None, price
+    charge = SubscriptionCharge(
+        subscription=row, kind=ChargeKind.PRORATION, price=price, amount=amount, currency=row.currency,
+        period_start=begins(convention, within, at, zone), period_end=row.period_end, due_at=at,
+        explanation=explain(plan, price, within, zone, why="change", part=left),
+    )  # fmt: skip
+    return credit, charge, price
+
+
+def _take(row: Subscription, plan: Plan, price: PlanPrice | None) -> None:
+    """The plan is set where the row still is what it was; a wish for the next period is over with it."""
+    as_read: dict[str, Any] = {"plan": row.plan_id, "period_end": row.period_end}
+    unchanged = Subscription.objects.filter(pk=row.pk, status__in=USABLE, **as_read)
+    try:
+        with transaction.atomic():
+            moved = unchanged.update(plan=plan, price=price, next_plan=None, updated_at=timezone.now())
+    except IntegrityError as error:
+        raise _has_it(row, plan) from error
+    if not moved:
+        raise Conflict(_("Somebody else changes it at this moment; look again."))
+
+
+def _moment(row: Subscription, plan: Plan, expected: str, now: datetime) -> datetime:
+    """When the quote was made. Raises ``QuoteOver`` for one of something else, or too old."""
+    subscription, old, new, at, *_amounts = _read(expected)
+    moment = datetime.fromisoformat(at)
+    fits = (subscription, old, new) == (row.pk, row.plan_id, plan.pk)
+    begun = row.next_billing_at is not None and moment < row.next_billing_at <= now
+    if not fits or begun or not now - SHOWN_FOR <= moment <= now:
+        raise _over()
+    return moment
+
+
+def _compare(expected: str, credit: SubscriptionCharge | None, charge: SubscriptionCharge | None) -> None:
+    if _read(expected)[4:] != [f"{each.amount:f}" if each else "" for each in (credit, charge)]:
+        raise _over()
+
+
+def _read(expected: str) -> list[Any]:
+    try:
+        found: list[Any] = signing.loads(expected, salt=_SALT)
+    except signing.BadSignature as error:
+        raise _over() from error
+    return found
+
+
+def _over() -> QuoteOver:
+    return QuoteOver(_("The amounts have changed since they were shown. Look at them again."))
