@@ -9,6 +9,13 @@ ACTIONS = {
     "mark_paid": _("Receipt paid"),
     "receipt_refunded": _("Receipt refunded"),
     "receipt_paid_again": _("Receipt paid again"),
+    "invoice_draft": _("Invoice drafted"),
+    "invoice_refresh": _("Draft of an invoice computed anew"),
+    "invoice_cancel": _("Draft of an invoice canceled"),
+    "invoice_finalize": _("Invoice finalized"),
+    "invoice_paid": _("Invoice paid"),
+    "invoice_payment": _("Payment of an invoice recorded"),
+    "invoice_credit": _("Credit note written"),
     "month_close": _("Month closed"),
     "month_adjust": _("Closed month adjusted"),
 }
