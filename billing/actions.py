@@ -18,4 +18,11 @@ ACTIONS = {
     "invoice_credit": _("Credit note written"),
     "month_close": _("Month closed"),
     "month_adjust": _("Closed month adjusted"),
+    "exchange_rate_set": _("Exchange rate set"),
+    "exchange_rates_import": _("Exchange rates imported"),
+    "usage_price_create": _("Price of usage set"),
+    "usage_price_end": _("Price of usage ended"),
+    "usage_price_off": _("Price of usage switched off"),
+    "discount_create": _("Discount given"),
+    "discount_end": _("Discount ended"),
 }

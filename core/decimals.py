@@ -47,6 +47,18 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def size(value: Decimal) -> tuple[int, int]:
+    """How many digits before the point a finite number has, and how many places behind it, without noughts at the
+    ends; exact where ``normalize`` would round."""
+    _sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or not any(digits):
+        return 0, 0
+    text = "".join(map(str, digits))
+    whole = len(text.lstrip("0")) + exponent
+    exponent += len(text) - len(text.rstrip("0"))
+    return max(whole, 0), max(-exponent, 0)
+
+
 def _from_text(value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import cache
 
-from babel.numbers import get_currency_precision
+from babel.numbers import get_currency_precision, list_currencies
 
 HOUR_PLACES = 4
 RATE_PLACES = 6
@@ -13,6 +14,16 @@ RATE_PLACES = 6
 def places(currency: str) -> int:
     """Decimal places of an ISO 4217 currency: THB 2, JPY 0, KWD 3."""
     return get_currency_precision(currency)
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())
+
+
+def is_currency(code: str) -> bool:
+    """Whether ISO 4217 knows it, in capitals as it writes it."""
+    return code in _currencies()
 
 
 def quantize(value: Decimal, decimals: int) -> Decimal:

@@ -55,6 +55,10 @@ def model_server_configured() -> bool:
     return bool(settings.LITELLM_URL)
 
 
+def exchange_feed_configured() -> bool:
+    return bool(settings.EXCHANGE_RATES_URL)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """``arguments`` of the command ``name``, run ``every`` so often. A runner that dies frees it after ``lease``.
@@ -101,6 +105,7 @@ TASKS = (
     Task("watch_quotas", (), timedelta(minutes=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
+    Task("import_exchange_rates", (), timedelta(days=1), exchange_feed_configured),
     Task("evaluate_alerts", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
     Task("retry_payments", (), timedelta(hours=1), payments_in_use),

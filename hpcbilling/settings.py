@@ -318,6 +318,10 @@ WORK_KINDS: dict[str, str] = {
 # Where sync_models reads AI models and their prices from; empty: nowhere.
 LITELLM_URL: str = env.str("LITELLM_URL", default="").rstrip("/")
 LITELLM_API_KEY: str = env.str("LITELLM_API_KEY", default="")
+# Who reads documents of exchange rates, and where import_exchange_rates asks for one every day; empty: nowhere.
+EXCHANGE_FEEDS: dict[str, str] = {"ecb": "billing.feeds.ecb.read"}
+EXCHANGE_RATES_URL: str = env.str("EXCHANGE_RATES_URL", default="").strip()
+EXCHANGE_RATES_FEED: str = env.choice("EXCHANGE_RATES_FEED", default="ecb", among=tuple(EXCHANGE_FEEDS))
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", most=20)
 BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 ACTIONS = {
+    "plan_price_set": _("Plan fee set"),
     "ai_model_create": _("AI model added"),
     "ai_model_change": _("AI model changed"),
     "ai_model_price": _("AI model price set"),

@@ -17,12 +17,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from core.context import actor_of
 from core.errors import AppError
+from subscriptions.fees import with_prices
 from subscriptions.forms import RequestForm
 from subscriptions.holders import manages, visible_to
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.history import LONGEST_REASON
 from subscriptions.services.subscriptions import cancel_subscription, request_subscription
-from subscriptions.wording import act_in_words, limits_in_words, state_in_words
+from subscriptions.wording import act_in_words, fees_in_words, limits_in_words, state_in_words
 
 PAGE_SIZE = 25
 TONES = {
@@ -51,13 +52,15 @@ def new(request: HttpRequest) -> HttpResponse:
     checked = asked is not None and form.is_valid()
     if checked and request.method == "POST":
         return _ask(request, form)
-    plans = list(form.fields["plan"].queryset.prefetch_related("limits"))  # type: ignore[attr-defined]
+    plans = list(with_prices(form.fields["plan"].queryset.prefetch_related("limits")))  # type: ignore[attr-defined]
     for plan in plans:
-        plan.words = limits_in_words(plan)
+        plan.words, plan.fees = limits_in_words(plan), fees_in_words(plan)
     context: dict[str, Any] = {"form": form, "plans": plans}
     if checked:
         chosen = form.cleaned_data["plan"]
-        context |= {"plan": next(plan for plan in plans if plan == chosen), "holder": form.chosen}
+        shown = next(plan for plan in plans if plan == chosen)
+        fees = fees_in_words(shown, form.cleaned_data["billing_cycle"])
+        context |= {"plan": shown, "holder": form.chosen, "fees": fees}
     return render(request, "subscriptions/new.html", context, status=400 if form.errors else 200)
 
 

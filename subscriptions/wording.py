@@ -6,7 +6,8 @@ from django.utils.translation import gettext as _
 
 from audit import registry
 from core.decimals import PLACES
-from core.wording import decimal_text
+from core.wording import decimal_text, money_text
+from subscriptions.fees import prices_on
 from subscriptions.models import Plan, PlanLimit, Subscription, SubscriptionStatus
 
 
@@ -19,6 +20,16 @@ def state_in_words(row: Subscription) -> str:
     if row.status == SubscriptionStatus.SUSPENDED and row.suspended_for:
         return f"{row.get_status_display()} ({row.get_suspended_for_display()})"
     return str(row.get_status_display())
+
+
+def fees_in_words(plan: Plan, cycle: str = "") -> list[str]:
+    """``THB 1,500.00 monthly``: one line a fee in force today, of all cycles or of one."""
+    rows = [row for row in prices_on(plan) if cycle in ("", row.billing_cycle)]
+    words = _("%(amount)s %(cycle)s")
+    return [
+        words % {"amount": money_text(row.amount, row.currency), "cycle": row.get_billing_cycle_display()}
+        for row in rows
+    ]
 
 
 def limits_in_words(plan: Plan) -> list[str]:

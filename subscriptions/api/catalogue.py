@@ -84,4 +84,4 @@ class PlanView(APIView):
 
 
 def _open_plans() -> QuerySet[Plan]:
-    return Plan.objects.filter(is_active=True).prefetch_related("limits")
+    return Plan.objects.filter(is_active=True).prefetch_related("limits", "prices")

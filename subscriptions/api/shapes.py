@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.decimals import PLACES
-from subscriptions.models import AiModel, LimitWindow, Plan, PlanLimit, Subscription
+from core.money import places, quantize
+from subscriptions.fees import prices_on
+from subscriptions.models import AiModel, BillingCycle, LimitWindow, Plan, PlanLimit, Subscription
 from subscriptions.services import catalogue
 from subscriptions.wording import act_in_words
 
@@ -48,13 +51,32 @@ class PlanLimitSerializer(serializers.ModelSerializer):
         fields = ("metric", "limit", "window", "is_hard")
 
 
+class PlanPriceSerializer(serializers.Serializer):
+    """The fee for one cycle, from a day on."""
+
+    billing_cycle = serializers.ChoiceField(BillingCycle.values)
+    amount = serializers.SerializerMethodField(help_text="Decimal text with the places of its currency.")
+    currency = serializers.CharField()
+    effective_from = serializers.DateField()
+
+    def get_amount(self, row: Any) -> str:
+        return str(quantize(row.amount, places(row.currency)))
+
+
 class PlanSerializer(serializers.ModelSerializer):
     model = serializers.CharField(source="ai_model_id", allow_null=True, help_text="null: it is not about one model.")
     limits = PlanLimitSerializer(many=True)
+    prices = serializers.SerializerMethodField(help_text="Fees in force today, by cycle and currency.")
 
     class Meta:
         model = Plan
-        fields = ("code", "name", "name_th", "description", "model", "requires_approval", "trial_days", "limits")
+        fields = (
+            "code", "name", "name_th", "description", "model", "requires_approval", "trial_days", "limits", "prices",
+        )  # fmt: skip
+
+    @extend_schema_field(PlanPriceSerializer(many=True))
+    def get_prices(self, plan: Plan) -> Any:
+        return PlanPriceSerializer(prices_on(plan), many=True).data
 
 
 class SubscriptionSerializer(serializers.ModelSerializer):
