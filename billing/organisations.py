@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from accounts.models import Organisation
-from billing.models import Receipt
+from billing.models import Invoice, Receipt
 
 
 def fixed_fields(organisation: Organisation) -> tuple[str, ...]:
-    """Once anything was billed for its projects, the currency stands."""
+    """Once anything was billed for its projects, the currency stands; once a month of it was, the months do, too."""
+    if Invoice.objects.filter(organisation=organisation, invoice_number__isnull=False).exists():
+        return ("currency", "time_zone")
     billed = Receipt.objects.filter(project__organisation=organisation).exists()
     return ("currency",) if billed else ()

@@ -24,6 +24,6 @@ __all__ = [
     "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
     "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
     "InvoiceLine", "InvoicePayment", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind", "MonthAdjustment",
-    "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus",
-    "SubscriptionCharge",
+    "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem",
+    "ReceiptStatus", "SubscriptionCharge",
 ]  # fmt: skip

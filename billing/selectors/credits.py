@@ -10,6 +10,7 @@ from django.db.models import Sum
 
 from billing.invoicing.crediting import Group, Left, TaxOf
 from billing.models import CreditNoteLine, Invoice, InvoiceLine
+from core.money import places, quantize
 
 
 def lefts_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Left]:
@@ -19,7 +20,7 @@ def lefts_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Left]:
     found = []
     for line in lines:
         net, tax = credited.get(line.pk, (Decimal(0), Decimal(0)))
-        sofar = net + tax if invoice.tax_inclusive else net
+        sofar = quantize(net + tax if invoice.tax_inclusive else net, places(invoice.currency))
         found.append(Left(line.line_number, (line.tax_category, line.tax_rate), line.net, sofar))
     return found
 

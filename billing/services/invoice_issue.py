@@ -32,6 +32,7 @@ from billing.services.numbers import INVOICES, next_number
 from billing.services.receipts import TotalChanged, site_seller
 from core.context import Actor
 from core.errors import Conflict
+from core.money import places, quantize
 from core.periods import today
 from core.states import transition
 
@@ -116,7 +117,7 @@ def buyer_of(organisation: Organisation) -> dict[str, str]:
 def balance(organisation: Organisation, currency: str) -> Decimal:
     """What is in the organisation's favour."""
     rows = CreditEntry.objects.filter(organisation=organisation, currency=currency)
-    return Decimal(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
+    return quantize(Decimal(rows.aggregate(sum=Sum("amount"))["sum"] or 0), places(currency))
 
 
 def _entry(actor: Actor, invoice: Invoice, amount: Decimal, reason: str) -> CreditEntry:
