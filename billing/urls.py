@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import documents, job_page, projects, receipts, usage
+from billing.views import documents, invoices, job_page, projects, receipts, usage
 
 app_name = "billing"
 urlpatterns = [
@@ -29,5 +29,8 @@ urlpatterns = [
     path("projects/<int:project>/usage.csv", usage.download, {"kind": "csv"}, name="project_usage_csv"),
     path("projects/<int:project>/usage.xlsx", usage.download, {"kind": "xlsx"}, name="project_usage_xlsx"),
     path("projects/<int:project>/receipts/new/", receipts.new, name="project_receipt_new"),
+    path("invoices/", invoices.index, name="invoices"),
+    path("invoices/<uuid:uuid>/", invoices.detail, name="invoice"),
+    path("invoices/<uuid:uuid>/lines/<int:number>/", invoices.line, name="invoice_line"),
     path("verify/", documents.verify, name="verify"),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
+from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
 from billing.api.quotes import QuoteView
 from billing.api.rates import RatesView
@@ -18,6 +19,13 @@ urlpatterns = [
     path("receipts/<int:pk>", ReceiptView.as_view(), name="receipt"),
     path("receipts/<int:pk>/items", ReceiptItemsView.as_view(), name="receipt_items"),
     path("receipts/<int:pk>/void", VoidView.as_view(), name="receipt_void"),
+    path("invoices", InvoicesView.as_view(), name="invoices"),
+    path("invoices/<uuid:uuid>", InvoiceView.as_view(), name="invoice"),
+    path(
+        "invoices/<uuid:uuid>/lines/<int:number>/explain",
+        InvoiceLineExplanationView.as_view(),
+        name="invoice_line_explain",
+    ),
     path("rates", RatesView.as_view(), name="rates"),
     path("quote", QuoteView.as_view(), name="quote"),
     path("jobs/<int:pk>/explain", JobExplanationView.as_view(), name="job_explain"),
