@@ -1,13 +1,17 @@
-"""What of receipts may need a second person."""
+"""What of receipts and invoices may need a second person."""
 
 from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Approval
 from accounts.services.approvals import Act
-from billing.models import Receipt
+from billing.models import Invoice, Receipt
+from billing.services.invoice_payments import record_payment_by_hand
 from billing.services.receipts import mark_paid_by_hand
 from core.context import Actor
 from core.errors import Conflict
@@ -22,3 +26,15 @@ def _mark_paid(approval: Approval) -> None:
 
 
 MARK_PAID = Act(gettext_lazy("mark as paid"), "billing.mark_paid_receipt", _mark_paid)
+
+
+def _pay_invoice(approval: Approval) -> None:
+    invoice, details = Invoice.objects.get(pk=approval.target), approval.details
+    if not record_payment_by_hand(
+        actor=Actor(approval.asked_by), invoice=invoice, amount=Decimal(details["amount"]),
+        reference=details["reference"], received_on=date.fromisoformat(details["received_on"]), second=approval,
+    ):  # fmt: skip
+        raise Conflict(_("This payment of %(invoice)s was recorded meanwhile; decline this.") % {"invoice": invoice})
+
+
+PAY_INVOICE = Act(gettext_lazy("record a payment of an invoice"), "billing.pay_invoice", _pay_invoice)

@@ -1,11 +1,46 @@
-"""The database refuses to change or remove a version of rates: documents rest on it (see ``core.append_only``)."""
+"""What the database itself keeps as it was written: versions of rates, on which documents rest (``core.append_only``),
+finalized invoices (``billing.invoice_triggers``), and what credits or pays them."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from billing import invoice_triggers
 from core.append_only import AppendOnly
 
 RATE_VERSIONS = AppendOnly(
     "rates_versioned", same="id = NEW.id OR (tier = NEW.tier AND effective_at = NEW.effective_at)"
 )
-install, remove = RATE_VERSIONS.install, RATE_VERSIONS.remove
-install_after_migrate = RATE_VERSIONS.install_after_migrate
+OF_INVOICES = (
+    AppendOnly("credit_notes", same="id = NEW.id OR number = NEW.number"),
+    AppendOnly("credit_note_lines", same="id = NEW.id OR (note_id = NEW.note_id AND line_id = NEW.line_id)"),
+    AppendOnly("credit_entries", same="id = NEW.id"),
+    AppendOnly("invoice_payments", same="id = NEW.id"),
+)
+ALL = (RATE_VERSIONS, *OF_INVOICES)
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    for table in ALL:
+        table.install(connection)
+    invoice_triggers.install(connection)
+
+
+def remove(connection: BaseDatabaseWrapper) -> None:
+    """Take the triggers off: for test databases that must be emptied, tamper tests, and migrations of rows."""
+    for table in ALL:
+        table.remove(connection)
+    invoice_triggers.remove(connection)
+
+
+def install_after_migrate(using: str, **kwargs: Any) -> None:
+    connection = connections[using]
+    known = set(connection.introspection.table_names())
+    for table in ALL:
+        if table.table in known:
+            table.install(connection)
+    if set(invoice_triggers.TABLES) <= known:
+        invoice_triggers.install(connection)

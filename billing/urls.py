@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import documents, job_page, projects, receipts, subscriptions, usage
+from billing.views import documents, invoices, job_page, projects, receipts, subscriptions, usage
 
 app_name = "billing"
 urlpatterns = [
@@ -32,5 +32,8 @@ urlpatterns = [
     path("subscriptions/<uuid:uuid>/change/", subscriptions.change, name="plan_change"),
     path("subscriptions/<uuid:uuid>/cancel/", subscriptions.cancel, name="subscription_cancel"),
     path("subscriptions/<uuid:uuid>/keep/", subscriptions.keep, name="subscription_keep"),
+    path("invoices/", invoices.index, name="invoices"),
+    path("invoices/<uuid:uuid>/", invoices.detail, name="invoice"),
+    path("invoices/<uuid:uuid>/lines/<int:number>/", invoices.line, name="invoice_line"),
     path("verify/", documents.verify, name="verify"),
 ]

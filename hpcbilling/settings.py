@@ -319,6 +319,7 @@ APPROVAL_ACTS: dict[str, str] = {
     "accept_payment": "payments.approvals.ACCEPT",
     "accept_transfer": "payments.approvals.ACCEPT_TRANSFER",
     "match_line": "payments.approvals.MATCH_LINE",
+    "pay_invoice": "billing.approvals.PAY_INVOICE",
 }
 WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",
@@ -334,6 +335,10 @@ EXCHANGE_FEEDS: dict[str, str] = {"ecb": "billing.feeds.ecb.read"}
 EXCHANGE_RATES_URL: str = env.str("EXCHANGE_RATES_URL", default="").strip()
 EXCHANGE_RATES_FEED: str = env.choice("EXCHANGE_RATES_FEED", default="ecb", among=tuple(EXCHANGE_FEEDS))
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
+BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", most=20)
+BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)
+# Days from the issue of an invoice to the day on which it is due.
+BILLING_INVOICE_DAYS: int = env.whole("BILLING_INVOICE_DAYS", default=30, least=0, most=365)
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
 BILLING_TAX_LABEL: str = env.text("BILLING_TAX_LABEL", default="VAT", most=30)

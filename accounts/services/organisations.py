@@ -175,4 +175,4 @@ def _save(row: Organisation | Project) -> None:
 def _fixed_words(name: str) -> str:
     if name == "currency":
         return _("Something was billed in this currency; it stays.")
-    return _("Usage was counted by the days of this zone; it stays.")
+    return _("Usage was counted or billed by the days of this zone; it stays.")

@@ -14,14 +14,6 @@ from billing.admin import (
 )
 
 __all__ = [
-    "adjustments",
-    "charges",
-    "exchange",
-    "jobs",
-    "months",
-    "rates",
-    "receipts",
-    "subscriptions",
-    "tiers",
+    "adjustments", "charges", "exchange", "jobs", "months", "rates", "receipts", "subscriptions", "tiers",
     "usage_prices",
-]
+]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
+from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
 from billing.api.quotes import QuoteView
 from billing.api.rates import RatesView
@@ -25,6 +26,13 @@ urlpatterns = [
     path("subscriptions/<uuid:uuid>/cancel", CancelView.as_view(), name="subscription_cancel"),
     path("subscriptions/<uuid:uuid>/keep", KeepView.as_view(), name="subscription_keep"),
     path("subscriptions/<uuid:uuid>/charges", ChargesView.as_view(), name="subscription_charges"),
+    path("invoices", InvoicesView.as_view(), name="invoices"),
+    path("invoices/<uuid:uuid>", InvoiceView.as_view(), name="invoice"),
+    path(
+        "invoices/<uuid:uuid>/lines/<int:number>/explain",
+        InvoiceLineExplanationView.as_view(),
+        name="invoice_line_explain",
+    ),
     path("rates", RatesView.as_view(), name="rates"),
     path("usage-prices", UsagePricesView.as_view(), name="usage_prices"),
     path("usage-prices/<int:pk>", UsagePriceView.as_view(), name="usage_price"),

@@ -13,6 +13,7 @@ from billing.models.invoices import (
     InvoiceTemplate,
     LineKind,
 )
+from billing.models.money_in import InvoicePayment
 from billing.models.months import AdjustmentKind, ClosedMonth, MonthAdjustment
 from billing.models.numbers import DocumentCounter
 from billing.models.prices import ChargeModel, Discount, ExchangeRate, PricingPlan, PricingStep, Quantity
@@ -21,9 +22,8 @@ from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, Recei
 
 __all__ = [
     "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
-    "CpuBasis",
-    "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
-    "InvoiceLine", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind", "MonthAdjustment", "PriceAt",
-    "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus",
-    "SubscriptionCharge",
+    "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
+    "InvoiceLine", "InvoicePayment", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind", "MonthAdjustment",
+    "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem",
+    "ReceiptStatus", "SubscriptionCharge",
 ]  # fmt: skip

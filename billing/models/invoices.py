@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.models import Organisation, Project
 from billing.models.prices import Discount, PricingPlan
 from core.decimals import ExactDecimalField
+from core.periods import today
 from core.states import Transitions
 from subscriptions.models import Subscription
 
@@ -177,6 +180,24 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.invoice_number or f"#{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("billing:invoice", args=[self.uuid])
+
+    @property
+    def claim(self) -> str:
+        """What its jobs and fees carry in ``claimed_by``."""
+        return f"invoice:{self.pk}"
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.month, 1)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Asked for, not paid in full, and its day is over; derived, never stored."""
+        is_open = self.status == InvoiceStatus.FINALIZED and self.amount_due > 0
+        return is_open and self.due_date is not None and self.due_date < today()
 
 
 class LineKind(models.TextChoices):

@@ -71,13 +71,17 @@ class Group:
             return 0
         return self._all_jobs(candidates).filter(used_cpu_seconds__isnull=True).count()
 
-    def _all_jobs(self, candidates: JobQuerySet) -> JobQuerySet:
+    def condition(self) -> Q:
+        """Jobs that are in it, by whom, under what and when; among them those that lack their CPU time."""
         condition = Q(pk__in=[])
         for (since, until), accounts in self.parts.items():
             part = _of_accounts(accounts)
             part &= Q(end_at__gte=since) if since else Q()
             condition |= part & (Q(end_at__lt=until) if until else Q())
-        return candidates.filter(condition)
+        return condition
+
+    def _all_jobs(self, candidates: JobQuerySet) -> JobQuerySet:
+        return candidates.filter(self.condition())
 
 
 def _of_accounts(accounts: Mapping[str, set[str]]) -> Q:
@@ -311,25 +315,26 @@ def price_sql() -> str:
 
 def quotes_of(groups: Sequence[Group], candidates: JobQuerySet) -> list[TierQuote]:
     """The sums of the lines that creating would write, for a project by member. Groups without any are left out."""
-    found = _sums(groups, candidates)
+    found = sums_of([(group, candidates) for group in groups])
     return [quote for number, rows in found.items() if (quote := _quote(groups[number], rows))]
 
 
 def quotes_by_user(groups: Sequence[Group], candidates: JobQuerySet) -> dict[str, list[TierQuote]]:
     """The same for groups of jobs of several users, to be billed each by themselves."""
     found: dict[str, list[TierQuote]] = {}
-    for number, rows in _sums(groups, candidates).items():
+    for number, rows in sums_of([(group, candidates) for group in groups]).items():
         for row in rows:
             if quote := _quote(groups[number], [row]):
                 found.setdefault(row[0], []).append(quote)
     return found
 
 
-def _sums(groups: Sequence[Group], candidates: JobQuerySet) -> dict[int, list[list[Any]]]:
-    """One SELECT for all: rows of sums by the place of their group."""
-    if not groups:
+def sums_of(parts: Sequence[tuple[Group, JobQuerySet]]) -> dict[int, list[list[Any]]]:
+    """One SELECT for all groups, each of its own jobs: rows by the place of their group. A row is of a user (or ''),
+    the number of jobs, three sums of hours and one of money, as SQL gives them."""
+    if not parts:
         return {}
-    statements = [_sums_sql(number, group, candidates) for number, group in enumerate(groups)]
+    statements = [_sums_sql(number, group, candidates) for number, (group, candidates) in enumerate(parts)]
     sql.prepare()
     found: dict[int, list[list[Any]]] = {}
     with connection.cursor() as cursor:

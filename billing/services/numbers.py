@@ -12,7 +12,7 @@ from billing.models import DocumentCounter
 from core.locks import lock_for_transaction
 from core.periods import fiscal_year
 
-RECEIPTS = "receipt"
+RECEIPTS, INVOICES, CREDIT_NOTES = "receipt", "invoice", "credit_note"
 
 
 @dataclass(frozen=True, slots=True)

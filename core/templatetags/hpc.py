@@ -68,12 +68,21 @@ LOOKS = {
     "expired": ("", "ban"),
     "sent": ("good", "check"),
     "acknowledged": ("", "check"),
+    "draft": ("", "open"),
+    "finalized": ("warn", "clock"),
+    "overdue": ("bad", "alert"),
 }
 
 
 @register.filter
 def money(value: Decimal | None, currency: str = "") -> str:
     return "" if value is None else wording.money_text(value, currency)
+
+
+@register.filter
+def figure(value: Decimal | None, currency: str) -> str:
+    """Money with the places of its currency, which stands elsewhere: in the head of the column."""
+    return "" if value is None else wording.decimal_text(Decimal(value), places(currency))
 
 
 @register.simple_tag

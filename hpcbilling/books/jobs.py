@@ -29,7 +29,8 @@ def receipt_prices() -> list[str]:
 
 
 def job_claims() -> list[str]:
-    """A job is claimed by exactly the live receipt that has its line, and by nothing else."""
+    """A job is claimed by exactly the live receipt that has its line, or by an invoice (``invoice_claims`` looks at
+    those), and by nothing else."""
     claim = "'receipt:' || i.receipt_id"
     lines = rows(
         f"""SELECT i.receipt_id, i.job_key FROM receipt_items i LEFT JOIN jobs j ON j.job_key = i.job_key
@@ -37,7 +38,8 @@ def job_claims() -> list[str]:
     )
     jobs = rows(
         f"""SELECT j.job_key, j.claimed_by FROM jobs j LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
-        WHERE j.claimed_by <> '' AND (i.id IS NULL OR j.claimed_by <> {claim})"""
+        WHERE j.claimed_by <> '' AND (i.id IS NULL OR j.claimed_by <> {claim})
+        AND NOT (i.id IS NULL AND j.claimed_by LIKE 'invoice:%')"""
     )
     return [f"receipt {row[0]}: job {row[1]} is not claimed by it" for row in lines] + [
         f"job {row[0]} is claimed by {row[1]}, which has no live line for it" for row in jobs

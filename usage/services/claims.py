@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 
+from core.tables import json_table
 from usage.models.jobs import Job, JobQuerySet
 
 
@@ -42,4 +45,34 @@ def claim_sql(free: JobQuerySet, document: str) -> tuple[str, list[Any]]:
 
 def release_jobs(*, document: str) -> int:
     """Make the jobs of a voided document billable again."""
-    return Job.objects.filter(claimed_by=document).update(claimed_by="")
+    return release_jobs_of([document])
+
+
+def release_jobs_of(documents: Sequence[str]) -> int:
+    """The same for several documents."""
+    return Job.objects.filter(claimed_by__in=documents).update(claimed_by="")
+
+
+@transaction.atomic
+def claim_jobs_by_account(jobs: JobQuerySet, *, documents: Mapping[str, str]) -> int:
+    """As ``claim_jobs``, for several documents at once: ``documents`` names one for each Slurm account."""
+    free = jobs.unbilled().filter(account__in=list(documents)).order_by("pk").select_for_update()
+    try:
+        picking, parameters = free.values("pk", "account").query.sql_with_params()
+    except EmptyResultSet:
+        return 0
+    table, rows = json_table("d", {"account": "text", "document": "text"}, sorted(documents.items()))
+    if connection.vendor == "postgresql":
+        statement = (
+            f"WITH {table}, picked(id, account) AS MATERIALIZED ({picking}) UPDATE jobs SET claimed_by = d.document"
+            " FROM picked JOIN d ON d.account = picked.account WHERE jobs.id = picked.id"
+        )
+    else:
+        statement = (
+            f"WITH {table}, picked(id, account) AS ({picking}) UPDATE jobs SET claimed_by ="
+            " (SELECT d.document FROM d WHERE d.account = jobs.account) WHERE id IN (SELECT id FROM picked)"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [rows, *parameters])
+        number: int = cursor.rowcount
+    return number

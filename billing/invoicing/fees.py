@@ -1,0 +1,100 @@
+"""Lines of what subscriptions have come to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.invoicing.exchange import price_line
+from billing.invoicing.months import Month, in_both
+from billing.invoicing.problems import Problem, no_exchange_rate
+from billing.models import ChargeKind, InvoiceLine, LineKind, SubscriptionCharge
+from billing.selectors.exchange import MissingExchangeRate, RateBook
+from core.decimals import plain
+from core.wording import day_text, is_thai
+
+
+def charges_of(months: Sequence[Month]) -> dict[int, list[SubscriptionCharge]]:
+    """By organisation, in the order in which they came about: those that belong on its invoice and are on none. One
+    statement."""
+    by_pk = {month.organisation.pk: month for month in months}
+    rows = SubscriptionCharge.objects.filter(
+        subscription__organisation__in=list(by_pk), claimed_by="", due_at__lt=max(month.end for month in months)
+    ).select_related("subscription__plan", "price__plan")
+    found: dict[int, list[SubscriptionCharge]] = defaultdict(list)
+    for charge in rows.order_by("due_at", "pk").select_for_update(of=("self",), no_key=True):
+        organisation = charge.subscription.organisation_id
+        if organisation is not None and by_pk[organisation].takes(charge.due_at):
+            found[organisation].append(charge)
+    return found
+
+
+def lines_of(
+    month: Month, charges: Iterable[SubscriptionCharge], book: RateBook
+) -> tuple[list[InvoiceLine], list[Problem]]:
+    lines: list[InvoiceLine] = []
+    problems: list[Problem] = []
+    for charge in charges:
+        line = _line(month, charge)
+        try:
+            price_line(line, charge.amount, charge.currency, book)
+        except MissingExchangeRate as error:
+            problems.append(no_exchange_rate(error))
+            continue
+        lines.append(line)
+    return lines, problems
+
+
+def _line(month: Month, charge: SubscriptionCharge) -> InvoiceLine:
+    english, thai = in_both(lambda: _words(month, charge))
+    return InvoiceLine(
+        kind=LineKind.FEE if charge.kind == ChargeKind.FEE else LineKind.PRORATION,
+        description=english, description_th=thai, subscription=charge.subscription, quantity=Decimal(1),
+        unit_price=charge.amount, currency=month.currency, period_start=charge.period_start,
+        period_end=charge.period_end,
+        source={
+            "charge": charge.pk, "kind": str(charge.kind), "plan": charge.price.plan.code,
+            "cycle": str(charge.price.billing_cycle), "price": charge.price_id, "amount": plain(charge.amount),
+            "currency": charge.currency, "explanation": charge.explanation,
+        },
+    )  # fmt: skip
+
+
+def _words(month: Month, charge: SubscriptionCharge) -> str:
+    plan = charge.price.plan
+    what = {
+        ChargeKind.FEE: _("%(plan)s, %(days)s"),
+        ChargeKind.PRORATION: _("%(plan)s, part of a period, %(days)s"),
+        ChargeKind.CREDIT: _("%(plan)s, credit for the rest of a period, %(days)s"),
+    }[ChargeKind(charge.kind)]
+    name = plan.name_th if is_thai() and plan.name_th else plan.name
+    return what % {"plan": name, "days": period_text(month, charge.period_start, charge.period_end)}
+
+
+def period_text(month: Month, start: datetime, end: datetime) -> str:
+    """First and last day in the organisation's zone."""
+    zone = month.organisation.zone
+    first = timezone.localtime(start, zone).date()
+    last = timezone.localtime(end - timedelta(microseconds=1), zone).date()
+    return day_text(first) if first == last else f"{day_text(first)} – {day_text(last)}"
+
+
+def carried_line(month: Month, lines: Sequence[InvoiceLine]) -> InvoiceLine | None:
+    """Credits that are larger than everything else wait for the next invoice: an invoice never asks for less than
+    nothing. The line takes the rest off this one; finalizing puts it down as a credit of the next month."""
+    rest = sum((line.total for line in lines), Decimal(0))
+    credits = [line for line in lines if line.kind == LineKind.PRORATION and line.total < 0]
+    if rest >= 0 or not credits:
+        return None
+    english, thai = in_both(lambda: _("Credit kept for the next invoice"))
+    largest = min(credits, key=lambda line: line.total)
+    return InvoiceLine(
+        kind=LineKind.OTHER, description=english, description_th=thai, subscription=largest.subscription,
+        quantity=Decimal(1), unit_price=-rest, total=-rest, currency=month.currency, period_start=month.start,
+        period_end=month.end, source={"carried": plain(-rest), "charge": largest.source["charge"]},
+    )  # fmt: skip

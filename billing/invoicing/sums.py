@@ -1,0 +1,117 @@
+"""From lines to a total: discounts before tax, tax by rate on the sum. Pure, in whole minor units where it divides.
+
+``subtotal``, ``discount`` and ``tax`` never overlap: ``total`` = ``subtotal`` - ``discount`` + ``tax``, to the minor
+unit. Where the prices hold the tax already, lines are gross, and the document's subtotal and discount are what is left
+of them without their tax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from billing.tax import HUNDRED, Tax, apply
+from core.money import quantize
+
+NOUGHT = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """One discount: a percentage of the sum of all lines, or an amount."""
+
+    percent: Decimal | None = None
+    amount: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Item:
+    """A line as far as sums go; ``discount`` and ``net`` are filled in by ``settle``."""
+
+    total: Decimal
+    tax_label: str = ""
+    tax_rate: Decimal = NOUGHT
+    tax_category: str = "S"
+    discount: Decimal = NOUGHT
+    net: Decimal = NOUGHT
+
+
+@dataclass(frozen=True, slots=True)
+class TaxSum:
+    """``base`` is without the tax, whether the prices hold it or not."""
+
+    label: str
+    rate: Decimal
+    category: str
+    base: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    subtotal: Decimal
+    discount: Decimal
+    tax: Decimal
+    total: Decimal
+    taxes: tuple[TaxSum, ...]
+
+
+def spread(amount: Decimal, weights: Sequence[Decimal], decimals: int) -> list[Decimal]:
+    """``amount`` by weights, in minor units, nothing lost: what rounding down leaves goes to the largest remainders.
+
+    Weights may be negative as long as their sum is not; shares then have the sign of their weight, and none is larger
+    than its weight while ``amount`` is not larger than their sum. Ties go to the earlier one.
+    """
+    units = [_units(weight, decimals) for weight in weights]
+    whole, wanted = sum(units), _units(amount, decimals)
+    if not wanted:
+        return [NOUGHT] * len(units)
+    if whole <= 0:
+        raise ValueError("an amount is spread over weights that come to more than nothing")
+    shares = [divmod(wanted * unit, whole) for unit in units]
+    found = [share for share, _rest in shares]
+    by_rest = sorted(range(len(units)), key=lambda place: (-shares[place][1], place))
+    for place in by_rest[: wanted - sum(found)]:
+        found[place] += 1
+    return [Decimal(share).scaleb(-decimals) for share in found]
+
+
+def discount_of(offs: Iterable[Off], base: Decimal, decimals: int) -> Decimal:
+    """All discounts together, each rounded once; never more than ``base``. Percentages do not compound."""
+    if base <= 0:
+        return NOUGHT
+    with localcontext(prec=60):
+        found = sum(
+            (quantize(base * off.percent / HUNDRED if off.percent is not None else off.amount or NOUGHT, decimals)
+             for off in offs),
+            NOUGHT,
+        )  # fmt: skip
+    return min(found, base)
+
+
+def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decimals: int) -> Totals:
+    """Fill in each item's share of the discount and give the sums of the document."""
+    base = sum((item.total for item in items), NOUGHT)
+    off = discount_of(offs, base, decimals)
+    for item, share in zip(items, spread(off, [item.total for item in items], decimals), strict=True):
+        item.discount, item.net = share, item.total - share
+    groups: dict[tuple[str, Decimal, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.tax_category, item.tax_rate, item.tax_label), []).append(item)
+    taxes, before = [], NOUGHT
+    for (category, rate, label), members in sorted(groups.items()):
+        tax = Tax(label, rate, inclusive)
+        sums = apply(tax, sum((item.net for item in members), NOUGHT), decimals)
+        before += apply(tax, sum((item.total for item in members), NOUGHT), decimals).subtotal
+        taxes.append(TaxSum(label, rate, category, sums.subtotal, sums.tax))
+    tax_sum = sum((each.amount for each in taxes), NOUGHT)
+    net = sum((each.base for each in taxes), NOUGHT)
+    return Totals(before, before - net, tax_sum, net + tax_sum, tuple(taxes))
+
+
+def _units(amount: Decimal, decimals: int) -> int:
+    scaled = amount.scaleb(decimals)
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"{amount} has more than {decimals} places")
+    return int(scaled)

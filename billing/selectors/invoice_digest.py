@@ -1,0 +1,65 @@
+"""The hash that says whether an invoice or a credit note is still what was issued.
+
+SHA-256 over canonical JSON (sorted keys, no spaces, UTF-8) of what the document says, amounts with the places of its
+currency, quantities and prices without noughts at their end. What may change later is not in it: state, payments, PDF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from billing.digest import document_hash
+from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceTax
+from core.decimals import plain
+from core.money import places
+
+
+def invoice_digest(invoice: Invoice, lines: Iterable[InvoiceLine], taxes: Iterable[InvoiceTax]) -> str:
+    def money(value: Any) -> str:
+        return f"{value:.{places(invoice.currency)}f}"
+
+    content = {
+        "kind": "invoice", "number": invoice.invoice_number, "uuid": str(invoice.uuid),
+        "issued_on": f"{invoice.issue_date:%Y-%m-%d}", "due_on": f"{invoice.due_date:%Y-%m-%d}",
+        "month": f"{invoice.year}-{invoice.month:02d}", "seller": invoice.seller, "buyer": invoice.buyer,
+        "currency": invoice.currency, "tax_inclusive": invoice.tax_inclusive, "subtotal": money(invoice.subtotal),
+        "discount": money(invoice.discount), "tax": money(invoice.tax), "total": money(invoice.total),
+        "notes": [invoice.notes, invoice.notes_th],
+        "taxes": [[each.category, f"{each.rate:.2f}", money(each.base), money(each.amount)] for each in taxes],
+    }  # fmt: skip
+    texts = [
+        [line.line_number, str(line.kind), line.description, line.description_th, plain(line.quantity), line.unit,
+         plain(line.unit_price) if line.unit_price is not None else "", money(line.total), money(line.discount),
+         money(line.net), line.original_currency,
+         plain(line.original_amount) if line.original_amount is not None else "",
+         plain(line.exchange_rate) if line.exchange_rate is not None else "", f"{line.tax_rate:.2f}"]
+        for line in lines
+    ]  # fmt: skip
+    return document_hash({**content, "rows": texts}, "")
+
+
+def note_digest(note: CreditNote, lines: Iterable[tuple[int, CreditNoteLine]]) -> str:
+    """``lines`` with the number of the invoice line that each takes back."""
+
+    def money(value: Any) -> str:
+        return f"{value:.{places(note.currency)}f}"
+
+    content = {
+        "kind": "credit note", "number": note.number, "uuid": str(note.uuid), "invoice": note.invoice.invoice_number,
+        "issued_on": f"{note.issue_date:%Y-%m-%d}", "reason": note.reason, "currency": note.currency,
+        "subtotal": money(note.subtotal), "tax": money(note.tax), "total": money(note.total),
+        "rows": [[number, money(line.net), money(line.tax)] for number, line in lines],
+    }  # fmt: skip
+    return document_hash(content, "")
+
+
+def is_unchanged(invoice: Invoice) -> bool:
+    """An invoice that was finalized is still what its hash says."""
+    taxes = invoice.taxes.order_by("category", "rate")
+    return invoice.digest == invoice_digest(invoice, invoice.lines.order_by("line_number"), taxes)
+
+
+def is_note_unchanged(note: CreditNote) -> bool:
+    lines = note.lines.select_related("line").order_by("line__line_number")
+    return note.digest == note_digest(note, [(row.line.line_number, row) for row in lines])

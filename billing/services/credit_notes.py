@@ -1,0 +1,167 @@
+"""Credit notes: they take a finalized invoice back, in whole, in part or line by line; it itself never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit import services as audit
+from billing.invoicing.crediting import Taken, take_back
+from billing.models import (
+    INVOICE_TRANSITIONS,
+    CreditEntry,
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceLine,
+    InvoiceStatus,
+)
+from billing.selectors.credits import lefts_of, taxes_of
+from billing.selectors.invoice_digest import note_digest
+from billing.services.invoice_issue import settle_if_paid
+from billing.services.invoicing import free_claims, lock_organisations
+from billing.services.numbers import CREDIT_NOTES, next_number
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from core.money import places
+from core.periods import today
+from core.states import transition
+
+CREDITABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
+
+
+class NotCreditable(Conflict):
+    """Only a finalized invoice can be taken back, and only as far as something of it is left."""
+
+    code = "invoice_not_creditable"
+
+
+@transaction.atomic
+def write_credit_note(
+    *, actor: Actor, invoice: Invoice, reason: str, lines: Mapping[int, Decimal | None] | None = None,
+    cancel: bool = False,
+) -> CreditNote:  # fmt: skip
+    """Take back ``lines`` (number to amount as amounts stand on lines; None: what is left of it), or without it
+    everything that is left.
+
+    What was paid and is not due any more goes to the organisation's balance. ``cancel``: with nothing left, the invoice
+    is canceled, and its jobs and fees can be billed anew. Raises ``BadInput``, ``NotCreditable``.
+    """
+    reason = reason.strip()[:255]
+    if not reason:
+        raise BadInput(_("Say why it is taken back."), field="reason")
+    lock_organisations([invoice.organisation_id])
+    invoice.refresh_from_db()
+    if invoice.status not in CREDITABLE:
+        words = _("%(invoice)s is %(status)s; there is nothing to take back.")
+        raise NotCreditable(words % {"invoice": invoice, "status": invoice.get_status_display()})
+    rows = {line.line_number: line for line in invoice.lines.order_by("line_number")}
+    taken = _take(invoice, list(rows.values()), lines)
+    note = _write(actor, invoice, rows, taken, reason)
+    moved = _follow(actor, invoice, note)
+    nothing_left = invoice.amount_credited == invoice.total
+    if cancel and not nothing_left:
+        raise BadInput(_("Only an invoice that is taken back in full can be canceled."), field="cancel")
+    before = invoice.status
+    released = _close(actor, invoice, cancel=cancel) if nothing_left else 0
+    audit.record(
+        actor=actor, action="invoice_credit", target=str(invoice), entity=note,
+        changes={"status": [before, invoice.status]} if before != invoice.status else {},
+        extra={"number": note.number, "invoice": invoice.pk, "reason": reason, "subtotal": note.subtotal,
+               "tax": note.tax, "total": note.total, "currency": note.currency, "to_balance": moved,
+               "due": invoice.amount_due, "canceled": cancel, "jobs_released": released, "digest": note.digest},
+    )  # fmt: skip
+    if not nothing_left:
+        settle_if_paid(actor, invoice)
+    return note
+
+
+def _take(invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Mapping[int, Decimal | None] | None) -> list[Taken]:
+    decimals = places(invoice.currency)
+    lefts = {left.number: left for left in lefts_of(invoice, rows)}
+    if wanted is None:
+        amounts = {number: left.rest for number, left in lefts.items()}
+    else:
+        amounts = {}
+        for number, amount in wanted.items():
+            if number not in lefts:
+                raise BadInput(_("There is no line %(number)s.") % {"number": number}, field="lines")
+            rest = lefts[number].rest
+            amounts[number] = rest if amount is None else amount
+            _check_amount(number, amounts[number], rest, decimals)
+    amounts = {number: amount for number, amount in amounts.items() if amount}
+    try:
+        taken = take_back(
+            list(lefts.values()), amounts, taxes_of(invoice, rows), inclusive=invoice.tax_inclusive, decimals=decimals
+        )
+    except ValueError as error:
+        raise BadInput(_("More than is left of the lines of this tax rate."), field="lines") from error
+    if sum((each.net + each.tax for each in taken), Decimal(0)) <= 0:
+        raise NotCreditable(_("Nothing of %(invoice)s is left to take back.") % {"invoice": invoice})
+    return taken
+
+
+def _check_amount(number: int, amount: Decimal, rest: Decimal, decimals: int) -> None:
+    if not amount.is_finite() or amount != round(amount, decimals) or amount * rest < 0 or abs(amount) > abs(rest):
+        words = _("Line %(number)s: between 0 and %(rest)s, which is left of it.")
+        raise BadInput(words % {"number": number, "rest": rest}, field="lines")
+
+
+def _write(
+    actor: Actor, invoice: Invoice, rows: Mapping[int, InvoiceLine], taken: Sequence[Taken], reason: str
+) -> CreditNote:
+    issued = today()
+    number = next_number(CREDIT_NOTES, settings.BILLING_CREDIT_NOTE_PREFIX, issued)
+    net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
+    note = CreditNote(
+        invoice=invoice, number=number.text, fiscal_year=number.fiscal_year, serial=number.serial, issue_date=issued,
+        reason=reason, currency=invoice.currency, subtotal=net, tax=tax, total=net + tax, created_by=actor.name,
+        created_at=timezone.now(),
+    )  # fmt: skip
+    lines = [CreditNoteLine(note=note, line=rows[each.number], net=each.net, tax=each.tax) for each in taken]
+    note.digest = note_digest(note, [(line.line.line_number, line) for line in lines])
+    note.save(force_insert=True)
+    for line in lines:
+        line.note = note
+    CreditNoteLine.objects.bulk_create(lines)
+    return note
+
+
+def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
+    """The sums of the invoice after the note. What was paid and is not due any more is the organisation's; returned."""
+    credited = invoice.amount_credited + note.total
+    over = max(invoice.amount_paid + credited - invoice.total, Decimal(0))
+    paid = invoice.amount_paid - over
+    if over:
+        CreditEntry.objects.create(
+            organisation=invoice.organisation, amount=over, currency=invoice.currency, invoice=invoice,
+            credit_note=note, reason=f"credit note {note.number}", created_by=actor.name,
+        )  # fmt: skip
+    Invoice.objects.filter(pk=invoice.pk).update(
+        amount_credited=credited, amount_paid=paid, amount_due=invoice.total - paid - credited
+    )
+    invoice.refresh_from_db()
+    return over
+
+
+def _close(actor: Actor, invoice: Invoice, *, cancel: bool) -> int:
+    """All of it was taken back: paid ones are refunded (their money is in the balance), open ones settled; with
+    ``cancel`` jobs and fees are free again. The number of jobs that are."""
+    if not cancel:
+        if invoice.status == InvoiceStatus.PAID:
+            transition(invoice, InvoiceStatus.REFUNDED, table=INVOICE_TRANSITIONS)
+        else:
+            settle_if_paid(actor, invoice)
+        return 0
+    if invoice.status == InvoiceStatus.PAID:
+        transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS, paid_at=None)
+    transition(
+        invoice, InvoiceStatus.CANCELED, table=INVOICE_TRANSITIONS, canceled_at=timezone.now(),
+        cancel_reason=invoice.credit_notes.order_by("-pk").values_list("reason", flat=True)[0],
+    )  # fmt: skip
+    return free_claims([invoice])

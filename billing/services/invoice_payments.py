@@ -1,0 +1,113 @@
+"""Money that came in for an invoice: by hand here, from a provider by ``payments``, which calls the same."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounts.models import Approval
+from accounts.services.approvals import ask_and_stop, needs_second
+from audit import services as audit
+from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
+from billing.services.invoice_issue import settle_if_paid
+from billing.services.invoicing import lock_organisations
+from core.context import Actor
+from core.errors import BadInput, Conflict
+from core.money import places
+from core.periods import today
+
+MANUAL = "manual"
+PAYABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
+
+
+class NotPayable(Conflict):
+    """Nobody asks for money by this document."""
+
+    code = "invoice_not_payable"
+
+
+class OtherAmount(Conflict):
+    """This reference is on the invoice already, with another amount."""
+
+    code = "payment_differs"
+
+
+@transaction.atomic
+def record_payment(
+    *, actor: Actor, invoice: Invoice, amount: Decimal, currency: str, method: str, reference: str,
+    received_on: date | None = None,
+) -> bool:  # fmt: skip
+    """Money for a finalized invoice, in part or in full; paid when nothing is due any more. What is more than was due
+    stays in the organisation's favour. False when this reference was recorded before.
+
+    Raises ``BadInput`` by field, ``NotPayable``, ``OtherAmount``.
+    """
+    reference, received_on = reference.strip(), received_on or today()
+    _check(invoice, amount, currency, reference, received_on)
+    lock_organisations([invoice.organisation_id])
+    invoice.refresh_from_db()
+    before = InvoicePayment.objects.filter(invoice=invoice, method=method, reference=reference).first()
+    if before is not None:
+        if before.amount != amount:
+            raise OtherAmount(_("This reference was recorded before, with another amount."))
+        return False
+    if invoice.status not in PAYABLE:
+        words = _("%(invoice)s is %(status)s; nothing can be paid for it.")
+        raise NotPayable(words % {"invoice": invoice, "status": invoice.get_status_display()})
+    row = InvoicePayment.objects.create(
+        invoice=invoice, amount=amount, currency=currency, method=method, reference=reference,
+        received_on=received_on, created_by=actor.name,
+    )  # fmt: skip
+    used = min(amount, invoice.amount_due)
+    if amount > used:
+        CreditEntry.objects.create(
+            organisation=invoice.organisation, amount=amount - used, currency=currency, invoice=invoice,
+            reason=f"paid too much: {reference}"[:255], created_by=actor.name,
+        )  # fmt: skip
+    Invoice.objects.filter(pk=invoice.pk).update(amount_paid=F("amount_paid") + used, amount_due=F("amount_due") - used)
+    invoice.refresh_from_db()
+    audit.record(
+        actor=actor, action="invoice_payment", target=str(invoice), entity=invoice,
+        extra={"payment": row.pk, "amount": amount, "currency": currency, "method": method, "reference": reference,
+               "received_on": received_on, "to_balance": amount - used, "due": invoice.amount_due},
+    )  # fmt: skip
+    settle_if_paid(actor, invoice)
+    return True
+
+
+def record_payment_by_hand(
+    *, actor: Actor, invoice: Invoice, amount: Decimal, reference: str, received_on: date | None = None,
+    second: Approval | None = None,
+) -> bool:  # fmt: skip
+    """``record_payment`` on the word of a person, who saw the money. Above ``FOUR_EYES_ABOVE`` a second one confirms it
+    first: without ``second``, their approval of this very act, it is written down and ``WaitsForSecond`` raised."""
+    received_on = received_on or today()
+    if second is None and invoice.status in PAYABLE and needs_second(amount, invoice.currency):
+        _check(invoice, amount, invoice.currency, reference.strip(), received_on)
+        ask_and_stop(
+            actor=actor, act="pay_invoice", target=invoice.pk, label=str(invoice), amount=amount,
+            currency=invoice.currency,
+            details={"amount": str(amount), "reference": reference, "received_on": received_on.isoformat()},
+        )  # fmt: skip
+    return record_payment(
+        actor=actor, invoice=invoice, amount=amount, currency=invoice.currency, method=MANUAL, reference=reference,
+        received_on=received_on,
+    )  # fmt: skip
+
+
+def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, received_on: date) -> None:
+    if currency != invoice.currency:
+        words = _("The invoice is in %(wanted)s, not in %(currency)s.")
+        raise BadInput(words % {"wanted": invoice.currency, "currency": currency}, field="currency")
+    if not amount.is_finite() or amount <= 0:
+        raise BadInput(_("More than nothing."), field="amount")
+    if amount != round(amount, places(currency)):
+        raise BadInput(_("More decimal places than the currency has."), field="amount")
+    if not reference or len(reference) > 255 or not reference.isprintable():  # noqa: PLR2004 - of the column
+        raise BadInput(_("Name the reference of the payment, 255 characters at most."), field="reference")
+    if received_on > today():
+        raise BadInput(_("That day has not come yet."), field="received_on")

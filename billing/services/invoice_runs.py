@@ -1,0 +1,119 @@
+"""The invoices of a month for everybody: slice by slice, what fails is parked and the run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import Count
+
+from accounts.models import Organisation
+from billing.invoicing.problems import blocking
+from billing.models import Invoice, InvoiceStatus
+from billing.services.invoice_issue import finalize_invoice
+from billing.services.invoicing import Slice, draft_invoices
+from core.context import Actor
+from core.errors import AppError, BadInput, UsageError
+from core.periods import month_start, today
+
+SLICE = 50
+
+
+@dataclass(slots=True)
+class Run:
+    """``rows`` one an invoice, as the command prints it; ``failed`` maps an organisation to what went wrong."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def blocked(self) -> int:
+        return sum(bool(row["blocked"]) for row in self.rows)
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.failed and not self.blocked
+
+
+def run_invoices(
+    *, actor: Actor, month: date, organisation: str = "", finalize: bool = False, dry_run: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Run:  # fmt: skip
+    """Drafts for all organisations that have something to bill in the month, or for one by its name; with ``finalize``
+    those that nothing blocks get their numbers. Safe to repeat: finalized ones stay, drafts are computed anew.
+
+    Raises ``UsageError`` for an unknown organisation, ``BadInput`` for a month that has not begun.
+    """
+    found = Organisation.objects.order_by("pk")
+    if organisation:
+        found = found.filter(name=organisation)
+        if not found.exists():
+            raise UsageError(f"There is no organisation {organisation!r}.")
+    if month_start(month) > today() + timedelta(days=1):  # it begins in the east first
+        raise BadInput(f"{month:%Y-%m} has not begun.", field="month")
+    keys, run = list(found.values_list("pk", flat=True)), Run()
+    for start in range(0, len(keys), SLICE):
+        rows = list(Organisation.objects.filter(pk__in=keys[start : start + SLICE]).order_by("pk"))
+        with transaction.atomic() if dry_run else nullcontext():
+            drafted = _draft(actor, rows, month, run)
+            numbers = _finalize(actor, drafted, run) if finalize else set()
+            run.rows += _describe([*drafted.drafted, *drafted.standing], numbers)
+            if dry_run:
+                transaction.set_rollback(True)
+        if on_progress:
+            on_progress(min(start + SLICE, len(keys)), len(keys))
+    return run
+
+
+def _draft(actor: Actor, organisations: Sequence[Organisation], month: date, run: Run) -> Slice:
+    """A slice that fails is done again one by one, so that only the one with the trouble is parked."""
+    try:
+        return _one_slice(actor, organisations, month)
+    except (AppError, DatabaseError, ValueError, ArithmeticError) as error:
+        if len(organisations) == 1:
+            run.failed[organisations[0].name] = _why(error)
+            return Slice()
+    whole = Slice()
+    for organisation in organisations:
+        part = _draft(actor, [organisation], month, run)
+        whole.drafted += part.drafted
+        whole.standing += part.standing
+    return whole
+
+
+def _one_slice(actor: Actor, organisations: Sequence[Organisation], month: date) -> Slice:
+    with transaction.atomic():
+        return draft_invoices(actor=actor, organisations=organisations, month=month)
+
+
+def _finalize(actor: Actor, drafted: Slice, run: Run) -> set[int]:
+    done = set()
+    for invoice in drafted.drafted:
+        if blocking(invoice.problems):
+            continue
+        try:
+            if finalize_invoice(actor=actor, invoice=invoice):
+                done.add(invoice.pk)
+        except (AppError, DatabaseError, ValueError) as error:
+            run.failed[invoice.organisation.name] = _why(error)
+    return done
+
+
+def _describe(invoices: Sequence[Invoice], numbered: set[int]) -> Iterator[dict[str, Any]]:
+    counts = Invoice.objects.filter(pk__in=[each.pk for each in invoices]).annotate(rows=Count("lines"))
+    for row in counts.select_related("organisation").order_by("organisation__name", "pk"):
+        blocks = row.status == InvoiceStatus.DRAFT and bool(blocking(row.problems))
+        yield {
+            "id": row.pk, "uuid": str(row.uuid), "organisation": row.organisation.name, "number": row.invoice_number,
+            "status": row.status, "lines": row.rows, "total": str(row.total), "due": str(row.amount_due),
+            "currency": row.currency, "finalized": row.pk in numbered, "blocked": blocks,
+            "problems": [each["message"] for each in row.problems],
+        }  # fmt: skip
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}".strip()
