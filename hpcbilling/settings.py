@@ -221,6 +221,7 @@ ADMIN_PASSWORD: str = env.str("ADMIN_PASSWORD", default="")
 SEED_DEMO_USERS: bool = env.bool("SEED_DEMO_USERS", default=DEBUG)
 _DEMO_CAST = (
     "alice:user bob:user carol:user dave:user som.chai:user opr:user finance:finance auditor:auditor admin:admin"
+    " support:support rates:rates-editor operator:operator"
 )
 DEMO_USERS: list[str] = env.list(
     "DEMO_USERS", default=[entry.replace(":", ":hpc-demo:") for entry in _DEMO_CAST.split()] if DEBUG else []
