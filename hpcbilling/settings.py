@@ -260,6 +260,8 @@ EVENTS_MAX_METADATA_BYTES: int = env.whole("EVENTS_MAX_METADATA_BYTES", default=
 EVENTS_MAX_AGE_DAYS: int = env.whole("EVENTS_MAX_AGE_DAYS", default=35, least=1)
 EVENTS_MAX_AHEAD_SECONDS: int = env.whole("EVENTS_MAX_AHEAD_SECONDS", default=300, least=0)
 EVENTS_LATE_AFTER_MINUTES: int = env.whole("EVENTS_LATE_AFTER_MINUTES", default=60, least=1)
+# What stands on a subscription's page beside its facts.
+SUBSCRIPTION_PANELS: dict[str, str] = {"quota": "usage.quota_panel.panel"}
 # How long quota stays set aside for a call that nobody reports.
 QUOTA_HOLD_SECONDS: int = env.whole("QUOTA_HOLD_SECONDS", default=600, least=1)
 # Who measures what a rule of each kind watches.
@@ -427,6 +429,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "hpcbilling.api.with_refusals"],
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",

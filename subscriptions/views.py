@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from core.context import actor_of
 from core.errors import AppError
+from core.registry import load
 from subscriptions.forms import RequestForm
 from subscriptions.holders import manages, visible_to
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
@@ -77,8 +81,15 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "steps": steps,
         "may_cancel": may_cancel,
         "denied": row.changes.filter(action="deny").first(),
+        "panels": _panels(row),
     }
     return render(request, "subscriptions/detail.html", context)
+
+
+def _panels(row: Subscription) -> list[SafeString]:
+    """What the rooms above have to say of it: each names a function that gives a template and its context."""
+    found = (load("SUBSCRIPTION_PANELS", name)(row) for name in settings.SUBSCRIPTION_PANELS)
+    return [render_to_string(*each) for each in found if each]
 
 
 @require_POST
