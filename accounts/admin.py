@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from accounts import (  # noqa: F401 - some register on import
     approvals_admin,
+    keys_admin,
     organisations_admin,
     outbox_admin,
     rights,

@@ -50,6 +50,15 @@ class ApprovalAdmin(PageActions, ReadOnlyAdmin):
     def wanted(self, row: Approval) -> str:
         return " · ".join(str(row.details[key]) for key in ("tx_ref", "reason", "note") if row.details.get(key))
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Nobody is offered to confirm what they asked for themselves."""
+        actions: dict[str, Any] = super().get_actions(request)
+        number = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        row = self.get_object(request, number) if number else None
+        if row is not None and row.asked_by == request.user.get_username():
+            actions.pop("confirm_action", None)
+        return actions
+
     def has_page_action(self, obj: Approval, name: str) -> bool:
         return obj.status == ApprovalStatus.OPEN
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, UserChangeForm, UsernameField
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import TierOverride, User
@@ -40,8 +41,15 @@ class NewUserForm(AdminUserCreationForm):
 
 class EditUserForm(UserChangeForm):
     language = forms.ChoiceField(
-        label=_("language"), choices=[("", _("as the browser asks")), *settings.LANGUAGES], required=False
+        label=capfirst(_("language")), choices=[("", _("as the browser asks")), *settings.LANGUAGES], required=False
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "groups" in self.fields:
+            self.fields["groups"].help_text = _(
+                "A group counts in the console alone, and that opens for the role administrator only."
+            )
 
     class Meta:
         model = User

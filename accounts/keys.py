@@ -17,3 +17,10 @@ def own_keys(user: User) -> QuerySet[ApiKey]:
     """Their own and those of such projects."""
     mine = Q(user=user) | Q(project__in=projects_of(user, KEYS).values("pk"))
     return ApiKey.objects.filter(mine).select_related("project__organisation")
+
+
+def manageable_keys(user: User) -> QuerySet[ApiKey]:
+    """Those that ``user`` may look at and revoke: the own ones, and for who keeps order among keys all."""
+    if user.is_staff and user.has_perm("accounts.change_apikey"):
+        return ApiKey.objects.select_related("project__organisation")
+    return own_keys(user)

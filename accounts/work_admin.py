@@ -17,12 +17,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Work, WorkStatus
-from accounts.services.work import cancel_work, kind_of, pieces
+from accounts.services.work import cancel_work, kind_of, pieces, title_of
 from audit.services import record
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError
 from core.list_filters import KnownFilter
+from core.said import heard
 
 # What a work came to, in words; other names stay as they are.
 RESULTS = {
@@ -36,6 +37,7 @@ RESULTS = {
     "updated": gettext_lazy("records updated"),
     "duplicate": gettext_lazy("duplicate"),
     "quarantined": gettext_lazy("quarantined"),
+    "left_out": gettext_lazy("left out"),
     "run": gettext_lazy("number of the import run"),
 }
 
@@ -47,7 +49,7 @@ class KindFilter(KnownFilter):
 
 @admin.register(Work)
 class WorkAdmin(ReadOnlyAdmin):
-    list_display = ("title", "state", "progress", "owner", "created_at", "finished_at")
+    list_display = ("called", "state", "progress", "owner", "created_at", "finished_at")
     list_filter = ("status", KindFilter)
     list_select_related = ("owner",)
     list_per_page = 50
@@ -78,6 +80,10 @@ class WorkAdmin(ReadOnlyAdmin):
         mine = str(work.owner_id) == request.user.get_username()
         return mine or request.user.has_perm("accounts.view_work")
 
+    @admin.display(description=gettext_lazy("work"), ordering="title")
+    def called(self, work: Work) -> str:
+        return title_of(work)
+
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, work: Work) -> str:
         return f"{work.percent} %" if work.percent is not None else str(work.done or "")
@@ -91,7 +97,8 @@ class WorkAdmin(ReadOnlyAdmin):
         results = [(RESULTS.get(name, name), value) for name, value in work.result.items()] if work is not None else []
         extra = {
             **(extra_context or {}), "work": work, "mine": mine, "page": reverse(page) if page else "",
-            "results": results,
+            "results": results, "errors": [heard(error) for error in work.errors] if work is not None else [],
+            "called": title_of(work) if work is not None else "",
         }  # fmt: skip
         return super().change_view(request, object_id, form_url, extra)
 

@@ -25,6 +25,9 @@ BENCHMARKS = {
     "webhooks": "bench.webhooks",
     "event": "bench.event",
     "events": "bench.events",
+    "hot": "bench.hot",
+    "aggregates": "bench.aggregates",
+    "quota": "bench.quota",
     "sacct": "bench.live_sacct",
 }
 

@@ -14,6 +14,7 @@ from billing.selectors.run_previews import Candidate, candidates, from_text, to_
 from billing.services.receipts import create_all
 from core.context import Actor
 from core.errors import Conflict
+from core.wording import day_text
 
 
 def days_of(work: Work) -> tuple[date | None, date | None]:
@@ -70,7 +71,22 @@ def _receipt_run(work: Work, report: Report) -> Outcome:
     return Outcome({"receipts": len(run.receipts), "users_left_out": len(run.failed)}, errors)
 
 
+def _day_names(work: Work) -> dict[str, str]:
+    start, end = days_of(work)
+    return {"start": day_text(start) or "…", "end": day_text(end) or "…"}
+
+
+def preview_title(work: Work) -> str:
+    return _("Preview of receipts of %(start)s to %(end)s") % _day_names(work)
+
+
+def run_title(work: Work) -> str:
+    users = work.parameters.get("users", len(work.parameters.get("tokens", ())))
+    return _("Receipts of %(start)s to %(end)s, %(n)d users") % {**_day_names(work), "n": users}
+
+
 RECEIPT_PREVIEW = Kind(
-    gettext_lazy("preview of receipts"), _receipt_preview, "billing.add_receipt", page="admin:billing_receipt_run"
-)
-RECEIPT_RUN = Kind(gettext_lazy("receipts of a period"), _receipt_run, "billing.add_receipt")
+    gettext_lazy("preview of receipts"), _receipt_preview, "billing.add_receipt", page="admin:billing_receipt_run",
+    title=preview_title,
+)  # fmt: skip
+RECEIPT_RUN = Kind(gettext_lazy("receipts of a period"), _receipt_run, "billing.add_receipt", title=run_title)

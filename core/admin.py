@@ -203,6 +203,7 @@ class ConfirmedAction:
             "sums": sorted(sums.items()),
             "left_out": _untouched(left_out) if left_out else "",
             "missing": "confirm" in request.POST,
+            "list_query": request.GET.urlencode(),  # the filter of the list that it came from
             "longest": LONGEST_TEXT,
         }
         return TemplateResponse(request, "admin/confirm.html", context)
@@ -213,18 +214,20 @@ class ConfirmedAction:
         return {f"{self.column}__in": self.status} if self.status else {}
 
     def _act(self, site: admin.ModelAdmin, request: HttpRequest, rows: list[Any], text: str) -> None:
-        done = 0
+        done = told = 0
         for row in rows:
             try:
                 result = self.run(actor_of(request), row, text)
             except AppError as error:
                 waits = error.http_status == ACCEPTED  # a second person decides
                 site.message_user(request, f"{row}: {error.message}", messages.INFO if waits else messages.ERROR)
+                told += waits
                 continue
             done += bool(result)
             if self.say and result:
                 site.message_user(request, f"{row}: {self.say(row, result)}", messages.INFO)
-        site.message_user(request, self.done(done), messages.SUCCESS if done else messages.WARNING)
+        if done or not told:  # that nothing was done is no news beside why
+            site.message_user(request, self.done(done), messages.SUCCESS if done else messages.WARNING)
 
 
 def _too_many(most: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from json import JSONDecodeError
 from typing import Any
 
@@ -68,8 +69,17 @@ def _of_drf(error: Exception, response: Response) -> HttpResponse:
         code = codes if isinstance(codes, str) else "invalid"
     if code == "invalid":
         data = response.data if isinstance(response.data, dict) else {"non_field_errors": response.data}
-        return problem(response.status_code, code, _("Invalid request"), errors=data)
+        return problem(response.status_code, code, _("Invalid request"), errors=dict(_flat(data)))
     return problem(response.status_code, code, _title(error, response))
+
+
+def _flat(data: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Texts by field; what lies in a list or a map is named by its place (``scopes.0``)."""
+    if isinstance(data, list) and not any(isinstance(each, dict | list) for each in data):
+        yield name or "non_field_errors", [str(each) for each in data]
+        return
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        yield from _flat(value if isinstance(value, dict | list) else [value], f"{name}.{key}" if name else str(key))
 
 
 def _title(error: Exception, response: Response) -> str:

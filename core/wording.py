@@ -11,7 +11,9 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, get_currency_symbol
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
+from core.context import SYSTEM
 from core.money import HOUR_PLACES, places
 
 MINUS = "\u2212"
@@ -98,6 +100,13 @@ def moment_text(value: datetime | None) -> str:
     clock = format_time(local, "HH:mm", locale=locale())
     zone = _zone(local)
     return f"{day_text(local)} {clock} น. ({zone})" if is_thai() else f"{day_text(local)}, {clock} {zone}"
+
+
+def actor_text(actor: str) -> str:
+    """Who did something, in words where it was no person."""
+    if actor.startswith("provider:"):
+        return _("payment service")
+    return _("automatically") if actor == SYSTEM.name else actor
 
 
 def site_zone_text() -> str:

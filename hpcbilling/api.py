@@ -51,6 +51,17 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html")
 
 
+def with_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Hook of the description: where one must sign in, a key without the scope is refused with 403."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            answers = operation.get("responses", {})
+            if "401" in answers:
+                answers.setdefault("403", answers["401"])
+                operation["responses"] = dict(sorted(answers.items()))
+    return result
+
+
 app_name = "api"
 urlpatterns = [
     path("v1/", include("billing.api.urls")),

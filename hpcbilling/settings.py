@@ -221,6 +221,7 @@ ADMIN_PASSWORD: str = env.str("ADMIN_PASSWORD", default="")
 SEED_DEMO_USERS: bool = env.bool("SEED_DEMO_USERS", default=DEBUG)
 _DEMO_CAST = (
     "alice:user bob:user carol:user dave:user som.chai:user opr:user finance:finance auditor:auditor admin:admin"
+    " support:support rates:rates-editor operator:operator"
 )
 DEMO_USERS: list[str] = env.list(
     "DEMO_USERS", default=[entry.replace(":", ":hpc-demo:") for entry in _DEMO_CAST.split()] if DEBUG else []
@@ -312,7 +313,7 @@ SUBSCRIPTION_HOOKS: dict[str, str] = {
     "end": "billing.services.fees.on_end",
 }
 # What else the page of a subscription shows: functions of the request and the subscription that give template values.
-SUBSCRIPTION_PANELS: dict[str, str] = {"fees": "billing.views.subscriptions.panel"}
+SUBSCRIPTION_PANELS: dict[str, str] = {"quota": "usage.quota_panel.panel", "fees": "billing.views.subscriptions.panel"}
 APPROVAL_ACTS: dict[str, str] = {
     "mark_paid": "billing.approvals.MARK_PAID",
     "refund": "payments.approvals.REFUND",
@@ -447,6 +448,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "hpcbilling.api.with_refusals"],
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",

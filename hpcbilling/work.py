@@ -46,4 +46,8 @@ class _Counted:
             yield row
 
 
-EXPORT = Kind(gettext_lazy("export"), _export)
+def _title(work: Work) -> str:
+    return f"{find(work.parameters['export']).title} ({work.parameters['format'].upper()})"
+
+
+EXPORT = Kind(gettext_lazy("export"), _export, title=_title)

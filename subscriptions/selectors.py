@@ -75,6 +75,12 @@ def models_for(user: User) -> QuerySet[AiModel]:
     return AiModel.objects.filter(Q(restricted=False) | Exists(named), is_active=True)
 
 
+def models_of(project: Project) -> QuerySet[AiModel]:
+    """The active models that the programs of a project may use."""
+    named = usable_subscriptions(project=project).filter(plan__ai_model=OuterRef("pk"))
+    return AiModel.objects.filter(Q(restricted=False) | Exists(named), is_active=True)
+
+
 def _held_by(user: User | None, organisation: Organisation | None) -> Q:
     if user is None:
         return Q(organisation=organisation, user__isnull=True) if organisation else Q(pk__in=())

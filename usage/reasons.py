@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from core.said import Said, say
 
 REASONS: dict[str, str | Promise] = {
     "field_count": _("the row has too many or too few fields"),
@@ -25,6 +28,13 @@ REASONS: dict[str, str | Promise] = {
     "changed_after_billing": _("it differs from the record that was billed, or whose month is closed"),
     "key_clash": _("another kind of record has the same key"),
 }
+
+
+def said(reason: str) -> Said:
+    """The same, to be kept for readers of any language."""
+    with translation.override(None):
+        english = str(REASONS.get(reason, reason))
+    return say(english.replace("%", "%%"))
 
 
 def in_words(reason: str) -> str:

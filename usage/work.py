@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Work
 from accounts.services.work import Kind, Outcome, Report, pieces
 from core.context import Actor
+from core.said import say
+from usage.reasons import said
 from usage.services.imports import Progress, import_usage
 
 
@@ -30,7 +33,14 @@ def _import_file(work: Work, report: Report) -> Outcome:
             timezone=asked["timezone"], on_progress=tell,
         )  # fmt: skip
     counted = {name: getattr(found, name) for name in ("rows_read", "imported", "updated", "duplicate", "quarantined")}
-    return Outcome({**counted, "run": found.run_id}, [f"{reason}: {n}" for reason, n in found.by_reason.items()])
+    if found.left_out:
+        counted["left_out"] = sum(found.left_out.values())
+    refused = [say("%(why)s: %(n)s", why=said(reason), n=n) for reason, n in found.by_reason.items()]
+    return Outcome({**counted, "run": found.run_id}, [*refused, *found.notes])
 
 
-IMPORT_FILE = Kind(gettext_lazy("import of a file"), _import_file, "usage.add_importrun")
+def _title(work: Work) -> str:
+    return _("Import of %(file)s") % {"file": work.parameters["file"]}
+
+
+IMPORT_FILE = Kind(gettext_lazy("import of a file"), _import_file, "usage.add_importrun", title=_title)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.keys import own_keys, own_projects
+from accounts.keys import manageable_keys, own_keys, own_projects
 from accounts.models import ApiKey, Project, Scope, User
 from accounts.services.api_keys import Issued, issue_key, revoke_key, rotate_key
 from core.context import actor_of
@@ -114,7 +114,7 @@ class RotateView(APIView):
     def post(self, request: Request, uuid: UUID) -> Response:
         """A new key with the same rights; the old one works on for `overlap_hours`. 409 when it works no more."""
         overlap = timedelta(hours=_read(RotateSerializer, request.data)["overlap_hours"])
-        return _once(rotate_key(actor=actor_of(request._request), key=_find(request, uuid), overlap=overlap))
+        return _once(rotate_key(actor=actor_of(request._request), key=_find(request, uuid, own=True), overlap=overlap))
 
 
 def _once(issued: Issued) -> Response:
@@ -122,8 +122,8 @@ def _once(issued: Issued) -> Response:
     return Response(body, status=201, headers={"Cache-Control": "no-store"})
 
 
-def _find(request: Request, uuid: UUID) -> ApiKey:
-    key = own_keys(_user(request)).filter(pk=uuid).first()
+def _find(request: Request, uuid: UUID, *, own: bool = False) -> ApiKey:
+    key = (own_keys if own else manageable_keys)(_user(request)).filter(pk=uuid).first()
     if key is None:
         raise Http404(_("There is no such key."))
     return key

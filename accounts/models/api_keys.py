@@ -68,5 +68,9 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.key_prefix}…)"
 
     @property
+    def owner(self) -> str:
+        return str(self.project or self.user_id)
+
+    @property
     def works(self) -> bool:
         return self.is_active and (self.expires_at is None or self.expires_at > timezone.now())

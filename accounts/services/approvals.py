@@ -114,6 +114,13 @@ def decline(*, actor: Actor, approval: Approval, note: str) -> None:
     _decide(actor, approval, ApprovalStatus.DECLINED, note)
 
 
+@transaction.atomic
+def overtake(*, actor: Actor, act: str, target: int, note: str) -> None:
+    """What somebody asked for cannot happen any more, because something else has: it waits for nobody now."""
+    for approval in Approval.objects.filter(act=act, target=target, status=ApprovalStatus.OPEN):
+        _decide(actor, approval, ApprovalStatus.DECLINED, note)
+
+
 def _check_people(actor: Actor, approval: Approval, act: Act) -> None:
     """Two, and both with the right as it stands now: whoever has left since counts no more."""
     if actor.name == approval.asked_by:

@@ -20,6 +20,7 @@ from audit import services as audit
 from core.context import Actor
 from core.errors import AppError, BadInput, Busy, Conflict
 from core.registry import load
+from core.said import to_store
 from core.states import transition
 
 logger = logging.getLogger("accounts.work")
@@ -93,12 +94,23 @@ class Report:
 class Kind:
     """``run`` does it, and may be run again after a runner died half way: it must be safe to repeat. ``permission`` is
     needed when it is run, not only when it was asked for. ``page`` names the address that shows what came of it, given
-    ``?work=`` and its number; without one, a file that was made is to be fetched."""
+    ``?work=`` and its number; without one, a file that was made is to be fetched. ``title`` makes its title of what
+    was asked for."""
 
     label: str | Promise
     run: Callable[[Work, Report], Outcome]
     permission: str = ""
     page: str = ""
+    title: Callable[[Work], str] | None = None
+
+
+def title_of(work: Work) -> str:
+    """What it is, in the language of the reader; works of before kept the words of whoever asked."""
+    try:
+        told = kind_of(work.kind).title
+        return told(work) if told else work.title
+    except (AppError, LookupError, ValueError):
+        return work.title
 
 
 def kind_of(name: str) -> Kind:
@@ -189,7 +201,7 @@ def _claim() -> Work | None:
 
 @transaction.atomic
 def _end(work: Work, status: WorkStatus, outcome: Outcome) -> None:
-    errors = [str(error) for error in outcome.errors]
+    errors = to_store(list(outcome.errors))
     if not _held(work).select_for_update().exists():
         return
     moved = transition(

@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.text import capfirst
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import whatif
@@ -33,12 +34,12 @@ class RateAdmin(ReadOnlyAdmin):
 
 class RateVersionForm(forms.ModelForm):
     effective_at = forms.SplitDateTimeField(
-        label=_("effective from"), required=False, widget=AdminSplitDateTime,
+        label=capfirst(_("effective from")), required=False, widget=AdminSplitDateTime,
         help_text=_("Empty: from now on. Past moments are refused; documents may rest on the old rates."),
     )  # fmt: skip
 
     note = forms.CharField(
-        label=_("reason"), max_length=200, help_text=_("Why the price changes; it stands in the history.")
+        label=capfirst(_("reason")), max_length=200, help_text=_("Why the price changes; it stands in the history.")
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,7 +78,7 @@ class RateVersionAdmin(ReadOnlyAdmin):
         found: QuerySet[RateVersion] = super().get_queryset(request).annotate(**previous, is_over=Exists(after))
         return found
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("standing", "State"))
     def state(self, version: RateVersion) -> str:
         if version.effective_at > timezone.now():
             return gettext("to come")

@@ -106,7 +106,8 @@ def _kept(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[s
     days = days_of(work)
     if request.method == "POST":
         users = sum(1 for each in found if each.lines)
-        return _start(site, request, "receipt_run", _run_title(days, users), days, {"preview": work.pk})
+        more = {"preview": work.pk, "users": users}
+        return _start(site, request, "receipt_run", _run_title(days, users), days, more)
     form = RunForm(initial={"start": days[0], "end": days[1]})
     context |= {**_shown(found), "skipped": _skipped(days), "title": _("Create receipts"), "form": form, "work": work}
     return TemplateResponse(request, "admin/billing/receipt_run.html", context)

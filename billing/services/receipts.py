@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Approval, User
 from accounts.projects import LedProject, led_project
-from accounts.services.approvals import ask_and_stop, needs_second
+from accounts.services.approvals import ask_and_stop, needs_second, overtake
 from audit import services as audit
 from billing import metrics, sql
 from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
@@ -226,6 +226,7 @@ def void_receipt(*, actor: Actor, receipt: Receipt, reason: str, adjusts: bool =
         if moved:
             ReceiptItem.objects.filter(receipt=receipt).update(is_live=False)
             jobs = release_jobs(document=receipt.claim)
+            overtake(actor=actor, act="mark_paid", target=receipt.pk, note=_("The receipt was voided."))
             audit.record(
                 actor=actor, action="receipt_void", target=str(receipt.pk), entity=receipt,
                 changes={"status": [before, ReceiptStatus.VOID]},

@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 from audit.models import AuditLog
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors.paper import arithmetic, lines_total
-from core.context import SYSTEM
 from core.money import from_minor
-from core.wording import money_text
+from core.wording import actor_text, money_text
 from usage.models import Job
 
 LINES_PER_PAGE = 200
@@ -58,7 +57,7 @@ def timeline(receipt: Receipt, payments: Sequence[Any]) -> list[Step]:
 
     The actor of a payment comes from the audit log.
     """
-    steps = [Step(_("Created"), receipt.created_at, _person(receipt.created_by), tone="good")]
+    steps = [Step(_("Created"), receipt.created_at, actor_text(receipt.created_by), tone="good")]
     for payment in payments:
         tone = {"failed": "bad", "needs_review": "bad"}.get(payment.status, "")
         steps.append(
@@ -67,10 +66,10 @@ def timeline(receipt: Receipt, payments: Sequence[Any]) -> list[Step]:
         steps += [_refund(refund, payment) for refund in payment.refunds.all()]
     if receipt.paid_at:
         online = any(payment.status == "succeeded" for payment in payments)
-        who = _person(_actor(receipt, "mark_paid"))
+        who = actor_text(_actor(receipt, "mark_paid"))
         steps.append(Step(_("Paid"), receipt.paid_at, who, _how_paid(receipt, online), "good"))
     if receipt.voided_at:
-        steps.append(Step(_("Voided"), receipt.voided_at, _person(receipt.voided_by), receipt.void_reason))
+        steps.append(Step(_("Voided"), receipt.voided_at, actor_text(receipt.voided_by), receipt.void_reason))
     steps.sort(key=lambda step: step.when or receipt.created_at)
     if receipt.status == ReceiptStatus.PENDING:
         checked = any(payment.status == "needs_review" for payment in payments)
@@ -87,7 +86,7 @@ def _refund(refund: Any, payment: Any) -> Step:
     tone = {"succeeded": "good", "failed": "bad", "needs_review": "bad", "canceled": ""}.get(refund.status, "warn")
     amount = money_text(from_minor(refund.amount_cents, payment.currency), payment.currency)
     note = " · ".join(part for part in (amount, refund.reason) if part)
-    return Step(what, refund.settled_at or refund.created_at, _person(refund.created_by), note, tone)
+    return Step(what, refund.settled_at or refund.created_at, actor_text(refund.created_by), note, tone)
 
 
 def _how_paid(receipt: Receipt, online: bool) -> str:
@@ -97,13 +96,6 @@ def _how_paid(receipt: Receipt, online: bool) -> str:
     if receipt.method == "manual":
         return _("recorded by finance, reference %(reference)s") % {"reference": receipt.tx_ref}
     return " ".join(part for part in (receipt.method, receipt.tx_ref) if part)
-
-
-def _person(actor: str) -> str:
-    """Who did it, in words where it was no person."""
-    if actor.startswith("provider:"):
-        return _("payment service")
-    return _("automatically") if actor == SYSTEM.name else actor
 
 
 def _actor(receipt: Receipt, action: str) -> str:

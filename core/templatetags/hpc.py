@@ -142,6 +142,11 @@ def short_day(value: date) -> str:
 
 
 @register.filter
+def person(actor: str) -> str:
+    return wording.actor_text(actor)
+
+
+@register.filter
 def moment(value: datetime | None) -> str:
     return wording.moment_text(value)
 

@@ -121,7 +121,7 @@ REPLAY = ConfirmedAction(
 )
 
 
-def _unlinked(names: Iterable[str]) -> tuple[str, ...]:
+def _unlinked(names: Iterable[Any]) -> tuple[Any, ...]:
     return tuple("named_payment" if name == "of_payment" else name for name in names)
 
 

@@ -17,8 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.errors import AppError
 from core.list_filters import KnownFilter
 from core.money import from_minor
+from core.registry import load
 from core.templatetags.hpc import status_chip
 from core.wording import NARROW_SPACE, moment_text, money_text
 from payments.models import Payment, Refund
@@ -90,9 +92,17 @@ class ConditionFilter(admin.SimpleListFilter):
         return queryset.filter(found[1]()) if found else queryset
 
 
+def provider_label(name: str) -> str:
+    """The provider as people call it; the name alone of one that is set up no more."""
+    try:
+        return str(load("PAYMENT_PROVIDERS", name).label)
+    except AppError:
+        return name
+
+
 class ProviderFilter(KnownFilter):
     title, parameter_name = gettext_lazy("provider"), "provider"
-    known = staticmethod(lambda: sorted(settings.PAYMENT_PROVIDERS))
+    known = staticmethod(lambda: [(name, provider_label(name)) for name in sorted(settings.PAYMENT_PROVIDERS)])
 
 
 class ProviderOfPaymentFilter(ProviderFilter):

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Scope
 from core.paging import next_url, page
 from core.serializers import PageQuery, page_of, problems
 from subscriptions.api import scope
@@ -27,6 +28,9 @@ class PlanQuery(PageQuery):
 
 
 class ModelsView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+    takes_project_keys = True
+
     @extend_schema(
         operation_id="models_list",
         parameters=[ModelQuery],
@@ -47,6 +51,9 @@ class ModelsView(APIView):
 
 
 class ModelView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+    takes_project_keys = True
+
     @extend_schema(operation_id="models_read", responses={200: AiModelSerializer, **problems(401, 404)})
     def get(self, request: Request, pk: str) -> Response:
         """One model. An id may hold slashes."""
@@ -57,6 +64,9 @@ class ModelView(APIView):
 
 
 class PlansView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+    takes_project_keys = True
+
     @extend_schema(
         operation_id="plans_list",
         parameters=[PlanQuery],
@@ -74,6 +84,9 @@ class PlansView(APIView):
 
 
 class PlanView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+    takes_project_keys = True
+
     @extend_schema(operation_id="plans_read", responses={200: PlanSerializer, **problems(401, 404)})
     def get(self, request: Request, code: str) -> Response:
         """One plan that takes new subscriptions."""

@@ -10,11 +10,12 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
+from accounts.models import ApiKey, Project
 from core.context import Actor, actor_of
 from core.serializers import StrictSerializer
 from subscriptions.holders import visible_to
 from subscriptions.models import AiModel, Subscription
-from subscriptions.selectors import models_for
+from subscriptions.selectors import models_for, models_of
 
 
 def actor(request: Request) -> Actor:
@@ -25,16 +26,27 @@ def sees_all(request: Request, permission: str) -> bool:
     return bool(request.user.is_staff and request.user.has_perm(permission))
 
 
+def key_project(request: Request) -> Project | None:
+    """The project whose key this is; it stands for its organisation."""
+    return request.auth.project if isinstance(request.auth, ApiKey) else None
+
+
 def models(request: Request) -> QuerySet[AiModel]:
     """Those that one may use; for staff who look after the catalogue all, those that are off, too."""
     if sees_all(request, "subscriptions.view_aimodel"):
         return AiModel.objects.all()
+    if (project := key_project(request)) is not None:
+        return models_of(project)
     return models_for(request.user)  # type: ignore[arg-type]  # only signed-in users come this far
 
 
 def subscriptions(request: Request) -> QuerySet[Subscription]:
-    everybody = sees_all(request, "subscriptions.view_subscription")
-    rows = Subscription.objects.all() if everybody else visible_to(request.user)
+    if (project := key_project(request)) is not None:
+        rows = Subscription.objects.filter(organisation=project.organisation_id)
+    elif sees_all(request, "subscriptions.view_subscription"):
+        rows = Subscription.objects.all()
+    else:
+        rows = visible_to(request.user)
     return rows.select_related("plan", "organisation", "next_plan", "price")
 
 

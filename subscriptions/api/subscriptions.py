@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Scope
 from core.errors import BadInput
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
@@ -42,6 +43,9 @@ class RequestSerializer(StrictSerializer):
 
 
 class SubscriptionsView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+    takes_project_keys = True
+
     @extend_schema(
         operation_id="subscriptions_list",
         parameters=[SubscriptionQuery],
@@ -79,6 +83,9 @@ class SubscriptionsView(APIView):
 
 
 class SubscriptionView(APIView):
+    key_scopes = {"GET": Scope.USAGE_READ}
+    takes_project_keys = True
+
     @extend_schema(
         operation_id="subscriptions_read", responses={200: SubscriptionDetailSerializer, **problems(401, 404)}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from accounts.view_as import KEY
 from audit.models import AuditLog
 from billing.models import Receipt
+from billing.services.receipts import create_receipts
+from core.context import Actor
 from tests.factories import account_tier, make_job
 from tests.pages.conftest import text
 
@@ -49,6 +52,16 @@ def test_nothing_can_be_changed_meanwhile(looking: Any) -> None:
     assert response.status_code == 403
     assert "You are only looking" in text(response)
     assert not Receipt.objects.exists()
+
+
+def test_nothing_offers_to_pay_meanwhile(looking: Any) -> None:
+    account_tier("physics", "mu")
+    make_job()
+    receipt = create_receipts(actor=Actor("alice"), username="alice")[0]
+    page = looking.get(receipt.get_absolute_url()).text
+    buttons = re.findall(r'<button[^>]*name="way"[^>]*>', page)
+    assert buttons
+    assert all(" disabled" in button for button in buttons)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from core.errors import BadInput, Conflict
 from tests.factories import account_tier, make_job
 from tests.pages.conftest import text
 from tests.races import at_once
-from usage.models import Job
+from usage.models import Cluster, ImportRun, Job
 
 pytestmark = pytest.mark.django_db
 FIN = Actor("fin")
@@ -217,6 +217,39 @@ def test_an_uploaded_file_is_imported_and_its_bytes_are_not_kept(client: Any, ma
     for words in ("It is done.", "Imported 5", "Quarantined 1", "oct.psv"):
         assert words in page
     assert not WorkPiece.objects.exists()
+
+
+def test_what_an_upload_leaves_out_is_counted_and_said_in_the_language_of_the_reader(
+    client: Any, superuser: Any, alice: Any
+) -> None:
+    """A cluster that was imported from before is offered; the rows of another one in the file are named."""
+    Cluster.objects.create(name="tara")
+    client.force_login(superuser)
+    client.cookies["django_language"] = "th"
+    rows = "".join(f"{LINE.format(n=n).strip()}|{name}\n" for n, name in ((1, "tara"), (2, "lanta"), (3, "lanta")))
+    body = (HEAD.strip() + "|Cluster\n" + rows).encode()
+    assert 'value="tara"' in client.get("/admin/usage/importrun/upload/").text
+    form = {"file": SimpleUploadedFile("oct.psv", body), "cluster": "tara", "timezone": "UTC"}
+    assert "oct.psv" in client.post("/admin/usage/importrun/upload/", form, follow=True).text
+    run_next()
+    work, run = Work.objects.get(), ImportRun.objects.get()
+    assert (Job.objects.count(), work.result["left_out"]) == (1, 2)
+    client.cookies["django_language"] = "en"
+    for path in (f"accounts/work/{work.pk}/change/", f"usage/importrun/{run.pk}/change/"):
+        assert "2 rows of other clusters were left out." in text(client.get(f"/admin/{path}")), path
+    page = text(client.get(f"/admin/accounts/work/{work.pk}/change/"))
+    assert "Left out 2" in page
+    assert "Import of oct.psv" in page
+    assert "Import of oct.psv" in text(client.get("/admin/accounts/work/"))
+
+
+def test_work_that_waits_shows_no_bar(client: Any, superuser: Any) -> None:
+    client.force_login(superuser)
+    work = start_work(actor=Actor("root"), kind="fine", title="a thing", parameters={})
+    where = f"/admin/accounts/work/{work.pk}/change/"
+    assert "<progress" not in client.get(where).text
+    Work.objects.update(status="running")
+    assert "<progress" in client.get(where).text
 
 
 @pytest.mark.parametrize(("field", "value"), [("timezone", "Mars/Base"), ("cluster", "elsewhere"), ("file", "")])

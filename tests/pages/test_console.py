@@ -170,3 +170,22 @@ def test_the_forms_of_a_user_are_thai(thai_console: Any, alice: Any, path: str) 
     words = text(thai_console.get(f"/admin/accounts/user/{path}"))
     for english in ("Whether the user", "If disabled", "algorithm", "iterations", "salt"):
         assert english not in words
+
+
+def test_the_way_back_from_a_question_keeps_the_filter_of_the_list(as_finance: Any, receipt: Any) -> None:
+    where = "/admin/billing/receipt/?status__exact=pending"
+    page = as_finance.post(where, {"action": "void_action", "_selected_action": [receipt.pk]}).text
+    assert '<a href="/admin/billing/receipt/?status__exact=pending">Cancel</a>' in page
+
+
+def test_the_state_of_a_month_or_a_rate_is_not_that_of_a_job_in_thai(thai_console: Any, receipt: Any) -> None:
+    for path in ("/admin/billing/closedmonth/", "/admin/billing/rateversion/"):
+        assert "สถานะงาน" not in text(thai_console.get(path)), path
+
+
+def test_the_form_of_a_user_says_when_a_group_counts(client: Any, superuser: Any, alice: Any) -> None:
+    client.force_login(superuser)
+    page = text(client.get("/admin/accounts/user/alice/change/"))
+    assert "A group counts in the console alone" in page
+    assert "Language:" in page
+    assert "language:" not in page

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.services.receipts import create_receipts
+from billing.services.receipts import create_receipts, mark_paid
 from core.context import Actor
 from tests.factories import make_job, make_run
 from tests.pages.conftest import text
@@ -101,3 +101,11 @@ def test_a_search_that_finds_only_a_refused_record_says_so(as_alice: Any, as_bob
 
 def test_only_reading_is_allowed(as_alice: Any, jobs: None) -> None:
     assert as_alice.post(f"/usage/{job().pk}/").status_code == 405
+
+
+def test_what_happened_to_a_job_is_told_without_the_names_of_machines(as_alice: Any, receipt: Any) -> None:
+    mark_paid(actor=Actor("provider:omise"), receipt=receipt, method="omise", tx_ref="chrg_1")
+    job = Job.objects.filter(claimed_by=receipt.claim)[0]
+    page = text(as_alice.get(f"/usage/{job.pk}/"))
+    assert "payment service" in page
+    assert "provider:omise" not in page

@@ -11,7 +11,7 @@ from accounts.models import Approval, User
 from accounts.services.approvals import NotEntitled, SamePerson, WaitsForSecond, approve, decline
 from audit.models import AuditLog
 from billing.models import Receipt
-from billing.services.receipts import mark_paid, mark_paid_by_hand
+from billing.services.receipts import mark_paid, mark_paid_by_hand, void_receipt
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from payments.models import Payment, Refund
@@ -105,6 +105,15 @@ def test_what_was_paid_meanwhile_is_not_confirmed(receipt: Receipt) -> None:
         approve(actor=SECOND, approval=approval)
     assert Approval.objects.get().status == "open", "to be declined"
     assert Receipt.objects.get().tx_ref == "ch_1"
+
+
+def test_voiding_the_receipt_ends_what_was_asked_for_it(receipt: Receipt) -> None:
+    approval = asked(receipt)
+    void_receipt(actor=FIN, receipt=receipt, reason="wrong person")
+    approval.refresh_from_db()
+    assert (approval.status, approval.note) == ("declined", "The receipt was voided.")
+    with pytest.raises(Conflict):
+        approve(actor=SECOND, approval=approval)
 
 
 def test_up_to_the_amount_and_without_a_limit_one_person_is_enough(receipt: Receipt, settings: Any) -> None:
@@ -212,10 +221,14 @@ def test_two_people_in_the_console(client: Any, finance: Any, second: Any, recei
     client.force_login(finance)
     words = act(client, RECEIPTS, receipt, "mark_paid_action", confirm="1", text="slip 7")
     assert "needs a second person" in words
+    assert "0 receipts" not in words
     approval = Approval.objects.get()
     assert "second signature" not in text(client.get("/admin/")), "the one who asked has nothing to sign"
     assert "Somebody else" in act(client, SIGNATURES, approval, "confirm_action", confirm="1")
     assert status(receipt) == "pending"
+    own = client.get(f"{SIGNATURES}{approval.pk}/change/").content.decode()
+    assert "Decline …" in own
+    assert "Confirm …" not in own, "who asked is offered no signature"
 
     client.force_login(second)
     assert "Acts wait for a second signature" in text(client.get("/admin/"))

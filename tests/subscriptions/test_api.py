@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Organisation
-from subscriptions.models import AiModel, Plan, Subscription
+from subscriptions.models import AiModel, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.catalogue import change_model, create_model
 from subscriptions.services.subscriptions import approve_subscription
 from tests.billing.test_api import post, problem, signed_in
@@ -190,3 +190,32 @@ def test_the_number_of_statements_does_not_grow_with_the_page(
         assert len(ids(browser.get(SUBSCRIPTIONS))) == 12
     with django_assert_max_num_queries(9):
         browser.get(PLANS)
+
+
+def test_a_projects_key_reads_the_subscriptions_and_models_of_its_organisation(db: None) -> None:
+    """A gateway finds out by itself what it may call, and on which subscription it counts."""
+    from accounts.services.api_keys import issue_key
+    from core.context import SYSTEM
+    from tests.factories import make_project
+
+    project, other = make_project(), make_project("Other institute")
+    secret = AiModel.objects.create(id="secret", name="Secret", restricted=True)
+    plan = Plan.objects.create(code="gate", name="Gate", ai_model=secret)
+    mine, _theirs = (
+        Subscription.objects.create(
+            organisation=each.organisation, plan=plan, currency="THB", status=SubscriptionStatus.ACTIVE
+        )
+        for each in (project, other)
+    )
+    key = issue_key(actor=SYSTEM, name="x", scopes=["usage:read"], project=project).secret
+
+    def read(path: str) -> list[str]:
+        answer = Client().get(f"/api/v1/{path}", HTTP_AUTHORIZATION=f"Bearer {key}")
+        assert answer.status_code == 200, answer.content
+        return [str(each.get("id") or each.get("uuid")) for each in answer.json()["results"]]
+
+    assert read("subscriptions") == [str(mine.uuid)]
+    assert "secret" in read("models")
+    secret_only = issue_key(actor=SYSTEM, name="x", scopes=["events:write"], project=project).secret
+    refused = Client().get("/api/v1/models", HTTP_AUTHORIZATION=f"Bearer {secret_only}")
+    assert refused.json()["code"] == "scope_missing"

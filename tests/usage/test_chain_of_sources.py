@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from core.errors import Unavailable, UsageError
+from core.said import heard
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import LIVE, read_json, row, run_import, write
 from usage.models import Cluster, ImportRun
@@ -43,7 +44,7 @@ def test_a_refused_token_is_noted_and_sacct_is_asked(slurmrestd: Daemon, sacct: 
     result = run_import()
     assert (result.source, result.imported) == ("sacct", 65)
     assert result.notes[0].startswith("slurmrestd passed over: slurmrestd: the token has expired")
-    assert ImportRun.objects.get().notes == result.notes
+    assert [heard(note) for note in ImportRun.objects.get().notes] == result.notes
 
 
 def test_the_fallback_file_comes_last_with_a_note_for_each_source_before_it(no_sacct: None, settings: Any) -> None:

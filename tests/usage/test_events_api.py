@@ -97,6 +97,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "huge": ({"metric_value": "1e300"}, "metric_value"),
     "22 digits": ({"metric_value": 10**21}, "metric_value"),
     "10 places": ({"metric_value": "0.0000000001"}, "metric_value"),
+    "10 places behind 21 digits": ({"metric_value": "100000000000000000000.0000000001"}, "metric_value"),
+    "rounded up to 22 digits": ({"metric_value": "999999999999999999999.9999999999"}, "metric_value"),
+    "32 nines": ({"metric_value": "0." + "9" * 32}, "metric_value"),
+    "more cached than asked": ({"request_tokens": 1, "cached_tokens": 2}, "cached_tokens"),
+    "more reasoning than answered": ({"reasoning_tokens": 2}, "reasoning_tokens"),
     "no name": ({"metric_name": ""}, "metric_name"),
     "odd name": ({"metric_name": "a b"}, "metric_name"),
     "no key": ({"idempotency_key": ""}, "idempotency_key"),
@@ -325,3 +330,37 @@ def test_no_key_is_ever_logged(key: str, caplog: pytest.LogCaptureFixture) -> No
     send(key, body())
     send(key + "x", body())
     assert key[14:] not in caplog.text
+
+
+def test_nothing_but_wrong_items_is_answered_item_by_item(key: str) -> None:
+    assert send(key, {"metric_name": ""}).status_code == 422
+    found = send(key, [{"metric_name": ""}, {}]).json()
+    assert (found["accepted"], found["rejected"]) == (0, 2)
+
+
+def test_numbers_that_differ_in_their_last_digit_are_other_events(key: str) -> None:
+    event = body(metric_value="123456789012345678901.123456781")
+    assert send(key, event).json()["accepted"] == 1
+    assert send(key, {**event, "metric_value": "123456789012345678901.123456789"}).status_code == 409
+
+
+def test_blanks_before_an_object_change_nothing(key: str) -> None:
+    assert send(key, " " * 200 + json.dumps(body())).json()["accepted"] == 1
+
+
+def test_no_two_cloud_events_share_a_key_by_their_mark(key: str) -> None:
+    kind = "application/cloudevents+json"
+    assert send(key, cloud(source="a#b", id="1"), content_type=kind).json()["accepted"] == 1
+    assert send(key, cloud(source="a", id="b#1", time=NOW.isoformat()), content_type=kind).json()["accepted"] == 1
+
+
+def test_a_persons_own_subscription_serves_that_person_alone(key: str, alice: Any, bob: Any, project: Project) -> None:
+    """A project's key, or a colleague's, must not use up somebody's personal quota, nor open a model by it."""
+    for user in (alice, bob):
+        Member.objects.create(organisation=project.organisation, user=user, role=MemberRole.MEMBER)
+    mine = subscribe(project, organisation=None, user=alice)
+    event = body(subscription=str(mine.uuid), project=str(project.uuid))
+    keys = [issue_key(actor=SYSTEM, name="x", scopes=["events:write"], user=user).secret for user in (bob, alice)]
+    assert send(key, event).json()["code"] == "unknown_subscription"
+    assert send(keys[0], event).json()["code"] == "unknown_subscription"
+    assert send(keys[1], event).json()["accepted"] == 1

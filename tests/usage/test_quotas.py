@@ -304,7 +304,7 @@ def test_a_gateway_reserves_reports_and_reads(key: str, project: Project) -> Non
     "body",
     [{}, {"amounts": {"requests": 1}}, {"model": "gpt", "amounts": {}}, {"model": "gpt", "amounts": {"requests": -1}},
      {"model": "gpt", "amounts": {"requests": True}}, {"model": "gpt", "amounts": {"requests": "NaN"}},
-     {"model": "none", "amounts": {"requests": 1}}, {"model": "gpt", "amounts": {"requests": 1}, "x": 1}],
+     {"model": "none", "amounts": {"requests": 1}}, {"model": "gpt", "amounts": {"\0": 1}}, {"model": "gpt", "amounts": {"requests": 1}, "x": 1}],
 )  # fmt: skip
 def test_an_order_that_says_nothing_is_refused_by_field(key: str, body: Any) -> None:
     AiModel.objects.create(id="gpt", name="GPT")

@@ -15,6 +15,7 @@ from billing.selectors.usage import latest_import
 from tests.factories import make_job
 from tests.usage.helpers import HEADER, LIVE, row, run_import, write
 from usage.models import Cluster, Hold, ImportRun, Job, QuarantinedRow
+from usage.reasons import in_words
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,17 @@ def test_nothing_can_be_added_changed_or_deleted(console: Client) -> None:
         assert console.post(f"{where}/{each.pk}/change/", {"state": "X"}).status_code == 403
         assert console.post(f"{where}/{each.pk}/delete/", {"post": "yes"}).status_code == 403
     assert console.post(f"/admin/usage/cluster/{Cluster.objects.get().pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_run_tells_its_reasons_notes_and_columns_in_words(console: Client) -> None:
+    run = ImportRun.objects.get()
+    shown = page(console, f"importrun/{run.pk}/change/")
+    assert run.by_reason
+    for reason, number in run.by_reason.items():
+        assert f"<li>{in_words(reason)}: {number}</li>" in shown
+        assert reason not in shown
+    assert ", ".join(run.columns) in shown
+    assert "[&quot;" not in shown
 
 
 def test_a_run_leads_to_its_refused_rows_and_they_are_filtered_by_reason(console: Client) -> None:

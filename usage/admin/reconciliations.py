@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyAdmin
+from core.said import heard
 from usage.admin.jobs import ClusterFilter, SourceFilter
 from usage.models import Reconciliation, ReconciliationLine
 
@@ -72,7 +73,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("notes"))
     def remarks(self, row: Reconciliation) -> str:
-        return "\n".join(map(str, row.notes))
+        return "\n".join(map(heard, row.notes))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -19,8 +19,14 @@ from django.utils.translation import gettext_lazy
 from accounts.services.work import PIECE, start_work
 from core.context import actor_of
 from core.errors import AppError
+from usage.models import Cluster
 
 LARGEST = 512 << 20
+
+
+def known_clusters() -> list[str]:
+    """Those that have been imported from, whether the settings still name them or not."""
+    return list(Cluster.objects.values_list("name", flat=True))
 
 
 class UploadForm(forms.Form):
@@ -30,7 +36,7 @@ class UploadForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = settings.SLURM_CLUSTERS or [settings.SLURM_CLUSTER]
+        names = sorted({*(settings.SLURM_CLUSTERS or [settings.SLURM_CLUSTER]), *known_clusters()})
         self.fields["cluster"] = forms.ChoiceField(
             label=self.fields["cluster"].label, choices=[(name, name) for name in names]
         )

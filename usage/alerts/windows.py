@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from core.periods import day_start, month_start, next_month, previous_month
+from core.periods import day_start, month_start, next_month, period_start, previous_month
 from usage.models import AlertPeriod
 
 HOUR, DAY, WEEK, MONTH = AlertPeriod.HOUR, AlertPeriod.DAY, AlertPeriod.WEEK, AlertPeriod.MONTH
@@ -33,14 +33,10 @@ class Stretch:
 def window_of(period: str, moment: datetime, zone: ZoneInfo) -> Stretch:
     """The window that holds ``moment``. An hour is 60 minutes from a full hour of the local clock, also where the clock
     is set back and shows that hour twice; a day has 23 or 25 of them then; a week begins on Monday."""
-    local = moment.astimezone(zone)
     if period == HOUR:
-        start = (local - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).replace(
-            fold=local.fold
-        )
-        start = start.astimezone(UTC)
+        start = period_start(HOUR.value, moment, zone)
         return Stretch(HOUR.value, start, start + _ONE_HOUR, zone)
-    return _of_day(period, local.date(), zone)
+    return _of_day(period, moment.astimezone(zone).date(), zone)
 
 
 def _of_day(period: str, day: date, zone: ZoneInfo) -> Stretch:

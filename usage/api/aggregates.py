@@ -18,7 +18,7 @@ from accounts.models import Project, Scope
 from core.paging import cursor_of, next_url, page, read_cursor
 from core.serializers import PageQuery, page_of, problems
 from subscriptions.models import Subscription
-from usage.models import Meter, Period, UsageEvent
+from usage.models import Aggregation, Meter, Period, UsageEvent
 from usage.reach import readable_projects
 from usage.selectors.metering import Asked, mean_latency, meter_values, series
 
@@ -162,6 +162,9 @@ class MeterView(APIView):
         if meter is None:
             raise Http404(_("There is no such meter."))
         query.pop("metric", None)
+        if meter.aggregation == Aggregation.UNIQUE and (given := [name for name in ("unit", "model") if name in query]):
+            words = _("A meter of different values knows no unit and no model.")
+            raise serializers.ValidationError({name: [words] for name in given})
         values = meter_values(meter, _asked(request, query, _projects(request, query)))
         rows = [{"period_start": start, "value": value} for start, value in values.items()]
         body = {"meter": meter.code, "aggregation": meter.aggregation, "unit": meter.unit, "values": rows}

@@ -6,6 +6,7 @@ What stands here of serializers only describes it.
 
 from __future__ import annotations
 
+import re
 import zlib
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,7 @@ from usage.reach import may_write_events
 from usage.services.events import Taken, Verdict, take_events
 
 CLOUD_EVENT, CLOUD_EVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
+_OBJECT = re.compile(rb"\s*\{")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,6 +75,24 @@ class EventSerializer(serializers.Serializer):
     error_message = serializers.CharField(max_length=500, required=False)
 
 
+class CloudEventSerializer(serializers.Serializer):
+    """CloudEvents 1.0. Extensions are allowed and not kept."""
+
+    specversion = serializers.ChoiceField(["1.0"])
+    id = serializers.CharField(max_length=120)
+    source = serializers.CharField(max_length=79)  # type: ignore[assignment]  # its name in the standard
+    type = serializers.RegexField(r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=120, help_text="The metric.")
+    time = serializers.DateTimeField()
+    subject = serializers.CharField(required=False, max_length=255, help_text="Kept in the metadata.")
+    data = serializers.DictField(  # type: ignore[assignment]  # as above
+        required=False, allow_null=True, help_text="The other fields of an event."
+    )
+
+
+_EVENT = {"$ref": "#/components/schemas/Event"}
+ONE_OR_MANY = {"oneOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": 1000}]}
+
+
 class VerdictSerializer(serializers.Serializer):
     index = serializers.IntegerField()
     status = serializers.ChoiceField(["accepted", "duplicate", "conflict", "rejected"])
@@ -109,7 +129,10 @@ class EventsView(APIView):
     @extend_schema(
         operation_id="events_create",
         request={
-            "application/json": OpenApiRequest(EventSerializer(many=True)),
+            "application/json": ONE_OR_MANY,
+            "application/vnd.hpcbilling.event+json": OpenApiRequest(EventSerializer),
+            CLOUD_EVENT: OpenApiRequest(CloudEventSerializer),
+            CLOUD_EVENTS: OpenApiRequest(CloudEventSerializer(many=True)),
         },
         responses={202: TakenSerializer, **problems(400, 401, 403, 409, 413, 415, 422)},
     )
@@ -120,7 +143,7 @@ class EventsView(APIView):
         409 (another one is stored under its key) or 422.
         """
         body, cloud = read_body(request), request.content_type.split(";")[0].strip() in (CLOUD_EVENT, CLOUD_EVENTS)
-        single = body[:64].lstrip()[:1] == b"{"
+        single = _OBJECT.match(body) is not None
         items = read_items(body, single=single, cloud=cloud)
         taken = take_events(sender=sender_of(request), items=items)
         return answer(taken, single=single)
@@ -130,7 +153,10 @@ def sender_of(request: Request) -> Sender:
     key = request.auth if isinstance(request.auth, ApiKey) else None
     user = request.user
     return Sender(
-        project=key.project if key else None, api_key=key, may_write=lambda project: may_write_events(user, project)
+        project=key.project if key else None,
+        api_key=key,
+        username="" if key and key.project_id else user.get_username(),
+        may_write=lambda project: may_write_events(user, project),
     )
 
 

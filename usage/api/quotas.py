@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from usage.services.quota_watch import watch_one
 from usage.services.reservations import QuotaExhausted, release_reservation, reserve_quota
 
 MOST_METRICS = 10
+METRIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,119}")
 
 
 class AmountField(serializers.DecimalField):
@@ -51,6 +53,8 @@ class ReservationOrderSerializer(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not ("subscription" in attrs or "model" in attrs):
             raise serializers.ValidationError({"subscription": [_("Name the subscription or the model.")]})
+        if any(not METRIC.fullmatch(name) for name in attrs["amounts"]):
+            raise serializers.ValidationError({"amounts": [_("Name requests, tokens, a metric or a meter.")]})
         if len(attrs["amounts"]) > MOST_METRICS:
             raise serializers.ValidationError({"amounts": [_("Ten metrics at most.")]})
         return attrs

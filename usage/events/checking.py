@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,6 +22,8 @@ from usage.events.rows import EventRow, digest, new_ids
 from usage.events.schema import Event, Refused
 
 _VALUE = re.compile(rb'"?([0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)"?')
+LONGEST_VALUE = 64
+_EXACT = Context(prec=400)  # Python's usual 28 digits would round what is checked; an exponent has three at most
 LARGEST = Decimal(10) ** 21
 PLACES = 9
 ENDED = (SubscriptionStatus.PENDING, SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED)
@@ -31,10 +33,13 @@ _json = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 @dataclass(frozen=True, slots=True)
 class Sender:
     """On whose behalf events come. ``project`` is the one of a project's key; without it each event names its own,
-    and ``may_write`` tells to which it may."""
+    and ``may_write`` tells to which it may. ``username``: whose personal subscriptions events may name; an operator
+    (``trusted``) may name anybody's."""
 
     project: Project | None = None
     api_key: ApiKey | None = None
+    username: str = ""
+    trusted: bool = False
     may_write: Callable[[Project], bool] = field(default=lambda project: False)
 
 
@@ -89,7 +94,7 @@ class Checker:
         value = value_of(bytes(event.metric_value))
         if isinstance(value, Refused):
             return value
-        if refused := self._moment(event.timestamp):
+        if refused := _parts(event) or self._moment(event.timestamp):
             return refused
         metadata = _facts(event)
         text = _json.encode(metadata) if metadata else b"{}"
@@ -106,7 +111,7 @@ class Checker:
         subscription_id = subscription.pk if subscription else None
         tokens = event.request_tokens, event.response_tokens, event.cached_tokens, event.reasoning_tokens
         told_apart_by = digest(
-            event.metric_name, value.normalize(), event.unit, moment, text, subscription_id, event.model, *tokens,
+            event.metric_name, value, event.unit, moment, text, subscription_id, event.model, *tokens,
             event.latency_ms, event.status_code,
         )  # fmt: skip
         row = EventRow(
@@ -134,12 +139,22 @@ class Checker:
         if event.subscription is None:
             return self.own
         found = self.subscriptions.get(event.subscription)
-        mine = found is not None and found.organisation_id in (None, project.organisation_id)
-        if found is None or not mine or (self.linked is not None and found.pk not in self.linked):
+        if found is None or not self._may_use(found, project):
             return Refused("unknown_subscription", "there is no such subscription", "subscription")
         if found.status in ENDED:
             return Refused("subscription_ended", f"the subscription is {found.status}", "subscription")
         return found
+
+    def _may_use(self, found: Subscription, project: Project) -> bool:
+        """A key that is bound may use what it is bound to; others those of the project's organisation, and a person
+        the own ones."""
+        if self.linked is not None:
+            return found.pk in self.linked
+        if self.sender.trusted:
+            return found.organisation_id in (None, project.organisation_id)
+        if found.user_id and found.user_id == self.sender.username:
+            return found.organisation_id in (None, project.organisation_id)
+        return found.organisation_id == project.organisation_id
 
     def _model(self, name: str, subscription: Subscription | None) -> Refused | None:
         if name in self.restricted and (subscription is None or subscription.plan.ai_model_id != name):
@@ -160,17 +175,24 @@ EARLIEST_YEAR = 2000
 
 
 def value_of(raw: bytes) -> Decimal | Refused:
-    """A JSON number or decimal text: 0 or more, up to 21 digits before the point and 9 behind it."""
-    match = _VALUE.fullmatch(raw)
+    """A JSON number or decimal text: 0 or more, up to 21 digits before the point and 9 behind it; without noughts at
+    its end."""
+    match = _VALUE.fullmatch(raw) if len(raw) <= LONGEST_VALUE else None
     if not match or (raw[:1] == b'"') != (raw[-1:] == b'"'):
         return Refused("bad_value", "a number of 0 or more, or such a number as text", "metric_value")
-    value = Decimal(match[1].decode())
+    value = _EXACT.normalize(Decimal(match[1].decode()))
     if value >= LARGEST:
         return Refused("bad_value", "at most 21 digits before the point", "metric_value")
-    exponent = value.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -PLACES:
+    if value.as_tuple().exponent < -PLACES:  # type: ignore[operator]  # a number has one
         return Refused("bad_value", f"at most {PLACES} digits behind the point", "metric_value")
     return value
+
+
+def _parts(event: Event) -> Refused | None:
+    for part, whole in (("cached_tokens", "request_tokens"), ("reasoning_tokens", "response_tokens")):
+        if (getattr(event, part) or 0) > (getattr(event, whole) or 0):
+            return Refused("invalid", f"they are part of {whole}", part)
+    return None
 
 
 def _facts(event: Event) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def _found(meter: Meter, value: Decimal, metadata: Mapping[str, Any]) -> Found |
 
 def _derived(metrics: set[str] | None) -> list[Meter]:
     """Written out, because it is asked with every event: to build the query costs five times as much as to run it."""
+    if metrics is not None and not metrics:
+        return []
     statement = (
         "SELECT id, metric_name, aggregation, value_path FROM meters WHERE (value_path <> '' OR aggregation = 'unique')"
     )

@@ -70,7 +70,17 @@ class CloudEvent(Struct, kw_only=True):
         fields = {name: getattr(data, name) for name in Facts.__struct_fields__}
         if self.subject:
             fields["metadata"] = {**(data.metadata or {}), "subject": self.subject}
-        return Event(metric_name=self.type, idempotency_key=f"{self.source}#{self.id}", timestamp=self.time, **fields)
+        return Event(
+            metric_name=self.type,
+            idempotency_key=f"{_without_mark(self.source)}#{self.id}",
+            timestamp=self.time,
+            **fields,
+        )
+
+
+def _without_mark(source: str) -> str:
+    """So that the mark between source and id is the first one: no two pairs make the same key."""
+    return source.replace("%", "%25").replace("#", "%23")
 
 
 class Malformed(ValueError):

@@ -74,7 +74,7 @@ def take_events(
             repeats[index] = first
         else:
             verdicts[index] = Verdict(CONFLICT, refused=CONFLICTING)
-    statuses = [ACCEPTED] * len(checked) if dry_run else _store(list(checked.values()))
+    statuses = _store(list(checked.values()), dry_run=dry_run)
     for index, status in zip(checked, statuses, strict=True):
         verdicts[index] = _verdict(status, checked[index])
     for index, first in repeats.items():
@@ -89,11 +89,16 @@ def _verdict(status: str, checked: Checked) -> Verdict:
     return Verdict(status, refused=CONFLICTING if status == CONFLICT else None)
 
 
-def _store(checked: list[Checked]) -> list[str]:
+def _store(checked: list[Checked], *, dry_run: bool) -> list[str]:
     batch = Batch(
         [each.row for each in checked],
         [Point(index, *found) for index, each in enumerate(checked) for found in each.found],
     )
+    if dry_run:
+        with transaction.atomic():
+            statuses = open_store().add(batch)
+            transaction.set_rollback(True)
+        return statuses
     if not any(each.reservation for each in checked):
         return open_store().add(batch)
     with transaction.atomic():  # what was set aside goes in the moment in which the use is counted

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from audit.services import record as record_audit
 from core.context import Actor
 from core.errors import BadInput
 from core.locks import lock_for_transaction, run_lock
+from core.said import say, to_store
 from usage.models import VERDICTS, ImportRun, ImportStatus, Job
 from usage.parsing import KNOWN_STATES
 from usage.services import adjustments, opening, quarantine
@@ -49,6 +51,7 @@ class ImportResult:
     seconds: float
     notes: list[str]
     run_id: int | None = None
+    left_out: dict[str, int] = field(default_factory=dict)  # read, but not asked for; in no verdict
 
     def as_dict(self) -> dict[str, Any]:
         names = ("source", "cluster", "rows_read", *VERDICTS, "by_reason", "jobs_total", "seconds", "notes")
@@ -232,15 +235,17 @@ class _Import:
         seconds = time.monotonic() - self.began
         notes = [*self.opened.notes, *self.source.notes, *_left_out_notes(self.tally.left_out)]
         if self.tally.strange_states:
-            words = _("Unknown states, billed like others unless BILLING_FREE_STATES names them: %(states)s.")
-            notes.append(words % {"states": ", ".join(sorted(self.tally.strange_states)[:20])})
+            words = gettext_noop(
+                "Unknown states, billed like others unless BILLING_FREE_STATES names them: %(states)s."
+            )
+            notes.append(say(words, states=", ".join(sorted(self.tally.strange_states)[:20])))
         columns = self.tally.columns()
         with transaction.atomic():
             ImportRun.objects.filter(pk=self.row.pk).update(
                 **columns,
                 status=status,
                 error=error,
-                notes=notes,
+                notes=to_store(notes),
                 file_sha256=self.source.file_sha256,
                 finished_at=timezone.now(),
             )
@@ -261,14 +266,15 @@ class _Import:
             jobs_total=Job.objects.count(),
             seconds=round(seconds, 3),
             notes=notes,
+            left_out=dict(self.tally.left_out),
             run_id=self.row.pk if self.counted else None,
         )
 
 
 def _left_out_notes(left_out: Counter[str]) -> list[str]:
     words = {
-        "window": _("%(n)d rows ended outside the window and were left out."),
-        "user": _("%(n)d rows of other users were left out."),
-        "cluster": _("%(n)d rows of other clusters were left out."),
+        "window": gettext_noop("%(n)d rows ended outside the window and were left out."),
+        "user": gettext_noop("%(n)d rows of other users were left out."),
+        "cluster": gettext_noop("%(n)d rows of other clusters were left out."),
     }
-    return [text % {"n": left_out[what]} for what, text in words.items() if left_out[what]]
+    return [say(text, n=left_out[what]) for what, text in words.items() if left_out[what]]

@@ -12,9 +12,11 @@ from django.conf import settings
 from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import registry
 from core.errors import AppError, BadInput, Misconfigured, Unavailable, UsageError
+from core.said import say
 from usage import clusters
 from usage.models import Cluster
 from usage.sources import connections
@@ -98,9 +100,10 @@ def open_source(key: str, request: SourceRequest) -> Opened:
         try:
             return _open(name, request, notes)
         except Misconfigured as error:
-            notes.append(_("%(source)s passed over: not configured. %(why)s") % {"source": name, "why": error})
+            words = gettext_noop("%(source)s passed over: not configured. %(why)s")
+            notes.append(say(words, source=name, why=str(error)))
         except (Unavailable, BadInput, UsageError) as error:
-            notes.append(_("%(source)s passed over: %(why)s") % {"source": name, "why": error})
+            notes.append(say(gettext_noop("%(source)s passed over: %(why)s"), source=name, why=str(error)))
     raise Unavailable(_("No usage source answered.") + "\n" + "\n".join(notes), notes=notes)
 
 

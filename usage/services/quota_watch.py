@@ -90,7 +90,7 @@ def _watch(actor: Actor, some: list[Subscription], now: datetime, done: Watched,
 
 @transaction.atomic
 def _warn(subscription: Subscription, standing: Standing, mark: int, now: datetime) -> bool:
-    """True for the one who moved the mark; only that one tells people."""
+    """True where somebody was told. Only who moved the mark tells people."""
     window = standing.window
     values: dict[str, Any] = {"warned_percent": mark}
     if standing.is_exhausted:
@@ -102,14 +102,15 @@ def _warn(subscription: Subscription, standing: Standing, mark: int, now: dateti
         "limit": plain(window.limit or Decimal(0)), "reset_at": window.ends_at, "is_hard": window.is_hard,
         "url": site_url(f"/subscriptions/{subscription.uuid}/"),
     }  # fmt: skip
-    for address, language in _addresses(subscription):
+    addresses = _addresses(subscription)
+    for address, language in addresses:
         with translation.override(language or None):
             plan = subscription.plan.label
         queue_email(
             kind="quota", recipient=address, language=language, organisation=subscription.organisation,
             dedupe_key=f"quota:{window.pk}:{mark}:{address}", context={**facts, "plan": plan},
         )  # fmt: skip
-    return True
+    return bool(addresses)
 
 
 def _suspend(actor: Actor, subscription: Subscription, found: Iterable[Standing]) -> bool:

@@ -18,6 +18,7 @@ from audit.services import record as record_audit
 from core.context import Actor
 from core.errors import Unavailable, UsageError
 from core.locks import run_lock
+from core.said import to_store
 from usage import sreport
 from usage.models import Job, Reconciliation, ReconciliationLine, ReconciliationStatus
 from usage.services import comparing, opening
@@ -313,7 +314,7 @@ class _Reconcile:
             ReconciliationLine.objects.bulk_create(rows, batch_size=500)
             status = ReconciliationStatus.EQUAL if result.equal else ReconciliationStatus.DIFFERS
             differing = sum(line.differs for line in result.lines)
-            self._write(status=status, groups=len(result.lines), differing=differing, notes=result.notes)
+            self._write(status=status, groups=len(result.lines), differing=differing, notes=to_store(result.notes))
             self._audit("ok", groups=len(result.lines), differing=differing, **result.counts)
 
     def _fail(self, error: str) -> None:

@@ -15,8 +15,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.errors import BadInput, Misconfigured
+from core.said import say
 from usage.opening import opened
 from usage.sources.base import UsageSource
 from usage.sources.text import decoded, known_columns, missing_columns, shown, split
@@ -87,14 +89,17 @@ class CsvSource(UsageSource):
             raise self._bad(_("%(file)s has a header and no rows. That is not the same as no usage."))
         if reader.neighbours.free_text:
             columns = ", ".join(reader.neighbours.free_text)
-            words = _("The file has free text (%(columns)s): a line break in it can imitate a row. Export without it.")
-            self.notes.append(words % {"columns": columns})
-        if lines.is_cut:
-            self.notes.append(
-                _("The last line does not end with a line break; if the file was cut off, its row is wrong.")
+            words = gettext_noop(
+                "The file has free text (%(columns)s): a line break in it can imitate a row. Export without it."
             )
+            self.notes.append(say(words, columns=columns))
+        if lines.is_cut:
+            words = gettext_noop(
+                "The last line does not end with a line break; if the file was cut off, its row is wrong."
+            )
+            self.notes.append(say(words))
         if reader.repeated:
-            self.notes.append(_("%(n)d repeated header lines were passed over.") % {"n": reader.repeated})
+            self.notes.append(say(gettext_noop("%(n)d repeated header lines were passed over."), n=reader.repeated))
 
     def _delimiter(self, header: str) -> str:
         """The delimiter that was given, or the one that makes a usable header. Raises ``BadInput``."""

@@ -14,8 +14,10 @@ from typing import IO, TYPE_CHECKING
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.errors import Misconfigured, Unavailable
+from core.said import say
 from usage.sources import connections
 from usage.sources.base import UsageSource
 from usage.sources.lines import Lines
@@ -69,7 +71,7 @@ class SacctSource(UsageSource):
     def _look_back(self, sight: Sight) -> None:
         """Say what a person should know of an answer that was too little."""
         if not sight.rows:  # also what a wrong --cluster looks like
-            self.notes.append(_("sacct found no jobs at all in this window."))
+            self.notes.append(say(gettext_noop("sacct found no jobs at all in this window.")))
         if os.geteuid() and sight.narrow() and not self._is_operator(sight.viewer):
             self.whole = False
             self.notes.append(sight.note())
@@ -87,7 +89,8 @@ class SacctSource(UsageSource):
             words = _("This sacct cannot show %(fields)s, which billing needs: it is too old, or no sacct of Slurm.")
             raise Unavailable(words % {"fields": ", ".join(missing)})
         if lacking:
-            self.notes.append(_("This sacct cannot show %(fields)s; left out.") % {"fields": ", ".join(lacking)})
+            words = gettext_noop("This sacct cannot show %(fields)s; left out.")
+            self.notes.append(say(words, fields=", ".join(lacking)))
         return tuple(name for name in FIELDS if name not in lacking)
 
     # --- one window ----------------------------------------------------------------
@@ -122,7 +125,7 @@ class SacctSource(UsageSource):
             raise Unavailable(_("sacct printed nothing, not even a header. %(said)s") % {"said": said})
         if said and said not in self._said:
             self._said.add(said)
-            self.notes.append(_("sacct said: %(said)s") % {"said": said[:300]})
+            self.notes.append(say(gettext_noop("sacct said: %(said)s"), said=said[:300]))
         output.seek(0)
         return output
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from core.said import say
 
 if TYPE_CHECKING:
     from usage.batches import Batch
@@ -31,9 +33,9 @@ class Sight:
         return told and all(user == self.viewer or account in coordinated for user, account in self.users)
 
     def note(self) -> str:
-        words = _(
+        words = gettext_noop(
             "Slurm showed no job but those of %(user)s, who asked, and of accounts that they coordinate. As far as "
             "Slurm says they are no operator: with PrivateData it hides the jobs of others. Let an administrator of "
             "Slurm run: sacctmgr modify user %(user)s set adminlevel=operator"
         )
-        return words % {"user": self.viewer or _("the token's user")}
+        return say(words, user=self.viewer or say(gettext_noop("the token's user")))

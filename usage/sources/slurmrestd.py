@@ -14,8 +14,10 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.errors import Misconfigured, Unavailable
+from core.said import say
 from usage.sources import connections
 from usage.sources.base import UsageSource
 from usage.sources.rest import Client
@@ -67,7 +69,7 @@ class SlurmrestdSource(UsageSource):
     def _look_back(self, client: Client, version: int, sight: Sight) -> None:
         """Say what a person should know of an answer that was too little."""
         if not sight.rows:  # also what a wrong --cluster looks like
-            self.notes.append(_("slurmrestd found no jobs at all in this window."))
+            self.notes.append(say(gettext_noop("slurmrestd found no jobs at all in this window.")))
         level, coordinated = _rights(client, version)
         if level not in _OPERATOR and sight.narrow(coordinated):
             self.whole = False

@@ -1,0 +1,53 @@
+"""Texts that are kept for later readers: stored as the English text and what goes into it, read in any language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext, ngettext
+
+Stored = Any  # JSON: a text as it stands, or [text, parameters] or [one, many, number, parameters]
+
+
+class Said(str):
+    """A text in the language of now that also knows how it came about."""
+
+    __slots__ = ("stored",)
+    stored: Stored
+
+    @classmethod
+    def of(cls, stored: Stored) -> Said:
+        said = cls(heard(stored))
+        said.stored = stored
+        return said
+
+
+def say(text: str, **parameters: object) -> Said:
+    """``text`` is English, marked by ``gettext_noop``; its ``%(name)s`` are the parameters."""
+    return Said.of([text, {name: to_store(value) for name, value in parameters.items()}])
+
+
+def to_store(value: object) -> Stored:
+    """What JSON keeps of a text, or of a list of them; a text that was not said stays as it is."""
+    if isinstance(value, Said):
+        return value.stored
+    if isinstance(value, (list, tuple)):
+        return [to_store(each) for each in value]
+    return value if isinstance(value, int) else str(value)
+
+
+def heard(stored: Stored) -> str:
+    """The text in the language of the reader. What somebody else put there is shown as it stands."""
+    match stored:
+        case [str(text), dict(parameters)]:
+            return _filled(gettext(text), parameters)
+        case [str(one), str(many), int(number), dict(parameters)]:
+            return _filled(ngettext(one, many, number), parameters)
+    return str(stored)
+
+
+def _filled(text: str, parameters: dict[str, Stored]) -> str:
+    try:
+        return text % {name: value if isinstance(value, int) else heard(value) for name, value in parameters.items()}
+    except (KeyError, ValueError, TypeError):  # a text of another release
+        return text
