@@ -451,6 +451,11 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "hpcbilling.api.with_refusals"],
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
+        "InvoiceStatusEnum": "billing.models.InvoiceStatus",
+        "AlertStatusEnum": "usage.models.AlertStatus",
+        "VerdictEnum": ["accepted", "duplicate", "conflict", "rejected"],
+        "InvoiceLineKindEnum": "billing.models.LineKind",
+        "ChargeKindEnum": "billing.models.ChargeKind",
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
