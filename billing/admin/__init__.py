@@ -4,6 +4,7 @@ from billing.admin import (
     adjustments,
     charges,
     exchange,
+    invoices,
     jobs,
     months,
     rates,
@@ -14,6 +15,6 @@ from billing.admin import (
 )
 
 __all__ = [
-    "adjustments", "charges", "exchange", "jobs", "months", "rates", "receipts", "subscriptions", "tiers",
+    "adjustments", "charges", "exchange", "invoices", "jobs", "months", "rates", "receipts", "subscriptions", "tiers",
     "usage_prices",
 ]  # fmt: skip

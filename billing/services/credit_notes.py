@@ -26,6 +26,7 @@ from billing.selectors.invoice_digest import note_digest
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
 from billing.services.numbers import CREDIT_NOTES, next_number
+from billing.services.receipts import TotalChanged
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
@@ -44,13 +45,14 @@ class NotCreditable(Conflict):
 @transaction.atomic
 def write_credit_note(
     *, actor: Actor, invoice: Invoice, reason: str, lines: Mapping[int, Decimal | None] | None = None,
-    cancel: bool = False,
+    cancel: bool = False, seen: Decimal | None = None,
 ) -> CreditNote:  # fmt: skip
     """Take back ``lines`` (number to amount as amounts stand on lines; None: what is left of it), or without it
     everything that is left.
 
     What was paid and is not due any more goes to the organisation's balance. ``cancel``: with nothing left, the invoice
-    is canceled, and its jobs and fees can be billed anew. Raises ``BadInput``, ``NotCreditable``.
+    is canceled, and its jobs and fees can be billed anew. ``seen`` is what somebody saw taken back so far: a form that
+    is sent twice takes back once. Raises ``BadInput``, ``NotCreditable``, ``TotalChanged``.
     """
     reason = reason.strip()[:255]
     if not reason:
@@ -60,8 +62,10 @@ def write_credit_note(
     if invoice.status not in CREDITABLE:
         words = _("%(invoice)s is %(status)s; there is nothing to take back.")
         raise NotCreditable(words % {"invoice": invoice, "status": invoice.get_status_display()})
+    if seen is not None and seen != invoice.amount_credited:
+        raise TotalChanged(_("Something was taken back meanwhile; please look at it again."))
     rows = {line.line_number: line for line in invoice.lines.order_by("line_number")}
-    taken = _take(invoice, list(rows.values()), lines)
+    taken = plan_credit(invoice, list(rows.values()), lines)
     note = _write(actor, invoice, rows, taken, reason)
     moved = _follow(actor, invoice, note)
     nothing_left = invoice.amount_credited == invoice.total
@@ -81,7 +85,10 @@ def write_credit_note(
     return note
 
 
-def _take(invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Mapping[int, Decimal | None] | None) -> list[Taken]:
+def plan_credit(
+    invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Mapping[int, Decimal | None] | None
+) -> list[Taken]:
+    """What ``write_credit_note`` would take back now. Raises what that raises about lines and amounts."""
     decimals = places(invoice.currency)
     lefts = {left.number: left for left in lefts_of(invoice, rows)}
     if wanted is None:

@@ -1,0 +1,250 @@
+"""What finance does with one invoice beyond a button: draft it, take it back line by line, write down its payment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Organisation
+from billing.invoicing.crediting import Left
+from billing.models import Invoice
+from billing.selectors.credits import lefts_of
+from billing.selectors.invoices import line_words
+from billing.services.credit_notes import CREDITABLE, plan_credit, write_credit_note
+from billing.services.invoice_payments import PAYABLE, record_payment_by_hand
+from billing.services.invoicing import draft_invoice
+from core.admin import ACCEPTED
+from core.context import actor_of
+from core.errors import AppError
+from core.money import places
+from core.periods import month_start, previous_month, today
+from core.wording import day_text, decimal_text, money_text
+
+
+class DraftForm(forms.Form):
+    organisation = forms.ModelChoiceField(Organisation.objects.order_by("name"), label=gettext_lazy("Organisation"))
+    month = forms.CharField(
+        label=gettext_lazy("Month"), widget=forms.TextInput(attrs={"type": "month", "placeholder": "2026-10"})
+    )
+
+    def clean_month(self) -> date:
+        try:
+            found = date.fromisoformat(f"{self.cleaned_data['month']}-01")
+        except ValueError as error:
+            raise forms.ValidationError(_("A month is wanted, such as 2026-10.")) from error
+        if not 2000 <= found.year < 2200:  # noqa: PLR2004 - as the database has it
+            raise forms.ValidationError(_("A month is wanted, such as 2026-10."))
+        return found
+
+
+class PaymentForm(forms.Form):
+    amount = forms.DecimalField(label=gettext_lazy("Amount received"), max_digits=18)
+    reference = forms.CharField(label=gettext_lazy("Payment reference (transfer slip)"), max_length=255)
+    received_on = forms.DateField(
+        label=gettext_lazy("Received on"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )
+
+    def __init__(self, invoice: Invoice, data: Any = None, **initial: Any) -> None:
+        due = f"{invoice.amount_due:.{places(invoice.currency)}f}"
+        super().__init__(data, initial={"amount": due, "received_on": today(), **initial})
+        self.fields["amount"] = forms.DecimalField(
+            label=self.fields["amount"].label, min_value=Decimal(1).scaleb(-places(invoice.currency)), max_digits=18,
+            decimal_places=places(invoice.currency),
+        )  # fmt: skip
+
+
+class CreditForm(forms.Form):
+    """One amount a line; empty lines stay as they are."""
+
+    reason = forms.CharField(label=gettext_lazy("Reason; it stands on the credit note"), max_length=255)
+    whole = forms.BooleanField(label=gettext_lazy("Everything that is left"), required=False)
+    cancel = forms.BooleanField(
+        label=gettext_lazy("Everything, and cancel the invoice, so that its jobs and fees can be billed anew"),
+        required=False,
+    )
+    seen = forms.DecimalField(widget=forms.HiddenInput)
+
+    def __init__(
+        self, invoice: Invoice, lefts: Sequence[Left], words: dict[int, str], data: Any = None, **initial: Any
+    ):
+        super().__init__(data, initial={"seen": invoice.amount_credited, **initial})
+        decimals = places(invoice.currency)
+        self.numbers = [left.number for left in lefts if left.rest]
+        for left in lefts:
+            if left.rest:
+                label = f"{left.number}. {words[left.number]} ({decimal_text(left.rest, decimals)})"
+                self.fields[f"line_{left.number}"] = forms.DecimalField(
+                    label=label, required=False, max_digits=18, decimal_places=decimals,
+                    min_value=min(left.rest, Decimal(0)), max_value=max(left.rest, Decimal(0)),
+                )  # fmt: skip
+
+    @property
+    def wanted(self) -> dict[int, Decimal | None] | None:
+        """Of a valid form; None: everything that is left."""
+        if self.cleaned_data["whole"] or self.cleaned_data["cancel"]:
+            return None
+        found = {number: self.cleaned_data.get(f"line_{number}") for number in self.numbers}
+        return {number: amount for number, amount in found.items() if amount}
+
+    @property
+    def again(self) -> list[tuple[str, str]]:
+        """Of a valid form, as it can be sent again."""
+        return [
+            (name, f"{value:f}" if isinstance(value, Decimal) else "on" if value is True else str(value))
+            for name, value in self.cleaned_data.items()
+            if value not in (None, False, "")
+        ]
+
+
+def draft_view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    _need(request, "billing.change_invoice")
+    last = previous_month(today())
+    form = DraftForm(request.POST if request.method == "POST" else None, initial={"month": f"{last:%Y-%m}"})
+    if form.is_bound and form.is_valid():
+        try:
+            made = draft_invoice(
+                actor=actor_of(request), organisation=form.cleaned_data["organisation"],
+                month=month_start(form.cleaned_data["month"]),
+            )  # fmt: skip
+        except AppError as error:
+            site.message_user(request, error.message, messages.ERROR)
+        else:
+            if made is not None:
+                return redirect(reverse("admin:billing_invoice_change", args=[made.pk]))
+            site.message_user(request, _("There is nothing to bill in this month."), messages.WARNING)
+    title = _("Draft an invoice")
+    return TemplateResponse(request, "admin/billing/invoice/draft.html", {**context, "title": title, "form": form})
+
+
+def pay_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:
+    """The first POST shows the effect, the second (with ``confirm``) writes it down."""
+    _need(request, "billing.pay_invoice")
+    invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
+    form = PaymentForm(invoice, _sent(request), **_typed(request))
+    effects: list[str] = []
+    if form.is_bound and form.is_valid():
+        if "confirm" in request.POST:
+            return _pay(site, request, invoice, form.cleaned_data)
+        effects = _of_payment(invoice, form.cleaned_data)
+    return _page(request, invoice, form, context, effects, {
+        "title": _("Record a payment"), "button": _("Record the payment"), "possible": invoice.status in PAYABLE,
+        "again": [(name, str(value)) for name, value in form.cleaned_data.items()] if effects else [],
+        "sums": {_("Total"): invoice.total, _("Due"): invoice.amount_due},
+    })  # fmt: skip
+
+
+def _pay(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, data: dict[str, Any]) -> HttpResponse:
+    try:
+        new = record_payment_by_hand(
+            actor=actor_of(request), invoice=invoice, amount=data["amount"], reference=data["reference"],
+            received_on=data["received_on"],
+        )  # fmt: skip
+    except AppError as error:
+        level = messages.INFO if error.http_status == ACCEPTED else messages.ERROR
+        site.message_user(request, error.message, level)
+    else:
+        words = _("The payment is recorded.") if new else _("This payment was recorded before.")
+        site.message_user(request, words, messages.SUCCESS if new else messages.WARNING)
+    return redirect(reverse("admin:billing_invoice_change", args=[invoice.pk]))
+
+
+def _of_payment(invoice: Invoice, data: dict[str, Any]) -> list[str]:
+    amount: Decimal = data["amount"]
+    rest, over = invoice.amount_due - amount, amount - invoice.amount_due
+    sums = {"sum": money_text(amount, invoice.currency), "day": day_text(data["received_on"]),
+            "rest": money_text(max(rest, Decimal(0)), invoice.currency),
+            "over": money_text(max(over, Decimal(0)), invoice.currency), "who": invoice.organisation.name}  # fmt: skip
+    found = [_("%(sum)s was received on %(day)s.") % sums]
+    found.append(_("%(rest)s stay due.") % sums if rest > 0 else _("The invoice is paid."))
+    if over > 0:
+        found.append(_("%(over)s stay in favour of %(who)s and pay its next invoice.") % sums)
+    return [*found, _("A payment that was recorded is not taken back here.")]
+
+
+def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:
+    """The first POST shows the note, the second (with ``confirm``) writes it."""
+    _need(request, "billing.credit_invoice")
+    invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
+    lines = list(invoice.lines.order_by("line_number"))
+    words = {line.line_number: line_words(line) for line in lines}
+    form = CreditForm(invoice, lefts_of(invoice, lines), words, _sent(request), **_typed(request))
+    effects: list[str] = []
+    if form.is_bound and form.is_valid():
+        try:
+            if "confirm" in request.POST:
+                return _credit(site, request, invoice, form)
+            taken = plan_credit(invoice, lines, form.wanted)
+            net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
+            effects = _of_credit(invoice, net, tax, cancel=form.cleaned_data["cancel"])
+        except AppError as error:
+            form.add_error(None, error.message)
+    return _page(request, invoice, form, context, effects, {
+        "title": _("Write a credit note"), "button": _("Write the credit note"),
+        "possible": invoice.status in CREDITABLE and invoice.amount_credited < invoice.total,
+        "again": form.again if effects else [],
+        "sums": {_("Total"): invoice.total, _("Paid so far"): invoice.amount_paid,
+                 _("Credited"): invoice.amount_credited, _("Due"): invoice.amount_due},
+    })  # fmt: skip
+
+
+def _credit(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, form: CreditForm) -> HttpResponse:
+    data = form.cleaned_data
+    note = write_credit_note(
+        actor=actor_of(request), invoice=invoice, reason=data["reason"], lines=form.wanted, cancel=data["cancel"],
+        seen=data["seen"],
+    )  # fmt: skip
+    words = _("Credit note %(number)s: %(sum)s was taken back.")
+    facts = {"number": note.number, "sum": money_text(note.total, note.currency)}
+    site.message_user(request, words % facts, messages.SUCCESS)
+    return redirect(reverse("admin:billing_invoice_change", args=[invoice.pk]))
+
+
+def _of_credit(invoice: Invoice, net: Decimal, tax: Decimal, *, cancel: bool) -> list[str]:
+    total = net + tax
+    back = max(invoice.amount_paid + invoice.amount_credited + total - invoice.total, Decimal(0))
+    sums = {"sum": money_text(total, invoice.currency), "net": money_text(net, invoice.currency),
+            "tax": money_text(tax, invoice.currency), "back": money_text(back, invoice.currency),
+            "who": invoice.organisation.name}  # fmt: skip
+    found = [_("%(sum)s is taken back: %(net)s and %(tax)s of tax. This cannot be undone.") % sums]
+    if back:
+        found.append(_("%(back)s of it was paid; it stays in favour of %(who)s and pays its next invoice.") % sums)
+    if cancel:
+        found.append(_("The invoice is canceled; its jobs and fees can be billed anew."))
+    else:
+        found.append(_("Its jobs and fees stay on it; they are not billed again."))
+    return found
+
+
+def _page(
+    request: HttpRequest, invoice: Invoice, form: forms.Form, context: dict[str, Any], effects: list[str],
+    more: dict[str, Any],
+) -> HttpResponse:  # fmt: skip
+    sums = {label: money_text(amount, invoice.currency) for label, amount in more["sums"].items()}
+    context = {**context, **more, "sums": sums, "invoice": invoice, "form": form, "effects": effects}
+    return TemplateResponse(request, "admin/billing/invoice/act.html", context)
+
+
+def _sent(request: HttpRequest) -> Any:
+    """What a form is filled with; nothing at first, and when somebody wants to change what was typed."""
+    return request.POST if request.method == "POST" and "edit" not in request.POST else None
+
+
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    return request.POST.dict() if "edit" in request.POST else {}
+
+
+def _need(request: HttpRequest, permission: str) -> None:
+    if not (request.user.has_perm(permission) and request.user.has_perm("billing.view_invoice")):
+        raise PermissionDenied
