@@ -451,9 +451,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "hpcbilling.api.with_refusals"],
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
-        "InvoiceStatusEnum": "billing.models.InvoiceStatus",
-        "AlertStatusEnum": "usage.models.AlertStatus",
-        "VerdictEnum": ["accepted", "duplicate", "conflict", "rejected"],
+        "InvoiceStatusEnum": ["draft", "finalized", "paid", "refunded", "canceled"],
         "InvoiceLineKindEnum": "billing.models.LineKind",
         "ChargeKindEnum": "billing.models.ChargeKind",
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
