@@ -121,7 +121,7 @@ class DiscountAdmin(PageActions, AddOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Discount | None = None) -> Any:
         return () if obj is None else ("set_by", "created_at")
 
-    @admin.display(description=_("off"))
+    @admin.display(description=_("discount"))
     def off(self, row: Discount) -> str:
         return format_html('<span class="num">{}</span>', off_in_words(row))
 
@@ -148,7 +148,7 @@ END = ConfirmedAction(
     title=_("End discounts"),
     field_label=_("Last day on which they count (as 2026-10-31)"),
     status=(),
-    headers=(_("organisation"), _("name"), _("off"), _("from"), _("until")),
+    headers=(_("organisation"), _("name"), _("discount"), _("from"), _("until")),
     row=lambda row: (
         str(row.organisation), row.name, off_in_words(row), console_day(row.effective_from),
         console_day(row.effective_to),

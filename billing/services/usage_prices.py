@@ -6,6 +6,7 @@ Whoever makes a document that rests on prices takes ``lock_for_transaction(LOCK,
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -147,4 +148,5 @@ def _facts(row: PricingPlan) -> dict[str, Any]:
         [None if step.up_to is None else plain(step.up_to), plain(step.price_per_unit), plain(step.flat_fee)]
         for step in steps_of(row)
     ]
-    return {**{name: getattr(row, name) for name in SAID}, "steps": steps}
+    said = {name: getattr(row, name) for name in SAID}
+    return {**{name: plain(each) if isinstance(each, Decimal) else each for name, each in said.items()}, "steps": steps}
