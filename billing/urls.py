@@ -34,6 +34,8 @@ urlpatterns = [
     path("subscriptions/<uuid:uuid>/keep/", subscriptions.keep, name="subscription_keep"),
     path("invoices/", invoices.index, name="invoices"),
     path("invoices/<uuid:uuid>/", invoices.detail, name="invoice"),
+    path("invoices/<uuid:uuid>.pdf", documents.invoice, {"language": "en"}, name="invoice_pdf"),
+    path("invoices/<uuid:uuid>.th.pdf", documents.invoice, {"language": "th"}, name="invoice_pdf_th"),
     path("invoices/<uuid:uuid>/lines/<int:number>/", invoices.line, name="invoice_line"),
     path("verify/", documents.verify, name="verify"),
 ]

@@ -45,7 +45,7 @@ def render(paper: Paper, *, regular: Typeface, bold: Typeface) -> bytes:
         regular=regular, bold=bold, language=language, title=title, author=paper.seller.name,
         subject=f"{wording.day_text(paper.start)} – {wording.day_text(paper.end)}", made=paper.changed_at,
     )  # fmt: skip
-    pages = _flow(_Front(paper, sheets).blocks())
+    pages = flow(Front(paper, sheets).blocks())
     used = sum(block.height for block in pages[-1])
     plan = annex.plan(paper.jobs, room=TOP - BOTTOM - used)
     count = len(pages) + plan.more_pages
@@ -63,7 +63,7 @@ def render(paper: Paper, *, regular: Typeface, bold: Typeface) -> bytes:
     return sheets.finish()
 
 
-def _flow(blocks: Iterator[Block]) -> list[list[Block]]:
+def flow(blocks: Iterator[Block]) -> list[list[Block]]:
     """Blocks onto pages; a heading moves on with what it heads."""
     pages: list[list[Block]] = [[]]
     full = 0.0
@@ -91,7 +91,7 @@ def _dress(sheets: Sheets, paper: Paper, page: int, count: int) -> None:
     sheets.text(RIGHT, BOTTOM - 31, words, 8, colour=INK2, align="right")
 
 
-class _Front:
+class Front:
     """The blocks of the first pages, from top to bottom."""
 
     def __init__(self, paper: Paper, sheets: Sheets) -> None:

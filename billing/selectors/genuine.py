@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection
 
 from billing import digest
-from billing.models import Receipt
+from billing.models import Invoice, Receipt
+from billing.selectors.invoice_digest import stored_digest
 
 NOBODYS = "-" * 64  # equals no hash, and takes as long to compare
 LINE_FIELDS = ("job_key", "job_id_display", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
@@ -62,10 +63,10 @@ def numbers_like(text: str) -> set[str]:
     Exact values, so that the index of the numbers finds them.
     """
     text = text.strip()
-    prefix = settings.BILLING_RECEIPT_PREFIX
     found = {text, text.upper(), text.lower()}
-    if prefix and text.lower().startswith(prefix.lower()):
-        found.add(prefix + text[len(prefix) :])
+    for prefix in (settings.BILLING_RECEIPT_PREFIX, settings.BILLING_INVOICE_PREFIX):
+        if prefix and text.lower().startswith(prefix.lower()):
+            found.add(prefix + text[len(prefix) :])
     return found
 
 
@@ -78,15 +79,18 @@ class Verdict(StrEnum):
 
 
 def verdict(*, number: str, digest: str) -> Verdict:
-    """Whether a receipt of this number was issued with this hash (64 hexadecimal digits), and is unchanged.
+    """Whether a receipt or invoice of this number was issued with this hash (64 hexadecimal digits), and is unchanged.
 
     The stored hash is compared first; lines are read only for one who holds the right one.
     """
-    receipt = Receipt.objects.filter(document_number__in=numbers_like(number)).first()
-    issued = receipt.digest if receipt and receipt.digest else NOBODYS
-    if not hmac.compare_digest(issued, digest) or receipt is None:
+    numbers = numbers_like(number)
+    receipt = Receipt.objects.filter(document_number__in=numbers).first()
+    found = receipt or Invoice.objects.filter(invoice_number__in=numbers).first()
+    issued = found.digest if found and found.digest else NOBODYS
+    if not hmac.compare_digest(issued, digest) or found is None:
         return Verdict.UNKNOWN
-    return Verdict.GENUINE if hmac.compare_digest(digest_of(receipt), digest) else Verdict.CHANGED
+    now = digest_of(found) if isinstance(found, Receipt) else stored_digest(found)
+    return Verdict.GENUINE if hmac.compare_digest(now, digest) else Verdict.CHANGED
 
 
 def _lines_hash(receipt: Receipt) -> str:

@@ -56,8 +56,13 @@ def note_digest(note: CreditNote, lines: Iterable[tuple[int, CreditNoteLine]]) -
 
 def is_unchanged(invoice: Invoice) -> bool:
     """An invoice that was finalized is still what its hash says."""
+    return invoice.digest == stored_digest(invoice)
+
+
+def stored_digest(invoice: Invoice) -> str:
+    """The hash of what is stored now."""
     taxes = invoice.taxes.order_by("category", "rate")
-    return invoice.digest == invoice_digest(invoice, invoice.lines.order_by("line_number"), taxes)
+    return invoice_digest(invoice, invoice.lines.order_by("line_number"), taxes)
 
 
 def is_note_unchanged(note: CreditNote) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -14,9 +16,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.services.throttle import network_of
 from billing.documents.fonts import NoThaiFont
+from billing.documents.invoice_pdf import invoice_pdf
 from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
 from billing.selectors.genuine import verdict
+from billing.selectors.invoices import find_invoice
 from billing.views.reach import find_receipt
 from core.context import client_ip
 from core.throttle import seconds_to_wait
@@ -32,8 +36,25 @@ def receipt(request: HttpRequest, pk: int, language: str) -> HttpResponse:
     except NoThaiFont as error:
         context = {"message": error.message, "receipt": found}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
+    return _pdf(content, f"{found}-{language}.pdf")
+
+
+@require_safe
+@login_required
+def invoice(request: HttpRequest, uuid: UUID, language: str) -> HttpResponse:
+    """Whoever may open the invoice's page may take its PDF."""
+    found = find_invoice(request.user, uuid)
+    try:
+        content = invoice_pdf(invoice=found, language=language)
+    except NoThaiFont as error:
+        context = {"message": error.message, "invoice": found}
+        return render(request, "billing/document_unavailable.html", context, status=error.http_status)
+    return _pdf(content, f"{found}-{language}.pdf")
+
+
+def _pdf(content: bytes, name: str) -> HttpResponse:
     response = HttpResponse(content, content_type="application/pdf")
-    name = get_valid_filename(f"{found}-{language}.pdf".lstrip("#"))
+    name = get_valid_filename(name.lstrip("#"))
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))
     patch_cache_control(response, private=True, no_store=True)
     return response

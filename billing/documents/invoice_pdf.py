@@ -1,0 +1,193 @@
+"""The look of an invoice on paper: as a receipt looks, with its lines in between. See ``receipt_pdf``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from billing.documents import sheet
+from billing.documents.invoice_paper import Bill, BillLine, bill_of
+from billing.documents.receipt_pdf import Block, Front, flow
+from billing.documents.receipts import typefaces
+from billing.documents.sheet import ACCENT, BOTTOM, INK, INK2, LEFT, RIGHT, TOP, Sheets
+from billing.documents.text import Typeface
+from billing.models import Invoice
+from core import wording
+from core.money import places
+
+UNIT, QUANTITY, AMOUNT = RIGHT - 88, RIGHT - 190, RIGHT - 8
+SIZE, LOW = 9.0, 7.5
+
+
+def invoice_pdf(*, invoice: Invoice, language: str) -> bytes:
+    """The whole document. The same invoice in the same state gives the same bytes.
+
+    Raises ``fonts.NoThaiFont`` when Thai is asked for and no Thai typeface is here.
+    """
+    regular, bold = typefaces(language)
+    with translation.override(language):
+        return render(bill_of(invoice), regular=regular, bold=bold)
+
+
+def render(bill: Bill, *, regular: Typeface, bold: Typeface) -> bytes:
+    """The PDF, in the language that is active."""
+    sheets = Sheets(
+        regular=regular, bold=bold, language="th" if wording.is_thai() else "en",
+        title=f"{_('Invoice')} {bill.number}", author=bill.seller.name, subject=wording.month_text(bill.month),
+        made=bill.changed_at,
+    )  # fmt: skip
+    pages = flow(_Bill(bill, sheets).blocks())
+    for number, blocks in enumerate(pages, 1):
+        if number > 1:
+            sheets.next_page()
+        _dress(sheets, bill, number, len(pages))
+        y = TOP
+        for block in blocks:
+            block.draw(y)
+            y -= block.height
+    return sheets.finish()
+
+
+def _dress(sheets: Sheets, bill: Bill, page: int, count: int) -> None:
+    across = {"void": _("CANCELED"), "draft": _("DRAFT")}.get(bill.state.status)
+    if across:
+        sheets.across(across, "#f3dcd9")
+    sheets.rule(BOTTOM - 18)
+    words, size = sheets.regular.fit(f"{bill.seller.name} · {_('Invoice')} {bill.number}", 8, RIGHT - LEFT - 120, 6)
+    sheets.text(LEFT, BOTTOM - 31, words, size, colour=INK2)
+    words = _("Page %(page)s of %(count)s") % {"page": page, "count": count}
+    sheets.text(RIGHT, BOTTOM - 31, words, 8, colour=INK2, align="right")
+
+
+class _Bill(Front):
+    """A receipt's front, but for its title, its facts and what stands in its middle."""
+
+    paper: Bill  # type: ignore[assignment]  # the parts of a receipt's paper that the front reads are on it, too
+
+    def __init__(self, bill: Bill, sheets: Sheets) -> None:
+        self.paper, self.sheets = bill, sheets
+        self.lead = sheets.leading
+
+    def blocks(self) -> Iterator[Block]:
+        yield from self._head()
+        yield from self._facts()
+        yield from self._lines()
+        yield from self._sums()
+        yield from self._words()
+        yield from self._note()
+        if self.paper.digest:
+            yield from self._proof()
+
+    def _title(self, y: float) -> None:
+        sheets = self.sheets
+        sheets.text(RIGHT, y - 20, _("Invoice"), 23, bold=True, align="right")
+        words, size = sheets.bold.fit(self.paper.number, 11, (RIGHT - LEFT) * 0.4, 6)
+        sheets.text(RIGHT, y - 40, words, size, bold=True, colour=ACCENT, align="right")
+        word, front, back = {
+            "paid": (_("PAID"), sheet.GOOD, sheet.GOOD_TINT),
+            "void": (_("CANCELED"), sheet.BAD, sheet.BAD_TINT),
+            "draft": (_("DRAFT"), sheet.WARN, sheet.WARN_TINT),
+        }.get(self.paper.state.status, (_("TO PAY"), sheet.WARN, sheet.WARN_TINT))
+        width = sheets.bold.width(word, 9) + 18
+        sheets.box(RIGHT - width, y - 68, width, 19, back, radius=5)
+        sheets.text(RIGHT - width / 2, y - 62, word, 9, bold=True, colour=front, align="center")
+
+    def _facts(self) -> Iterator[Block]:
+        bill = self.paper
+        cells = [
+            (_("For"), bill.buyer),
+            (_("Month"), wording.month_text(bill.month)),
+            (_("Issued"), wording.day_text(bill.issued_on)),
+            (_("Due on"), wording.day_text(bill.due_on)),
+            (_("Exchange rate"), bill.conversion),
+        ]
+        shown = [(label, value) for label, value in cells if value.strip()]
+        for start in range(0, len(shown), 3):
+            yield from self._cells(shown[start : start + 3])
+            yield self.space(9)
+
+    # --- its lines -----------------------------------------------------------------
+    def _lines(self) -> Iterator[Block]:
+        yield self.space(6)
+        names = (_("What"), _("Quantity"), _("Unit price"), f"{_('Amount')} ({self.paper.currency})")
+        yield self._line_row(names, "", size=8, colour=INK2, keep=True)
+        for line in self.paper.lines:
+            yield from self._line(line)
+
+    def _line(self, line: BillLine) -> Iterator[Block]:
+        unit = _("jobs") if line.unit == "jobs" else line.unit
+        quantity = f"{wording.quantity_text(line.quantity)} {unit}".strip()
+        price = "" if line.unit_price is None else wording.quantity_text(line.unit_price)
+        if price and line.price_currency != self.paper.currency:
+            price = f"{price} {line.price_currency}"
+        cells = (f"{line.number}. {line.words}", quantity, price, self.money(line.total))
+        yield self._line_row(cells, line.project)
+
+    def _line_row(
+        self, cells: tuple[str, str, str, str], below: str, *, size: float = SIZE, colour: str = INK, keep: bool = False
+    ) -> Block:
+        sheets = self.sheets
+        room = QUANTITY - 78 - LEFT
+        wrapped = sheets.regular.wrap(cells[0], size, room)[:4]
+        more = sheets.regular.wrap(below, LOW, room)[:1] if below else []
+        first = size * self.lead
+        height = first * len(wrapped) + LOW * self.lead * len(more) + 5
+
+        def draw(y: float) -> None:
+            for at, words in enumerate(wrapped):
+                sheets.text(LEFT, y - first * (at + 0.72), words, size, colour=colour)
+            for words in more:
+                sheets.text(LEFT, y - first * len(wrapped) - LOW * self.lead * 0.72, words, LOW, colour=INK2)
+            for edge, words, width in ((QUANTITY, cells[1], 76), (UNIT, cells[2], 96), (AMOUNT, cells[3], 78)):
+                fitted, small = sheets.regular.fit(words, size, width, 5.5)
+                sheets.text(edge, y - first * 0.72, fitted, small, colour=colour, align="right")
+            sheets.rule(y - height)
+
+        return Block(height, draw, keep)
+
+    # --- how much ------------------------------------------------------------------
+    def _sums(self) -> Iterator[Block]:
+        bill = self.paper
+        yield self.space(8)
+        if bill.discount or bill.taxes:
+            yield self._row((_("Subtotal"), "", "", self.money(bill.subtotal)), keep=True)
+        if bill.discount:
+            yield self._row((_("Discount"), "", "", self.money(-bill.discount)), keep=True)
+        for tax in bill.taxes:
+            on = _("on %(base)s") % {"base": self.money(tax.base)}
+            name = f"{tax.label} {wording.rate_text(tax.rate)} %"
+            yield self._row((name, on, "", self.money(tax.amount)), keep=True)
+        yield self.space(4, keep=True)
+        yield self._total()
+        yield from self._after()
+
+    def _total(self) -> Block:
+        bill, sheets = self.paper, self.sheets
+        height = 16 * self.lead + 8
+
+        def total(y: float) -> None:
+            sheets.box(LEFT, y - height, RIGHT - LEFT, height, sheet.TINT, radius=4)
+            words = wording.money_text(bill.total, bill.currency)
+            sheets.text(LEFT + 10, y - height * 0.64, _("Total"), 12, bold=True)
+            sheets.text(RIGHT - 8, y - height * 0.66, words, 16, bold=True, align="right")
+
+        return Block(height, total)
+
+    def _after(self) -> Iterator[Block]:
+        """What was paid and taken back of it, and what is left."""
+        bill = self.paper
+        for words, amount in ((_("Paid so far"), bill.paid), (_("Credited"), bill.credited)):
+            if amount:
+                yield self._row((words, "", "", self.money(-amount)), size=9, colour=INK2)
+        if bill.due != bill.total:
+            yield self._row((_("Due"), "", "", self.money(bill.due)))
+        if bill.inclusive:
+            words = _("The prices of the lines hold the tax already; subtotal and discount are shown without it.")
+            for line in self.sheets.regular.wrap(words, 8, RIGHT - LEFT):
+                yield self.line(line, 8, colour=INK2)
+
+    def money(self, amount: Decimal) -> str:
+        return wording.decimal_text(amount, places(self.paper.currency))
