@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from accounts.models import ApiKey, Project
 from subscriptions.models import AiModel, Subscription, SubscriptionStatus
-from usage.events.meters import Found, values_of
+from usage.events.meters import Found, values_and_links
 from usage.events.rows import EventRow, digest, new_ids
 from usage.events.schema import Event, Refused
 
@@ -77,9 +77,10 @@ class Checker:
         self.sender, self.clock = sender, clock
         self.projects = _projects(events, sender)
         self.subscriptions = _subscriptions(events)
-        self.linked, self.own = _linked(sender)
+        key = ApiKey._meta.pk.get_db_prep_value(sender.api_key.pk, connection) if sender.api_key else None
+        self.read, ids = values_and_links({event.metric_name for event in events}, key)
+        self.linked, self.own = _linked(ids)
         self.restricted = _restricted(events)
-        self.read = values_of({event.metric_name for event in events})
         self.ids = new_ids(len(events))
 
     def check(self, event: Event) -> Checked | Refused:
@@ -223,14 +224,8 @@ def _subscriptions(events: list[Event]) -> dict[UUID, Subscription]:
     return {each.uuid: each for each in Subscription.objects.filter(uuid__in=wanted).select_related("plan")}
 
 
-def _linked(sender: Sender) -> tuple[set[int] | None, Subscription | None]:
+def _linked(ids: list[int]) -> tuple[set[int] | None, Subscription | None]:
     """Subscriptions that the key is bound to (None: to none in particular), and the one, if it is one."""
-    if sender.api_key is None:
-        return None, None
-    key = ApiKey._meta.pk.get_db_prep_value(sender.api_key.pk, connection)
-    with connection.cursor() as cursor:  # asked with every event: see ``meters._derived``
-        cursor.execute("SELECT subscription_id FROM subscription_keys WHERE api_key_id = %s", [key])
-        ids = [pk for (pk,) in cursor.fetchall()]
     if not ids:
         return None, None
     linked = list(Subscription.objects.filter(pk__in=ids).select_related("plan"))
