@@ -141,7 +141,7 @@ class InvoiceSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
-class InvoicePageSerializer(InvoiceSerializer):
+class InvoiceDetailSerializer(InvoiceSerializer):
     """One invoice with everything on it."""
 
     lines = InvoiceLineSerializer(many=True)

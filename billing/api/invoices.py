@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.models import Scope
 from billing.api import scope
 from billing.api.explain import as_json
-from billing.api.invoice_shapes import InvoicePageSerializer, InvoiceSerializer
+from billing.api.invoice_shapes import InvoiceDetailSerializer, InvoiceSerializer
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.invoice_explain import explain_line
 from billing.selectors.invoices import find_invoice, find_line, overdue, visible_invoices
@@ -60,11 +60,11 @@ class InvoicesView(APIView):
 class InvoiceView(APIView):
     key_scopes = {"GET": Scope.BILLING_READ}
 
-    @extend_schema(operation_id="invoices_read", responses={200: InvoicePageSerializer, **problems(401, 404)})
+    @extend_schema(operation_id="invoices_read", responses={200: InvoiceDetailSerializer, **problems(401, 404)})
     def get(self, request: Request, uuid: UUID) -> Response:
         """One invoice with its lines, taxes, credit notes and payments."""
         invoice = find_invoice(request.user, uuid)
-        return Response(InvoicePageSerializer(_with_all(invoice)).data)
+        return Response(InvoiceDetailSerializer(_with_all(invoice)).data)
 
 
 class InvoiceLineExplanationView(APIView):
