@@ -33,7 +33,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "accounts.add_project", "accounts.change_project", "accounts.*_projectaccount", "accounts.*_projectlead",
         "accounts.add_organisation", "accounts.change_organisation", "accounts.*_member",
         "accounts.change_emailnotification",
-        "subscriptions.decide_subscription",
+        "subscriptions.decide_subscription", "subscriptions.add_planprice",
+        "billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",
+        "billing.add_discount", "billing.change_discount",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import QuerySet
-
 from core.periods import today
 from subscriptions.models import BillingCycle, Plan, PlanPrice
 
@@ -20,16 +18,12 @@ def price_at(plan: Plan, billing_cycle: str, currency: str, day: date) -> PlanPr
 
 
 def prices_on(plan: Plan, day: date | None = None) -> list[PlanPrice]:
-    """All fees in force on a day (default: today), by cycle and currency; costs no query where ``with_prices`` was."""
+    """All fees in force on a day (default: today), by cycle and currency; no query where ``prices`` are prefetched."""
     newest: dict[tuple[str, str], PlanPrice] = {}
     for row in sorted(plan.prices.all(), key=lambda row: row.effective_from):
         if row.effective_from <= (day or today()):
             newest[(row.billing_cycle, row.currency)] = row
     return _by_cycle(newest.values())
-
-
-def with_prices(plans: QuerySet[Plan]) -> QuerySet[Plan]:
-    return plans.prefetch_related("prices")
 
 
 def _by_cycle(rows: Iterable[PlanPrice]) -> list[PlanPrice]:

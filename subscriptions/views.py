@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from core.context import actor_of
 from core.errors import AppError
-from subscriptions.fees import with_prices
 from subscriptions.forms import RequestForm
 from subscriptions.holders import manages, visible_to
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
@@ -52,7 +51,7 @@ def new(request: HttpRequest) -> HttpResponse:
     checked = asked is not None and form.is_valid()
     if checked and request.method == "POST":
         return _ask(request, form)
-    plans = list(with_prices(form.fields["plan"].queryset.prefetch_related("limits")))  # type: ignore[attr-defined]
+    plans = list(form.fields["plan"].queryset.prefetch_related("limits", "prices"))  # type: ignore[attr-defined]
     for plan in plans:
         plan.words, plan.fees = limits_in_words(plan), fees_in_words(plan)
     context: dict[str, Any] = {"form": form, "plans": plans}

@@ -10,6 +10,7 @@ from billing.api.jobs import JobsView, JobView
 from billing.api.quotes import QuoteView
 from billing.api.rates import RatesView
 from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
+from billing.api.usage_prices import UsagePricesView, UsagePriceView
 
 urlpatterns = [
     path("jobs", JobsView.as_view(), name="jobs"),
@@ -27,6 +28,8 @@ urlpatterns = [
         name="invoice_line_explain",
     ),
     path("rates", RatesView.as_view(), name="rates"),
+    path("usage-prices", UsagePricesView.as_view(), name="usage_prices"),
+    path("usage-prices/<int:pk>", UsagePriceView.as_view(), name="usage_price"),
     path("quote", QuoteView.as_view(), name="quote"),
     path("jobs/<int:pk>/explain", JobExplanationView.as_view(), name="job_explain"),
     path("receipts/<int:pk>/explain", ReceiptExplanationView.as_view(), name="receipt_explain"),

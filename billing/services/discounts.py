@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -34,6 +35,24 @@ def create_discount(
 
     An organisation may have several at once: percentages do not compound, and together they never take more than all.
     """
+    given: dict[str, Any] = {
+        "percent": percent,
+        "amount": amount,
+        "effective_from": effective_from,
+        "effective_to": effective_to,
+    }
+    check_discount(organisation=organisation, name=name, **given)
+    row = Discount.objects.create(organisation=organisation, name=name.strip(), set_by=actor.name[:64], **given)
+    extra = {"name": row.name, "currency": organisation.currency, **given}
+    audit.record(actor=actor, action="discount_create", target=organisation.name, entity=row, extra=extra)
+    return row
+
+
+def check_discount(
+    *, organisation: Organisation, name: str, percent: Decimal | None, amount: Decimal | None, effective_from: date,
+    effective_to: date | None,
+) -> None:  # fmt: skip
+    """Raises ``BadInput`` with what is wrong, by field."""
     wrong: dict[str, list[str]] = {}
     if not name.strip() or len(name) > LONGEST or not name.isprintable():
         wrong["name"] = [_("A name of at most %(n)d characters is wanted; it stands on the invoice.") % {"n": LONGEST}]
@@ -43,16 +62,6 @@ def create_discount(
     if effective_to is not None and effective_to < effective_from:
         wrong["effective_to"] = [_("The last day lies before the first.")]
     refuse(wrong)
-    row = Discount.objects.create(
-        organisation=organisation, name=name.strip(), percent=percent, amount=amount, effective_from=effective_from,
-        effective_to=effective_to, set_by=actor.name[:64],
-    )  # fmt: skip
-    facts = {"percent": percent, "amount": amount, "currency": organisation.currency,
-             "effective_from": effective_from, "effective_to": effective_to}  # fmt: skip
-    audit.record(
-        actor=actor, action="discount_create", target=organisation.name, entity=row, extra={"name": row.name, **facts}
-    )
-    return row
 
 
 @transaction.atomic

@@ -27,7 +27,7 @@ from billing.selectors.exchange import (
 )
 from billing.services.price_checks import refuse
 from core.context import Actor
-from core.decimals import size
+from core.decimals import plain, size
 from core.errors import Conflict
 from core.locks import lock_for_transaction
 from core.money import is_currency
@@ -84,7 +84,7 @@ def set_rate(
     _write([series])
     audit.record(
         actor=actor, action="exchange_rate_set", target=f"{base}/{target}", entity=row,
-        changes={"rate": [before.rate if before else None, rate]},
+        changes={"rate": [plain(before.rate) if before else None, plain(rate)]},
         extra={"effective_from": moment, "source": source},
     )  # fmt: skip
     return row

@@ -6,6 +6,7 @@ Whoever makes a document that rests on prices takes ``lock_for_transaction(LOCK,
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -44,7 +45,7 @@ def create_price(*, actor: Actor, price: NewPrice) -> PricingPlan:
         **{name: getattr(price, name) for name in SAID},
     )  # fmt: skip
     lock_for_transaction(LOCK)
-    _check_place(row)
+    check_place(row)
     before = _same(row).filter(pk__in=in_force(row.effective_from)).first()
     if before is not None:
         before.effective_to = row.effective_from - timedelta(days=1)
@@ -118,7 +119,8 @@ def _same(row: PricingPlan) -> QuerySet[PricingPlan]:
     return PricingPlan.objects.filter(is_active=True, **{name: getattr(row, name) for name in KEY})
 
 
-def _check_place(row: PricingPlan) -> None:
+def check_place(row: PricingPlan) -> None:
+    """Whether a new price may begin on its day. Raises ``BadInput``."""
     later = _same(row).filter(effective_from__gte=row.effective_from).order_by("effective_from").first()
     if later is not None:
         words = _("There is a price from %(day)s on already; choose a later day, or switch that one off.")
@@ -146,4 +148,5 @@ def _facts(row: PricingPlan) -> dict[str, Any]:
         [None if step.up_to is None else plain(step.up_to), plain(step.price_per_unit), plain(step.flat_fee)]
         for step in steps_of(row)
     ]
-    return {**{name: getattr(row, name) for name in SAID}, "steps": steps}
+    said = {name: getattr(row, name) for name in SAID}
+    return {**{name: plain(each) if isinstance(each, Decimal) else each for name, each in said.items()}, "steps": steps}

@@ -1,5 +1,5 @@
 """The catalogue, the plans and the subscriptions in the console."""
 
-from subscriptions.admin import ai_models, plans, subscriptions
+from subscriptions.admin import ai_models, plans, prices, subscriptions
 
-__all__ = ["ai_models", "plans", "subscriptions"]
+__all__ = ["ai_models", "plans", "prices", "subscriptions"]

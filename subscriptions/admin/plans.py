@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.audited import AuditedAdmin
 from core.decimals import plain
-from subscriptions.models import Plan, PlanLimit
+from core.errors import AppError
+from subscriptions.admin.prices import PlanPriceInline, save_price
+from subscriptions.models import Plan, PlanLimit, PlanPrice
 
 
 class PlanLimitForm(forms.ModelForm):
@@ -42,13 +44,25 @@ class PlanAdmin(AuditedAdmin):
     """A plan is closed, never deleted: subscriptions name it."""
 
     audit_related = ("limits",)
-    inlines = (PlanLimitInline,)
+    inlines = (PlanLimitInline, PlanPriceInline)
     list_display = ("code", "name", "ai_model", "requires_approval", "trial_days", "is_active")
     list_filter = ("is_active", "requires_approval")
     list_select_related = ("ai_model",)
     search_fields = ("code", "name", "name_th")
     autocomplete_fields = ("ai_model",)
     readonly_fields = ("created_at",)
+
+    def save_formset(self, request: HttpRequest, form: forms.ModelForm, formset: Any, change: bool) -> None:
+        if formset.model is not PlanPrice:
+            super().save_formset(request, form, formset, change)
+            return
+        formset.save(commit=False)  # tells the page what was added; the service writes it
+        for each in formset.extra_forms:
+            if each.has_changed():
+                try:
+                    save_price(request, form.instance, each.cleaned_data)
+                except AppError as error:  # somebody else was quicker
+                    self.message_user(request, error.message, messages.ERROR)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)

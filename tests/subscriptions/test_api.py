@@ -84,6 +84,7 @@ def test_plans_that_take_new_subscriptions_are_listed_with_their_limits(
         "code": "typhoon", "name": "Typhoon", "name_th": "ไต้ฝุ่น", "description": "", "model": "typhoon-2",
         "requires_approval": True, "trial_days": 0,
         "limits": [{"metric": "tokens", "limit": "1000000", "window": "month", "is_hard": True}],
+        "prices": [],
     }  # fmt: skip
     problem(browser.get(f"{PLANS}/basic"), 404, "not_found")
 

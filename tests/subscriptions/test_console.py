@@ -100,7 +100,7 @@ def test_odd_names_and_taken_ones_are_refused(as_root: Client, model: AiModel) -
 
 # --- plans ----------------------------------------------------------------------------
 def test_a_plan_is_made_with_its_limits_and_audited(as_root: Client, model: AiModel) -> None:
-    limits = {"limits-TOTAL_FORMS": 2, "limits-INITIAL_FORMS": 0,
+    limits = {"prices-TOTAL_FORMS": 0, "prices-INITIAL_FORMS": 0, "limits-TOTAL_FORMS": 2, "limits-INITIAL_FORMS": 0,
               "limits-0-metric": "tokens", "limits-0-limit": "1000000", "limits-0-window": "month", "limits-0-is_hard": "on",
               "limits-1-metric": "requests", "limits-1-limit": "", "limits-1-window": "day"}  # fmt: skip
     data = {"code": "gold", "name": "Gold", "ai_model": model.pk, "trial_days": "0", "is_active": "on", **limits}
