@@ -438,6 +438,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
+        "InvoiceStatusEnum": ["draft", "finalized", "paid", "refunded", "canceled"],
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
         "BillingModeEnum": "accounts.models.BillingMode",
