@@ -194,7 +194,7 @@ class InvoiceAdmin(PageActions, ReadOnlyAdmin):
     def amount(self, row: Invoice) -> str:
         return format_html('<span class="num">{}</span>', money_text(row.total, row.currency))
 
-    @admin.display(description=_("due"), ordering="amount_due")
+    @admin.display(description=_("amount due"), ordering="amount_due")
     def due(self, row: Invoice) -> str:
         return format_html('<span class="num">{}</span>', money_text(row.amount_due, row.currency))
 

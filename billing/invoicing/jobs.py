@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import BillingMode, ProjectAccount
@@ -23,7 +22,6 @@ from billing.models import CpuBasis, InvoiceLine, LineKind, RateVersion
 from billing.selectors import billable
 from billing.selectors.billable import Group
 from billing.selectors.exchange import MissingExchangeRate
-from billing.selectors.months import in_closed_month
 from billing.selectors.prices import PriceBook
 from core.decimals import plain
 from core.errors import AppError
@@ -66,7 +64,10 @@ def batched(groups: Sequence[tuple[int, int, Group]]) -> Iterator[Sequence[tuple
 
 
 def find_work(months: Sequence[Month], book: PriceBook) -> Work:
-    """What there is to bill, gathered by project and price. The number of statements does not depend on the jobs."""
+    """What there is to bill, gathered by project and price. The number of statements does not depend on the jobs.
+
+    A closed month keeps nothing off: its proof names these jobs as waiting for the invoice of their organisation.
+    """
     paying = {each.organisation.pk: each for each in months
               if each.organisation.billing_mode == BillingMode.INVOICES}  # fmt: skip
     rows = ProjectAccount.objects.filter(project__organisation__in=paying).values_list(
@@ -76,8 +77,7 @@ def find_work(months: Sequence[Month], book: PriceBook) -> Work:
     projects = {account: (organisation, project) for account, organisation, project, _name in mapped}
     names = {project: name for _account, _organisation, project, name in mapped}
     chargeable = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).filter(_whose(paying, projects))
-    closed = in_closed_month()
-    work = Work(paying, projects, names, chargeable.exclude(closed))
+    work = Work(paying, projects, names, chargeable)
     if not projects:
         return work
     missing: dict[str, AppError] = {}
@@ -86,7 +86,7 @@ def find_work(months: Sequence[Month], book: PriceBook) -> Work:
         _without_rates(work, missing)
     for group in groups:
         work.groups += _by_project(group, work)
-    _left_out(work, chargeable.filter(closed))
+    _left_out(work)
     return work
 
 
@@ -130,17 +130,7 @@ def _without_rates(work: Work, missing: Mapping[str, AppError]) -> None:
     work.candidates = work.candidates.filter(account__in=list(work.projects))
 
 
-def _left_out(work: Work, closed: JobQuerySet) -> None:
-    try:
-        rows = list(closed.order_by().values_list("account").annotate(jobs=Count("id")))
-    except EmptyResultSet:  # no month is closed
-        rows = []
-    counted: dict[int, int] = defaultdict(int)
-    for account, jobs in rows:
-        if account in work.projects:
-            counted[work.projects[account][0]] += jobs
-    for organisation, jobs in counted.items():
-        work.problems[organisation].append(problem("closed_month", amount=jobs))
+def _left_out(work: Work) -> None:
     for organisation, project, group in work.groups:
         if unknown := group.without_cpu_time(work.candidates):
             work.problems[organisation].append(

@@ -40,11 +40,8 @@ WORDS: dict[str, str] = {
     "no_cpu_time": gettext_noop(
         "%(amount)s jobs of %(project)s are left out: their source did not say what CPU time they used."
     ),
-    "closed_month": gettext_noop(
-        "%(amount)s jobs are left out: they ended in a month that has been closed. Bill them by an adjustment."
-    ),
 }
-TELL_ONLY = frozenset({"no_cpu_time", "closed_month"})
+TELL_ONLY = frozenset({"no_cpu_time"})
 
 
 class HasProblems(Conflict):

@@ -83,14 +83,22 @@ def verdict(*, number: str, digest: str) -> Verdict:
 
     The stored hash is compared first; lines are read only for one who holds the right one.
     """
-    numbers = numbers_like(number)
-    receipt = Receipt.objects.filter(document_number__in=numbers).first()
-    found = receipt or Invoice.objects.filter(invoice_number__in=numbers).first()
+    found = _find(number)
     issued = found.digest if found and found.digest else NOBODYS
     if not hmac.compare_digest(issued, digest) or found is None:
         return Verdict.UNKNOWN
     now = digest_of(found) if isinstance(found, Receipt) else stored_digest(found)
     return Verdict.GENUINE if hmac.compare_digest(now, digest) else Verdict.CHANGED
+
+
+def _find(number: str) -> Receipt | Invoice | None:
+    """One look: which kind it would be is told by how the number begins, known or not."""
+    numbers, text = numbers_like(number), number.strip().lower()
+    prefixes = (settings.BILLING_INVOICE_PREFIX.lower(), settings.BILLING_RECEIPT_PREFIX.lower())
+    fits = [prefix for prefix in prefixes if prefix and text.startswith(prefix)]
+    if fits and max(fits, key=len) == prefixes[0] != prefixes[1]:
+        return Invoice.objects.filter(invoice_number__in=numbers).first()
+    return Receipt.objects.filter(document_number__in=numbers).first()
 
 
 def _lines_hash(receipt: Receipt) -> str:

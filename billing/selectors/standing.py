@@ -106,6 +106,8 @@ def _billed(job: Job, facts: _Facts) -> Standing | None:
         return None
     match = _CLAIM.fullmatch(job.claimed_by)
     receipt = facts.receipts.get(int(match[1])) if match else None
+    if job.claimed_by.startswith("invoice:"):
+        return Standing("billed", _("It is billed on an invoice of its organisation."))
     if receipt is None:
         return Standing("billed", _("It is billed on %(document)s.") % {"document": job.claimed_by})
     words = _("It is on receipt %(number)s (%(status)s).")

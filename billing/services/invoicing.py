@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,19 +21,19 @@ from billing.invoicing.months import Month, months_of
 from billing.invoicing.usage import series_of
 from billing.models import (
     INVOICE_TRANSITIONS,
-    Discount,
     Invoice,
     InvoiceLine,
     InvoiceStatus,
     InvoiceTax,
     SubscriptionCharge,
 )
+from billing.selectors.discounts import discount_tables
 from billing.selectors.prices import PriceBook
 from billing.selectors.usage_prices import price_tables
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction
-from core.periods import month_end, month_start
+from core.periods import month_start
 from core.states import transition
 from usage.services.claims import claim_jobs_by_account, release_jobs_of
 
@@ -147,13 +146,13 @@ def _fill(
     drafts = drafts | {each.organisation_id: each for each in Invoice.objects.bulk_create(new)}
     tables, books = price_tables(months, of_months[0].first), books_of(months.values())
     by_meter = metered(list(months.values()), tables)
-    discounts = _discounts(months)
+    discounts = discount_tables(months, of_months[0].first)
     _claim(work, drafts, charges)
     job_lines = jobs.lines_of(work, {pk: each.claim for pk, each in drafts.items()}, books)
     built = [
         build(
             month=month, invoice=drafts[pk], table=tables[pk], book=books[month.last_instant],
-            discounts=discounts.get(pk, []),
+            discounts=discounts[pk],
             series=[*series.get(pk, []), *by_meter.series.get(pk, [])], job_lines=job_lines.get(pk, []),
             by_meter=by_meter.metrics.get(pk, frozenset()), charges=charges.get(pk, []),
             problems=work.problems.get(pk, []), now=now,
@@ -168,19 +167,6 @@ def _blank(actor: Actor, month: Month, now: datetime) -> Invoice:
         organisation=month.organisation, month=month.first.month, year=month.first.year, currency=month.currency,
         created_by=actor.name, created_at=now,
     )  # fmt: skip
-
-
-def _discounts(months: dict[int, Month]) -> dict[int, list[Discount]]:
-    """Those that hold on any day of the month."""
-    first = next(iter(months.values())).first
-    rows = Discount.objects.filter(
-        Q(effective_to__isnull=True) | Q(effective_to__gte=first),
-        organisation__in=list(months), effective_from__lte=month_end(first),
-    )  # fmt: skip
-    found: dict[int, list[Discount]] = {}
-    for row in rows.order_by("effective_from", "pk"):
-        found.setdefault(row.organisation_id, []).append(row)
-    return found
 
 
 def _claim(work: jobs.Work, drafts: dict[int, Invoice], charges: dict[int, list[SubscriptionCharge]]) -> None:

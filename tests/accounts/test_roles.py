@@ -56,6 +56,7 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                "billing.add_rateversion", "payments.resolve_payment", "payments.refund_payment", "payments.retry_payment",
                "payments.replay_paymentevent", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job", "usage.change_alertrule", "usage.change_alerthistory"}  # fmt: skip
+    allowed |= {f"billing.{act}_invoice" for act in ("add", "change", "finalize", "credit", "pay")}
     allowed |= {"billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",
                 "billing.add_discount", "billing.change_discount", "subscriptions.add_planprice"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")

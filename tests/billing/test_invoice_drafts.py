@@ -12,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import BillingMode, Organisation, Tier
 from audit.models import AuditLog
-from billing.models import ClosedMonth, Invoice, InvoiceStatus, LineKind, SubscriptionCharge
+from billing.models import Invoice, InvoiceStatus, LineKind, SubscriptionCharge
 from billing.services.invoicing import NotDraft, cancel_draft, draft_invoice, draft_invoices, refresh_invoice
+from billing.services.months import close_month
 from billing.services.receipts import create_receipts
 from core.errors import BadInput
+from hpcbilling.books import INVARIANTS
 from tests.billing.invoicing import FIN, MONTH, NOON, draft, exchange, fee, finalized, make_customer, off, price, use
 from tests.factories import make_job, make_jobs
 from usage.models import Aggregation, Job, Meter
@@ -279,14 +281,13 @@ def test_what_came_after_the_invoice_goes_on_the_next_one(project: Any) -> None:
     assert (line.kind, late.kind, late.quantity) == ("fee", "jobs", 1)
 
 
-def test_jobs_of_a_closed_month_are_left_out_and_told_of(project: Any) -> None:
+def test_a_month_that_was_closed_keeps_no_job_off_the_invoice(project: Any) -> None:
+    """Its proof said of them that they wait for it."""
     make_job(account="inst")
-    fee(project)
-    ClosedMonth.objects.create(month=MONTH, figures={}, closed_by="fin")
-    invoice = draft(project)
-    assert [line.kind for line in invoice.lines.all()] == ["fee"]
-    assert codes(invoice) == ["closed_month"]
-    assert not invoice.problems[0]["blocks"]
+    close_month(actor=FIN, month=MONTH)
+    invoice = finalized(project)
+    assert [line.kind for line in invoice.lines.all()] == ["jobs"]
+    assert {name: found for name, check in INVARIANTS.items() if (found := check())} == {}
 
 
 def test_jobs_without_rates_keep_all_jobs_off_until_there_are_some(project: Any) -> None:

@@ -43,7 +43,7 @@ def _tier(alice: Any) -> None:
         ({"hold": Hold.RUNAWAY}, "runaway", "60 days"),
         ({"hold": Hold.CLEARED}, "next_receipt", "next receipt"),
         ({"username": "nobody-here"}, "no_user", "nobody-here"),
-        ({"claimed_by": "invoice:7"}, "billed", "invoice:7"),
+        ({"claimed_by": "invoice:7"}, "billed", "an invoice of its organisation"),
         ({"claimed_by": "receipt:999999"}, "billed", "receipt:999999"),
     ],
 )

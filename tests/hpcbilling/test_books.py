@@ -17,14 +17,25 @@ from django.utils import timezone
 from accounts.models import Tier
 from audit import triggers
 from billing import triggers as rate_triggers
-from billing.models import ClosedMonth, DocumentCounter, Rate, RateVersion, Receipt, ReceiptItem
+from billing.models import (
+    ClosedMonth,
+    CreditNoteLine,
+    DocumentCounter,
+    Invoice,
+    Rate,
+    RateVersion,
+    Receipt,
+    ReceiptItem,
+)
 from billing.selectors.genuine import digest_of
+from billing.services.credit_notes import write_credit_note
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from hpcbilling import books, seeding
 from payments.models import BankTransfer, Payment, Refund
-from tests.factories import account_tier, change_versions, make_job
+from tests.billing.invoicing import fee, finalized, make_customer
+from tests.factories import NOON, account_tier, change_versions, make_job
 from usage.models import ImportRun, Job, QuarantinedRow
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +44,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def world(db: None, settings: Any) -> seeding.Seeded:
     settings.DEBUG = True  # the demo cast exists only then
-    return seeding.seed()
+    seeded = seeding.seed()
+    project = make_customer("Books", account="books")
+    make_job(account="books", end_at=NOON)
+    fee(project)
+    write_credit_note(actor=Actor("fin"), invoice=finalized(project), reason="late", lines={1: Decimal(1)})
+    return seeded
 
 
 def first_live_item() -> ReceiptItem:
@@ -51,6 +67,23 @@ def close_before_billing() -> None:
     job = Job.objects.get(job_key=first_live_item().job_key)
     month = timezone.localdate(job.end_at).replace(day=1)
     ClosedMonth.objects.create(month=month, closed_by="fin", closed_at=timezone.now() - timedelta(days=900))
+
+
+def unguarded(**values: Any) -> Callable[[], object]:
+    """Change invoices as only somebody who takes the triggers off can."""
+
+    def change() -> None:
+        connection.check_constraints()
+        rate_triggers.remove(connection)
+        Invoice.objects.update(**values)
+
+    return change
+
+
+def take_back_more() -> None:
+    connection.check_constraints()
+    rate_triggers.remove(connection)
+    CreditNoteLine.objects.update(net=F("net") + 1)
 
 
 def open_a_second_attempt() -> None:
@@ -95,6 +128,12 @@ DAMAGE: dict[str, Any] = {
     "audit_rates": lambda: change_versions(RateVersion.objects.filter(tier="mu"), set_by="mallory"),
     "audit_payments": lambda: Refund.objects.filter(pk=Refund.objects.latest("pk").pk).update(
         amount_cents=F("amount_cents") + 1),
+    "invoice_totals": unguarded(total=F("total") + 1, amount_due=F("amount_due") + 1),
+    "invoice_dues": lambda: Invoice.objects.update(amount_due=F("amount_due") + 1),
+    "invoice_numbers": unguarded(serial=7),
+    "invoice_digests": unguarded(notes="paid in cash"),
+    "invoice_claims": lambda: Job.objects.filter(account="books").update(claimed_by="invoice:999"),
+    "credit_notes": take_back_more,
 }  # fmt: skip
 
 
@@ -123,7 +162,7 @@ def forget_the_newest() -> None:
     Payment.objects.filter(receipt=receipt).delete()
     receipt.items.all().delete()
     receipt.delete()
-    counter = DocumentCounter.objects.get(fiscal_year=receipt.fiscal_year)
+    counter = DocumentCounter.objects.get(series="receipt", fiscal_year=receipt.fiscal_year)
     DocumentCounter.objects.filter(pk=counter.pk).update(last=counter.last - 1)
 
 
