@@ -21,6 +21,6 @@ def own_keys(user: User) -> QuerySet[ApiKey]:
 
 def manageable_keys(user: User) -> QuerySet[ApiKey]:
     """Those that ``user`` may look at and revoke: the own ones, and for who keeps order among keys all."""
-    if user.is_staff and user.has_perm("accounts.change_apikey"):
+    if user.is_staff and user.has_perm("accounts.revoke_apikey"):
         return ApiKey.objects.select_related("project__organisation")
     return own_keys(user)

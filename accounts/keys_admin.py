@@ -17,7 +17,7 @@ REVOKE = ConfirmedAction(
     name="revoke_action",
     title=_("Revoke"),
     field_label="",
-    status="",
+    status=(),
     headers=(_("name"), _("begins with"), _("owner"), _("last used")),
     row=lambda row: (row.name, row.key_prefix, row.owner, moment_text(row.last_used_at)),
     advice=_("Programs that use it are refused from now on. It cannot be taken back."),
@@ -52,7 +52,7 @@ class ApiKeyAdmin(PageActions, ReadOnlyAdmin):
         return obj.revoked_at is None
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_apikey")
+        return request.user.has_perm("accounts.revoke_apikey")
 
     @admin.action(description=_("Revoke …"), permissions=["revoke"])
     def revoke_action(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

@@ -43,7 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Operator": (
         "usage.view_*", "usage.add_importrun", "usage.add_cluster", "usage.change_cluster",
         "usage.change_quarantinedrow", "usage.add_usageevent", "usage.*_meter", "accounts.view_apikey",
-        "accounts.change_apikey",
+        "accounts.revoke_apikey",
         "usage.view_alertrule", "usage.view_alerthistory",
         "accounts.view_webhookendpoint", "accounts.change_webhookendpoint", "accounts.view_webhookdelivery",
         "accounts.view_webhookattempt", "accounts.change_webhookdelivery",

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts.models.organisations import Project
 from accounts.models.users import User
@@ -54,6 +55,7 @@ class ApiKey(models.Model):
         ordering = ("-created_at",)
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        permissions = (("revoke_apikey", gettext_noop("Can revoke anybody's API key")),)
         indexes = (models.Index(fields=["key_prefix"], name="idx_api_keys_prefix"),)
         constraints = (
             models.CheckConstraint(

@@ -170,7 +170,7 @@ def test_what_an_operators_key_does_names_the_key_in_the_audit_log(finance: Any,
 
 def test_a_projects_key_is_nobody_at_peoples_addresses(project: Project) -> None:
     key = issue_key(actor=ALICE, name="x", scopes=["usage:read", "billing:read"], project=project).secret
-    for path in ("/api/v1/jobs", "/api/v1/receipts", "/api/v1/keys", "/api/v1/organisations", "/api/v1/subscriptions"):
+    for path in ("/api/v1/jobs", "/api/v1/receipts", "/api/v1/keys", "/api/v1/organisations"):
         assert call(key, path).json()["code"] == "scope_missing", path
     assert call(key, "/api/v1/aggregates").status_code == 200
 
@@ -251,3 +251,21 @@ def test_a_form_that_makes_no_sense_says_why(member: Client) -> None:
     answer = member.post("/keys/new/", {"owner": "me", "name": "", "scopes": ["admin:*"]})
     assert answer.status_code == 400
     assert not ApiKey.objects.exists()
+
+
+def test_operations_find_and_revoke_a_leaked_key_and_make_none(make_user: Any, alice: Any, project: Project) -> None:
+    leaked = issue_key(actor=ALICE, name="laptop", scopes=["usage:read"], user=alice)
+    visitor = Client()
+    visitor.force_login(make_user("opr", role="admin", groups=["Operator"]))
+    assert (
+        leaked.key.key_prefix in visitor.get("/admin/accounts/apikey/", {"q": leaked.key.key_prefix}).content.decode()
+    )
+    assert visitor.get(f"/admin/accounts/apikey/{leaked.key.pk}/change/").status_code == 200
+    order = {"name": "x", "scopes": ["usage:read"], "project": str(project.uuid)}
+    assert post(visitor, "/api/v1/keys", order).status_code == 400, "keys of projects are not theirs to make"
+    act = {"action": "revoke_action", "_selected_action": [str(leaked.key.pk)]}
+    assert b"laptop" in visitor.post("/admin/accounts/apikey/", act).content, "it asks first"
+    assert find_key(leaked.secret) is not None
+    visitor.post("/admin/accounts/apikey/", {**act, "confirm": "1"})
+    assert find_key(leaked.secret) is None
+    assert visitor.delete(f"/api/v1/keys/{leaked.key.pk}").status_code == 204, "a repeat changes nothing"

@@ -264,3 +264,19 @@ def test_of_many_senders_each_message_is_sent_by_one(there: Receiver, make_user:
     assert sum(count["sent"] for count in counts) == 12
     assert len(there.came) == len({headers["webhook-id"] for _path, headers, _body in there.came}) == 12
     assert WebhookAttempt.objects.count() == 12
+
+
+def test_the_console_asks_and_switches_an_address_off(superuser: Any) -> None:
+    from django.test import Client
+
+    endpoint = WebhookEndpoint.objects.create(
+        user=superuser, url="https://hooks.example.ac.th/x", secret="whsec_x", created_by="root"
+    )
+    visitor = Client()
+    visitor.force_login(superuser)
+    for action in ("switch_on_action", "switch_off_action"):
+        form = {"action": action, "_selected_action": [str(endpoint.pk)]}
+        assert b"hooks.example.ac.th" in visitor.post("/admin/accounts/webhookendpoint/", form).content
+    visitor.post("/admin/accounts/webhookendpoint/", {**form, "confirm": "1"})
+    endpoint.refresh_from_db()
+    assert endpoint.is_active is False

@@ -158,3 +158,21 @@ def test_nobody_makes_rules_without_end(organisation: Organisation, monkeypatch:
     with pytest.raises(Conflict):
         create_rule(actor=FIN, name="Tokens", organisation=organisation, **THRESHOLD)
     create_rule(actor=FIN, name="Jobs", username="alice", **{**THRESHOLD, "metric_name": "jobs"})
+
+
+def test_the_console_asks_and_switches_rules_off_and_on(superuser: Any) -> None:
+    from django.test import Client
+
+    from usage.models import AlertRule, AlertType
+
+    rule = AlertRule.objects.create(
+        username="alice", name="Budget", alert_type=AlertType.COST_THRESHOLD, threshold_value=5, created_by="root"
+    )
+    visitor = Client()
+    visitor.force_login(superuser)
+    for action, active in (("switch_off_action", False), ("switch_on_action", True)):
+        form = {"action": action, "_selected_action": [str(rule.pk)]}
+        assert b"Budget" in visitor.post("/admin/usage/alertrule/", form).content
+        visitor.post("/admin/usage/alertrule/", {**form, "confirm": "1"})
+        rule.refresh_from_db()
+        assert rule.is_active is active
