@@ -455,7 +455,6 @@ SPECTACULAR_SETTINGS = {
         "InvoiceLineKindEnum": "billing.models.LineKind",
         "ChargeKindEnum": "billing.models.ChargeKind",
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
-        "InvoiceStatusEnum": ["draft", "finalized", "paid", "refunded", "canceled"],
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
         "BillingModeEnum": "accounts.models.BillingMode",
