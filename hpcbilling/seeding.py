@@ -35,6 +35,7 @@ from core.context import SYSTEM, Actor
 from core.errors import Misconfigured
 from core.periods import month_start, next_month, today
 from hpcbilling import morning
+from hpcbilling.seeding_invoices import make_institute, make_invoices, make_prices
 from hpcbilling.seeding_metering import make_metering
 from payments.models import Payment
 from payments.providers.dummy.provider import signed_event
@@ -80,12 +81,17 @@ def seed() -> Seeded:
     cast = create_demo_users(actor=SYSTEM)
     make_tier_rules()
     make_project()
-    make_subscriptions()
-    make_metering()
+    make_plans()
     import_sample()
     import_usage(actor=SYSTEM, source="csv", file=str(SAMPLE / "broken.psv"), timezone="UTC")
-    for month in _closed_months():
+    months = _closed_months()
+    make_prices(since=months[0] if months else month_start(today()))
+    make_subscriptions()
+    make_institute()
+    make_metering()
+    for month in months:
         _bill_and_pay(month)
+    make_invoices(months)
     morning.note()
     record(actor=SYSTEM, action="demo_seed", target="demo world")
     return Seeded(
@@ -126,8 +132,8 @@ def make_project() -> None:
         ProjectLead.objects.get_or_create(project=project, user_id="alice")
 
 
-def make_subscriptions() -> None:
-    """Two models, one of them restricted, three plans, a subscription that runs and one that waits."""
+def make_plans() -> None:
+    """Two models, one of them restricted, and three plans."""
     if AiModel.objects.exists():
         return
     finance = Actor("finance")
@@ -147,6 +153,10 @@ def make_subscriptions() -> None:
         plan = Plan.objects.create(code=code, name=name, name_th=name_th, ai_model=model, requires_approval=waits)
         plan.limits.create(metric="tokens", limit=tokens)
         plan.limits.create(metric="requests", limit=1000, window=LimitWindow.HOUR)
+
+
+def make_subscriptions() -> None:
+    """One that runs, and one that waits for approval."""
     if alice := User.objects.filter(pk="alice").first():
         for code in ("chat-basic", "medical"):
             request_subscription(actor=Actor("alice"), plan=Plan.objects.get(code=code), user=alice)

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('base_currency', models.CharField(max_length=3, verbose_name='from')),
                 ('target_currency', models.CharField(max_length=3, verbose_name='to')),
-                ('rate', models.DecimalField(decimal_places=12, max_digits=24, verbose_name='rate')),
+                ('rate', models.DecimalField(decimal_places=12, max_digits=24, verbose_name='exchange rate')),
                 ('effective_from', models.DateTimeField(verbose_name='valid from')),
                 ('effective_to', models.DateTimeField(blank=True, null=True, verbose_name='valid until')),
                 ('source', models.CharField(max_length=20, verbose_name='source')),

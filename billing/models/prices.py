@@ -105,7 +105,7 @@ class ExchangeRate(models.Model):
 
     base_currency = models.CharField(_("from"), max_length=3)
     target_currency = models.CharField(_("to"), max_length=3)
-    rate = models.DecimalField(_("rate"), max_digits=24, decimal_places=12)
+    rate = models.DecimalField(_("exchange rate"), max_digits=24, decimal_places=12)
     effective_from = models.DateTimeField(_("valid from"))
     effective_to = models.DateTimeField(_("valid until"), null=True, blank=True)
     source = models.CharField(_("source"), max_length=20)

@@ -46,13 +46,14 @@ def invoice(
     """As a run would leave it: one line by this price."""
     number = f"IV-{owner.pk}-{month:%Y%m}"
     document = Invoice.objects.create(
-        organisation=owner, year=month.year, month=month.month, currency="THB", status=status, created_by="system",
-        invoice_number=number, issue_date=month, due_date=month,
+        organisation=owner, year=month.year, month=month.month, currency="THB", created_by="system", invoice_number=number,
+        issue_date=month, due_date=month,
     )  # fmt: skip
     InvoiceLine.objects.create(
         invoice=document, line_number=1, kind="usage", description="x", pricing_plan=plan, quantity=1, total=1, net=1,
         metric_name=metric or plan.metric_name, currency="THB",
     )  # fmt: skip
+    Invoice.objects.filter(pk=document.pk).update(status=status)
     return document
 
 
