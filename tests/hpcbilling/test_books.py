@@ -130,7 +130,7 @@ DAMAGE: dict[str, Any] = {
         amount_cents=F("amount_cents") + 1),
     "invoice_totals": unguarded(total=F("total") + 1, amount_due=F("amount_due") + 1),
     "invoice_dues": lambda: Invoice.objects.update(amount_due=F("amount_due") + 1),
-    "invoice_numbers": unguarded(serial=70),
+    "invoice_numbers": unguarded(serial=F("serial") + 1000),
     "invoice_digests": unguarded(notes="paid in cash"),
     "invoice_claims": lambda: Job.objects.filter(account="books").update(claimed_by="invoice:999"),
     "credit_notes": take_back_more,
