@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 
-from tests.postgres import server
+from tests.postgres import OWN_SERVER, server
 
 
 def run(name: str, database_url: str | None, arguments: list[str]) -> int:
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     if database_url:
         environment["DATABASE_URL"] = database_url
+        if "TEST_DATABASE_URL" not in environment:
+            environment[OWN_SERVER] = "1"
     print(f"== {name} ==", flush=True)  # noqa: T201
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
 

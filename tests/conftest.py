@@ -15,6 +15,7 @@ from django.utils import translation
 
 from audit import triggers
 from billing import triggers as rate_triggers
+from tests.databases import _copies, django_db_createdb, django_db_keepdb, django_db_setup  # noqa: F401 - fixtures
 
 PASSWORD = "correct-horse-battery"
 

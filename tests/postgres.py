@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+OWN_SERVER = "TESTS_STARTED_THE_SERVER"  # set for the tests: what is in it is theirs, and goes with it
+
 
 @contextlib.contextmanager
 def server() -> Iterator[str]:
