@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test lint browser-test screenshots bench soak storms lock messages clean help
+.PHONY: run demo fakes test lint browser-test screenshots guide-pictures bench soak storms docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,6 +53,9 @@ browser-test: $(VENV)/.dev $(MESSAGES) ## only the tests that drive a browser (n
 screenshots: $(VENV)/.dev $(MESSAGES) ## every page as a picture in screenshots/, both languages, narrow and wide (needs Chromium)
 	@$(PY) -m tests.browser.screenshots screenshots
 
+guide-pictures: $(VENV)/.dev $(MESSAGES) ## the pictures of docs/guide anew, from the demo world (needs Chromium)
+	@$(PY) -m tests.browser.guide
+
 bench: $(VENV)/.dev $(MESSAGES) ## every benchmark, or one: make bench NAME=import (docs/performance.md)
 	@$(PY) -m bench $(NAME)
 
@@ -69,9 +72,12 @@ storms: $(VENV)/.dev $(MESSAGES) ## payment calls doubled, shuffled and forged, 
 messages: $(VENV)/.dev ## collect new texts into locale/*/django.po (needs gettext)
 	@$(PY) -m tests.translations --update
 
+docs: $(VENV)/.dev ## the documentation as a site in site/; its reference pages are written anew
+	@$(PY) -m tests.documents --update && NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "site/index.html"
+
 lock: $(VENV)/.dev ## write requirements*.txt anew from requirements*.in
 	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
 	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) staticfiles screenshots hpcbilling.sqlite3* locale/*/LC_MESSAGES/*.mo
+	rm -rf $(VENV) staticfiles screenshots site hpcbilling.sqlite3* locale/*/LC_MESSAGES/*.mo

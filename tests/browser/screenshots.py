@@ -40,7 +40,7 @@ def main(folder: Path) -> int:
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
-    with _demo() as base, sync_playwright() as playwright:
+    with demo() as base, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         for language, width, theme in LOOKS:
             for username, paths in (("", STRANGER), ("alice", [*PAGES, *OWN]), ("admin", [*CONSOLE, *MORE])):
@@ -72,7 +72,7 @@ def _take(browser: Any, base: str, folder: Path, look: tuple[str, int, str], use
 
 
 @contextmanager
-def _demo() -> Iterator[str]:
+def demo() -> Iterator[str]:
     """The demo world on a database and a port of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
