@@ -6,13 +6,10 @@ import importlib
 import pkgutil
 from html import escape
 
-from grandalf.graphs import Edge, Graph, Vertex
-from grandalf.layouts import SugiyamaLayout
-
 from core.states import Transitions
 
 APPS = ("accounts", "subscriptions", "usage", "billing", "payments")
-WIDTH, HEIGHT = 124, 34  # of a state
+WIDTH, HEIGHT, STEP = 124, 34, 194  # of a state, and from column to column
 HEAD = """# States
 
 Drawn from the transition tables in the models by `python -m tests.documents --update`. Nothing else moves a state: the
@@ -63,14 +60,12 @@ def _states(table: Transitions) -> list[str]:
     return list(dict.fromkeys([*(str(each) for each in table), *targets]))
 
 
-class _Box:
-    w, h = HEIGHT, WIDTH  # laid out from the top, then turned on its side
-    xy: tuple[float, float] = (0, 0)
-
-
 def _picture(title: str, table: Transitions) -> str:
     names = _states(table)
     places = _places(names, table)
+    bows = [_bow(places[state][0], places[str(to)][0]) for state in names for to in table.get(state, ())]
+    above, below = 0.75 * max([0, *bows]), 0.75 * -min([0, *bows])
+    places = {name: (x, y + above) for name, (x, y) in places.items()}
     width, height = (round(max(place[i] for place in places.values()) + size) for i, size in enumerate((WIDTH, HEIGHT)))
     arrows = [
         _arrow(places[state], places[str(to)], back=str(state) in {str(s) for s in table.get(to, ())})
@@ -83,35 +78,34 @@ def _picture(title: str, table: Transitions) -> str:
         for name, (x, y) in places.items()
     ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 20} {height + 20}" width="{width + 20}" '
-        f'height="{height + 20}" role="img"><title>States of {escape(title)}</title>{STYLE}{ARROW}'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 20} {height + 20 + below:.0f}" width="{width + 20}" '
+        f'height="{height + 20 + below:.0f}" role="img"><title>States of {escape(title)}</title>{STYLE}{ARROW}'
         f'<rect class="page" width="100%" height="100%"/>{"".join(arrows)}{"".join(boxes)}</svg>\n'
     )
 
 
 def _places(names: list[str], table: Transitions) -> dict[str, tuple[float, float]]:
-    vertices = {name: Vertex(name) for name in names}
-    for vertex in vertices.values():
-        vertex.view = _Box()
-    forward = [
-        Edge(vertices[state], vertices[str(to)])
-        for state in names
-        for to in sorted(str(each) for each in table.get(state, ()))
-        if names.index(state) < names.index(str(to))
-    ]
-    graph = Graph(list(vertices.values()), forward)
-    below = 0.0
-    placed: dict[str, tuple[float, float]] = {}
-    for part in graph.C:
-        layout = SugiyamaLayout(part)
-        layout.xspace, layout.yspace = 34, 70
-        layout.init_all(roots=[vertex for vertex in part.sV if not list(vertex.e_in())] or None)
-        layout.draw(6)
-        found: dict[str, tuple[float, float]] = {v.data: (v.view.xy[1], v.view.xy[0]) for v in part.sV}
-        left, top = min(x for x, _ in found.values()), min(y for _, y in found.values())
-        placed |= {name: (x - left + 20, y - top + 20 + below) for name, (x, y) in found.items()}
-        below = max(y for _, y in placed.values()) + HEIGHT + 12
-    return placed
+    """Columns by the longest way that leads to a state; within a column in the middle of where it comes from."""
+    before = {
+        name: [each for each in names[:place] if name in {str(to) for to in table.get(each, ())}]
+        for place, name in enumerate(names)
+    }
+    column: dict[str, int] = {}
+    for name in names:
+        column[name] = 1 + max((column[each] for each in before[name]), default=-1)
+    rows: dict[str, float] = {}
+    for number in range(max(column.values()) + 1):
+        mine = [name for name in names if column[name] == number]
+        wish = {name: _middle([rows[each] for each in before[name]]) for name in mine}
+        mine.sort(key=lambda name: (wish[name], names.index(name)))
+        top = _middle([wish[name] for name in mine]) - (len(mine) - 1) / 2
+        rows |= {name: top + place for place, name in enumerate(mine)}
+    least = min(rows.values())
+    return {name: (20.0 + column[name] * STEP, 20 + (rows[name] - least) * (HEIGHT + 34)) for name in names}
+
+
+def _middle(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float], *, back: bool) -> str:
@@ -127,8 +121,14 @@ def _arrow(start: tuple[float, float], end: tuple[float, float], *, back: bool) 
         down = y1 > y0
         shift = WIDTH / 2 + (aside if down else -aside)
         a, b = (x0 + shift, y0 + (HEIGHT if down else 0)), (x1 + shift, y1 + (0 if down else HEIGHT))
-    half = (b[0] - a[0]) / 2
+    half, bow = (b[0] - a[0]) / 2, _bow(x0, x1)
     return (
-        f'<path marker-end="url(#a)" d="M{a[0]:.0f} {a[1]:.0f}C{a[0] + half:.0f} {a[1]:.0f} '
-        f'{b[0] - half:.0f} {b[1]:.0f} {b[0]:.0f} {b[1]:.0f}"/>'
+        f'<path marker-end="url(#a)" d="M{a[0]:.0f} {a[1]:.0f}C{a[0] + half:.0f} {a[1] - bow:.0f} '
+        f'{b[0] - half:.0f} {b[1] - bow:.0f} {b[0]:.0f} {b[1]:.0f}"/>'
     )
+
+
+def _bow(x0: float, x1: float) -> float:
+    """How far an arrow over several columns swings up, or down on its way back, to pass the states between."""
+    columns = round((x1 - x0) / STEP)
+    return 0.0 if abs(columns) < 2 else 26.0 * columns + (20 if columns > 0 else -20)
