@@ -106,7 +106,7 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.display(description=_("method"), ordering="method")
     def paid_by(self, receipt: Receipt) -> str:
-        return method_label(receipt.method)
+        return method_label(receipt.method) or "–"
 
     @admin.display(description=_("paid"), ordering="paid_at")
     def paid_on(self, receipt: Receipt) -> str:
