@@ -8,38 +8,20 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Work, WorkStatus
-from accounts.services.work import cancel_work, kind_of, pieces, title_of
-from audit.services import record
+from accounts.models import Work
+from accounts.services.work import cancel_work, kind_of, title_of
+from accounts.work_facts import facts, file_of
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError
 from core.list_filters import KnownFilter
-from core.said import heard
-
-# What a work came to, in words; other names stay as they are.
-RESULTS = {
-    "rows": gettext_lazy("rows"),
-    "bytes": gettext_lazy("bytes"),
-    "users": gettext_lazy("users"),
-    "users_left_out": gettext_lazy("users left out"),
-    "receipts": gettext_lazy("receipts"),
-    "rows_read": gettext_lazy("rows read"),
-    "imported": gettext_lazy("imported"),
-    "updated": gettext_lazy("records updated"),
-    "duplicate": gettext_lazy("duplicate"),
-    "quarantined": gettext_lazy("quarantined"),
-    "left_out": gettext_lazy("left out"),
-    "run": gettext_lazy("number of the import run"),
-}
 
 
 class KindFilter(KnownFilter):
@@ -93,13 +75,7 @@ class WorkAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         work = self.get_object(request, object_id)
         mine = work is not None and str(work.owner_id) == request.user.get_username()
-        page = kind_of(work.kind).page if work is not None and work.file_name else ""
-        results = [(RESULTS.get(name, name), value) for name, value in work.result.items()] if work is not None else []
-        extra = {
-            **(extra_context or {}), "work": work, "mine": mine, "page": reverse(page) if page else "",
-            "results": results, "errors": [heard(error) for error in work.errors] if work is not None else [],
-            "called": title_of(work) if work is not None else "",
-        }  # fmt: skip
+        extra = {**(extra_context or {}), "work": work, "mine": mine, **(facts(work) if work is not None else {})}
         return super().change_view(request, object_id, form_url, extra)
 
     def _mine(self, request: HttpRequest, pk: int) -> Work:
@@ -112,15 +88,7 @@ class WorkAdmin(ReadOnlyAdmin):
         return work
 
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        work = self._mine(request, pk)
-        if not work.file_name or work.status != WorkStatus.DONE:
-            raise Http404
-        record(actor=actor_of(request), action="work_fetch", target=str(work.pk), extra={"file": work.file_name})
-        kind = "text/csv; charset=utf-8" if work.file_name.endswith(".csv") else "application/octet-stream"
-        return StreamingHttpResponse(
-            pieces(work), content_type=kind,
-            headers={"Content-Disposition": content_disposition_header(True, work.file_name) or "attachment"},
-        )  # fmt: skip
+        return file_of(request, self._mine(request, pk))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         work = self._mine(request, pk)

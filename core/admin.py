@@ -198,7 +198,7 @@ class ConfirmedAction:
             "advice": self.advice,
             "button": self.button(len(rows)),
             "headers": self.headers,
-            "rows": [(row.pk, self.row(row), *(self.money(row) if self.money else (None, ""))) for row in rows],
+            "rows": [self._line(row) for row in rows],
             "has_money": self.money is not None,
             "sums": sorted(sums.items()),
             "left_out": _untouched(left_out) if left_out else "",
@@ -207,6 +207,12 @@ class ConfirmedAction:
             "longest": LONGEST_TEXT,
         }
         return TemplateResponse(request, "admin/confirm.html", context)
+
+    def _line(self, row: Any) -> tuple[Any, list[tuple[str | Promise, str]], Decimal | None, str]:
+        """Key, each cell under its header, amount and currency."""
+        cells = list(zip(self.headers, self.row(row), strict=True))
+        amount, currency = self.money(row) if self.money else (None, "")
+        return row.pk, cells, amount, currency
 
     def _condition(self) -> dict[str, Any]:
         if isinstance(self.status, str):

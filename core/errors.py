@@ -15,7 +15,7 @@ class AppError(Exception):
 
     def __init__(self, message: str, **details: object) -> None:
         super().__init__(message)
-        self.message = str(message)
+        self.message = message if isinstance(message, str) else str(message)  # what was said stays as it was said
         self.details = details
 
     def headers(self) -> dict[str, str]:

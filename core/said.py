@@ -21,10 +21,21 @@ class Said(str):
         said.stored = stored
         return said
 
+    def __mod__(self, parameters: Any) -> Said:
+        """What ``told`` gave, filled in; a text that is full already is shown as it stands."""
+        if isinstance(self.stored, list) and isinstance(parameters, dict) and not self.stored[-1]:
+            return say(self.stored[0], **parameters)
+        return Said.of(str(self) % parameters)
 
-def say(text: str, **parameters: object) -> Said:
+
+def say(text: str, /, **parameters: object) -> Said:
     """``text`` is English, marked by ``gettext_noop``; its ``%(name)s`` are the parameters."""
     return Said.of([text, {name: to_store(value) for name, value in parameters.items()}])
+
+
+def told(text: str) -> Said:
+    """``gettext`` whose text, filled in by ``%`` or not, remembers how it came about. Imported as ``_``."""
+    return say(text)
 
 
 def to_store(value: object) -> Stored:
@@ -47,6 +58,8 @@ def heard(stored: Stored) -> str:
 
 
 def _filled(text: str, parameters: dict[str, Stored]) -> str:
+    if not parameters:  # nothing to fill in, or not yet
+        return text
     try:
         return text % {name: value if isinstance(value, int) else heard(value) for name, value in parameters.items()}
     except (KeyError, ValueError, TypeError):  # a text of another release

@@ -326,6 +326,7 @@ WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",
     "receipt_preview": "billing.work.RECEIPT_PREVIEW",
     "receipt_run": "billing.work.RECEIPT_RUN",
+    "receipt_pdf": "billing.work_pdf.RECEIPT_PDF",
     "export": "hpcbilling.work.EXPORT",
 }
 # Where sync_models reads AI models and their prices from; empty: nowhere.

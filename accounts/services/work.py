@@ -31,6 +31,7 @@ KEPT = timedelta(days=7)
 PIECE = 1 << 20
 EVERY = 1.0  # seconds between two notes of progress
 MOST_ERRORS = 50
+MOST_LOOKED_AT = 100  # works of one person and kind, for one that is the same
 
 
 class TakenOver(Exception):
@@ -91,17 +92,28 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a work comes from: the address of what it is about, and the one that takes the same order again by POST."""
+
+    about: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """``run`` does it, and may be run again after a runner died half way: it must be safe to repeat. ``permission`` is
     needed when it is run, not only when it was asked for. ``page`` names the address that shows what came of it, given
     ``?work=`` and its number; without one, a file that was made is to be fetched. ``title`` makes its title of what
-    was asked for."""
+    was asked for. ``allowed`` says whether its owner may still see what it is about: without that it is not run, and
+    its file is not given out. ``place`` says where it comes from."""
 
     label: str | Promise
     run: Callable[[Work, Report], Outcome]
     permission: str = ""
     page: str = ""
     title: Callable[[Work], str] | None = None
+    allowed: Callable[[Work], bool] | None = None
+    place: Callable[[Work], Place] | None = None
 
 
 def title_of(work: Work) -> str:
@@ -120,11 +132,14 @@ def kind_of(name: str) -> Kind:
 
 @transaction.atomic
 def start_work(
-    *, actor: Actor, kind: str, title: str, parameters: dict[str, Any], upload: Iterable[bytes] = ()
+    *, actor: Actor, kind: str, title: str, parameters: dict[str, Any], upload: Iterable[bytes] = (), once: bool = False
 ) -> Work:
-    """Queue it. ``upload`` is kept with it. Raises ``TooMuch`` when the person has enough under way."""
+    """Queue it. ``upload`` is kept with it. ``once``: the same order of the same person while it is under way is the
+    work that there is. Raises ``TooMuch`` when the person has enough under way."""
     owner = User.objects.select_for_update().get(pk=actor.name)
     kind_of(kind)
+    if once and (same := find_work(owner=actor.name, kind=kind, parameters=parameters)):
+        return same
     if Work.objects.filter(owner=owner, status__in=(WorkStatus.QUEUED, WorkStatus.RUNNING)).count() >= MOST_OPEN:
         raise TooMuch(_("%(n)d works of yours are under way. Wait until one of them has ended.") % {"n": MOST_OPEN})
     work = Work.objects.create(
@@ -135,6 +150,15 @@ def start_work(
         WorkPiece.objects.create(work=work, is_input=True, number=number, data=part)
     audit.record(actor=actor, action="work_start", target=str(work.pk), entity=work, extra={"kind": kind, **parameters})
     return work
+
+
+def find_work(*, owner: str, kind: str, parameters: dict[str, Any], kept: bool = False) -> Work | None:
+    """The newest work of this order that is under way; ``kept``: or whose file is still here."""
+    wanted = Q(status__in=(WorkStatus.QUEUED, WorkStatus.RUNNING))
+    if kept:
+        wanted |= Q(status=WorkStatus.DONE, finished_at__gte=timezone.now() - KEPT) & ~Q(file_name="")
+    rows = Work.objects.filter(wanted, owner_id=owner, kind=kind).order_by("-pk")[:MOST_LOOKED_AT]
+    return next((row for row in rows if {**row.parameters, "language": ""} == {**parameters, "language": ""}), None)
 
 
 def cancel_work(*, actor: Actor, work: Work) -> bool:
@@ -175,9 +199,15 @@ def run_next() -> Work | None:
 
 def _run(work: Work) -> Outcome:
     kind, owner = kind_of(work.kind), work.owner
-    if not owner.is_active or (kind.permission and not owner.has_perm(kind.permission)):
+    if not owner.is_active or (kind.permission and not owner.has_perm(kind.permission)) or not may_see(work):
         raise BadInput(_("Whoever asked for this may not do it any more."))
     return kind.run(work, Report(work))
+
+
+def may_see(work: Work) -> bool:
+    """Whether its owner may still see what it is about."""
+    allowed = kind_of(work.kind).allowed
+    return allowed is None or allowed(work)
 
 
 def _held(work: Work) -> QuerySet[Work]:
@@ -217,6 +247,13 @@ def _end(work: Work, status: WorkStatus, outcome: Outcome) -> None:
             actor=Actor(str(work.owner_id)), action=f"work_{status}", target=str(work.pk), entity=work,
             extra={"kind": work.kind, "errors": len(errors), **outcome.result},
         )  # fmt: skip
+
+
+def has_file(work: Work) -> bool:
+    """There is a file, and it is not older than files are kept."""
+    ended = work.finished_at
+    done = work.status == WorkStatus.DONE and bool(work.file_name) and ended is not None
+    return done and ended is not None and ended >= timezone.now() - KEPT
 
 
 def pieces(work: Work, *, is_input: bool = False) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -20,6 +19,7 @@ from accounts.tiers import describe_reason
 from audit.exporting import recorded
 from billing.admin import receipt_run
 from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
+from billing.methods import method_label, methods
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.months import closed_months_of
 from billing.services.months import void_by_adjustment
@@ -50,7 +50,7 @@ SHOWN_LINES = 50
 
 class MethodFilter(KnownFilter):
     title, parameter_name = _("method"), "method"
-    known = staticmethod(lambda: sorted({"manual", *settings.PAYMENT_PROVIDERS}))
+    known = staticmethod(methods)
 
 
 @admin.register(Receipt)
@@ -62,7 +62,7 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
         "pricing_tier",
         "amount",
         "state",
-        "method",
+        "paid_by",
         "paid_on",
         "created_on",
     )
@@ -81,7 +81,7 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("standing", "user", "project_name", "window", "pricing_tier", "why")}),
         (_("Money"), {"fields": ("net", "tax", "amount")}),
-        (_("Payment"), {"fields": ("method", "tx_ref", "paid_at")}),
+        (_("Payment"), {"fields": ("paid_by", "tx_ref", "paid_at")}),
         (_("Prices"), {"fields": ("rate_version", "rate_cpu", "rate_gpu", "rate_mem", "cpu_basis", "price_at",
                                   "rates_locked_at")}),
         (_("Document"), {"fields": ("document_number", "issued_on", "fiscal_year", "serial", "sold_by", "note",
@@ -103,6 +103,10 @@ class ReceiptAdmin(PageActions, ReadOnlyAdmin):
     @admin.display(description=_("total"), ordering="total")
     def amount(self, receipt: Receipt) -> str:
         return format_html('<span class="num">{}</span>', money_text(receipt.total, receipt.currency))
+
+    @admin.display(description=_("method"), ordering="method")
+    def paid_by(self, receipt: Receipt) -> str:
+        return method_label(receipt.method) or "–"
 
     @admin.display(description=_("paid"), ordering="paid_at")
     def paid_on(self, receipt: Receipt) -> str:

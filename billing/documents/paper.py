@@ -49,7 +49,8 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``status`` is pending, paid or void; ``when`` and ``detail`` say since when, and the reference or the reason."""
+    """``status`` is pending, paid, refunded or void; ``when`` and ``detail`` say since when, and the payment's
+    reference or the reason for voiding."""
 
     status: str
     when: datetime | None = None

@@ -153,6 +153,7 @@ class Front:
         sheets.text(RIGHT, y - 40, words, size, bold=True, colour=ACCENT, align="right")
         word, front, back = {
             "paid": (_("PAID"), sheet.GOOD, sheet.GOOD_TINT),
+            "refunded": (_("REFUNDED"), INK2, sheet.TINT),
             "void": (_("VOID"), sheet.BAD, sheet.BAD_TINT),
         }.get(self.paper.state.status, (_("TO PAY"), sheet.WARN, sheet.WARN_TINT))
         width = sheets.bold.width(word, 9) + 18
@@ -185,7 +186,7 @@ class Front:
 
     def _state(self) -> list[tuple[str, str]]:
         state = self.paper.state
-        if state.status == "paid":
+        if state.status in ("paid", "refunded"):
             return [(_("Paid"), wording.moment_text(state.when)), (_("Payment reference"), state.detail)]
         if state.status == "void":
             return [(_("Voided"), wording.moment_text(state.when)), (_("Reason for voiding"), state.detail)]

@@ -103,8 +103,8 @@ def seller_of(receipt: Receipt) -> Seller:
 
 
 def _state(receipt: Receipt) -> State:
-    if receipt.status == ReceiptStatus.PAID:
-        return State("paid", receipt.paid_at, receipt.tx_ref)
+    if receipt.status in (ReceiptStatus.PAID, ReceiptStatus.REFUNDED):
+        return State(receipt.status, receipt.paid_at, receipt.tx_ref)
     if receipt.status == ReceiptStatus.VOID:
         return State("void", receipt.voided_at, receipt.void_reason)
     return State("pending")

@@ -5,38 +5,47 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.http import content_disposition_header
 from django.utils.text import get_valid_filename
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.services.throttle import network_of
+from accounts.services.work import TooMuch
 from billing.documents.fonts import NoThaiFont
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
+from billing.models import Receipt
 from billing.selectors.genuine import verdict
 from billing.selectors.invoices import find_invoice
 from billing.views.reach import find_receipt
-from core.context import client_ip
+from billing.work_pdf import ask_for_pdf, file_name, find_pdf, is_long
+from core.context import actor_of, client_ip
 from core.throttle import seconds_to_wait
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def receipt(request: HttpRequest, pk: int, language: str) -> HttpResponse:
-    """Whoever may open the receipt's page may take its PDF."""
+    """Whoever may open the receipt's page may take its PDF: at once, or of many jobs as long work, which only POST
+    begins."""
     found = find_receipt(request, pk)
     try:
+        if is_long(found):
+            return _long(request, found, language)
+        if request.method == "POST":
+            return redirect(request.path)
         content = receipt_pdf(receipt=found, language=language)
     except NoThaiFont as error:
         context = {"message": error.message, "receipt": found}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
-    return _pdf(content, f"{found}-{language}.pdf")
+    return _pdf(content, file_name(found, language))
 
 
 @require_safe
@@ -58,6 +67,24 @@ def _pdf(content: bytes, name: str) -> HttpResponse:
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))
     patch_cache_control(response, private=True, no_store=True)
     return response
+
+
+def _long(request: HttpRequest, found: Receipt, language: str) -> HttpResponse:
+    """To the work that makes it or has made it. The page of a kept file asks ``anew`` for another."""
+    actor = actor_of(request)
+    work = None
+    if "anew" not in request.POST:
+        work = find_pdf(owner=actor.name, receipt=found, language=language)
+    if work is None and request.method == "POST":
+        try:
+            work = ask_for_pdf(actor=actor, receipt=found, language=language)
+        except TooMuch as error:
+            messages.error(request, error.message)
+            return redirect("work:index")
+    if work is None:
+        context = {"receipt": found, "jobs": found.items.count(), "thai": language == "th"}
+        return render(request, "billing/document_long.html", context)
+    return redirect("work:detail", work.pk)
 
 
 @require_safe

@@ -16,7 +16,8 @@ from billing.selectors import usage
 from billing.selectors.efficiency import cpu_use, memory_use
 from billing.selectors.explain import explain_job
 from billing.selectors.prices import PriceBook
-from billing.views.reach import find_job, readable
+from billing.selectors.readable import readable
+from billing.views.reach import find_job
 from core.context import actor_of
 from core.wording import decimal_text
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts.projects import LedProject, led_accounts, led_ids, led_project
+from accounts.projects import LedProject, led_accounts, led_project
 from billing.models import Receipt
+from billing.selectors.readable import openable
 from core.context import actor_of
 from usage.models import Job
 
@@ -22,16 +23,9 @@ def find_project(request: HttpRequest, pk: int | None) -> LedProject | None:
     return found
 
 
-def readable(receipts: QuerySet[Receipt], username: str) -> QuerySet[Receipt]:
-    """One's own receipts, and those of the projects that one leads."""
-    return receipts.filter(Q(user_id=username) | Q(project_id__in=led_ids(username)))
-
-
 def find_receipt(request: HttpRequest, pk: int) -> Receipt:
     """Staff with ``billing.view_receipt`` may open any."""
-    receipts = Receipt.objects.select_related("pricing_tier", "rate_version")
-    if not (request.user.is_staff and request.user.has_perm("billing.view_receipt")):
-        receipts = readable(receipts, actor_of(request).name)
+    receipts = openable(Receipt.objects.select_related("pricing_tier", "rate_version"), request.user)
     receipt = receipts.filter(pk=pk).first()
     if receipt is None:
         raise Http404(_("There is no such receipt."))

@@ -32,6 +32,7 @@ from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from billing.views.asked import check_names, one_of, refusal
 from billing.views.reach import find_project, find_receipt
+from billing.work_pdf import is_long
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.exports import table_response
@@ -180,6 +181,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "receipt": receipt,
         "is_mine": receipt.username == actor_of(request).name,
         "organisation": seller_of(receipt),
+        "long_pdf": is_long(receipt),
         **receipt_page.context(receipt, request.GET.get("page"), every_line=request.GET.get("lines") == "all"),
     }
     return render(request, "billing/receipt.html", context)

@@ -24,10 +24,11 @@ from billing.models import Receipt
 from billing.selectors import job_pages, usage
 from billing.selectors.choices import choices
 from billing.selectors.prices import PriceBook
+from billing.selectors.readable import readable
 from billing.selectors.standing import quarantined_standing
 from billing.selectors.usage import UsageFilter
 from billing.views.asked import check_names, one_of, refusal
-from billing.views.reach import find_project, readable
+from billing.views.reach import find_project
 from core.context import actor_of
 from core.errors import BadInput
 from core.exports import table_response

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core import icons, wording
+from core.browsers import browser_name
 from core.money import places
 
 register = template.Library()
@@ -144,6 +145,11 @@ def short_day(value: date) -> str:
 @register.filter
 def person(actor: str) -> str:
     return wording.actor_text(actor)
+
+
+@register.filter
+def browser(agent: str) -> str:
+    return browser_name(agent)
 
 
 @register.filter

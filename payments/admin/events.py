@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from payments import attention
 from payments.admin import parts
+from payments.details import in_words
 from payments.models import EventOutcome, PaymentEvent
 from payments.services.webhooks import replay
 
@@ -37,7 +38,7 @@ class OutcomeFilter(parts.ConditionFilter):
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
-        "id", "received", "provider", "event_type", "of_payment", "state", "detail", "deliveries", "attempts", "next",
+        "id", "received", "sender", "event_type", "of_payment", "state", "told", "deliveries", "attempts", "next",
     )  # fmt: skip
     list_filter = (OutcomeFilter, parts.ProviderFilter, "signature_ok", ("received_at", admin.DateFieldListFilter))
     search_fields = ("external_event_id", "event_type", "=payment__id", "=body_sha256")
@@ -46,7 +47,7 @@ class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
     list_per_page = 50
     actions = page_actions = ("replay_action",)
     fieldsets = (
-        (None, {"fields": ("provider", "event_type", "external_event_id", "of_payment", "state", "detail")}),
+        (None, {"fields": ("sender", "event_type", "external_event_id", "of_payment", "state", "told")}),
         (_("Work"), {"fields": ("received", "deliveries", "attempts", "next", "processed")}),
         (_("Content"), {"fields": ("signature_ok", "body_sha256", "payload")}),
     )
@@ -62,6 +63,9 @@ class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
     @admin.display(description=_("outcome"), ordering="outcome")
     def state(self, event: PaymentEvent) -> SafeString:
         return parts.chip(event.outcome, event.get_outcome_display())
+
+    sender = parts.provider_cell("provider")
+    told = parts.detail_cell("detail", _("detail"))
 
     @admin.display(description=_("payload"))
     def payload(self, event: PaymentEvent) -> SafeString | str:
@@ -108,7 +112,7 @@ REPLAY = ConfirmedAction(
     status=tuple(outcome for outcome in EventOutcome if outcome != EventOutcome.REJECTED),
     column="outcome",
     headers=(_("message"), _("event"), _("outcome"), _("detail")),
-    row=lambda event: (str(event), event.event_type, event.get_outcome_display(), event.detail),
+    row=lambda event: (str(event), event.event_type, event.get_outcome_display(), in_words(event.detail)),
     advice=_(
         "Each message is worked on as if it came now: the provider's record is read and followed. What was done already"
         " is not done twice. Messages that were rejected are never believed."
@@ -116,7 +120,7 @@ REPLAY = ConfirmedAction(
     button=lambda n: ngettext("Work on %(n)d message", "Work on %(n)d messages", n) % {"n": n},
     done=lambda n: ngettext("%(n)d message worked on.", "%(n)d messages worked on.", n) % {"n": n},
     run=lambda actor, event, text: replay(actor=actor, event=event),
-    say=lambda event, result: f"{_outcome(result.outcome)} · {result.detail}",
+    say=lambda event, result: f"{_outcome(result.outcome)} · {in_words(result.detail)}",
     most=parts.MOST,
 )
 

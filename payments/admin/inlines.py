@@ -27,7 +27,9 @@ class OfPayment(ReadOnlyInline):
 
 class EventInline(OfPayment):
     model = PaymentEvent
-    fields = readonly_fields = ("received", "event_type", "state", "detail", "deliveries")
+    fields = readonly_fields = ("received", "event_type", "state", "told", "deliveries")
+
+    told = parts.detail_cell("detail", _("detail"))
 
     @admin.display(description=_("received"))
     def received(self, event: PaymentEvent) -> str:

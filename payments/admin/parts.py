@@ -23,6 +23,7 @@ from core.money import from_minor
 from core.registry import load
 from core.templatetags.hpc import status_chip
 from core.wording import NARROW_SPACE, moment_text, money_text
+from payments.details import in_words
 from payments.models import Payment, Refund
 from payments.providers.errors import ProviderError
 
@@ -98,6 +99,40 @@ def provider_label(name: str) -> str:
         return str(load("PAYMENT_PROVIDERS", name).label)
     except AppError:
         return name
+
+
+# Ways to pay by the names that providers give them; others stay as they are.
+_METHODS = {
+    "card": gettext_lazy("Card"),
+    "checkout": gettext_lazy("Card, UPI or netbanking"),
+    "page": gettext_lazy("Demonstration page"),
+    "promptpay": gettext_lazy("PromptPay"),
+    "transfer": gettext_lazy("Bank transfer"),
+}
+
+
+def method_label(name: str) -> str:
+    return str(_METHODS.get(name, name))
+
+
+def provider_cell(name: str) -> Callable[..., str]:
+    """A method of an admin class that shows a provider as people call it."""
+
+    @admin.display(description=gettext_lazy("provider"), ordering=name)
+    def cell(self: admin.ModelAdmin, row: object) -> str:
+        return provider_label(getattr(row, name))
+
+    return cell
+
+
+def detail_cell(name: str, label: Any) -> Callable[..., str]:
+    """A method of an admin class that shows what was written down, in the language of the reader."""
+
+    @admin.display(description=label, ordering=name)
+    def cell(self: admin.ModelAdmin, row: object) -> str:
+        return in_words(getattr(row, name)) or NOTHING
+
+    return cell
 
 
 class ProviderFilter(KnownFilter):

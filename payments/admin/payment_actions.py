@@ -12,6 +12,7 @@ from core.admin import MOST_ROWS, ConfirmedAction
 from core.context import Actor
 from core.errors import BadInput
 from payments.admin import parts
+from payments.details import in_words
 from payments.models import OPEN_STATUSES, AttemptOutcome, Payment, PaymentStatus
 from payments.services.retries import LIMIT, retry_payment, set_retries
 from payments.services.review import accept_payment, close_payment
@@ -35,7 +36,7 @@ def makes_sense(payment: Payment, name: str) -> bool:
 
 
 def _cells(payment: Payment) -> tuple[str, ...]:
-    return str(payment), str(payment.receipt), payment.username, payment.review_reason
+    return str(payment), str(payment.receipt), payment.username, in_words(payment.review_reason)
 
 
 def _money(payment: Payment) -> tuple[Any, str]:
@@ -77,7 +78,7 @@ def _told(payment: Payment, synced: Synced) -> str:
         return gettext("the provider shows no record of it; it is %(status)s here") % {
             "status": synced.payment.get_status_display()
         }
-    names = {"status": synced.payment.get_status_display(), "detail": synced.applied.detail}
+    names = {"status": synced.payment.get_status_display(), "detail": in_words(synced.applied.detail)}
     return gettext("%(status)s (%(detail)s)") % names
 
 

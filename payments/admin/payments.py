@@ -17,6 +17,7 @@ from core.admin import PageActions, ReadOnlyAdmin, console_day
 from payments import attention
 from payments.admin import parts, payment_actions, refund_page
 from payments.admin.inlines import AttemptInline, DisputeInline, EventInline, RefundInline
+from payments.details import in_words
 from payments.models import Payment, PaymentStatus
 
 
@@ -102,7 +103,7 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.display(description=_("way to pay"), ordering="provider")
     def way(self, payment: Payment) -> str:
-        return " · ".join(filter(None, (payment.provider, payment.method)))
+        return " · ".join(filter(None, (parts.provider_label(payment.provider), parts.method_label(payment.method))))
 
     @admin.display(description=_("amount"), ordering="amount_cents")
     def money(self, payment: Payment) -> SafeString:
@@ -139,7 +140,7 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     def why(self, payment: Payment) -> str:
         if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.PENDING, PaymentStatus.AUTHORIZED):
             return gettext("outcome unknown") if payment.outcome_unknown else parts.NOTHING
-        return payment.review_reason or payment.failure or parts.NOTHING
+        return in_words(payment.review_reason or payment.failure) or parts.NOTHING
 
     @admin.display(description=_("kind of money"))
     def mode(self, payment: Payment) -> str:

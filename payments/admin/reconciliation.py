@@ -32,12 +32,12 @@ class DiffersFilter(parts.ConditionFilter):
 @admin.register(ReconciliationDay)
 class ReconciliationDayAdmin(ReadOnlyAdmin):
     list_display = (
-        "date", "provider", "theirs", "theirs_back", "ours", "ours_back", "difference", "nobodys", "checked",
+        "date", "of_provider", "theirs", "theirs_back", "ours", "ours_back", "difference", "nobodys", "checked",
     )  # fmt: skip
     list_filter = (parts.ProviderFilter, DiffersFilter, "currency", ("day", admin.DateFieldListFilter))
     list_per_page = 62
     fieldsets = (
-        (None, {"fields": ("date", "provider", "difference", "checked", "advice")}),
+        (None, {"fields": ("date", "of_provider", "difference", "checked", "advice")}),
         (_("At the provider"), {"fields": ("provider_count", "theirs", "theirs_back")}),
         (_("Here"), {"fields": ("our_count", "ours", "ours_back")}),
         (_("Money of nobody"), {"fields": ("all_nobodys",)}),
@@ -90,6 +90,7 @@ class ReconciliationDayAdmin(ReadOnlyAdmin):
             return gettext("Compare the day's payments one by one, and ask the provider about those that differ.")
         return gettext("Both sides agree.")
 
+    of_provider = parts.provider_cell("provider")
     checked = parts.moment_cell("checked_at", _("checked"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

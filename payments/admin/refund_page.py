@@ -127,14 +127,15 @@ def _said(refund: Refund) -> str:
 
 def _effect(payment: Payment, minor: int) -> Effect:
     text = parts.minor_text(minor, payment.currency)
+    names = {"provider": parts.provider_label(payment.provider)}
     if _by_provider(payment):
-        by = _("%(provider)s gives it back to the payer by itself.") % {"provider": payment.provider}
+        words = _("%(provider)s gives it back to the payer by itself.")
     else:
-        by = _(
+        words = _(
             "%(provider)s cannot give this money back: finance sends it by bank, and enters the bank's reference on the"
             " refund. Until then the refund waits."
-        ) % {"provider": payment.provider}
-    return Effect(text, by, _of_receipt(payment, minor))
+        )
+    return Effect(text, words % names, _of_receipt(payment, minor))
 
 
 def _by_provider(payment: Payment) -> bool:

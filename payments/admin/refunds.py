@@ -42,7 +42,7 @@ class OfPayment:
 
     @admin.display(description=_("provider"), ordering="payment__provider")
     def provider(self, row: Refund | Dispute) -> str:
-        return row.payment.provider
+        return parts.provider_label(row.payment.provider)
 
     @admin.display(description=_("amount"), ordering="amount_cents")
     def money(self, row: Refund | Dispute) -> SafeString:

@@ -194,6 +194,16 @@ def test_the_same_receipt_gives_the_same_bytes_until_its_state_changes(alice: An
     assert receipt_pdf(receipt=Receipt.objects.get(), language=language) != first
 
 
+def test_a_refunded_receipt_asks_for_no_money(alice: Any) -> None:
+    receipt = make_receipt()
+    mark_paid(actor=Actor("fin"), receipt=receipt, method="manual", tx_ref="A-77")
+    Receipt.objects.update(status="refunded")
+    words = "".join(pages(receipt_pdf(receipt=Receipt.objects.get(), language="en")))
+    assert "REFUNDED" in words
+    assert "A-77" in words
+    assert "TOPAY" not in squeezed(words)
+
+
 @needs_thai
 def test_two_processes_give_the_same_bytes_whatever_they_made_before() -> None:
     script = (

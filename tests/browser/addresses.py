@@ -26,6 +26,7 @@ PAGES = [
     "/keys/new/",
     "/metering/",
     "/alerts/",
+    "/work/",
 ]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",

@@ -6,7 +6,9 @@ import json
 
 from django.utils import translation
 
+from core.errors import AppError
 from core.said import heard, say, to_store
+from core.said import told as _
 
 
 def test_a_kept_text_is_read_in_the_language_of_its_reader() -> None:
@@ -28,3 +30,23 @@ def test_a_text_may_stand_in_another() -> None:
 def test_a_text_of_another_release_never_breaks_a_page() -> None:
     assert heard(["%(gone)s rows", {}]) == "%(gone)s rows"
     assert heard([1, 2]) == "[1, 2]"
+
+
+def test_a_text_that_is_told_remembers_itself_filled_in_or_not() -> None:
+    with translation.override("th"):
+        whole, filled = _("the line is too long"), _("%(n)d rows of other clusters were left out.") % {"n": 2}
+    assert heard(to_store(whole)) == "the line is too long"
+    assert heard(to_store(filled)) == "2 rows of other clusters were left out."
+    assert "rows" not in filled, "it is a text of the language that it was told in"
+
+
+def test_an_error_carries_what_was_said_into_what_is_kept() -> None:
+    with translation.override("th"):
+        error = AppError(_("the line is too long"))
+        note = say("%(why)s: %(n)s", why=error.message, n=1)
+    assert heard(to_store(note)) == "the line is too long: 1"
+
+
+def test_a_full_text_is_not_filled_again() -> None:
+    assert _("the line is too long") % {} == "the line is too long"
+    assert say("%(why)s: %(n)s", why="100 %", n=1) == "100 %: 1"

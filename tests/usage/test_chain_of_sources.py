@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import translation
 
 from core.errors import Unavailable, UsageError
 from core.said import heard
@@ -55,6 +56,19 @@ def test_the_fallback_file_comes_last_with_a_note_for_each_source_before_it(no_s
         "slurmrestd passed over: not configured. SLURMRESTD_URL is not set.",
         "sacct passed over: sacct is not installed here (it was not found on PATH).",
     ]
+
+
+def test_notes_of_what_was_passed_over_are_read_in_the_language_of_the_reader(no_sacct: None, settings: Any) -> None:
+    """The import ran in Thai; an English reader reads the source's own words in English, too."""
+    settings.FALLBACK_CSV = str(EPOCH_FILE)
+    with translation.override("th"):
+        shown = run_import().notes
+    assert [heard(note) for note in ImportRun.objects.get().notes] == [
+        "slurmrestd passed over: not configured. SLURMRESTD_URL is not set.",
+        "sacct passed over: sacct is not installed here (it was not found on PATH).",
+    ]
+    assert "is not set" not in shown[0]
+    assert "not installed" not in shown[1]
 
 
 def test_when_all_fail_every_reason_is_listed_and_no_run_is_kept(no_sacct: None, settings: Any, tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import translation
 
 from audit.models import AuditLog
 from core.context import SYSTEM
 from core.errors import Unavailable
 from core.locks import run_lock
+from core.said import heard
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import HIST, LIVE, counted, oracle, read_json, row, run_import, stored, write
 from tests.usage.restd import CAPTURE
@@ -145,6 +147,17 @@ def test_other_clusters_windows_and_unreadable_rows_stay_out(file: Path, tmp_pat
     result = compare(write(tmp_path / "b.psv", *text.splitlines()[1:]), **OCTOBER)
     assert result.equal
     assert any("were not compared" in note and ": 1" in note for note in result.notes)
+
+
+def test_what_a_comparison_notes_is_read_in_the_language_of_the_reader(file: Path) -> None:
+    run_import(file)
+    Job.objects.filter(job_id=1).delete()
+    with translation.override("th"):
+        shown = compare(file, **OCTOBER).notes + compare(file).notes
+    kept = [heard(note) for row in Reconciliation.objects.order_by("pk") for note in row.notes]
+    assert any(note.startswith("Records of the source that are not stored: 1 (") for note in kept)
+    assert len(kept) == len(shown)
+    assert not {*kept} & {*shown}, "each was said in Thai and is read in English"
 
 
 # --- the command ---------------------------------------------------------------------

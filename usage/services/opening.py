@@ -101,9 +101,9 @@ def open_source(key: str, request: SourceRequest) -> Opened:
             return _open(name, request, notes)
         except Misconfigured as error:
             words = gettext_noop("%(source)s passed over: not configured. %(why)s")
-            notes.append(say(words, source=name, why=str(error)))
+            notes.append(say(words, source=name, why=error.message))
         except (Unavailable, BadInput, UsageError) as error:
-            notes.append(say(gettext_noop("%(source)s passed over: %(why)s"), source=name, why=str(error)))
+            notes.append(say(gettext_noop("%(source)s passed over: %(why)s"), source=name, why=error.message))
     raise Unavailable(_("No usage source answered.") + "\n" + "\n".join(notes), notes=notes)
 
 

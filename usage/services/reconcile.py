@@ -12,13 +12,13 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from audit.services import record as record_audit
 from core.context import Actor
 from core.errors import Unavailable, UsageError
 from core.locks import run_lock
 from core.said import to_store
+from core.said import told as _
 from usage import sreport
 from usage.models import Job, Reconciliation, ReconciliationLine, ReconciliationStatus
 from usage.services import comparing, opening

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from django.utils.translation import gettext as _
 from pyarrow import csv
 
 from core.errors import BadInput
+from core.said import told as _
 from usage.batches import Batch, batch_of, table_of
 from usage.records import BadRow, Item, JobRecord
 from usage.sources.columns import CATEGORIES, TEXTS, ColumnReader

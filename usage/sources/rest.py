@@ -14,10 +14,10 @@ from typing import Any
 
 import requests
 from django.conf import settings
-from django.utils.translation import gettext as _
 from urllib3.exceptions import ReadTimeoutError
 
 from core.errors import Unavailable
+from core.said import told as _
 from usage.sources import connections
 from usage.sources.windows import TooMuch
 

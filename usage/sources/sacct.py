@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from core.errors import Misconfigured, Unavailable
 from core.said import say
+from core.said import told as _
 from usage.sources import connections
 from usage.sources.base import UsageSource
 from usage.sources.lines import Lines
@@ -83,14 +83,14 @@ class SacctSource(UsageSource):
             with self._run([program, "--helpformat"]) as shown:
                 has = shown.read().decode("utf-8", "replace").lower().split()
         except TooMuch as why:
-            raise Unavailable(str(why)) from why
+            raise Unavailable(why.args[0]) from why
         lacking = [name for name in FIELDS if name.lower() not in has]
         if missing := [name for name in lacking if name in NEEDED]:
             words = _("This sacct cannot show %(fields)s, which billing needs: it is too old, or no sacct of Slurm.")
             raise Unavailable(words % {"fields": ", ".join(missing)})
         if lacking:
-            words = gettext_noop("This sacct cannot show %(fields)s; left out.")
-            self.notes.append(say(words, fields=", ".join(lacking)))
+            left_out = gettext_noop("This sacct cannot show %(fields)s; left out.")
+            self.notes.append(say(left_out, fields=", ".join(lacking)))
         return tuple(name for name in FIELDS if name not in lacking)
 
     # --- one window ----------------------------------------------------------------

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from core.errors import Misconfigured, Unavailable
 from core.said import say
+from core.said import told as _
 from usage.sources import connections
 from usage.sources.base import UsageSource
 from usage.sources.rest import Client
@@ -57,7 +57,7 @@ class SlurmrestdSource(UsageSource):
             try:
                 version, flags = self._version(client)
             except TooMuch as why:
-                raise Unavailable(str(why)) from why
+                raise Unavailable(why.args[0]) from why
             sight = Sight(client.user)
 
             def ask(at: datetime, stop: datetime) -> Answer:

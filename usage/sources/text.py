@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
-
 from core.errors import BadInput
+from core.said import told as _
 from usage.parsing import (
     RowError,
     Tres,

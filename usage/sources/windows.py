@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from core.errors import Unavailable
+from core.said import told as _
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +62,7 @@ def walk(start: datetime, end: datetime, ask: Ask, *, rows: int, quick: float) -
         except TooMuch as why:
             if stop - at <= LEAST:
                 words = _("%(why)s The window was %(where)s; a shorter one is not tried.")
-                raise Unavailable(words % {"why": why, "where": spoken(at, stop)}) from why
+                raise Unavailable(words % {"why": why.args[0], "where": spoken(at, stop)}) from why
             size = most = max(LEAST, timedelta(seconds=(stop - at) // timedelta(seconds=2)))
             calm = 0
             continue

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from accounts.services.work import run_next
+from accounts.services.work import forget_files, run_next
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.errors import UsageError
 from hpcbilling.periodic import look, run_due
@@ -44,6 +44,7 @@ class Command(AppCommand):
             outcomes.append({"name": outcome.name, "status": outcome.status, "error": outcome.error})
             if stop.is_set():
                 break
+        forget_files()
         works = []
         while not stop.is_set() and (work := run_next()) is not None:
             works.append({"work": work.pk, "kind": work.kind, "status": work.status})

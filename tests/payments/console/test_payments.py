@@ -25,7 +25,14 @@ pytestmark = pytest.mark.django_db
 def test_the_list_shows_what_came_in_and_went_back(as_finance: Any, paid: Payment) -> None:
     Payment.objects.filter(pk=paid.pk).update(captured_cents=1100, refunded_cents=100)
     page = text(as_finance.get(PAYMENTS))
-    for words in (str(paid.receipt), "dummy · page", "THB 8.00", "THB 11.00", "THB 1.00", "succeeded"):
+    for words in (
+        str(paid.receipt),
+        "Demonstration · Demonstration page",
+        "THB 8.00",
+        "THB 11.00",
+        "THB 1.00",
+        "succeeded",
+    ):
         assert words in page
 
 

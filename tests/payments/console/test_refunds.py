@@ -30,7 +30,7 @@ def test_the_amount_is_prefilled_and_the_next_page_says_what_will_change(as_fina
     look = {"amount": "8.00", "reason": "wrong person", "seen": "0"}
     words = text(as_finance.post(page_of(paid), look))
     assert f"receipt {paid.receipt} becomes refunded" in words
-    assert "dummy gives it back to the payer by itself" in words
+    assert "Demonstration gives it back to the payer by itself" in words
     assert f"Receipt {paid.receipt} stays paid." in text(as_finance.post(page_of(paid), {**look, "amount": "3"}))
     assert refunds() == [], "looking gives nothing back"
     edited = as_finance.post(page_of(paid), {**look, "amount": "3", "edit": "1"}).content.decode()

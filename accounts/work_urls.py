@@ -1,0 +1,13 @@
+"""My long work and its files; mounted at ``/work/``."""
+
+from django.urls import path
+
+from accounts import work_views as views
+
+app_name = "work"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("<int:pk>/", views.detail, name="detail"),
+    path("<int:pk>/file/", views.download, name="file"),
+    path("<int:pk>/cancel/", views.cancel, name="cancel"),
+]

@@ -1,0 +1,61 @@
+"""The account menu, with a mouse and with the keyboard alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OPEN = "details.me[open]"
+
+
+def opened(visit: Any, **options: Any) -> Any:
+    person = visit(**options)
+    person.sign_in("alice")
+    person.page.click("details.me summary")
+    assert person.page.locator(OPEN).count() == 1
+    return person
+
+
+def focused(person: Any) -> str:
+    return str(person.page.evaluate("document.activeElement.tagName + '.' + document.activeElement.className"))
+
+
+def test_escape_closes_it_and_the_focus_is_where_it_was(visit: Any, alice: Any) -> None:
+    person = opened(visit)
+    person.page.keyboard.press("Tab")
+    assert focused(person).startswith("A")
+    person.page.keyboard.press("Escape")
+    assert person.page.locator(OPEN).count() == 0
+    assert focused(person).startswith("SUMMARY")
+    person.page.keyboard.press("Enter")
+    assert person.page.locator(OPEN).count() == 1, "the same key opens it again"
+    assert person.complaints == []
+
+
+def test_a_click_elsewhere_closes_it_and_one_inside_does_not(visit: Any, alice: Any) -> None:
+    person = opened(visit)
+    person.page.locator(".me .menu").click(position={"x": 2, "y": 2})
+    assert person.page.locator(OPEN).count() == 1
+    person.page.mouse.click(200, 500)
+    assert person.page.locator(OPEN).count() == 0
+
+
+def test_it_closes_when_the_keyboard_has_left_it(visit: Any, alice: Any) -> None:
+    person = opened(visit)
+    for _each in range(person.page.locator(".me .menu :is(a, button)").count() + 1):
+        person.page.keyboard.press("Tab")
+    assert person.page.locator(OPEN).count() == 0
+
+
+def test_its_links_are_followed(visit: Any, alice: Any) -> None:
+    person = opened(visit, has_touch=True)
+    person.page.click(".me .menu a[href='/work/']")
+    person.page.wait_for_url("**/work/")
+
+
+def test_without_the_script_the_button_alone_opens_and_closes_it(visit: Any, alice: Any) -> None:
+    person = opened(visit, java_script_enabled=False)
+    person.page.click("details.me summary")
+    assert person.page.locator(OPEN).count() == 0

@@ -1,0 +1,92 @@
+"""The console's lists on a phone: cards of label and value, and nothing to be moved sideways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from billing.services.receipts import create_receipts
+from core.context import Actor
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+LISTS = ["/admin/billing/receipt/", "/admin/usage/job/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
+TABLES = ["/admin/", "/admin/exports/", "/admin/billing/closedmonth/", "/admin/payments/bankline/",
+          "/admin/billing/rateversion/what-if/?start=2026-10-01&end=2026-10-31&mu.cpu=2"]  # fmt: skip
+
+
+@pytest.fixture
+def boss(visit: Any, superuser: Any, usage: None) -> Any:
+    create_receipts(actor=Actor("alice"), username="alice")
+    person = visit()
+    person.page.set_viewport_size({"width": 390, "height": 900})
+    person.sign_in(superuser.get_username())
+    return person
+
+
+def sideways(person: Any) -> list[str]:
+    """Tables that are wider than what shows them."""
+    return list(
+        person.page.evaluate("""[...document.querySelectorAll("main table, #content table")]
+        .filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1).map((table) => table.className)""")
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_rows_are_cards_whose_values_have_names(boss: Any, language: str) -> None:
+    boss.page.context.add_cookies([{"name": "django_language", "value": language, "url": boss.base}])
+    for path in LISTS:
+        boss.go(path)
+        assert boss.overflow() == 0, path
+        assert sideways(boss) == [], path
+        row = boss.page.locator("#result_list tbody tr").first
+        names = row.locator("td[data-label]:not([data-blank])").evaluate_all("cells => cells.map(c => c.dataset.label)")
+        assert len(names) > 2, path
+        assert all(names), path
+        lefts = row.locator("td[data-label]:not([data-blank])").evaluate_all(
+            "cells => cells.map(c => Math.round(c.getBoundingClientRect().left))"
+        )
+        assert len(set(lefts)) == 1, f"{path}: one below the other"
+        shown = row.locator("td[data-label]").first.evaluate("c => getComputedStyle(c, '::before').content")
+        assert shown == f'"{names[0]}"'
+        sorting = boss.page.locator("#result_list thead a:visible")
+        assert sorting.count() > 0, f"{path}: it can still be sorted"
+
+
+@pytest.mark.parametrize("path", TABLES)
+def test_other_tables_fold_too(boss: Any, path: str) -> None:
+    boss.go(path)
+    assert boss.overflow() == 0
+    assert sideways(boss) == []
+
+
+def test_on_a_wide_screen_it_is_a_table(boss: Any) -> None:
+    boss.page.set_viewport_size({"width": 1440, "height": 900})
+    boss.go(LISTS[0])
+    cell = boss.page.locator("#result_list tbody td[data-label]").first
+    assert cell.evaluate("c => getComputedStyle(c).display") == "table-cell"
+    assert cell.evaluate("c => getComputedStyle(c, '::before').content") in ("none", "normal")
+
+
+def test_a_row_is_chosen_and_acted_upon_as_on_a_wide_screen(boss: Any) -> None:
+    boss.go(LISTS[0])
+    boss.page.locator("#result_list tbody .action-select").first.check()
+    boss.page.select_option("select[name=action]", index=1)
+    boss.page.click("#changelist .actions button[type=submit]")
+    boss.page.wait_for_load_state()
+    assert boss.overflow() == 0
+
+
+def test_kinds_of_alerts_are_all_in_sight(boss: Any) -> None:
+    boss.go("/alerts/new/")
+    rights = boss.page.locator(".tabs a").evaluate_all("tabs => tabs.map(t => t.getBoundingClientRect().right)")
+    assert len(rights) > 2
+    assert max(rights) <= 390
+
+
+def test_a_list_without_rows_says_so(boss: Any) -> None:
+    boss.go("/admin/billing/receipt/?q=nobody")
+    assert boss.page.locator(".no-rows").inner_text().startswith("Nothing fits")
+    boss.go("/admin/payments/bankline/")
+    assert "There is nothing here yet" in boss.page.locator(".no-rows").inner_text()
+    assert boss.page.locator("#changelist .actions").count() == 0
