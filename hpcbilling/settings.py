@@ -312,6 +312,8 @@ SUBSCRIPTION_HOOKS: dict[str, str] = {
     "cancel": "billing.services.fees.on_cancel",
     "end": "billing.services.fees.on_end",
 }
+# What time does by itself to organisations with a test clock, in this order at each instant (core.clock.Step).
+CLOCK_STEPS: dict[str, str] = {}
 # What else the page of a subscription shows: functions of the request and the subscription that give template values.
 SUBSCRIPTION_PANELS: dict[str, str] = {"quota": "usage.quota_panel.panel", "fees": "billing.views.subscriptions.panel"}
 APPROVAL_ACTS: dict[str, str] = {

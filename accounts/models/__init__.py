@@ -7,6 +7,7 @@ from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
 from accounts.models.outbox import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
 from accounts.models.sessions import Session
+from accounts.models.test_clocks import CLOCK_TRANSITIONS, ClockStatus, TestClock
 from accounts.models.throttle import AuthThrottle
 from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
 from accounts.models.users import Role, User
@@ -20,9 +21,9 @@ from accounts.models.webhooks import (
 from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
-    "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
-    "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailNotification", "EmailStatus", "Identity",
-    "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role",
-    "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
+    "APPROVAL_TRANSITIONS", "CLOCK_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS",
+    "ApiKey", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode", "ClockStatus", "DeliveryStatus",
+    "EmailNotification", "EmailStatus", "Identity", "Invitation", "Member", "MemberRole", "Organisation", "Project",
+    "ProjectAccount", "ProjectLead", "Role", "RuleKind", "Scope", "Session", "TestClock", "Tier", "TierOverride",
+    "TierRule", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip
