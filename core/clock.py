@@ -52,6 +52,13 @@ def of_tests(rows: QuerySet[Row], through: str = "organisation") -> QuerySet[Row
     return rows.filter(**{f"{_path(through)}test_clock__isnull": False})
 
 
+def of(rows: QuerySet[Row], organisations: Sequence[int] | None, through: str = "organisation") -> QuerySet[Row]:
+    """What a batch works on: rows of these organisations, or, of None, all real ones."""
+    if organisations is None:
+        return real(rows, through)
+    return rows.filter(**{f"{_path(through)}pk__in": organisations})
+
+
 def day_is_over(day: str, today: date, through: str = "organisation") -> Q:
     """Rows whose column ``day`` lies before today: before the clock's day where the organisation has one."""
     path = _path(through)

@@ -20,6 +20,7 @@ from audit.models import AuditLog
 from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
 from billing.selectors.fees import PARKED
 from core import wording
+from core.clock import real
 from core.periods import today
 from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
@@ -126,7 +127,7 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
         words = _("Whoever asked waits for it. Approve or deny them.")
         where = list_url(Subscription, status__exact=SubscriptionStatus.PENDING)
         found.append(Finding(asked, _("subscriptions wait for approval"), words, where))
-        parked = Subscription.objects.filter(status__in=LIVE, metadata__has_key=PARKED)
+        parked = real(Subscription.objects.filter(status__in=LIVE, metadata__has_key=PARKED))
         words = _("Their fees are not charged: mostly a price is missing. The page of each says which.")
         where = list_url(Subscription, parked="yes")
         found.append(Finding(parked, _("subscriptions could not be renewed"), words, where, "bad"))
@@ -189,7 +190,7 @@ def _review_findings(viewer: Viewer) -> list[Finding]:
 def _forgotten_usage(now: datetime) -> Finding:
     """Asked user by user: each is one look into the index of what is not billed."""
     before = now - timedelta(days=OLD_USAGE_DAYS)
-    old = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
+    old = Job.objects.real().unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
     return Finding(
         User.objects.filter(Exists(old.filter(username=OuterRef("pk")))),
         _("users with unbilled usage older than 60 days"),

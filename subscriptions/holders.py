@@ -59,3 +59,8 @@ def manages(user: Person, subscription: Subscription) -> bool:
         return True
     place = subscription.organisation_id
     return place is not None and memberships(user, BILLING).filter(organisation=place).exists()
+
+
+def has_past(organisation: Organisation) -> bool:
+    """Whether anything that it or its members hold has begun."""
+    return Subscription.objects.filter(organisation=organisation, start_at__isnull=False).exists()

@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +24,7 @@ from billing.selectors.subscription_fees import fee_words
 from billing.services import plan_changes
 from billing.views.subscriptions import step_two
 from core.admin import ConfirmedAction
+from core.clock import now_for
 from core.context import actor_of
 from core.errors import AppError
 from subscriptions.admin import subscriptions as base
@@ -61,7 +61,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
 
     @admin.display(description=_("fee"))
     def fee(self, row: Subscription) -> str:
-        return fee_words(row, timezone.now())
+        return fee_words(row, now_for(row.organisation))
 
     @admin.display(description=_("why it was not renewed"))
     def trouble(self, row: Subscription) -> str:
@@ -135,7 +135,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
 
 
 def _given_back(row: Subscription) -> tuple[Decimal, str]:
-    credit = credit_of(row, timezone.now())
+    credit = credit_of(row, now_for(row.organisation))
     return (-credit.amount if credit else Decimal(0)), row.currency
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.cycles import local_day
 from billing.fee_words import charge_days, convention_words, days_words, how_words, why_words
 from billing.models import SubscriptionCharge
 from billing.selectors.fees import PAUSES, Fees, NoPrice, credit_of, parked_words, zone_of
+from core.clock import now_for
 from core.money import places
 from core.wording import day_text, decimal_text, money_text
 from subscriptions.models import LIVE, Plan, PlanPrice, Subscription, SubscriptionStatus
@@ -51,7 +51,7 @@ def charges_of(subscription: Subscription) -> QuerySet[SubscriptionCharge]:
 
 
 def fee_view(subscription: Subscription) -> FeeView:
-    row, now = subscription, timezone.now()
+    row, now = subscription, now_for(subscription.organisation)
     charges = list(charges_of(row)[: SHOWN + 1])
     live, zone = row.status in LIVE, zone_of(row)
     runs = row.period_start is not None and row.period_end is not None and row.period_end > now and live

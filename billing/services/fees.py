@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.utils import timezone
 
 from audit import services as audit
 from billing.cycles import local_day, whole
@@ -28,6 +27,7 @@ from billing.selectors.fees import (
     next_period,
     zone_of,
 )
+from core.clock import now_for
 from core.context import Actor
 from core.errors import Busy
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
@@ -202,7 +202,7 @@ def on_start(*, actor: Actor, subscription: Subscription) -> None:
     assert first is not None  # noqa: S101 - it has just started
     plan, day = subscription.plan, local_day(first, zone_of(subscription))
     Fees.of([plan.pk]).price(plan, subscription.billing_cycle, subscription.currency, day)
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     if first > now:
         Subscription.objects.filter(pk=subscription.pk).update(next_billing_at=first)
     else:
@@ -213,7 +213,7 @@ def on_start(*, actor: Actor, subscription: Subscription) -> None:
 def on_suspend(*, actor: Actor, subscription: Subscription, cause: str) -> None:
     """Periods that had begun before it rests are charged; from then on none is."""
     if cause in PAUSES:
-        catch_up(actor=actor, rows=[subscription], now=timezone.now())
+        catch_up(actor=actor, rows=[subscription], now=now_for(subscription.organisation))
 
 
 def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
@@ -221,7 +221,7 @@ def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
 
     Raises ``NoPrice``.
     """
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     moment = subscription.next_billing_at or subscription.trial_end_at or subscription.start_at
     if cause not in PAUSES or moment is None or moment > now or subscription.cancel_at_period_end:
         return
@@ -235,7 +235,7 @@ def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
 
 def on_cancel(*, actor: Actor, subscription: Subscription) -> None:
     """What is due is charged, then the rest of the period comes back by the convention."""
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     catch_up(actor=actor, rows=[subscription], now=now)
     credit = credit_of(subscription, now) if subscription.status != SubscriptionStatus.PENDING else None
     if credit is not None:

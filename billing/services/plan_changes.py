@@ -19,6 +19,7 @@ from billing.cycles import Span, begins, local_day, rest, share
 from billing.models import ChargeKind, SubscriptionCharge
 from billing.selectors.fees import Fees, PlanQuote, credit_of, explain, zone_of
 from billing.services.fees import catch_up, record_charges
+from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from subscriptions.models import LIVE, USABLE, Plan, PlanPrice, Subscription, SubscriptionStatus
@@ -46,7 +47,8 @@ def quote_change(*, subscription: Subscription, plan: Plan, now: datetime | None
 
     Raises what ``change_plan`` raises.
     """
-    at, row = now or timezone.now(), Subscription.objects.select_related(*_BESIDE).get(pk=subscription.pk)
+    row = Subscription.objects.select_related(*_BESIDE).get(pk=subscription.pk)
+    at = now or now_for(row.organisation)
     with transaction.atomic():
         _check(row, plan, approved=True)
         if not _on_trial(row, at):
@@ -77,7 +79,7 @@ def change_plan(
     if row.plan_id == plan.pk:
         subscription.refresh_from_db()
         return False
-    now = timezone.now()
+    now = now_for(row.organisation)
     _check(row, plan, approved=approved)
     at = _moment(row, plan, expected, now) if expected else now
     if not _on_trial(row, at):
@@ -108,9 +110,10 @@ def cancel(*, actor: Actor, subscription: Subscription, at_period_end: bool = Fa
     row = lock(subscription)
     if not at_period_end or row.status not in LIVE or row.status == SubscriptionStatus.PENDING:
         return cancel_subscription(actor=actor, subscription=subscription, reason=reason)
-    catch_up(actor=actor, rows=[row], now=timezone.now())
+    now = now_for(row.organisation)
+    catch_up(actor=actor, rows=[row], now=now)
     ends = row.next_billing_at or row.trial_end_at
-    if ends is None or ends <= timezone.now():
+    if ends is None or ends <= now:
         return cancel_subscription(actor=actor, subscription=subscription, reason=reason)
     moved = Subscription.objects.filter(pk=row.pk, cancel_at_period_end=False, status__in=LIVE).update(
         cancel_at_period_end=True, next_plan=None, next_billing_at=ends, updated_at=timezone.now()
@@ -130,7 +133,7 @@ def keep(*, actor: Actor, subscription: Subscription) -> bool:
         subscription.refresh_from_db()
         return False
     ends = row.next_billing_at
-    if row.cancel_at_period_end and ends is not None and ends <= timezone.now():
+    if row.cancel_at_period_end and ends is not None and ends <= now_for(row.organisation):
         raise Conflict(_("Its period is over; it cannot be kept."))
     Subscription.objects.filter(pk=row.pk).update(cancel_at_period_end=False, next_plan=None, updated_at=timezone.now())
     changes = {"cancel_at_period_end": [row.cancel_at_period_end, False],
@@ -151,7 +154,7 @@ def _later(actor: Actor, subscription: Subscription, row: Subscription, plan: Pl
         return False
     if row.status not in USABLE:
         raise _not_now(row)
-    now = timezone.now()
+    now = now_for(row.organisation)
     if not _on_trial(row, now):
         _caught_up(actor, row, now)
     ends = row.next_billing_at or row.trial_end_at or now
@@ -173,7 +176,7 @@ def _later(actor: Actor, subscription: Subscription, row: Subscription, plan: Pl
 
 
 def _check(row: Subscription, plan: Plan, *, approved: bool) -> None:
-    if row.status not in USABLE or (row.end_at is not None and row.end_at <= timezone.now()):
+    if row.status not in USABLE or (row.end_at is not None and row.end_at <= now_for(row.organisation)):
         raise _not_now(row)
     if plan.pk == row.plan_id:
         raise BadInput(_("It has this plan already."), field="plan")

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,6 +19,7 @@ from billing.plan_forms import LATER, PlanForm
 from billing.selectors.fees import zone_of
 from billing.selectors.subscription_fees import fee_view, next_fee_words
 from billing.services import plan_changes
+from core.clock import now_for
 from core.context import actor_of
 from core.errors import AppError
 from subscriptions.holders import manages, visible_to
@@ -68,7 +68,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def step_two(row: Subscription, form: PlanForm) -> dict[str, Any]:
     """What the chosen change comes to. Raises what the change itself would."""
     plan, later = form.cleaned_data["plan"], form.cleaned_data["when"] == LATER
-    begins = row.next_billing_at or row.trial_end_at or timezone.now()
+    begins = row.next_billing_at or row.trial_end_at or now_for(row.organisation)
     context: dict[str, Any] = {"plan": plan, "later": later, "begins": begins}
     context["next_fee"] = next_fee_words(row, plan, local_day(begins, zone_of(row)))
     if not later:

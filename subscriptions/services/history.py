@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from audit import services as audit
+from core.clock import now_for
 from core.context import Actor
 from core.states import Transitions, transition
 from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange, SuspendedFor
@@ -48,7 +49,7 @@ def note(
     reason = reason.strip()[:LONGEST_REASON]
     SubscriptionChange.objects.create(
         subscription=subscription, action=action, from_status=before, to_status=subscription.status,
-        actor=actor.name[:150], reason=reason, at=at or timezone.now(),
+        actor=actor.name[:150], reason=reason, at=at or now_for(subscription.organisation),
     )  # fmt: skip
     audit.record(
         actor=actor, action=f"subscription_{action}", target=str(subscription), entity=subscription,

@@ -1,0 +1,30 @@
+"""A long way of a test clock, as long work."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import TestClock, Work
+from accounts.services.test_clocks import run_advance
+from accounts.services.work import Kind, Outcome, Report
+from core.context import Actor
+from core.errors import BadInput
+
+
+def _advance(work: Work, report: Report) -> Outcome:
+    """Safe to repeat: it goes on from where the clock stands."""
+    clock = TestClock.objects.filter(pk=work.parameters["clock"]).first()
+    if clock is None:
+        raise BadInput(_("There is no such test clock."))
+    found = run_advance(actor=Actor(str(work.owner_id)), clock=clock, tell=report)
+    counts = {name: number for done in found.done.values() for name, number in done.items() if number}
+    return Outcome({"instants": found.instants, **counts})
+
+
+def _title(work: Work) -> str:
+    words = _("Test clock %(name)s to %(moment)s")
+    return words % {"name": work.parameters["name"], "moment": work.parameters["to"]}
+
+
+ADVANCE = Kind(gettext_lazy("advance of a test clock"), _advance, title=_title)
