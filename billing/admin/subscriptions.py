@@ -22,7 +22,7 @@ from billing.plan_forms import LATER, PlanForm
 from billing.selectors.fees import PARKED, credit_of, parked_words
 from billing.selectors.subscription_fees import fee_words
 from billing.services import plan_changes
-from billing.views.subscriptions import step_two
+from billing.views.subscriptions import has_wish, step_two
 from core.admin import ConfirmedAction
 from core.clock import now_for
 from core.context import actor_of
@@ -73,7 +73,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
         if name == CANCEL_LATER.name:
             return obj.status in CANCEL_LATER.status and not obj.cancel_at_period_end
         if name == KEEP.name:
-            return obj.status in KEEP.status and bool(obj.cancel_at_period_end or obj.next_plan_id)
+            return obj.status in KEEP.status and has_wish(obj)
         return super().has_page_action(obj, name)
 
     @admin.action(description=_("Cancel now …"), permissions=["decide"])
@@ -126,8 +126,8 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
     def _change(self, request: HttpRequest, row: Subscription, form: PlanForm) -> HttpResponse:
         later = form.cleaned_data["when"] == LATER
         plan_changes.change_plan(
-            actor=actor_of(request), subscription=row, plan=form.cleaned_data["plan"], at_period_end=later,
-            approved=True, expected="" if later else form.cleaned_data["expected"],
+            actor=actor_of(request), subscription=row, plan=form.cleaned_data["plan"], cycle=form.chosen_cycle,
+            at_period_end=later, approved=True, expected="" if later else form.cleaned_data["expected"],
         )  # fmt: skip
         words = gettext("The plan changes with the next period.") if later else gettext("The plan is changed.")
         self.message_user(request, words, messages.SUCCESS)

@@ -34,7 +34,10 @@ from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.history import note
 
 RELATED = ("plan", "next_plan", "organisation", "user")
-MOVED = ("plan", "next_plan", "price", "anchor_day", "period_start", "period_end", "next_billing_at", "updated_at")
+MOVED = (
+    "plan", "next_plan", "billing_cycle", "next_cycle", "price", "anchor_day", "period_start", "period_end",
+    "next_billing_at", "updated_at",
+)  # fmt: skip
 _RUNS = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
 
@@ -109,21 +112,23 @@ def advance(
 def _step(done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[Any, ...]], why: str) -> bool:
     row = done.row
     plan: Plan = row.next_plan or row.plan
-    anchor, days, within = next_period(row, moment)
+    cycle = row.next_cycle or row.billing_cycle
+    anchor, days, within = next_period(row, moment, cycle)
     if row.next_plan is not None and (row.organisation_id, row.user_id, plan.pk) in taken:
         done.trouble = {"code": "already_subscribed", "plan": plan.code}
         return False
     try:
-        price = book.price(plan, row.billing_cycle, row.currency, days.start)
+        price = book.price(plan, cycle, row.currency, days.start)
     except NoPrice as error:
         done.error = error
-        done.trouble = {"code": error.code, "plan": plan.code, "cycle": row.billing_cycle, "currency": row.currency,
+        done.trouble = {"code": error.code, "plan": plan.code, "cycle": cycle, "currency": row.currency,
                         "day": days.start.isoformat()}  # fmt: skip
         return False
     if price is not None and not _served(row):
         price = None
     if row.next_plan is not None:
         done.plan_before, row.plan, row.next_plan = row.plan, plan, None
+    row.billing_cycle, row.next_cycle = cycle, ""
     row.price, row.anchor_day = price, anchor
     row.period_start, row.period_end, row.next_billing_at = within.start, within.end, within.end
     done.periods += 1

@@ -18,6 +18,7 @@ LONGEST_REASON = 255
 # What one that is over has no more of.
 OVER: dict[str, Any] = {
     "suspended_for": SuspendedFor.NONE, "reset_at": None, "next_billing_at": None, "next_plan": None,
+    "next_cycle": "",
 }  # fmt: skip
 
 

@@ -211,7 +211,11 @@ def test_what_has_no_price_waits_and_is_finalized_at_the_next_instant(clock: Tes
     price(per_unit="2", effective_from=date(2028, 1, 1))
     go(clock, "2028-02-03")
     row = Invoice.objects.get()
-    assert (row.status, row.issue_date, row.total) == ("finalized", date(2028, 2, 3), 2)
+    assert (row.status, row.issue_date, row.total) == (
+        "finalized",
+        date(2028, 2, 2),
+        2,
+    )  # where it stood when it was told to go on
 
 
 def test_the_command_advances_and_goes_on(clock: TestClock, lab: Organisation, capsys: Any) -> None:
