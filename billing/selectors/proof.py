@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,6 @@ from django.db import connection
 from django.db.models import Count, Max, Min, Sum
 from django.utils import timezone
 
-from accounts.projects import test_accounts
 from billing import sql
 from billing.models import ClosedMonth, CpuBasis
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, Rates, hours, price
@@ -136,7 +135,7 @@ def prove(month: date, closed: ClosedMonth | None = None) -> Proof:
     for code, amount in sorted(refused.items()):
         parts["quarantined"] += amount
         reasons["quarantined"].append(Reason(code, amount))
-    open_jobs, differing = _counts(window)
+    open_jobs, differing = _counts(window, book)
     return Proof(
         month=month,
         currency=settings.PAYMENT_CURRENCY,
@@ -172,7 +171,7 @@ def _classes(window: Window, book: PriceBook, ready: str) -> list[tuple[str, str
     states, state_values = free_states()
     invoiced = list(book.resolver.invoiced) or [""]
     marks = ", ".join(["%s"] * len(invoiced))
-    real, tests = _real_sql()
+    real, tests = _real_sql(book)
     sql.prepare()
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
@@ -206,9 +205,9 @@ def _classes(window: Window, book: PriceBook, ready: str) -> list[tuple[str, str
     ]
 
 
-def _real_sql() -> tuple[str, list[str]]:
+def _real_sql(book: PriceBook) -> tuple[str, Sequence[str]]:
     """A condition that leaves jobs of test clocks out, and its values; nothing where there are none."""
-    tests = list(test_accounts())
+    tests = book.resolver.tests
     return (f" AND j.account NOT IN ({', '.join(['%s'] * len(tests))})" if tests else ""), tests
 
 
@@ -233,11 +232,11 @@ def _refused(window: Window, book: PriceBook) -> tuple[dict[str, Amount], int]:
     return known, unknown
 
 
-def _counts(window: Window) -> tuple[int, int]:
+def _counts(window: Window, book: PriceBook) -> tuple[int, int]:
     """Jobs that started by the end of the month and have not ended, and jobs of the month whose claim and live
     receipt line do not agree; of these there must be none."""
     start, end = map(connection.ops.adapt_datetimefield_value, (window.start, window.end))
-    real, tests = _real_sql()
+    real, tests = _real_sql(book)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT (SELECT COUNT(*) FROM jobs j WHERE j.end_at IS NULL AND j.start_at < %s{real}),
