@@ -474,6 +474,7 @@ SPECTACULAR_SETTINGS = {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
+        "BillingCycleEnum": "subscriptions.models.BillingCycle",
         "BillingModeEnum": "accounts.models.BillingMode",
         "MemberRoleEnum": "accounts.models.MemberRole",
         "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",
