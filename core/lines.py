@@ -37,7 +37,7 @@ def checked_line(text: str, field: str) -> str:
 class LineField(models.CharField):
     """Text of one line. To the database, and to migrations, it is any other text."""
 
-    default_validators = (validate_line,)
+    default_validators = [validate_line]
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
         name, _path, arguments, options = super().deconstruct()
