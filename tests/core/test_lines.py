@@ -45,7 +45,7 @@ def test_breaks_and_control_characters_are_not(text: str) -> None:
 def rule(name: str, **more: Any) -> Any:
     fields = {
         "alert_type": "usage_threshold",
-        "metric_name": "api.call",
+        "metric_name": "cpu_hours",
         "threshold_value": Decimal(1),
         "username": "alice",
     }
