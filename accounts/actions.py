@@ -42,6 +42,7 @@ ACTIONS = {
     "invitation_accept": _("Invitation accepted"),
     "invitation_withdraw": _("Invitation withdrawn"),
     "email_address": _("E-mail address given or removed"),
+    "email_change": _("Link to confirm an e-mail address sent"),
     "email_resend": _("E-mail sent again"),
     "webhook_create": _("Webhook address added"),
     "webhook_change": _("Webhook address changed"),

@@ -9,11 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import WebhookEndpoint
+from accounts.models import DeliveryStatus, WebhookEndpoint
 from accounts.organisation_forms import refuse
 from accounts.services.webhook_sending import MOST_FAILURES
 from accounts.services.webhooks import (
@@ -112,7 +113,9 @@ def switch(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def message(request: HttpRequest, uuid: UUID, pk: int) -> HttpResponse:
     endpoint = find_endpoint(request.user, uuid)
     row = find_delivery(endpoint, pk)
-    return render(request, "webhooks/message.html", {"endpoint": endpoint, "message": row, "tries": row.log.all()})
+    may_send = row.status != DeliveryStatus.PENDING or row.next_attempt_at > timezone.now()
+    context = {"endpoint": endpoint, "message": row, "tries": row.log.all(), "may_send": may_send}
+    return render(request, "webhooks/message.html", context)
 
 
 @require_POST

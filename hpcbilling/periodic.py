@@ -121,7 +121,7 @@ TASKS = (
     Task("refresh_aggregates", (), timedelta(hours=1)),
     Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
-    Task("prune", ("--what", "throttle,emails", "--older-than", "90d"), timedelta(days=1)),
+    Task("prune", ("--what", "throttle,emails,deliveries", "--older-than", "90d"), timedelta(days=1)),
 )
 
 

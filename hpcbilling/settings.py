@@ -143,6 +143,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hpcbilling.express.SingleEventsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -150,7 +152,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.view_as.ViewAsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     *(["hpcbilling.problems.OwnNotFoundMiddleware"] if DEBUG else []),
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -193,6 +194,8 @@ else:
     _db.setdefault("CONN_MAX_AGE", 60)
     _db["CONN_HEALTH_CHECKS"] = True
     _db.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # Statements that say so themselves (core.prepared) are prepared, no others; with None the driver prepares nothing.
+    _db["OPTIONS"].setdefault("prepare_threshold", 1_000_000)
 # In the process itself; holds the counters of core.throttle and nothing that must last.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
@@ -255,7 +258,9 @@ USAGE_FROZEN: dict[str, str] = {"months": "billing.services.months.hold_closed_w
 EVENT_STORES: dict[str, str] = {"database": "usage.events.database.database_events"}
 EVENT_STORE: str = env.choice("EVENT_STORE", default="database", among=tuple(EVENT_STORES))
 EVENTS_MAX_ITEMS: int = env.whole("EVENTS_MAX_ITEMS", default=1000, least=1)
-EVENTS_MAX_BODY_BYTES: int = env.whole("EVENTS_MAX_BODY_BYTES", default=8 << 20, least=1 << 16)  # unpacked
+EVENTS_MAX_BODY_BYTES: int = env.whole("EVENTS_MAX_BODY_BYTES", default=8 << 20, least=1 << 16)
+# One limit for what a body may hold, packed or not; files that people upload are another matter.
+DATA_UPLOAD_MAX_MEMORY_SIZE = EVENTS_MAX_BODY_BYTES
 EVENTS_MAX_METADATA_BYTES: int = env.whole("EVENTS_MAX_METADATA_BYTES", default=8192, least=256)
 EVENTS_MAX_AGE_DAYS: int = env.whole("EVENTS_MAX_AGE_DAYS", default=35, least=1)
 EVENTS_MAX_AHEAD_SECONDS: int = env.whole("EVENTS_MAX_AHEAD_SECONDS", default=300, least=0)

@@ -180,7 +180,10 @@ class ReplayView(APIView):
         responses={200: DeliverySerializer, **problems(401, 403, 404, 409)},
     )
     def post(self, request: Request, uuid: UUID, pk: int) -> Response:
-        """Send a message again, with the same id and new tries. 409 `webhook_off`: switch the address on first."""
+        """Send a message again, or one that waits for its next try now: the same id, new tries.
+
+        409 `webhook_off`: switch the address on first; `being_sent`: it is under way at this moment.
+        """
         delivery = find_delivery(find_endpoint(request.user, uuid), pk)
         services.replay(actor=_actor(request), delivery=delivery)
         return Response(DeliverySerializer(delivery).data)

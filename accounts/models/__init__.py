@@ -2,7 +2,7 @@
 
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
-from accounts.models.identities import Identity
+from accounts.models.identities import EmailChange, Identity
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
 from accounts.models.outbox import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
@@ -21,8 +21,8 @@ from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
     "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
-    "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailNotification", "EmailStatus", "Identity",
-    "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount", "ProjectLead", "Role",
-    "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
+    "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailChange", "EmailNotification",
+    "EmailStatus", "Identity", "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount",
+    "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User",
+    "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip

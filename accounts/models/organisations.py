@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.tiers import Tier
 from accounts.models.users import User
+from core.lines import LineField
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 
@@ -38,7 +39,7 @@ class BillingMode(models.TextChoices):
 
 class Organisation(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=160, unique=True)
+    name = LineField(_("name"), max_length=160, unique=True)
     tier = models.ForeignKey(Tier, models.PROTECT, db_column="tier", null=True, blank=True, verbose_name=_("tier"))
     billing_mode = models.CharField(_("billed by"), max_length=10, choices=BillingMode, default=BillingMode.RECEIPTS)
     billing_email = models.EmailField(_("e-mail for bills"), blank=True)
@@ -84,7 +85,7 @@ class Organisation(models.Model):
 class Project(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, verbose_name=_("organisation"))
-    name = models.CharField(_("name"), max_length=160)
+    name = LineField(_("name"), max_length=160)
     description = models.TextField(_("description"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -107,7 +108,7 @@ class ProjectAccount(models.Model):
     """A Slurm account that belongs to a project. One account belongs to one project."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="accounts", verbose_name=_("project"))
-    account = models.CharField(_("Slurm account"), max_length=120, unique=True)
+    account = LineField(_("Slurm account"), max_length=120, unique=True)
 
     class Meta:
         db_table = "project_accounts"

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.organisations import Organisation
 from accounts.models.users import User
+from core.lines import LineField
 from core.states import Transitions
 
 
@@ -29,7 +30,7 @@ class WebhookEndpoint(models.Model):
         verbose_name=_("user"),
     )  # fmt: skip
     url = models.URLField(_("address"), max_length=500)
-    description = models.CharField(_("description"), max_length=200, blank=True)
+    description = LineField(_("description"), max_length=200, blank=True)
     secret = models.CharField(max_length=100, editable=False)
     old_secret = models.CharField(max_length=100, blank=True, editable=False)
     old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,6 +28,7 @@ from accounts.models import (
 from audit import services as audit
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from core.lines import checked_line
 from core.states import transition
 
 OVERLAP = timedelta(hours=24)  # how long the former secret still signs
@@ -37,6 +39,12 @@ LONGEST_DESCRIPTION = 200
 
 class EndpointOff(Conflict):
     code = "webhook_off"
+
+
+class BeingSent(Conflict):
+    """A sender holds the message now: look again in a minute."""
+
+    code = "being_sent"
 
 
 def new_secret() -> str:
@@ -140,25 +148,37 @@ def _body(event_type: str, moment: datetime, data: Mapping[str, Any]) -> str:
 
 
 def replay(*, actor: Actor, delivery: WebhookDelivery) -> bool:
-    """Send a message again that was delivered or given up: the same id, a new row of tries. Raises ``EndpointOff``.
+    """Send a message (again) that was delivered, given up, or waits for its next try: the same id, all its tries, now.
 
-    False when it waits already.
+    False when it is due already and nothing is gained. Raises ``EndpointOff``, and ``BeingSent`` while it is under way.
     """
     with transaction.atomic():
         if not _locked(delivery.endpoint).is_active:
             raise EndpointOff(_("The address is switched off; switch it on first."))
-        moved = transition(
-            delivery, DeliveryStatus.PENDING, table=DELIVERY_TRANSITIONS, attempts=0, next_attempt_at=timezone.now(),
-            claimed_until=None, sent_at=None,
-        )  # fmt: skip
+        fresh = {"attempts": 0, "next_attempt_at": timezone.now(), "claimed_until": None, "sent_at": None}
+        moved = transition(delivery, DeliveryStatus.PENDING, table=DELIVERY_TRANSITIONS, **fresh)
+        moved = moved or _try_now(delivery, fresh)
         if moved:
             audit.record(actor=actor, action="webhook_resend", target=delivery.message_id, entity=delivery)
     return moved
 
 
+def _try_now(delivery: WebhookDelivery, fresh: Mapping[str, Any]) -> bool:
+    """One that waits is not left to wait for hours. Only what nobody holds is changed."""
+    now = timezone.now()
+    waiting = WebhookDelivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.PENDING)
+    free = waiting.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=now))
+    moved = free.filter(Q(next_attempt_at__gt=now) | Q(attempts__gt=0)).update(**fresh)
+    delivery.refresh_from_db()
+    if not moved and delivery.claimed_until is not None and delivery.claimed_until > now:
+        raise BeingSent(_("It is being sent at this moment."))
+    return bool(moved)
+
+
 def _checked(url: str, description: str) -> str:
     if len(description.strip()) > LONGEST_DESCRIPTION:
         raise BadInput(_("At most %(n)d characters.") % {"n": LONGEST_DESCRIPTION}, field="description")
+    checked_line(description, "description")
     return outside.check(url.strip()).url
 
 

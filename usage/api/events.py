@@ -143,7 +143,7 @@ class EventsView(APIView):
         409 (another one is stored under its key) or 422.
         """
         body, cloud = read_body(request), request.content_type.split(";")[0].strip() in (CLOUD_EVENT, CLOUD_EVENTS)
-        single = _OBJECT.match(body) is not None
+        single = is_object(body)
         items = read_items(body, single=single, cloud=cloud)
         taken = take_events(sender=sender_of(request), items=items)
         return answer(taken, single=single)
@@ -158,6 +158,11 @@ def sender_of(request: Request) -> Sender:
         username="" if key and key.project_id else user.get_username(),
         may_write=lambda project: may_write_events(user, project),
     )
+
+
+def is_object(body: bytes) -> bool:
+    """One event, and not a list of them."""
+    return _OBJECT.match(body) is not None
 
 
 def read_items(body: bytes, *, single: bool, cloud: bool) -> list[Event | Refused]:
