@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import translation
@@ -19,8 +19,10 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import LoginForm
 from accounts.models import User
+from accounts.second_factor import has_one
+from accounts.second_factor_views import ask_for_code
 from accounts.services import throttle
-from accounts.sessions import SINCE
+from accounts.sessions import END_THERE, SINCE
 from accounts.throttle import locked_answer
 from audit.services import record
 from core.context import actor_of, client_ip
@@ -33,13 +35,24 @@ class LoginView(auth_views.LoginView):
     authentication_form = LoginForm
 
     def form_valid(self, form: Any) -> HttpResponse:
+        user = form.get_user()
+        if has_one(user):
+            return ask_for_code(self.request, user, self.get_success_url())
         response = super().form_valid(form)
-        self.request.session[SINCE] = int(time.time())
-        language = form.get_user().language
-        if language in dict(settings.LANGUAGES):
-            translation.activate(language)
-            _remember(response, language)
+        begin_session(self.request, response, user)
         return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "sso": settings.OIDC_NAME if settings.OIDC_ENABLED else ""}
+
+
+class LogoutView(auth_views.LogoutView):
+    """Ends the session here and, where the identity provider began it and says how, there."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        leave = request.session.get(END_THERE, "")
+        response = super().post(request, *args, **kwargs)
+        return HttpResponseRedirect(leave) if leave else response
 
 
 class PasswordChangeView(auth_views.PasswordChangeView):
@@ -89,6 +102,14 @@ def to_login(request: HttpRequest) -> HttpResponse:
     """The console's own sign-in page leads to ours, so there is one door with one guard."""
     query = request.META.get("QUERY_STRING", "")
     return redirect(f"{reverse_lazy('accounts:login')}{'?' + query if query else ''}")
+
+
+def begin_session(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """What every way of signing in does at its end: when it was, and the user's language."""
+    request.session[SINCE] = int(time.time())
+    if user.language in dict(settings.LANGUAGES):
+        translation.activate(user.language)
+        _remember(response, user.language)
 
 
 def _remember(response: HttpResponse, language: str) -> None:

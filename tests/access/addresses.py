@@ -44,6 +44,8 @@ OTHERS = {
     "<path:object_id>": lambda world: "1",
     "<int:year>": lambda world: "2026",
 }
+NO_OBJECTS = ("<int:year>", "<slug:token>", "<slug:provider_name>", "<slug:name>", "<path:content_type_id>")
+ABSENT = {"<uuid:uuid>": ABSENT_UUID, "<slug:code>": "none", "<path:pk>": "none", "<path:object_id>": "no-such"}
 _ARGUMENT = re.compile(r"<(?:\w+:)?\w+>")
 _CONSOLE = re.compile(r"admin/(\w+)/(\w+)/")
 
@@ -77,37 +79,33 @@ def address(route: str, world: World, *, absent: bool = False) -> str:
 
 def _filler(route: str, world: World, *, absent: bool) -> Any:
     count = iter(range(9))
-    console = _CONSOLE.match(route)
 
     def fill(match: re.Match[str]) -> str:
-        text = match[0]
-        if next(count) == 0 and text not in ("<int:year>", "<slug:token>", "<slug:provider_name>", "<slug:name>"):
-            if console and text != "<path:content_type_id>":
-                return (
-                    "no-such"
-                    if absent and "path" in text
-                    else str(
-                        ABSENT_NUMBER if absent else quote(str(_console_row(world, *console.groups()).pk), safe="")
-                    )
-                )
-            found = next(((label, name) for start, label, name in FIRST if route.startswith(start)), None)
-            if found:
-                if absent:
-                    return {"<uuid:uuid>": ABSENT_UUID, "<slug:code>": "none", "<path:pk>": "none"}.get(
-                        text, str(ABSENT_NUMBER)
-                    )
-                return str(getattr(world.row(found[0]), found[1]))
-        if console and text == "<path:object_id>":
-            return "1"
-        if text == "<int:pk>":
-            return str(world.row("accounts.WebhookDelivery").pk)
-        if text == "<int:number>" and "closedmonth" in route:
-            return "8"
-        return str(OTHERS[text](world))
+        first = next(count) == 0 and match[0] not in NO_OBJECTS
+        label_and_field = _object_of(route) if first else None
+        if label_and_field is None:
+            return _other(route, match[0], world)
+        if absent:
+            return ABSENT.get(match[0], str(ABSENT_NUMBER))
+        label, name = label_and_field
+        return quote(str(getattr(world.row(label), name)), safe="")
 
     return fill
 
 
-def _console_row(world: World, app: str, name: str) -> Any:
-    model = next(each for each in admin.site._registry if each._meta.app_label == app and each._meta.model_name == name)
-    return world.row(model._meta.label)
+def _object_of(route: str) -> tuple[str, str] | None:
+    """Label of the model and name of the field of the first argument."""
+    console = _CONSOLE.match(route)
+    if console:
+        app, name = console.groups()
+        models = (each._meta for each in admin.site._registry)
+        return next(each.label for each in models if (each.app_label, each.model_name) == (app, name)), "pk"
+    return next(((label, name) for start, label, name in FIRST if route.startswith(start)), None)
+
+
+def _other(route: str, argument: str, world: World) -> str:
+    if argument == "<int:pk>":
+        return str(world.row("accounts.WebhookDelivery").pk)
+    if argument == "<int:number>" and "closedmonth" in route:
+        return "8"
+    return str(OTHERS[argument](world))

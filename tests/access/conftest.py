@@ -12,6 +12,7 @@ from tests.access.world import World, build
 @pytest.fixture
 def world(make_user: Any, settings: Any) -> World:
     settings.VERIFY_MAX_PER_MINUTE = 10_000
+    settings.OIDC_ENABLED = False  # its own tests are in tests/accounts/sso
     return build(make_user)
 
 

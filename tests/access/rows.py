@@ -34,7 +34,7 @@ def _new(world: Any, model: str, /, **values: Any) -> Any:
 
 
 def _people(world: Any) -> None:
-    physics, project = world.row("accounts.Organisation"), world.row("accounts.Project")
+    physics = world.row("accounts.Organisation")
     alice, finance = world.people["alice"], world.people["finance"]
     invited = invite(
         actor=Actor("owner"), organisation=physics, email="new@example.ac.th", role="member", language="en"
