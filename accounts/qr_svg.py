@@ -24,7 +24,8 @@ def qr_svg(text: str, label: str) -> SafeString:
     )
     whole = side + 2 * QUIET
     return format_html(
-        '<svg class="qr" role="img" aria-label="{}" viewBox="0 0 {} {}" width="220" height="220" shape-rendering="crispEdges">'
+        '<svg class="qr" role="img" aria-label="{}" viewBox="0 0 {} {}" width="220" height="220"'
+        ' shape-rendering="crispEdges">'
         '<rect width="{}" height="{}" fill="#fff"/><path d="{}" fill="#000"/></svg>',
         label, whole, whole, whole, whole, path,
     )  # fmt: skip

@@ -35,7 +35,7 @@ LASTS = 600  # seconds between password and code
 class CodeForm(forms.Form):
     code = forms.CharField(
         label=gettext_lazy("Code"), max_length=40, strip=True,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "none"}),
         help_text=gettext_lazy("Six digits from your authenticator app, or one of your recovery codes."),
     )  # fmt: skip
 
@@ -197,21 +197,29 @@ def change(request: HttpRequest) -> HttpResponse:
     if removing and is_required_of(user):
         messages.error(request, _("Your role needs a second factor; it cannot be removed."))
         return redirect("accounts:second_factor_setup")
-    if not form.is_valid():
-        return _state(request, user, form, 400)
-    attempt = throttle.reserve(username=user.username, ip=client_ip(request))
-    if not attempt.allowed:
-        throttle.record_refusal(attempt=attempt, actor=actor_of(request))
-        return locked_answer(request, attempt)
-    if not second_factors.check(actor=actor_of(request), user=user, code=form.cleaned_data["code"]):
-        if throttle.record_failure(attempt=attempt, actor=actor_of(request), action="second_factor_refused"):
-            return locked_answer(request, attempt)
-        form.add_error("code", _("That code is not right, or was used before."))
-        return _state(request, user, form, 400)
-    throttle.clear(username=user.username, ip=client_ip(request))
+    if (refused := _check_code(request, user, form)) is not None:
+        return refused
     if not removing:
         return _codes(request, second_factors.renew_codes(actor=actor_of(request), user=user))
     second_factors.remove(actor=actor_of(request), user=user, keep=str(request.session.session_key))
     request.session.pop(DONE, None)
     messages.success(request, _("The second factor is removed."))
     return redirect("profile")
+
+
+def _check_code(request: HttpRequest, user: User, form: forms.Form) -> HttpResponse | None:
+    """Counts like a sign-in. None when the code was right."""
+    if not form.is_valid():
+        return _state(request, user, form, 400)
+    actor = actor_of(request)
+    attempt = throttle.reserve(username=user.username, ip=client_ip(request))
+    if not attempt.allowed:
+        throttle.record_refusal(attempt=attempt, actor=actor)
+        return locked_answer(request, attempt)
+    if second_factors.check(actor=actor, user=user, code=form.cleaned_data["code"]):
+        throttle.clear(username=user.username, ip=client_ip(request))
+        return None
+    if throttle.record_failure(attempt=attempt, actor=actor, action="second_factor_refused"):
+        return locked_answer(request, attempt)
+    form.add_error("code", _("That code is not right, or was used before."))
+    return _state(request, user, form, 400)

@@ -114,7 +114,7 @@ class Environment(environ.FileAwareEnv):
         return list(dict.fromkeys(words))
 
     def group_roles(self, var: str) -> dict[str, str]:
-        """``theirs:Ours`` pairs, comma-separated; ours are those of accounts/roles.py, in small letters with hyphens."""
+        """``theirs:Ours`` pairs, comma-separated; ours as in accounts/roles.py, in small letters with hyphens."""
         found = {}
         for pair in self.list(var, default=[]):
             theirs, _colon, ours = pair.rpartition(":")

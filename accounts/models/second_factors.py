@@ -11,11 +11,12 @@ from accounts.models.users import User
 
 
 class SecondFactor(models.Model):
-    """``secret`` is the app's seed in base32. ``last_step``: the half minute whose code was used last; neither it nor an
-    earlier one is taken again."""
+    """``secret`` is the app's seed in base32. ``last_step``: the half minute whose code was used last; neither it nor
+    an earlier one is taken again."""
 
     user = models.OneToOneField(
-        User, models.CASCADE, primary_key=True, db_column="username", related_name="second_factor", verbose_name=_("user")
+        User, models.CASCADE, primary_key=True, db_column="username", related_name="second_factor",
+        verbose_name=_("user"),
     )  # fmt: skip
     secret = models.CharField(max_length=64, editable=False)
     last_step = models.BigIntegerField(default=0, editable=False)

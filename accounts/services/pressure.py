@@ -23,8 +23,8 @@ from accounts.models import KnownNetwork, SignInPressure
 KNOWN_FOR = timedelta(days=90)
 MOST_DOUBLINGS = 12
 
-# An attempt passes when its window is new, when fewer than %(limit)s were in it, or when the pause is over. In a SET list
-# the old row is meant everywhere, on both databases.
+# An attempt passes when its window is new, when fewer than %(limit)s were in it, or when the pause is over. In a SET
+# list the old row is meant everywhere, on both databases.
 _OVER = "sign_in_pressure.window_start <= %(fresh)s"
 _PASSES = "(sign_in_pressure.attempts < %(limit)s OR sign_in_pressure.next_at <= %(now)s)"
 _COUNT = f"""
@@ -74,7 +74,13 @@ def count(keys: dict[str, int]) -> tuple[int, str]:
 
 def _count(key: str, limit: int) -> int:
     now, window = int(time.time() * 1000), settings.AUTH_THROTTLE_WINDOW_SEC * 1000
-    values = {"key": key[:120], "now": now, "fresh": now - window, "limit": limit, "longest": window}
+    values: dict[str, str | int] = {
+        "key": key[:120],
+        "now": now,
+        "fresh": now - window,
+        "limit": limit,
+        "longest": window,
+    }
     pauses = [min(settings.AUTH_THROTTLE_DELAY_SEC * 1000 << step, window) for step in range(MOST_DOUBLINGS)]
     cases = " ".join(
         f"WHEN sign_in_pressure.attempts <= {limit - 1 + step} THEN {pause}" for step, pause in enumerate(pauses)

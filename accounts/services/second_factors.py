@@ -1,5 +1,8 @@
-"""Setting up, checking and removing the second factor. Codes are six digits of half a minute (RFC 6238, SHA-1, as every
-app knows them), taken once, one step early or late; recovery codes are 120 random bits, of which the SHA-256 is kept."""
+"""Setting up, checking and removing the second factor.
+
+Codes are six digits of half a minute (RFC 6238, SHA-1, as every app knows them), taken once, one step early or late;
+recovery codes are 123 random bits, of which the SHA-256 is kept.
+"""
 
 from __future__ import annotations
 

@@ -33,14 +33,15 @@ def person_of(claims: Mapping[str, Any]) -> Person:
         username = ""
     email = claims.get("email")
     verified = claims.get("email_verified") is True  # not "true", not 1: what is not said plainly is not verified
-    methods = claims.get("amr")
+    amr = claims.get("amr")
+    methods = {str(each) for each in amr} if isinstance(amr, list) else set()
     return Person(
         issuer=str(claims["iss"]),
         subject=str(claims["sub"]),
         username=username,
         email=email if isinstance(email, str) and verified else "",
         groups=groups_of(claims.get(settings.OIDC_GROUPS_CLAIM)),
-        second_factor=isinstance(methods, list) and bool(set(settings.OIDC_SECOND_FACTOR_AMR) & {str(m) for m in methods}),
+        second_factor=bool(set(settings.OIDC_SECOND_FACTOR_AMR) & methods),
     )  # fmt: skip
 
 

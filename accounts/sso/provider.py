@@ -23,7 +23,7 @@ TIMEOUT = 5  # seconds for each of the three calls
 LARGEST = 1 << 20  # bytes of an answer
 
 
-class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+class SocialAdapter(DefaultSocialAccountAdapter):
     """``SOCIALACCOUNT_ADAPTER``: nobody signs up by allauth's own pages, and its calls follow no redirect."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
@@ -36,12 +36,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         session = requests.Session()
         session.max_redirects = 0
         session.trust_env = False
-        session.request = functools.partial(session.request, timeout=TIMEOUT, allow_redirects=False)  # type: ignore[method-assign]
+        limited = functools.partial(session.request, timeout=TIMEOUT, allow_redirects=False)
+        session.request = limited  # type: ignore[method-assign]
         return session
 
 
-class Adapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """allauth's adapter, with the issuer that the settings name and the address of this site, whatever the request says."""
+class Adapter(OpenIDConnectOAuth2Adapter):
+    """allauth's, with the issuer that the settings name and the address of this site, whatever the request says."""
 
     @property
     def openid_config(self) -> dict[str, Any]:

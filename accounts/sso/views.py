@@ -32,7 +32,7 @@ ANONYMOUS = Actor("anonymous")
 @require_POST
 @never_cache
 def start(request: HttpRequest) -> HttpResponse:
-    """By POST: nobody is signed in by a link alone. State, nonce and the PKCE verifier stay in this browser's session."""
+    """By POST: nobody is signed in by a link alone. State, nonce and PKCE verifier stay in this browser's session."""
     if not settings.OIDC_ENABLED:
         raise Http404
     import requests
