@@ -78,7 +78,7 @@ def challenge(request: HttpRequest) -> HttpResponse:
     user, to = _who(request)
     if user is None:
         return redirect("accounts:login")
-    form = CodeForm(request.POST or None)
+    form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         attempt = throttle.reserve(username=user.username, ip=client_ip(request))
         if not attempt.allowed:
@@ -130,7 +130,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     if has_one(user):
         return _state(request, user)
     secret = request.session.setdefault(SECRET, second_factors.new_secret())
-    form = SetUpForm(request.POST or None, user=user)
+    form = SetUpForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
         locked = _check_password(request, user, form)
         if locked is not None:

@@ -27,10 +27,13 @@ from accounts.throttle import locked_answer
 from audit.services import record
 from core.context import actor_of, client_ip
 
+READ_AND_SEND = ("get", "head", "post", "options")  # Django's form views would take PUT for POST
+
 
 class LoginView(auth_views.LoginView):
     """Django's view: rotates the session key, follows a safe ``next`` only. The lockout sits in the back end."""
 
+    http_method_names = READ_AND_SEND
     template_name = "accounts/login.html"
     authentication_form = LoginForm
 
@@ -61,6 +64,7 @@ class PasswordChangeView(auth_views.PasswordChangeView):
     Guesses at the old password count like failed sign-ins: a stolen session must not be a way to learn it.
     """
 
+    http_method_names = READ_AND_SEND
     template_name = "accounts/password_change.html"
     success_url = reverse_lazy("accounts:password_change")
 
