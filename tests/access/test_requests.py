@@ -157,7 +157,7 @@ def test_head_tells_what_get_tells_without_a_body(world: World) -> None:
 
 
 # --- bodies -------------------------------------------------------------------------
-WRITES = [line for line in API if line.method in ("POST", "PATCH", "PUT") and line.route != "api/"]
+WRITES = [line for line in API if line.method in ("POST", "PATCH", "PUT") and line.route not in ("api/", "api/docs/")]
 DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 BODIES = {
     "a key twice": b'{"name": "a", "name": "b"}', "a key twice inside": b'{"a": {"b": 1, "b": 2}}', "NaN": b'{"amount": NaN}',
