@@ -144,7 +144,7 @@ class EventsView(APIView):
         409 (another one is stored under its key) or 422.
         """
         kind = request.content_type.split(";")[0].strip().lower()
-        if not kind.endswith(("/json", "+json")):
+        if kind and not kind.endswith(("/json", "+json")):  # no kind at all comes with no body, which is told as such
             raise UnsupportedMediaType(kind[:60])
         body, cloud = read_body(request), kind in (CLOUD_EVENT, CLOUD_EVENTS)
         single = _OBJECT.match(body) is not None
