@@ -29,6 +29,11 @@ class _Variables(FileAwareMapping):
 
 
 HOURS_MOST = 24 * 365
+# As in accounts.roles.GROUPS, which needs the apps to be there; a test compares the two.
+GROUP_NAMES = {
+    "admin": "Admin", "finance": "Finance", "rates-editor": "Rates editor", "operator": "Operator",
+    "support": "Support", "auditor": "Auditor",
+}  # fmt: skip
 
 
 class Environment(environ.FileAwareEnv):
@@ -107,6 +112,17 @@ class Environment(environ.FileAwareEnv):
             if among and word not in among:
                 raise ImproperlyConfigured(f"{var}: {word!r} is not known; of {', '.join(among)} are wanted.")
         return list(dict.fromkeys(words))
+
+    def group_roles(self, var: str) -> dict[str, str]:
+        """``theirs:Ours`` pairs, comma-separated; ours as in accounts/roles.py, in small letters with hyphens."""
+        found = {}
+        for pair in self.list(var, default=[]):
+            theirs, _colon, ours = pair.rpartition(":")
+            name = GROUP_NAMES.get(ours.strip().lower())
+            if not theirs.strip() or name is None:
+                raise ImproperlyConfigured(f"{var}: {pair!r} is none of <their group>:<{'|'.join(GROUP_NAMES)}>.")
+            found[theirs.strip()] = name
+        return found
 
     def hours(self, var: str, *, default: list[int]) -> list[int]:
         """Whole numbers of hours, comma-separated; empty for none."""

@@ -24,7 +24,9 @@ from accounts.models import (
     EmailChange,
     EmailNotification,
     EmailStatus,
+    KnownNetwork,
     Session,
+    SignInPressure,
     WebhookDelivery,
 )
 from core.errors import UsageError
@@ -35,7 +37,9 @@ DECIDED = (EventOutcome.PROCESSED, EventOutcome.IGNORED)
 
 def _throttle(before: datetime, dry_run: bool) -> int:
     running = Q(locked_until__gt=timezone.now())
-    return _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
+    pressure = SignInPressure.objects.filter(window_start__lt=int(before.timestamp() * 1000))
+    counters = _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
+    return counters + _gone(pressure, dry_run) + _gone(KnownNetwork.objects.filter(last_seen__lt=before), dry_run)
 
 
 def _sessions(before: datetime, dry_run: bool) -> int:

@@ -6,6 +6,8 @@ from accounts.models.identities import EmailChange, Identity
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
 from accounts.models.outbox import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
+from accounts.models.pressure import KnownNetwork, SignInPressure
+from accounts.models.second_factors import RecoveryCode, SecondFactor
 from accounts.models.sessions import Session
 from accounts.models.throttle import AuthThrottle
 from accounts.models.tiers import RuleKind, Tier, TierOverride, TierRule
@@ -22,7 +24,8 @@ from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 __all__ = [
     "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
     "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailChange", "EmailNotification",
-    "EmailStatus", "Identity", "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount",
-    "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User",
-    "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
+    "EmailStatus", "Identity", "Invitation", "KnownNetwork", "Member", "MemberRole", "Organisation", "Project",
+    "ProjectAccount", "ProjectLead", "RecoveryCode", "Role", "RuleKind", "Scope", "SecondFactor", "Session",
+    "SignInPressure", "Tier", "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery",
+    "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip
