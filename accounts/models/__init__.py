@@ -2,6 +2,7 @@
 
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
+from accounts.models.idempotency import IdempotentRequest
 from accounts.models.identities import EmailChange, Identity
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
@@ -16,13 +17,15 @@ from accounts.models.webhooks import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookKind,
 )
 from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
     "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
     "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailChange", "EmailNotification",
-    "EmailStatus", "Identity", "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount",
-    "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User",
-    "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
+    "EmailStatus", "IdempotentRequest", "Identity", "Invitation", "Member", "MemberRole", "Organisation", "Project",
+    "ProjectAccount", "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule",
+    "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "WebhookKind", "Work", "WorkPiece",
+    "WorkStatus",
 ]  # fmt: skip
