@@ -400,6 +400,19 @@ BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", 
 BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)
 # Days from the issue of an invoice to the day on which it is due.
 BILLING_INVOICE_DAYS: int = env.whole("BILLING_INVOICE_DAYS", default=30, least=0, most=365)
+# Whether payers may pay an invoice in parts of their choice.
+BILLING_PARTIAL_PAYMENTS: bool = env.bool("BILLING_PARTIAL_PAYMENTS", default=True)
+# Reminders of unpaid invoices: days before the due day (0: none), days after it, then once a week.
+DUNNING_REMIND_BEFORE_DAYS: int = env.whole("DUNNING_REMIND_BEFORE_DAYS", default=3, least=0, most=60)
+DUNNING_REMIND_AFTER_DAYS: list[int] = env.days("DUNNING_REMIND_AFTER_DAYS", default=[1, 7, 14, 21, 30])
+# Days after the due day from which an organisation's subscriptions are past due, and from which they rest (0: never).
+DUNNING_PAST_DUE_DAYS: int = env.whole("DUNNING_PAST_DUE_DAYS", default=7, least=0, most=365)
+DUNNING_SUSPEND_DAYS: int = env.whole("DUNNING_SUSPEND_DAYS", default=30, least=0, most=730)
+if 0 < DUNNING_SUSPEND_DAYS < max(DUNNING_PAST_DUE_DAYS, 1):
+    raise ImproperlyConfigured(
+        f"DUNNING_SUSPEND_DAYS={DUNNING_SUSPEND_DAYS}: 0, or DUNNING_PAST_DUE_DAYS ({DUNNING_PAST_DUE_DAYS}) or more is"
+        " wanted."
+    )
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
 BILLING_TAX_LABEL: str = env.text("BILLING_TAX_LABEL", default="VAT", most=30)

@@ -2,6 +2,7 @@
 
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
+from accounts.models.idempotency import IdempotentRequest
 from accounts.models.identities import EmailChange, Identity
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
@@ -18,14 +19,15 @@ from accounts.models.webhooks import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookKind,
 )
 from accounts.models.work import WORK_TRANSITIONS, Work, WorkPiece, WorkStatus
 
 __all__ = [
     "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
     "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailChange", "EmailNotification",
-    "EmailStatus", "Identity", "Invitation", "KnownNetwork", "Member", "MemberRole", "Organisation", "Project",
-    "ProjectAccount", "ProjectLead", "RecoveryCode", "Role", "RuleKind", "Scope", "SecondFactor", "Session",
-    "SignInPressure", "Tier", "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
+    "EmailStatus", "IdempotentRequest", "Identity", "Invitation", "KnownNetwork", "Member", "MemberRole",
+    "Organisation", "Project", "ProjectAccount", "ProjectLead", "RecoveryCode", "Role", "RuleKind", "Scope",
+    "SecondFactor", "Session", "SignInPressure", "Tier", "TierOverride", "TierRule", "User", "WebhookAttempt",
+    "WebhookDelivery", "WebhookEndpoint", "WebhookKind", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip
