@@ -9,16 +9,18 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import WebhookEndpoint
+from accounts.models import DeliveryStatus, WebhookEndpoint
 from accounts.organisation_forms import refuse
 from accounts.services.webhook_sending import MOST_FAILURES
 from accounts.services.webhooks import (
     change_endpoint,
     create_endpoint,
+    kinds_of,
     replay,
     rotate_secret,
     switch_off,
@@ -52,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             made = create_endpoint(
                 actor=actor, url=form.cleaned_data["url"], description=form.cleaned_data["description"],
-                **owner,
+                kinds=form.cleaned_data["kinds"], **owner,
             )  # fmt: skip
         except AppError as error:
             refuse(form, error)
@@ -69,7 +71,8 @@ def _secret(request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> Htt
 @login_required
 def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     endpoint = find_endpoint(request.user, uuid)
-    form = EndpointForm(request.POST or None, initial={"url": endpoint.url, "description": endpoint.description})
+    stands = {"url": endpoint.url, "description": endpoint.description, "kinds": kinds_of(endpoint)}
+    form = EndpointForm(request.POST or None, initial=stands)
     if request.method == "POST" and form.is_valid():
         try:
             change_endpoint(actor=actor_of(request), endpoint=endpoint, **form.cleaned_data)
@@ -112,7 +115,9 @@ def switch(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def message(request: HttpRequest, uuid: UUID, pk: int) -> HttpResponse:
     endpoint = find_endpoint(request.user, uuid)
     row = find_delivery(endpoint, pk)
-    return render(request, "webhooks/message.html", {"endpoint": endpoint, "message": row, "tries": row.log.all()})
+    may_send = row.status != DeliveryStatus.PENDING or row.next_attempt_at > timezone.now()
+    context = {"endpoint": endpoint, "message": row, "tries": row.log.all(), "may_send": may_send}
+    return render(request, "webhooks/message.html", context)
 
 
 @require_POST

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Min
+from django.utils import timezone
 
 from accounts.models import Organisation
 from billing.models import Invoice, InvoiceStatus
+from billing.selectors.dues import unpaid
 from billing.services.invoice_runs import Run, run_month_of
+from billing.services.reminders import send_reminders
 from billing.services.renewals import renew_subscriptions
 from core.context import Actor
 from core.errors import Conflict
@@ -78,4 +81,21 @@ def _counts(run: Run) -> Mapping[str, int]:
     return {"invoices": len(run.rows), "finalized": sum(row["finalized"] for row in run.rows), "blocked": run.blocked}
 
 
-RENEWALS, INVOICES = Renewals(), Invoices()
+class Reminders:
+    """Every day of the site, while something is unpaid: reminders, overdue invoices, and subscriptions that follow."""
+
+    def next(self, organisations: Sequence[int], after: datetime) -> datetime | None:
+        if not unpaid().filter(organisation__in=organisations).exists():
+            return None
+        zone = ZoneInfo(timezone.get_default_timezone_name())
+        return day_start(after.astimezone(zone).date() + timedelta(days=1), zone)
+
+    def run(self, *, actor: Actor, organisations: Sequence[int], now: datetime) -> Mapping[str, int]:
+        day = timezone.localdate(now, timezone.get_default_timezone())
+        found = send_reminders(actor=actor, day=day, organisations=organisations)
+        moved = found.followed
+        return {"reminded": found.reminded, "overdue": found.overdue, "no_address": found.no_address,
+                "past_due": moved.past_due, "suspended": moved.suspended, "resumed": moved.resumed}  # fmt: skip
+
+
+RENEWALS, INVOICES, REMINDERS = Renewals(), Invoices(), Reminders()

@@ -8,14 +8,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Identity, Session, Tier, User
 from accounts.organisation_forms import AddressForm, refuse
-from accounts.services.identities import set_email
+from accounts.services import email_changes
 from accounts.services.sessions import end_sessions
 from accounts.tiers import TierResolver, describe_reason
 from billing.models import CpuBasis, RateVersion
@@ -62,6 +63,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "allocated": CpuBasis.ALLOCATED,
         "sessions": sessions,
         "form": address,
+        "waiting": email_changes.waiting(user),
         "others": len(sessions) - 1,
         "groups": user.groups.order_by("name"),
     }
@@ -71,13 +73,37 @@ def profile(request: HttpRequest) -> HttpResponse:
 def _save_address(request: HttpRequest, user: User, form: AddressForm) -> bool:
     if not form.is_valid():
         return False
+    language = user.language or translation.get_language() or ""
     try:
-        changed = set_email(actor=actor_of(request), user=user, email=form.cleaned_data["email"])
+        sent = email_changes.ask_email(actor=actor_of(request), user=user, language=language, **form.cleaned_data)
     except AppError as error:
         refuse(form, error)
         return False
-    messages.success(request, _("Saved.")) if changed else messages.info(request, _("Nothing was different."))
+    if sent is not None:
+        words = _("A link goes to %(email)s. Open it within a day; until then nothing changes.")
+        messages.success(request, words % {"email": sent.email})
+    else:
+        messages.success(request, _("Saved."))
     return True
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
+    """What the link confirms, and the button to do it: programs that look into e-mails open links, too."""
+    user = User.objects.get(pk=actor_of(request).name)
+    found = email_changes.find(token, user)
+    if found is not None and request.method == "POST":
+        try:
+            address = email_changes.confirm_email(actor=actor_of(request), token=token)
+        except email_changes.LinkGone:
+            found = None
+        else:
+            messages.success(request, _("Messages go to %(email)s from now on.") % {"email": address})
+            return redirect("profile")
+    context = {"change": found}
+    return render(request, "accounts/email_change.html", context, status=200 if found is not None else 404)
 
 
 def _tiers(username: str) -> list[AccountTier]:

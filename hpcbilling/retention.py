@@ -4,7 +4,8 @@ Of messages of payment providers that are decided, the content goes and the row 
 repeat, its outcome what was done. Calls that were rejected go whole. What waits, or did not match, is not touched.
 
 Of e-mails that are over, the text and the address go; where a key says what they were about the row stays, so that the
-same is not sent a second time.
+same is not sent a second time. Messages to webhook addresses of customers go whole, with their tries; those that wait
+stay.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import AuthThrottle, EmailNotification, EmailStatus, Session
+from accounts.models import (
+    AuthThrottle,
+    DeliveryStatus,
+    EmailChange,
+    EmailNotification,
+    EmailStatus,
+    IdempotentRequest,
+    KnownNetwork,
+    Session,
+    SignInPressure,
+    WebhookDelivery,
+)
 from core.errors import UsageError
 from payments.models import EventOutcome, PaymentEvent
 
@@ -26,7 +38,9 @@ DECIDED = (EventOutcome.PROCESSED, EventOutcome.IGNORED)
 
 def _throttle(before: datetime, dry_run: bool) -> int:
     running = Q(locked_until__gt=timezone.now())
-    return _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
+    pressure = SignInPressure.objects.filter(window_start__lt=int(before.timestamp() * 1000))
+    counters = _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
+    return counters + _gone(pressure, dry_run) + _gone(KnownNetwork.objects.filter(last_seen__lt=before), dry_run)
 
 
 def _sessions(before: datetime, dry_run: bool) -> int:
@@ -45,7 +59,18 @@ def _emails(before: datetime, dry_run: bool) -> int:
     full = over.filter(dedupe_key__isnull=False).exclude(recipient_email="")
     gone = {"recipient_email": "", "subject": "", "body_text": "", "body_html": "", "error_message": ""}
     emptied = full.count() if dry_run else full.update(**gone)
-    return emptied + _gone(over.filter(dedupe_key__isnull=True), dry_run)
+    unconfirmed = _gone(EmailChange.objects.filter(expires_at__lt=min(before, timezone.now())), dry_run)
+    return emptied + unconfirmed + _gone(over.filter(dedupe_key__isnull=True), dry_run)
+
+
+def _deliveries(before: datetime, dry_run: bool) -> int:
+    over = WebhookDelivery.objects.filter(created_at__lt=before).exclude(status=DeliveryStatus.PENDING)
+    old = over.filter(Q(sent_at__isnull=True) | Q(sent_at__lt=before))
+    return old.count() if dry_run else old.delete()[1].get(WebhookDelivery._meta.label, 0)
+
+
+def _idempotency(before: datetime, dry_run: bool) -> int:
+    return _gone(IdempotentRequest.objects.filter(created_at__lt=before, claimed_until__lt=timezone.now()), dry_run)
 
 
 def _gone(rows: QuerySet[Any], dry_run: bool) -> int:
@@ -57,6 +82,8 @@ KINDS: dict[str, Callable[[datetime, bool], int]] = {
     "sessions": _sessions,
     "webhooks": _webhooks,
     "emails": _emails,
+    "deliveries": _deliveries,
+    "idempotency": _idempotency,
 }
 
 

@@ -9,7 +9,7 @@ from accounts import views as accounts_views
 from billing.api.formula import FormulaView
 from billing.views.playground import playground
 from hpcbilling import ops
-from hpcbilling.profile import profile
+from hpcbilling.profile import confirm_email, profile
 from hpcbilling.style import style
 from hpcbilling.views import home
 from usage.metering_views import index as metering
@@ -20,6 +20,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("playground/", playground, name="playground"),
     path("account/", profile, name="profile"),
+    path("account/email/<slug:token>/", confirm_email, name="profile_email"),
     path("account/view-as/end/", view_as.stop, name="view_as_stop"),
     path("style/", style, name="style"),
     path("", include("billing.urls")),

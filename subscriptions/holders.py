@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.membership import BILLING, RIGHTS, USE, VIEW, Person, memberships, memberships_of
-from accounts.models import Organisation, User
+from accounts.models import Member, MemberRole, Organisation, User
 from core.errors import Conflict
 from subscriptions.models import Plan, Subscription
 
@@ -24,6 +24,24 @@ class Holder:
     label: str
     user: User | None
     organisation: Organisation | None
+
+
+def addresses_of(subscription: Subscription) -> list[tuple[str, str]]:
+    """Whom to tell of it, with their languages: the user who holds it, else the organisation and its owners; each
+    address once."""
+    found: dict[str, str] = {}
+    if subscription.user is not None:
+        identity = getattr(subscription.user, "identity", None)
+        if identity is not None and identity.email:
+            found[identity.email] = subscription.user.language
+    elif subscription.organisation is not None:
+        if subscription.organisation.billing_email:
+            found[subscription.organisation.billing_email] = ""
+        owners = Member.objects.filter(organisation=subscription.organisation, role=MemberRole.OWNER)
+        for email, language in owners.values_list("user__identity__email", "user__language"):
+            if email:
+                found.setdefault(email, language)
+    return list(found.items())
 
 
 def is_member(user: User, organisation: Organisation) -> bool:

@@ -23,7 +23,7 @@ from subscriptions.forms import RequestForm
 from subscriptions.holders import check_payer, manages, visible_to
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.subscriptions import request_subscription
-from subscriptions.wording import act_in_words, fees_in_words, limits_in_words, state_in_words
+from subscriptions.wording import act_in_words, fees_in_words, limits_in_words, reason_in_words, state_in_words
 
 PAGE_SIZE = 25
 BESIDE = ("organisation", "plan__ai_model", "next_plan", "price")
@@ -70,7 +70,12 @@ def new(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     row = _find(request, uuid)
     steps = [
-        {"what": act_in_words(each.action), "tone": TONES.get(SubscriptionStatus(each.to_status), ""), "each": each}
+        {
+            "what": act_in_words(each.action),
+            "tone": TONES.get(SubscriptionStatus(each.to_status), ""),
+            "each": each,
+            "reason": reason_in_words(each),
+        }
         for each in row.changes.all()
     ]
     may_cancel = row.status in LIVE and manages(request.user, row)

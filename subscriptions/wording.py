@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from audit import registry
+from core.context import SYSTEM
 from core.decimals import PLACES
 from core.wording import decimal_text, money_text
 from subscriptions.fees import prices_on
-from subscriptions.models import Plan, PlanLimit, Subscription, SubscriptionStatus
+from subscriptions.models import Plan, PlanLimit, Subscription, SubscriptionChange, SubscriptionStatus
 
 
 def act_in_words(action: str) -> str:
@@ -37,8 +38,20 @@ def limits_in_words(plan: Plan) -> list[str]:
     return [_limit(each) for each in plan.limits.all()]
 
 
+def metric_in_words(metric: str) -> str:
+    """Requests and tokens of AI calls have words of their own; other metrics and meters are names."""
+    return {"requests": _("requests"), "tokens": _("tokens")}.get(metric, metric)
+
+
+def reason_in_words(change: SubscriptionChange) -> str:
+    """What used a quota up is kept as names of metrics, which read as words; what people write stands as they wrote."""
+    if change.action != "suspend" or change.actor != SYSTEM.name:
+        return change.reason
+    return ", ".join(metric_in_words(each) for each in change.reason.split(", "))
+
+
 def _limit(row: PlanLimit) -> str:
-    metric = {"requests": _("requests"), "tokens": _("tokens")}.get(row.metric, row.metric)
+    metric = metric_in_words(row.metric)
     if row.limit is None:
         return _("%(metric)s without limit") % {"metric": metric}
     number = decimal_text(row.limit, 0, PLACES)

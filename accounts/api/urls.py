@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.api import keys, test_clocks, webhooks
+from accounts.api import invitations, keys, test_clocks, webhooks
 from accounts.api import organisations as views
 
 ONE = "organisations/<uuid:uuid>"
@@ -13,6 +13,8 @@ urlpatterns = [
     path("keys/<uuid:uuid>/rotate", keys.RotateView.as_view(), name="key_rotate"),
     path("organisations", views.OrganisationsView.as_view(), name="organisations"),
     path(ONE, views.OrganisationView.as_view(), name="organisation"),
+    path(f"{ONE}/invitations", invitations.InvitationsView.as_view(), name="invitations"),
+    path(f"{ONE}/invitations/<uuid:invitation>", invitations.InvitationView.as_view(), name="invitation"),
     path(f"{ONE}/members", views.MembersView.as_view(), name="members"),
     path(f"{ONE}/members/<str:username>", views.MemberView.as_view(), name="member"),
     path(f"{ONE}/projects", views.ProjectsView.as_view(), name="projects"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.models.organisations import Project
 from accounts.models.users import User
+from core.lines import LineField
 
 
 class Scope(models.TextChoices):
@@ -38,7 +39,7 @@ class ApiKey(models.Model):
     )  # fmt: skip
     key_prefix = models.CharField(_("begins with"), max_length=16, editable=False)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=255)
+    name = LineField(_("name"), max_length=255)
     scopes = models.JSONField(_("may"), default=list)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)

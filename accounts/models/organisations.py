@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.test_clocks import TestClock
 from accounts.models.tiers import Tier
 from accounts.models.users import User
+from core.lines import LineField
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 
@@ -40,7 +41,7 @@ class BillingMode(models.TextChoices):
 
 class Organisation(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=160, unique=True)
+    name = LineField(_("name"), max_length=160, unique=True)
     tier = models.ForeignKey(Tier, models.PROTECT, db_column="tier", null=True, blank=True, verbose_name=_("tier"))
     billing_mode = models.CharField(_("billed by"), max_length=10, choices=BillingMode, default=BillingMode.RECEIPTS)
     billing_email = models.EmailField(_("e-mail for bills"), blank=True)
@@ -57,6 +58,10 @@ class Organisation(models.Model):
         validators=[check_zone],
         help_text=_("Where its hours, days and months begin."),
     )
+    bill_reminders = models.BooleanField(
+        _("reminders of bills"), default=True,
+        help_text=_("E-mails before an invoice is due, and while it is overdue."),
+    )  # fmt: skip
     is_active = models.BooleanField(_("active"), default=True)
     test_clock = models.ForeignKey(
         TestClock, models.PROTECT, null=True, blank=True, editable=False, related_name="organisations",
@@ -101,7 +106,7 @@ class Organisation(models.Model):
 class Project(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, verbose_name=_("organisation"))
-    name = models.CharField(_("name"), max_length=160)
+    name = LineField(_("name"), max_length=160)
     description = models.TextField(_("description"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -124,7 +129,7 @@ class ProjectAccount(models.Model):
     """A Slurm account that belongs to a project. One account belongs to one project."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="accounts", verbose_name=_("project"))
-    account = models.CharField(_("Slurm account"), max_length=120, unique=True)
+    account = LineField(_("Slurm account"), max_length=120, unique=True)
 
     class Meta:
         db_table = "project_accounts"

@@ -7,11 +7,13 @@ from django.db.models.functions import Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from core.lines import LineField
+
 
 class Tier(models.Model):
     code = models.SlugField(_("code"), max_length=30, primary_key=True)
-    name = models.CharField(_("name"), max_length=80)
-    name_th = models.CharField(_("name in Thai"), max_length=80, blank=True)
+    name = LineField(_("name"), max_length=80)
+    name_th = LineField(_("name in Thai"), max_length=80, blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=100)
 
     class Meta:

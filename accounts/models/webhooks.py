@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.organisations import Organisation
 from accounts.models.users import User
+from core.lines import LineField
 from core.states import Transitions
 
 
@@ -29,7 +30,7 @@ class WebhookEndpoint(models.Model):
         verbose_name=_("user"),
     )  # fmt: skip
     url = models.URLField(_("address"), max_length=500)
-    description = models.CharField(_("description"), max_length=200, blank=True)
+    description = LineField(_("description"), max_length=200, blank=True)
     secret = models.CharField(max_length=100, editable=False)
     old_secret = models.CharField(max_length=100, blank=True, editable=False)
     old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -52,6 +53,26 @@ class WebhookEndpoint(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+
+class WebhookKind(models.Model):
+    """A kind of message that an address wants, of those in ``accounts.webhook_kinds``. Alerts name their address
+    themselves and need none."""
+
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, models.CASCADE, related_name="kinds", verbose_name=_("webhook address")
+    )
+    kind = models.CharField(_("kind"), max_length=60)
+
+    class Meta:
+        db_table = "webhook_kinds"
+        ordering = ("kind",)
+        verbose_name = _("kind of message")
+        verbose_name_plural = _("kinds of messages")
+        constraints = (models.UniqueConstraint(fields=["endpoint", "kind"], name="webhook_kinds_once"),)
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class DeliveryStatus(models.TextChoices):

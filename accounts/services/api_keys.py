@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -18,6 +19,8 @@ from accounts.models import ApiKey, Project, Scope, User
 from audit.services import record
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from core.lines import checked_line
+from core.prepared import run
 
 MARK = "hpcb_"
 PREFIX_LENGTH = len(MARK) + 8
@@ -33,14 +36,14 @@ MOST_SEEN = 10_000
 _seen: dict[str, tuple[tuple[object, ...], ApiKey]] = {}
 # Everything that decides about a key, and whatever else of its owner may change.
 _WORKING = """
-SELECT k.last_used_at, k.id, k.name, k.expires_at, k.replaced_by_id, u.role, u.is_superuser, u.language,
+SELECT k.key_hash, k.last_used_at, k.id, k.name, k.expires_at, k.replaced_by_id, u.role, u.is_superuser, u.language,
     p.updated_at, p.name, o.updated_at, o.name, o.time_zone, o.currency, o.tier, o.billing_mode
 FROM api_keys k
 LEFT JOIN users u ON u.username = k.username
 LEFT JOIN projects p ON p.id = k.project_id
 LEFT JOIN organisations o ON o.id = p.organisation_id
-WHERE k.key_hash = %s AND k.is_active = %s AND (k.expires_at IS NULL OR k.expires_at > %s)
-    AND (u.is_active = %s OR (p.is_active = %s AND o.is_active = %s))
+WHERE k.key_hash {among} AND k.is_active AND (k.expires_at IS NULL OR k.expires_at > {now})
+    AND (u.is_active OR (p.is_active AND o.is_active))
 """
 
 
@@ -58,7 +61,7 @@ def issue_key(
     expires_at: datetime | None = None,
 ) -> Issued:  # fmt: skip
     """A key of a project or of a user (exactly one). Raises ``BadInput`` naming the field."""
-    name, scopes = name.strip(), sorted(set(scopes))
+    name, scopes = checked_line(name, "name"), sorted(set(scopes))
     if not name:
         raise BadInput(_("Give the key a name, so that you know it again."), field="name")
     _check_scopes(scopes, project=project, user=user)
@@ -105,19 +108,34 @@ def revoke_key(*, actor: Actor, key: ApiKey) -> bool:
 
 
 def find_key(text: str) -> ApiKey | None:
-    """The key that ``text`` is, when it works and its owner does; what kind of wrong it was is not told.
+    """The key that ``text`` is, when it works and its owner does; what kind of wrong it was is not told."""
+    digest = digest_of(text)
+    return find_keys({digest}).get(digest) if digest else None
 
-    One query. What it says of the key and its owner is held against the rows read before, and only where it differs
-    are they read again: building the objects anew costs ten times as much.
+
+def find_keys(digests: Collection[str]) -> dict[str, ApiKey]:
+    """Keys that work, and whose owners do, by ``digest_of`` their texts.
+
+    One query. What it says of the keys and their owners is held against the rows read before, and only where it
+    differs are they read again: building the objects anew costs ten times as much.
     """
-    if not text.startswith(MARK) or len(text) > LONGEST:
-        return None
-    digest = hash_of(text)
+    found = {state[0]: _as_known(state) for state in _states(list(digests))}
+    return {digest: key for digest, key in found.items() if key is not None}
+
+
+def _states(digests: list[str]) -> list[tuple[Any, ...]]:
+    now = timezone.now()
+    if connection.vendor == "postgresql":
+        statement = _WORKING.format(among="= ANY(%(digests)s::text[])", now="%(now)s")
+        return run(statement, {"digests": digests, "now": now})
     with connection.cursor() as cursor:
-        cursor.execute(_WORKING, [digest, True, timezone.now(), True, True, True])
-        state = cursor.fetchone()
-    if state is None:
-        return None
+        among = f"IN ({', '.join(['%s'] * len(digests))})"
+        cursor.execute(_WORKING.format(among=among, now="%s"), [*digests, now])
+        return list(cursor.fetchall())
+
+
+def _as_known(state: tuple[Any, ...]) -> ApiKey | None:
+    digest, last_used_at, *_rest = state
     seen = _seen.get(digest)
     if seen is None or seen[0] != state:
         keys = ApiKey.objects.select_related("user", "project__organisation")
@@ -128,7 +146,7 @@ def find_key(text: str) -> ApiKey | None:
             _seen.clear()
         _seen[digest] = seen = (state, key)
     found = copy(seen[1])
-    found.last_used_at = _moment(state[0])
+    found.last_used_at = _moment(last_used_at)
     if found.user is not None:
         found.user = copy(found.user)
     return found
@@ -148,6 +166,11 @@ def note_use(key: ApiKey, now: datetime | None = None) -> None:
         ApiKey.objects.filter(pk=key.pk).filter(
             Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - NOTED_EVERY)
         ).update(last_used_at=now)
+
+
+def digest_of(text: str) -> str:
+    """What is stored of a key; empty for a text that cannot be one."""
+    return hash_of(text) if text.startswith(MARK) and len(text) <= LONGEST else ""
 
 
 def hash_of(text: str) -> str:

@@ -24,14 +24,14 @@ from subscriptions.models import (
     SuspendedFor,
 )
 from subscriptions.services import subscriptions as acts
-from subscriptions.wording import act_in_words, state_in_words
+from subscriptions.wording import act_in_words, reason_in_words, state_in_words
 
 _S = SubscriptionStatus
 
 
 class ChangeInline(ReadOnlyInline):
     model = SubscriptionChange
-    fields = ("when", "what", "actor", "reason")
+    fields = ("when", "what", "actor", "why")
     readonly_fields = fields
     show_change_link = False
 
@@ -42,6 +42,10 @@ class ChangeInline(ReadOnlyInline):
     @admin.display(description=_("what"))
     def what(self, row: SubscriptionChange) -> str:
         return act_in_words(row.action)
+
+    @admin.display(description=_("reason"))
+    def why(self, row: SubscriptionChange) -> str:
+        return reason_in_words(row) or "–"
 
 
 class KeyInline(ReadOnlyInline):

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.lines import LineField
+
 PRICE_DIGITS: dict[str, Any] = {"max_digits": 18, "decimal_places": 9}
 
 
@@ -16,8 +18,8 @@ class AiModel(models.Model):
     step with the newest row of ``ai_model_prices``; a ``restricted`` model is open only through a subscription."""
 
     id = models.CharField(_("model"), max_length=255, primary_key=True)
-    name = models.CharField(_("name"), max_length=255)
-    provider = models.CharField(_("provider"), max_length=100, blank=True)
+    name = LineField(_("name"), max_length=255)
+    provider = LineField(_("provider"), max_length=100, blank=True)
     description = models.TextField(_("description"), blank=True)
     capabilities = models.JSONField(_("can do"), default=list, blank=True)
     context_length = models.PositiveIntegerField(_("context length"), null=True, blank=True)

@@ -8,13 +8,14 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core.decimals import ExactDecimalField
+from core.lines import LineField
 from subscriptions.models.ai_models import AiModel
 
 
 class Plan(models.Model):
     code = models.SlugField(_("code"), max_length=60, unique=True)
-    name = models.CharField(_("name"), max_length=160)
-    name_th = models.CharField(_("name in Thai"), max_length=160, blank=True)
+    name = LineField(_("name"), max_length=160)
+    name_th = LineField(_("name in Thai"), max_length=160, blank=True)
     description = models.TextField(_("description"), blank=True)
     ai_model = models.ForeignKey(
         AiModel, models.PROTECT, null=True, blank=True, related_name="plans", verbose_name=_("AI model"),
@@ -52,7 +53,7 @@ class PlanLimit(models.Model):
     one only warns."""
 
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="limits", verbose_name=_("plan"))
-    metric = models.CharField(_("metric"), max_length=120)
+    metric = LineField(_("metric"), max_length=120)
     limit = ExactDecimalField(_("limit"), null=True, blank=True, help_text=_("Empty: no limit. 0: not allowed at all."))
     window = models.CharField(_("within"), max_length=5, choices=LimitWindow, default=LimitWindow.MONTH)
     is_hard = models.BooleanField(_("stops at the limit"), default=True)

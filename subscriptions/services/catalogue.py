@@ -16,6 +16,7 @@ from accounts.models.organisations import CURRENCY_PATTERN
 from audit import services as audit
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from core.lines import checked_line
 from core.locks import lock_for_transaction
 from subscriptions.models import AiModel, AiModelPrice
 
@@ -85,7 +86,7 @@ def check_moment(model: str, moment: datetime, now: datetime) -> None:
 def create_model(*, actor: Actor, id: str, name: str = "", prices: ModelPrices | None = None, free: bool = False,
                  source: str = STAFF, **fields: Any) -> AiModel:  # fmt: skip
     """``fields`` of ``CHANGEABLE``. Raises ``BadInput``, and ``Conflict`` when there is one of that name."""
-    model = AiModel(id=check_id(id), name=name.strip() or id, **_known(fields))
+    model = AiModel(id=check_id(id), name=checked_line(name, "name") or id, **_known(fields))
     try:
         with transaction.atomic():
             model.save(force_insert=True)
@@ -174,6 +175,8 @@ def _known(fields: dict[str, Any]) -> dict[str, Any]:
         raise TypeError(f"no field that may be set: {', '.join(sorted(unknown))}")
     if "name" in fields and not str(fields["name"]).strip():
         raise BadInput(_("A model needs a name."), field="name")
+    for name in ("name", "provider"):
+        checked_line(str(fields.get(name, "")), name)
     return fields
 
 

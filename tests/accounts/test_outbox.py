@@ -95,7 +95,7 @@ def test_an_unknown_language_is_the_sites(settings: Any) -> None:
     assert queue(language="de").language == "th"
 
 
-@pytest.mark.parametrize("kind", ["invitation"])
+@pytest.mark.parametrize("kind", ["invitation", "email_change", "subscription", "quota", "alert"])
 @pytest.mark.parametrize("language", ["en", "th"])
 def test_every_kind_has_its_texts_in_both_languages(kind: str, language: str) -> None:
     for ending in ("subject.txt", "txt", "html"):

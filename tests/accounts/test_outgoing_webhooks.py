@@ -13,6 +13,7 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -21,10 +22,11 @@ from accounts.outside import OutsideRefused
 from accounts.services import webhook_sending as sending
 from accounts.services import webhooks
 from accounts.services.webhook_sending import MOST_FAILURES, PAUSES, claim, send_due
-from accounts.services.webhooks import EndpointOff, create_endpoint, queue_message, replay, rotate_secret
+from accounts.services.webhooks import BeingSent, EndpointOff, create_endpoint, queue_message, replay, rotate_secret
 from audit.models import AuditLog
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from hpcbilling.retention import prune
 from tests.accounts.receiver import Receiver, receiver
 from tests.races import at_once
 
@@ -136,6 +138,53 @@ def test_a_message_can_be_sent_again_with_the_same_id_and_new_tries(endpoint: We
     assert [headers["webhook-id"] for _path, headers, _body in there.came] == [row.message_id] * 2
     assert row.log.count() == 2
     assert AuditLog.objects.filter(action="webhook_resend", actor="alice").count() == 1
+
+
+def test_one_that_waits_for_its_next_try_is_sent_now(endpoint: WebhookEndpoint, there: Receiver) -> None:
+    """The receiver is mended: nobody should have to wait for hours."""
+    row = message(endpoint)
+    there.status = 500
+    send_due()
+    row.refresh_from_db()
+    assert (row.status, row.attempts, row.next_attempt_at > timezone.now()) == ("pending", 1, True)
+    there.status = 200
+    assert send_due()["sent"] == 0
+    assert replay(actor=ME, delivery=row)
+    assert (row.status, row.attempts) == ("pending", 0)
+    assert not replay(actor=ME, delivery=row), "it is due already"
+    assert send_due()["sent"] == 1
+    assert AuditLog.objects.filter(action="webhook_resend").count() == 1
+
+
+def test_one_that_is_under_way_is_left_alone_and_it_is_said(endpoint: WebhookEndpoint) -> None:
+    row = message(endpoint)
+    held = claim(row.pk)
+    with pytest.raises(BeingSent):
+        replay(actor=ME, delivery=row)
+    row.refresh_from_db()
+    assert held is not None
+    assert (row.attempts, row.claimed_until) == (1, held.claimed_until)
+    browser = Client()
+    browser.force_login(endpoint.user)
+    answer = browser.post(f"/api/v1/webhooks/{endpoint.uuid}/deliveries/{row.pk}/replay")
+    assert (answer.status_code, answer.json()["code"]) == (409, "being_sent")
+
+
+def test_old_messages_are_pruned_with_their_tries_and_those_that_wait_stay(
+    endpoint: WebhookEndpoint, there: Receiver
+) -> None:
+    rows = [message(endpoint) for _each in range(4)]
+    send_due()
+    old = timezone.now() - timedelta(days=91)
+    made = WebhookDelivery.objects.filter
+    made(pk__in=[row.pk for row in rows[:3]]).update(created_at=old, sent_at=old)
+    made(pk=rows[1].pk).update(status="failed", sent_at=None)
+    made(pk=rows[2].pk).update(status="pending", sent_at=None)
+    assert prune(kinds=["deliveries"], older_than=timedelta(days=90), dry_run=True) == {"deliveries": 2}
+    assert made().count() == 4
+    assert prune(kinds=["deliveries"], older_than=timedelta(days=90), dry_run=False) == {"deliveries": 2}
+    assert set(made().values_list("pk", flat=True)) == {rows[2].pk, rows[3].pk}
+    assert WebhookAttempt.objects.count() == 2
 
 
 def test_an_address_that_fails_again_and_again_is_switched_off_and_says_why(

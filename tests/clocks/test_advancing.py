@@ -15,11 +15,14 @@ from accounts.models import ClockStatus, Organisation, Project, TestClock
 from accounts.services.test_clocks import Advancing, advance_clock, begin_advance, run_advance
 from billing.models import DocumentCounter, Invoice
 from billing.services.credit_notes import write_credit_note
+from billing.services.invoice_payments import record_payment
 from billing.services.invoice_runs import run_invoices
 from billing.services.plan_changes import cancel, change_plan
+from billing.services.reminders import send_reminders
 from billing.services.renewals import renew_subscriptions
-from core.context import SYSTEM
+from core.context import SYSTEM, Actor
 from core.errors import AppError, BadInput
+from payments.services.checkout import NotPayable, start_payment
 from subscriptions.models import Subscription, SubscriptionChange
 from subscriptions.services.subscriptions import request_subscription
 from tests.billing.invoicing import finalized, make_customer, price, use
@@ -28,6 +31,12 @@ from tests.clocks.worlds import FIN, at, clock_at, clocked, documents, go, in_st
 
 pytestmark = pytest.mark.django_db
 NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_follows(settings: Any) -> None:
+    """Nobody pays in here: what follows has its own tests below."""
+    settings.DUNNING_PAST_DUE_DAYS, settings.DUNNING_SUSPEND_DAYS = 999, 0
 
 
 @pytest.fixture
@@ -147,6 +156,56 @@ def test_a_test_takes_no_number_of_the_real_series(clock: TestClock, lab: Organi
         ("invoice", 1), ("credit_note", 1), ("test_invoice", 2), ("test_credit_note", 1),
     }  # fmt: skip
     call_command("check_books")
+
+
+# --- when nobody pays -----------------------------------------------------------------------
+def test_unpaid_invoices_are_reminded_of_and_subscriptions_follow_by_the_clock(clock: TestClock, settings: Any) -> None:
+    settings.DUNNING_PAST_DUE_DAYS, settings.DUNNING_SUSPEND_DAYS = 7, 30
+    lab = clocked(clock, billing_email="bills@lab.example")
+    row = subscribed(lab, plan())
+    go(clock, "2028-03-10")  # January's invoice was due on 2 March
+    row.refresh_from_db()
+    assert row.status == "past_due"
+    steps = InvoiceNotice.objects.filter(kind="reminder").order_by("pk").values_list("step", flat=True)
+    assert list(steps) == [-3, 1, 7]
+    go(clock, "2028-05-02")
+    row.refresh_from_db()
+    assert (row.status, row.suspended_for, len(fees(row))) == ("suspended", "payment", 3)  # none while it rests
+    for invoice in Invoice.objects.filter(status="finalized"):
+        record_payment(actor=FIN, invoice=invoice, amount=invoice.amount_due, currency="THB", method="manual",
+                       reference=f"r{invoice.pk}")  # fmt: skip
+    row.refresh_from_db()
+    assert (row.status, row.period_start) == ("active", at("2028-05-02"))  # a new period, by the clock
+    paid = Invoice.objects.filter(status="paid").values_list("paid_at", flat=True)
+    assert set(paid) == {at("2028-05-02")}
+
+
+def test_reminders_in_one_step_or_many_are_the_same(clock: TestClock, settings: Any) -> None:
+    settings.DUNNING_PAST_DUE_DAYS, settings.DUNNING_SUSPEND_DAYS = 7, 30
+    one, found = plan(), []
+    for number, step in enumerate((timedelta(days=300), timedelta(hours=31))):
+        own = clock_at("2028-01-31T10:00", f"clock {number}")
+        lab = clocked(own, f"lab {number}", billing_email="bills@lab.example")
+        row = subscribed(lab, one)
+        in_steps(own, "2028-05-02", step)
+        told = InvoiceNotice.objects.filter(invoice__organisation=lab).order_by("invoice__month", "kind", "step")
+        moves = row.changes.order_by("pk").values_list("action", "at")
+        found.append((documents(lab), [*told.values_list("invoice__month", "kind", "step")], [*moves]))
+    assert found[0] == found[1]
+
+
+def test_the_real_run_tells_nothing_of_tests(clock: TestClock, lab: Organisation) -> None:
+    subscribed(lab, plan())
+    go(clock, "2028-02-02")
+    with time_machine.travel(at("2028-04-20"), tick=False):
+        assert send_reminders(actor=SYSTEM).unpaid == 0
+
+
+def test_no_test_is_paid_online(clock: TestClock, lab: Organisation, alice: Any) -> None:
+    subscribed(lab, plan())
+    go(clock, "2028-02-02")
+    with pytest.raises(NotPayable):
+        start_payment(actor=Actor("alice"), invoice=Invoice.objects.get())
 
 
 # --- refused, repeated, interrupted ------------------------------------------------------

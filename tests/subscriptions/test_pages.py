@@ -14,6 +14,7 @@ from subscriptions.services.subscriptions import (
     approve_subscription,
     deny_subscription,
     request_subscription,
+    resume_subscription,
     suspend_subscription,
 )
 from tests.pages.conftest import read, text
@@ -122,6 +123,19 @@ def test_a_denial_and_a_rest_say_why(as_alice: Any, pending: Subscription, open_
     suspend_subscription(actor=SYSTEM, subscription=other, cause=SuspendedFor.QUOTA)
     assert "Its quota is used up." in text(as_alice.get(page_of(other)))
     assert "suspended (quota used up)" in text(as_alice.get(HOME))
+
+
+def test_what_was_used_up_reads_as_words_and_what_people_wrote_stands(
+    as_alice: Any, pending: Subscription, alice: Any
+) -> None:
+    approve_subscription(actor=FIN, subscription=pending)
+    suspend_subscription(actor=SYSTEM, subscription=pending, cause=SuspendedFor.QUOTA, reason="ocr.page, tokens")
+    resume_subscription(actor=FIN, subscription=pending, reason="tokens")
+    alice.language = "th"
+    alice.save()
+    page = as_alice.get(page_of(pending), headers={"Accept-Language": "th"}).content.decode()
+    assert "ocr.page, โทเค็น" in page
+    assert '<span class="muted small">tokens</span>' in page
 
 
 @pytest.mark.parametrize("path", [HOME, NEW, f"{NEW}?plan=typhoon&holder=me&billing_cycle=monthly", "detail"])

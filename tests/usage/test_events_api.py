@@ -364,3 +364,13 @@ def test_a_persons_own_subscription_serves_that_person_alone(key: str, alice: An
     assert send(key, event).json()["code"] == "unknown_subscription"
     assert send(keys[0], event).json()["code"] == "unknown_subscription"
     assert send(keys[1], event).json()["accepted"] == 1
+
+
+def test_one_limit_holds_for_a_body_packed_or_not(key: str, settings: Any) -> None:
+    assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == settings.EVENTS_MAX_BODY_BYTES == 8 << 20
+    large = json.dumps([body(metadata={"a": "x" * 7_500}) for _each in range(500)]).encode()
+    assert 3 << 20 < len(large) < 8 << 20
+    assert send(key, large).json()["accepted"] == 500
+    over = b"[" + b" " * (8 << 20) + b"]"
+    plain, packed = send(key, over), send(key, gzip.compress(over), HTTP_CONTENT_ENCODING="gzip")
+    assert [(each.status_code, each.json()["code"]) for each in (plain, packed)] == [(413, "too_large")] * 2

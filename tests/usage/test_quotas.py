@@ -199,7 +199,10 @@ def test_warnings_come_once_each_and_at_the_end_it_rests_until_the_reset(project
         assert (mine.status, mine.reset_at) == (SubscriptionStatus.ACTIVE, None)
         reserve_quota(subscription=mine, amounts={"requests": Decimal(1)})
     subjects = list(EmailNotification.objects.order_by("id").values_list("subject", flat=True))
-    assert subjects == [f"{mine.plan.name}: {mark} % of requests used" for mark in (80, 90, 100)]
+    assert subjects == [
+        *(f"{mine.plan.name}: {mark} % of requests used" for mark in (80, 90, 100)),
+        f"{mine.plan.name}: suspended", f"{mine.plan.name}: goes on",
+    ]  # fmt: skip
 
 
 def test_the_holder_reads_it_in_their_language(project: Project, alice: Any) -> None:
@@ -209,9 +212,13 @@ def test_the_holder_reads_it_in_their_language(project: Project, alice: Any) -> 
     mine = subscribe(project, {"requests/day": 1}, organisation=None, user=alice)
     use(project, mine, 1)
     watch_quotas(actor=SYSTEM)
-    email = EmailNotification.objects.get()
-    assert (email.recipient_email, email.language) == ("alice@institute.example", "th")
-    assert "100%" in email.subject
+    warning, suspended = EmailNotification.objects.order_by("id")
+    for email in (warning, suspended):
+        assert (email.recipient_email, email.language) == ("alice@institute.example", "th")
+    assert "100%" in warning.subject
+    assert "ระงับการใช้งาน" in suspended.subject
+    for email in (warning, suspended):
+        assert "requests" not in email.body_text, "a metric that has a word is not told by its name"
 
 
 def test_watching_does_not_ask_more_for_more_subscriptions(project: Project, django_assert_num_queries: Any) -> None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Project
 from core.errors import BadInput
+from core.lines import checked_line
 from usage.alerts.base import RISING
 from usage.alerts.measures import SLURM_METRICS
 from usage.alerts.windows import ORDER
@@ -55,6 +56,8 @@ def _check_texts(rule: AlertRule) -> None:
         text = getattr(rule, name)
         if len(text) > most or "\x00" in text:
             _refuse(name, _("At most %(n)d characters.") % {"n": most})
+        if name != "description":
+            checked_line(text, name)
 
 
 def _check_subject(rule: AlertRule) -> None:

@@ -32,18 +32,32 @@ def values_of() -> Reader:
         return _reader(cursor.fetchall())
 
 
-def values_and_links(metrics: Collection[str], key: Any) -> tuple[Reader, list[int]]:
-    """The same for events of these metrics, and the subscriptions that an API key is bound to: one query for both.
+def values_and_links(metrics: Collection[str], keys: Collection[Any]) -> tuple[Reader, dict[Any, list[int]]]:
+    """The same for events of these metrics, and the subscriptions that API keys are bound to, by the key as the
+    database has it: one query for both.
 
     Written out, because it is asked with every event: to build it costs five times as much as to run it.
     """
-    statement = "SELECT subscription_id, NULL, NULL, NULL FROM subscription_keys WHERE api_key_id = %s"
+    parts: list[str] = []
+    values: list[Any] = []
+    if keys:
+        links = "SELECT subscription_id, api_key_id, NULL, NULL, NULL FROM subscription_keys WHERE api_key_id IN"
+        parts.append(f"{links} ({', '.join(['%s'] * len(keys))})")
+        values += keys
     if metrics:
-        statement += f" UNION ALL {_DERIVED} AND metric_name IN ({', '.join(['%s'] * len(metrics))})"
+        derived = _DERIVED.replace(" id,", " id, NULL,", 1)
+        parts.append(f"{derived} AND metric_name IN ({', '.join(['%s'] * len(metrics))})")
+        values += sorted(metrics)
+    if not parts:
+        return _reader([]), {}
     with connection.cursor() as cursor:
-        cursor.execute(statement, [key, *sorted(metrics)])
+        cursor.execute(" UNION ALL ".join(parts), values)
         rows = cursor.fetchall()
-    return _reader([row for row in rows if row[1] is not None]), [row[0] for row in rows if row[1] is None]
+    bound: dict[Any, list[int]] = {}
+    for subscription, key, *_meter in rows:
+        if key is not None:
+            bound.setdefault(key, []).append(subscription)
+    return _reader([(id_, *meter) for id_, key, *meter in rows if key is None]), bound
 
 
 def _reader(rows: Iterable[tuple[Any, ...]]) -> Reader:

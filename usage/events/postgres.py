@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import psycopg
 from django.db import connection, transaction
 
 from core.periods import next_month
+from core.prepared import run
 from usage import partitions
 from usage.events import statements
 from usage.events.rows import ACCEPTED, CONFLICT, DUPLICATE, Batch, EventRow
 from usage.events.store import Difference, EventStore, Stretch
 
 _statement = cache(statements.ingest)
+FEW = 50  # rows for which planning costs more than the plan is worth
 
 
 class PostgresEvents(EventStore):
@@ -24,8 +24,9 @@ class PostgresEvents(EventStore):
             return []
         partitions.ensure({partitions.month_of(row.timestamp) for row in batch.rows})
         parameters = _parameters(batch)
-        statement = _statement(points=bool(parameters["point_n"]), distinct=bool(parameters["hash_n"]))
-        taken = {n for (n,) in run(statement, parameters)}
+        few = len(batch.rows) <= FEW
+        statement = _statement(points=bool(parameters["point_n"]), distinct=bool(parameters["hash_n"]), few=few)
+        taken = {n for (n,) in run(statement, parameters, prepare=few)}
         verdicts = [ACCEPTED if n in taken else "" for n in range(1, len(batch.rows) + 1)]
         if len(taken) < len(batch.rows):
             _judge(batch.rows, verdicts)
@@ -65,16 +66,7 @@ class PostgresEvents(EventStore):
         return found[:most]
 
     def fold(self) -> int:
-        return int(run(statements.fold(), {})[0][0])
-
-
-def run(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
-    """By a cursor that sends values apart from the text, which Django's does not. In the transaction of the caller, or
-    one of its own."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall()
+        return int(run(statements.fold(), {}, prepare=False)[0][0])
 
 
 def _parameters(batch: Batch) -> dict[str, Any]:
@@ -128,6 +120,7 @@ def _judge(rows: list[EventRow], verdicts: list[str]) -> None:
             "h": [rows[n].payload_hash for n in waiting],
             "n": waiting,
         },
+        prepare=len(waiting) <= FEW,
     )
     for n, same in known:
         verdicts[n] = DUPLICATE if same else CONFLICT

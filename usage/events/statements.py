@@ -3,6 +3,8 @@ they are counted again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 COLUMNS: dict[str, str] = {
     "id": "uuid", "organisation_id": "bigint", "project_id": "bigint", "subscription_id": "bigint",
     "api_key_id": "uuid", "metric_name": "text", "metric_value": "numeric", "unit": "text",
@@ -10,6 +12,8 @@ COLUMNS: dict[str, str] = {
     "model_id": "text", "request_tokens": "bigint", "response_tokens": "bigint", "cached_tokens": "bigint",
     "reasoning_tokens": "bigint", "latency_ms": "int", "status_code": "int", "is_late": "bool", "zone": "text",
 }  # fmt: skip
+POINTS = {"point_n": "bigint", "point_meter": "bigint", "point_value": "numeric"}
+HASHES = {"hash_n": "bigint", "hash_meter": "bigint", "hash": "bytea"}
 STORED = [name for name in COLUMNS if name not in ("payload_hash", "zone")]
 SERIES = ("organisation_id", "project_id", "subscription_id", "meter_id", "metric_name", "unit", "model_id")
 SUMS = (
@@ -96,10 +100,19 @@ slots AS MATERIALIZED (
 )"""
 
 
-def ingest(*, points: bool, distinct: bool, aggregates: bool = True) -> str:
+def _arrays(columns: Mapping[str, str], *, few: bool) -> str:
+    array = "(SELECT %({})s::{}[])" if few else "%({})s::{}[]"
+    return ", ".join(array.format(name, kind) for name, kind in columns.items())
+
+
+def ingest(*, points: bool, distinct: bool, aggregates: bool = True, few: bool = False) -> str:
     """The statement that takes a batch in; it returns the ordinals of the accepted rows. Without ``aggregates`` it is
-    what the benchmark compares with."""
-    arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in COLUMNS.items())
+    what the benchmark compares with.
+
+    ``few``: how many rows there are is hidden from the planner, so that it finds that one plan does for all and keeps
+    it (planning takes longer than a few rows do). A large batch is planned by its size.
+    """
+    arrays = _arrays(COLUMNS, few=few)
     stored = ", ".join(STORED)
     cells = ", ".join("metadata::jsonb" if name == "metadata" else name for name in STORED)
     parts = [
@@ -115,20 +128,17 @@ def ingest(*, points: bool, distinct: bool, aggregates: bool = True) -> str:
     if aggregates:
         rows = measured("taken")
         if points:
-            parts.append(
-                "points AS (SELECT * FROM unnest(%(point_n)s::bigint[], %(point_meter)s::bigint[],"
-                " %(point_value)s::numeric[]) AS p(n, meter_id, value))"
-            )
+            parts.append(f"points AS (SELECT * FROM unnest({_arrays(POINTS, few=few)}) AS p(n, meter_id, value))")
             rows += " UNION ALL " + measured_points("taken", "m.value", "JOIN points m USING (n)")
         source = "(SELECT * FROM periods JOIN slots USING (project_id)) s"
         parts += [_slots(), periods(rows), f"summed AS ({_upsert(source, 'slot')})"]
     if distinct:
         parts.append(
-            """counted AS (
+            f"""counted AS (
     INSERT INTO usage_distinct (meter_id, organisation_id, project_id, subscription_id, hour, value_hash)
     SELECT DISTINCT p.meter_id, t.organisation_id, t.project_id, t.subscription_id,
         date_trunc('hour', t.timestamp, t.zone), p.hash
-    FROM unnest(%(hash_n)s::bigint[], %(hash_meter)s::bigint[], %(hash)s::bytea[]) AS p(n, meter_id, hash)
+    FROM unnest({_arrays(HASHES, few=few)}) AS p(n, meter_id, hash)
     JOIN taken t USING (n) ORDER BY 1, 3, 5, 6 ON CONFLICT DO NOTHING
 )"""
         )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, Project, WebhookEndpoint
 from core.decimals import ExactDecimalField
+from core.lines import LineField
 from core.states import Transitions
 
 
@@ -58,12 +59,12 @@ class AlertRule(models.Model):
     project = models.ForeignKey(
         Project, models.PROTECT, null=True, blank=True, related_name="alert_rules", verbose_name=_("project")
     )
-    username = models.CharField(_("Slurm user"), max_length=120, blank=True)
-    name = models.CharField(_("name"), max_length=160)
+    username = LineField(_("Slurm user"), max_length=120, blank=True)
+    name = LineField(_("name"), max_length=160)
     description = models.TextField(_("description"), blank=True)
     alert_type = models.CharField(_("kind"), max_length=20, choices=AlertType)
-    metric_name = models.CharField(_("metric"), max_length=120, blank=True)
-    unit = models.CharField(_("unit"), max_length=40, blank=True)
+    metric_name = LineField(_("metric"), max_length=120, blank=True)
+    unit = LineField(_("unit"), max_length=40, blank=True)
     threshold_value = ExactDecimalField(_("threshold"), null=True, blank=True)
     threshold_operator = models.CharField(_("compared"), max_length=3, choices=Operator, default=Operator.GTE)
     comparison_period = models.CharField(_("within"), max_length=5, choices=AlertPeriod, default=AlertPeriod.MONTH)

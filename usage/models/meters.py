@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from core.lines import LineField
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,4}$"
 
@@ -26,15 +28,15 @@ class Meter(models.Model):
     metadata (``a.b.c``). What it reads never changes once made: make another and switch this one off."""
 
     code = models.CharField(_("code"), max_length=120, unique=True, validators=[RegexValidator(NAME_PATTERN)])
-    name = models.CharField(_("name"), max_length=160, blank=True)
-    name_th = models.CharField(_("name in Thai"), max_length=160, blank=True)
+    name = LineField(_("name"), max_length=160, blank=True)
+    name_th = LineField(_("name in Thai"), max_length=160, blank=True)
     metric_name = models.CharField(_("metric"), max_length=120, validators=[RegexValidator(NAME_PATTERN)])
     aggregation = models.CharField(_("makes"), max_length=6, choices=Aggregation, default=Aggregation.SUM)
     value_path = models.CharField(
         _("value in metadata"), max_length=200, blank=True, validators=[RegexValidator(PATH_PATTERN)],
         help_text=_("Such as tokens.input. Empty: the value of the event."),
     )  # fmt: skip
-    unit = models.CharField(_("unit"), max_length=40, blank=True)
+    unit = LineField(_("unit"), max_length=40, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

@@ -57,12 +57,17 @@ def take_events(
     """
     events = [item for item in items if isinstance(item, Event)]
     checker = Checker(events, sender, Clock.at(now or timezone.now(), any_age=any_age))
+    found = [item if isinstance(item, Refused) else checker.check(item) for item in items]
+    return Taken(keep(found, dry_run=dry_run))
+
+
+def keep(items: Sequence[Checked | Refused], *, dry_run: bool = False) -> list[Verdict]:
+    """Store what was checked, of one sender or of several, all in one; a verdict for each item, in their order."""
     verdicts: list[Verdict | None] = [None] * len(items)
     chosen: dict[tuple[int, str], int] = {}  # project and key -> index of the item that stands for them
     checked: dict[int, Checked] = {}
     repeats: dict[int, int] = {}  # index -> the item that says the same
-    for index, item in enumerate(items):
-        found = item if isinstance(item, Refused) else checker.check(item)
+    for index, found in enumerate(items):
         if isinstance(found, Refused):
             verdicts[index] = Verdict(REJECTED, refused=found)
             continue
@@ -80,7 +85,7 @@ def take_events(
     for index, first in repeats.items():
         known = verdicts[first]
         verdicts[index] = known if known and known.status == CONFLICT else Verdict(DUPLICATE)
-    return Taken([verdict for verdict in verdicts if verdict is not None])
+    return [verdict for verdict in verdicts if verdict is not None]
 
 
 def _verdict(status: str, checked: Checked) -> Verdict:

@@ -12,14 +12,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone, translation
 
-from accounts.models import Member, MemberRole
 from accounts.services.outbox import queue_email, site_url
 from core.clock import now_for, of
 from core.context import Actor
 from core.decimals import plain
 from core.errors import AppError
+from subscriptions.holders import addresses_of
 from subscriptions.models import USABLE, PlanLimit, Subscription, SubscriptionStatus, SuspendedFor
 from subscriptions.services.subscriptions import resume_subscription, suspend_subscription
+from subscriptions.wording import metric_in_words
 from usage.models import QuotaWindow
 from usage.quotas import Standing, open_windows, standings
 from usage.services.reservations import expire_reservations
@@ -102,17 +103,17 @@ def _warn(subscription: Subscription, standing: Standing, mark: int, now: dateti
     if not QuotaWindow.objects.filter(pk=window.pk, warned_percent__lt=mark).update(**values):
         return False
     facts = {
-        "holder": subscription.holder, "metric": window.metric, "mark": mark, "used": plain(standing.used),
+        "holder": subscription.holder, "mark": mark, "used": plain(standing.used),
         "limit": plain(window.limit or Decimal(0)), "reset_at": window.ends_at, "is_hard": window.is_hard,
         "url": site_url(f"/subscriptions/{subscription.uuid}/"),
     }  # fmt: skip
-    addresses = _addresses(subscription)
+    addresses = addresses_of(subscription)
     for address, language in addresses:
         with translation.override(language or None):
-            plan = subscription.plan.label
+            plan, metric = subscription.plan.label, metric_in_words(window.metric)
         queue_email(
             kind="quota", recipient=address, language=language, organisation=subscription.organisation,
-            dedupe_key=f"quota:{window.pk}:{mark}:{address}", context={**facts, "plan": plan},
+            dedupe_key=f"quota:{window.pk}:{mark}:{address}", context={**facts, "plan": plan, "metric": metric},
         )  # fmt: skip
     return bool(addresses)
 
@@ -128,20 +129,3 @@ def _suspend(actor: Actor, subscription: Subscription, found: Iterable[Standing]
         )
     except AppError:  # it ended meanwhile
         return False
-
-
-def _addresses(subscription: Subscription) -> list[tuple[str, str]]:
-    """Whom to tell: the user who holds it, else the organisation and its owners; each address once."""
-    found: dict[str, str] = {}
-    if subscription.user is not None:
-        identity = getattr(subscription.user, "identity", None)
-        if identity is not None and identity.email:
-            found[identity.email] = subscription.user.language
-    elif subscription.organisation is not None:
-        if subscription.organisation.billing_email:
-            found[subscription.organisation.billing_email] = ""
-        owners = Member.objects.filter(organisation=subscription.organisation, role=MemberRole.OWNER)
-        for email, language in owners.values_list("user__identity__email", "user__language"):
-            if email:
-                found.setdefault(email, language)
-    return list(found.items())

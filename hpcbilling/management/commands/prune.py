@@ -10,7 +10,7 @@ from hpcbilling.retention import KINDS, age, prune
 
 
 class Command(AppCommand):
-    help = "Delete old sign-in counters, ended sessions, e-mails, and the content of payment messages that are decided."
+    help = "Delete old sign-in counters, sessions, e-mails, webhook messages, content of decided payment messages."
 
     def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0010_invoice_payments'),
+        ('billing', '0011_payments_and_notices'),
     ]
 
     operations = [

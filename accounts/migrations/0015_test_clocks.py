@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_revoke_keys'),
+        ('accounts', '0014_idempotent_requests'),
     ]
 
     operations = [
