@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from accounts.models import ClockStatus, Organisation, Project, TestClock
 from accounts.services.test_clocks import Advancing, advance_clock, begin_advance, run_advance
-from billing.models import DocumentCounter, Invoice
+from billing.models import DocumentCounter, Invoice, InvoiceNotice
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_payments import record_payment
 from billing.services.invoice_runs import run_invoices

@@ -70,7 +70,8 @@ def test_finance_makes_binds_and_advances(finance: Any) -> None:
     assert signed_in(finance).get(URL).json()["results"][0]["name"] == "spring"
 
 
-def test_a_long_way_is_long_work(finance: Any, clock: TestClock, lab: Organisation) -> None:
+def test_a_long_way_is_long_work(finance: Any, clock: TestClock, lab: Organisation, settings: Any) -> None:
+    settings.DUNNING_SUSPEND_DAYS = 0
     request_subscription(actor=FIN, plan=plan(), organisation=lab)
     where = f"{URL}/{clock.uuid}"
     asked = post(finance, f"{where}/advance", to="2028-06-01T00:00:00+07:00")
