@@ -363,6 +363,14 @@ ORGANISATION_FIXED: dict[str, str] = {
     "bills": "billing.organisations.fixed_fields",
     "usage": "usage.organisations.fixed_fields",
 }
+# Whether anything was counted or billed for an organisation: then it is bound to no test clock any more.
+ORGANISATION_PASTS: dict[str, str] = {
+    "bills": "billing.organisations.has_past",
+    "subscriptions": "subscriptions.holders.has_past",
+    "usage": "usage.organisations.has_past",
+}
+# Whether organisations may be bound to test clocks; in production only where it says so.
+TEST_CLOCKS: bool = env.bool("TEST_CLOCKS", default=DEBUG)
 # What follows when a subscription starts, rests, goes on or ends.
 SUBSCRIPTION_HOOKS: dict[str, str] = {
     "start": "billing.services.fees.on_start",
@@ -370,6 +378,14 @@ SUBSCRIPTION_HOOKS: dict[str, str] = {
     "resume": "billing.services.fees.on_resume",
     "cancel": "billing.services.fees.on_cancel",
     "end": "billing.services.fees.on_end",
+}
+# What time does by itself to organisations with a test clock, in this order at each instant (core.clock.Step).
+CLOCK_STEPS: dict[str, str] = {
+    "renewals": "billing.clock_steps.RENEWALS",
+    "quotas": "usage.clock_steps.QUOTAS",
+    "invoices": "billing.clock_steps.INVOICES",
+    "reminders": "billing.clock_steps.REMINDERS",
+    "alerts": "usage.clock_steps.ALERTS",
 }
 # What else the page of a subscription shows: functions of the request and the subscription that give template values.
 SUBSCRIPTION_PANELS: dict[str, str] = {"quota": "usage.quota_panel.panel", "fees": "billing.views.subscriptions.panel"}
@@ -387,6 +403,7 @@ WORK_KINDS: dict[str, str] = {
     "receipt_run": "billing.work.RECEIPT_RUN",
     "receipt_pdf": "billing.work_pdf.RECEIPT_PDF",
     "export": "hpcbilling.work.EXPORT",
+    "advance_clock": "accounts.clock_work.ADVANCE",
 }
 # Where sync_models reads AI models and their prices from; empty: nowhere.
 LITELLM_URL: str = env.str("LITELLM_URL", default="").rstrip("/")
@@ -532,6 +549,7 @@ SPECTACULAR_SETTINGS = {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
+        "BillingCycleEnum": "subscriptions.models.BillingCycle",
         "BillingModeEnum": "accounts.models.BillingMode",
         "MemberRoleEnum": "accounts.models.MemberRole",
         "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",

@@ -61,6 +61,11 @@ class Payable(ABC):
         """Money that arrives for it is money for it."""
 
     @property
+    def is_test(self) -> bool:
+        """No money is asked for: its organisation lives by a test clock."""
+        return False
+
+    @property
     @abstractmethod
     def page_after(self) -> str:
         """Where the payer comes back to."""
@@ -224,6 +229,10 @@ class InvoicePayable(Payable):
     @property
     def due(self) -> Decimal:
         return self.invoice.amount_due
+
+    @property
+    def is_test(self) -> bool:
+        return self.invoice.is_test
 
     @property
     def waits(self) -> bool:

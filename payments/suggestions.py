@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceStatus, Receipt, ReceiptStatus
+from core.clock import real
 from core.money import from_minor, to_minor
 from core.wording import money_text
 from payments.models import BankLine, BankTransfer, TransferStatus
@@ -210,7 +211,8 @@ def _receipts() -> Iterable[Candidate]:
 
 
 def _invoices() -> Iterable[Candidate]:
-    rows = Invoice.objects.filter(status=InvoiceStatus.FINALIZED, amount_due__gt=0).select_related("organisation")
+    rows = real(Invoice.objects.filter(status=InvoiceStatus.FINALIZED, amount_due__gt=0))
+    rows = rows.select_related("organisation")
     for row in rows.only("invoice_number", "organisation__name", "amount_due", "currency"):
         yield Candidate(
             "invoice", row.pk, ("invoice", row.pk), str(row), row.organisation.name,

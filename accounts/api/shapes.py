@@ -25,6 +25,7 @@ class OrganisationSerializer(serializers.Serializer):
     currency = serializers.CharField()
     time_zone = serializers.CharField()
     is_active = serializers.BooleanField()
+    is_test = serializers.BooleanField(help_text="It lives by a test clock; its documents are no real ones.")
     created_at = serializers.DateTimeField()
     role = serializers.SerializerMethodField()
     rights = serializers.SerializerMethodField()

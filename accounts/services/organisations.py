@@ -39,7 +39,8 @@ def fixed_fields(organisation: Organisation) -> frozenset[str]:
     """Fields that cannot change any more, as ``settings.ORGANISATION_FIXED`` knows: the rooms above, which count and
     bill, say it."""
     found = (load("ORGANISATION_FIXED", key)(organisation) for key in settings.ORGANISATION_FIXED)
-    return frozenset(name for names in found for name in names)
+    own = ("billing_mode",) if organisation.is_test else ()  # jobs of tests go on no receipt
+    return frozenset(own) | frozenset(name for names in found for name in names)
 
 
 def lock_organisation(organisation: Organisation) -> None:
@@ -175,4 +176,6 @@ def _save(row: Organisation | Project) -> None:
 def _fixed_words(name: str) -> str:
     if name == "currency":
         return _("Something was billed in this currency; it stays.")
+    if name == "billing_mode":
+        return _("It lives by a test clock; those are billed by invoices.")
     return _("Usage was counted or billed by the days of this zone; it stays.")

@@ -33,6 +33,7 @@ from billing.services.invoice_payments import PAYABLE
 from billing.services.invoicing import cancel_draft, refresh_invoice
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import Actor
+from core.list_filters import TestFilter
 from core.templatetags.hpc import status_chip
 from core.wording import decimal_text, money_text, month_text, quantity_text
 
@@ -134,7 +135,7 @@ class OverdueFilter(admin.SimpleListFilter):
 class InvoiceAdmin(PageActions, ReadOnlyAdmin):
     list_display = ("number", "organisation", "of_month", "amount", "due", "due_date", "standing", "open_problems")
     list_display_links = ("number",)
-    list_filter = ("status", OverdueFilter, "year", "month", "currency")
+    list_filter = ("status", OverdueFilter, TestFilter, "year", "month", "currency")
     list_select_related = ("organisation",)
     search_fields = ("invoice_number", "=id", "organisation__name")
     list_per_page = 50

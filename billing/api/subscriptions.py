@@ -28,14 +28,17 @@ from core.serializers import PageQuery, StrictSerializer, TextField, page_of, pr
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer
 from subscriptions.holders import manages
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import BillingCycle, Plan, Subscription
 from subscriptions.services.history import LONGEST_REASON
 
 DECIDES = "subscriptions.decide_subscription"
 
 
 class PlanChangeSerializer(StrictSerializer):
-    plan = TextField(max_length=60, help_text="The code of the new plan.")
+    plan = TextField(max_length=60, help_text="The code of the new plan; the same one with another cycle.")
+    cycle = serializers.ChoiceField(
+        BillingCycle.choices, required=False, help_text="Another billing cycle: now, a whole new period begins."
+    )
     at_period_end = serializers.BooleanField(
         required=False, default=False, help_text="With the next period; the plan that it has takes such a wish back."
     )
@@ -100,7 +103,7 @@ class ChangeView(APIView):
     )
     @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Change the plan now, or with the next period. A repeat changes nothing.
+        """Change the plan, the billing cycle, or both: now, or with the next period. A repeat changes nothing.
 
         Now: the rest of the period is given back and charged by the site's convention. 409 `total_changed` when
         `expected` no longer fits, `needs_approval`, `no_price`, `plan_closed`, `already_subscribed`.
@@ -109,6 +112,7 @@ class ChangeView(APIView):
         order = scope.read(PlanChangeSerializer, request.data)
         plan_changes.change_plan(
             actor=scope.actor(request), subscription=row, plan=_plan(order["plan"]), approved=approved,
+            cycle=order.get("cycle", ""),
             at_period_end=order["at_period_end"], expected=order["expected"],
         )  # fmt: skip
         return Response(SubscriptionDetailSerializer(row).data)
@@ -124,7 +128,7 @@ class ChangePreviewView(APIView):
         """What changing the plan now would charge and give back. Writes nothing; `expected` goes into the change."""
         row, _approved = _managed(request, uuid)
         order = scope.read(PlanChangeSerializer, request.data)
-        quote = plan_changes.quote_change(subscription=row, plan=_plan(order["plan"]))
+        quote = plan_changes.quote_change(subscription=row, plan=_plan(order["plan"]), cycle=order.get("cycle", ""))
         return Response(PlanQuoteSerializer(_quoted(quote)).data)
 
 

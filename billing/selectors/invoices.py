@@ -23,6 +23,7 @@ from billing.models import (
     InvoiceStatus,
     InvoiceTax,
 )
+from core.clock import day_is_over
 from core.periods import today
 from core.wording import is_thai, money_text
 
@@ -62,7 +63,7 @@ def find_line(invoice: Invoice, number: int) -> InvoiceLine:
 
 def overdue() -> Q:
     """Asked for, not paid in full, and its day is over."""
-    return Q(status=InvoiceStatus.FINALIZED, amount_due__gt=0, due_date__lt=today())
+    return Q(status=InvoiceStatus.FINALIZED, amount_due__gt=0) & day_is_over("due_date", today())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import services as audit
@@ -27,12 +26,12 @@ from billing.selectors.invoice_digest import note_digest
 from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
-from billing.services.numbers import CREDIT_NOTES, next_number
+from billing.services.numbers import CREDIT_NOTES, document_number
 from billing.services.receipts import TotalChanged
+from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
-from core.periods import today
 from core.states import transition
 
 CREDITABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
@@ -129,13 +128,13 @@ def _check_amount(number: int, amount: Decimal, rest: Decimal, decimals: int) ->
 def _write(
     actor: Actor, invoice: Invoice, rows: Mapping[int, InvoiceLine], taken: Sequence[Taken], reason: str
 ) -> CreditNote:
-    issued = today()
-    number = next_number(CREDIT_NOTES, settings.BILLING_CREDIT_NOTE_PREFIX, issued)
+    issued = today_for(invoice.organisation)
+    number = document_number(CREDIT_NOTES, settings.BILLING_CREDIT_NOTE_PREFIX, issued, test=invoice.is_test)
     net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
     note = CreditNote(
         invoice=invoice, number=number.text, fiscal_year=number.fiscal_year, serial=number.serial, issue_date=issued,
         reason=reason, currency=invoice.currency, subtotal=net, tax=tax, total=net + tax, created_by=actor.name,
-        created_at=timezone.now(),
+        created_at=now_for(invoice.organisation),
     )  # fmt: skip
     lines = [CreditNoteLine(note=note, line=rows[each.number], net=each.net, tax=each.tax) for each in taken]
     note.digest = note_digest(note, [(line.line.line_number, line) for line in lines])
@@ -155,6 +154,7 @@ def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
         CreditEntry.objects.create(
             organisation=invoice.organisation, amount=over, currency=invoice.currency, invoice=invoice,
             credit_note=note, reason=f"credit note {note.number}", created_by=actor.name,
+            created_at=now_for(invoice.organisation),
         )  # fmt: skip
     Invoice.objects.filter(pk=invoice.pk).update(
         amount_credited=credited, amount_paid=paid, amount_due=invoice.total - paid - credited
@@ -175,7 +175,7 @@ def _close(actor: Actor, invoice: Invoice, *, cancel: bool) -> int:
     if invoice.status == InvoiceStatus.PAID:
         transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS, paid_at=None)
     transition(
-        invoice, InvoiceStatus.CANCELED, table=INVOICE_TRANSITIONS, canceled_at=timezone.now(),
+        invoice, InvoiceStatus.CANCELED, table=INVOICE_TRANSITIONS, canceled_at=now_for(invoice.organisation),
         cancel_reason=invoice.credit_notes.order_by("-pk").values_list("reason", flat=True)[0],
     )  # fmt: skip
     return free_claims([invoice])

@@ -7,6 +7,7 @@ payment, cannot work against each other.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,6 +21,7 @@ from accounts.services.outbox import Letter, queue_emails, site_url
 from billing.models import Invoice
 from billing.selectors.dues import Dues, dues_of, late_organisations, unpaid
 from billing.services.invoicing import lock_organisations
+from core.clock import of, today_for
 from core.context import Actor
 from core.errors import AppError
 from core.periods import today
@@ -48,12 +50,13 @@ class Followed:
         self.notes += other.notes
 
 
-def follow_all(*, actor: Actor, day: date | None = None) -> Followed:
-    """Every organisation whose subscriptions do not stand as its dues say: three statements, and those that move."""
+def follow_all(*, actor: Actor, day: date | None = None, organisations: Sequence[int] | None = None) -> Followed:
+    """Every one of these organisations (else of all real ones) whose subscriptions do not stand as its dues say: three
+    statements, and those that move."""
     moment, done = day or today(), Followed()
-    marked = _marked().values_list("organisation", flat=True)
+    marked = of(_marked(), organisations).values_list("organisation", flat=True)
     late = late_organisations(moment)
-    running = _could_move().filter(organisation__in=late).values_list("organisation", flat=True)
+    running = of(_could_move(), organisations).filter(organisation__in=late).values_list("organisation", flat=True)
     for key in sorted({*marked.order_by().distinct(), *running.order_by().distinct()}):
         done.add(follow_dues(actor=actor, organisation=Organisation.objects.get(pk=key), day=moment))
     return done
@@ -67,7 +70,7 @@ def follow_dues(*, actor: Actor, organisation: Organisation, day: date | None = 
     on, as its plan has no price any more, keeps nobody else: ``notes`` tells of it, and the next run tries it again.
     """
     lock_organisations([organisation.pk])
-    dues = dues_of([organisation.pk], day or today()).get(organisation.pk, Dues.NONE)
+    dues = dues_of([organisation.pk], day or today_for(organisation)).get(organisation.pk, Dues.NONE)
     done = Followed()
     wanted = _marked() if dues == Dues.NONE else _could_move() | _marked()
     rows = wanted.filter(organisation=organisation).select_related("plan", "organisation", "user").order_by("pk")

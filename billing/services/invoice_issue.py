@@ -30,12 +30,12 @@ from billing.models import (
 from billing.selectors.invoice_digest import invoice_digest
 from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations
-from billing.services.numbers import INVOICES, next_number
+from billing.services.numbers import INVOICES, document_number
 from billing.services.receipts import TotalChanged, site_seller
+from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import Conflict
 from core.money import places, quantize
-from core.periods import today
 from core.states import transition
 
 
@@ -79,7 +79,7 @@ def finalize_invoice(*, actor: Actor, invoice: Invoice, expected: Decimal | None
 
 def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None) -> None:
     month = Month(invoice.organisation, invoice.first_day)
-    if timezone.now() < month.end:
+    if now_for(invoice.organisation) < month.end:
         raise NotReady(_("The month is not over yet."))
     if invoice.watermark is None or invoice.watermark < month.end:
         raise NotReady(_("The draft was computed before its month was over; refresh it."))
@@ -93,9 +93,9 @@ def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None)
 
 def _issue(invoice: Invoice, lines: list[InvoiceLine], used: Decimal) -> dict[str, Any]:
     """Everything that makes it a document, as one UPDATE writes it."""
-    issued = today()
+    issued = today_for(invoice.organisation)
     due = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
-    number = next_number(INVOICES, settings.BILLING_INVOICE_PREFIX, issued)
+    number = document_number(INVOICES, settings.BILLING_INVOICE_PREFIX, issued, test=invoice.is_test)
     values: dict[str, Any] = {
         "invoice_number": number.text, "fiscal_year": number.fiscal_year, "serial": number.serial,
         "issue_date": issued, "due_date": due, "seller": site_seller(), "buyer": buyer_of(invoice.organisation),
@@ -126,7 +126,7 @@ def balance(organisation: Organisation, currency: str) -> Decimal:
 def _entry(actor: Actor, invoice: Invoice, amount: Decimal, reason: str) -> CreditEntry:
     return CreditEntry.objects.create(
         organisation=invoice.organisation, amount=amount, currency=invoice.currency, invoice=invoice, reason=reason,
-        created_by=actor.name,
+        created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
     """finalized -> paid, when nothing is due any more."""
     if invoice.amount_due or invoice.status != InvoiceStatus.FINALIZED:
         return False
-    moved = transition(invoice, InvoiceStatus.PAID, table=INVOICE_TRANSITIONS, paid_at=timezone.now())
+    moved = transition(invoice, InvoiceStatus.PAID, table=INVOICE_TRANSITIONS, paid_at=now_for(invoice.organisation))
     if moved:
         audit.record(
             actor=actor, action="invoice_paid", target=str(invoice), entity=invoice,

@@ -22,6 +22,7 @@ from billing.announcements import tell_overdue
 from billing.models import Invoice, InvoiceNotice, NoticeKind
 from billing.selectors.dues import step_of, unpaid
 from billing.services.dunning import Followed, follow_all
+from core.clock import of
 from core.context import Actor
 from core.periods import today
 
@@ -59,30 +60,37 @@ class Reminded:
         }
 
 
-def send_reminders(*, actor: Actor, day: date | None = None, dry_run: bool = False) -> Reminded:
+def send_reminders(
+    *, actor: Actor, day: date | None = None, dry_run: bool = False, organisations: Sequence[int] | None = None
+) -> Reminded:
     """Write every reminder that is due on ``day`` (today), say which invoices are overdue, then let subscriptions
-    follow. With ``dry_run`` it is done, counted and undone."""
+    follow: of these organisations, else of all real ones. With ``dry_run`` it is done, counted and undone."""
     if not dry_run:
-        return _run(actor, day or today())
+        return _run(actor, day or today(), organisations)
     with transaction.atomic():
-        done = _run(actor, day or today())
+        done = _run(actor, day or today(), organisations)
         transaction.set_rollback(True)
     return done
 
 
-def _run(actor: Actor, day: date) -> Reminded:
+def _run(actor: Actor, day: date, organisations: Sequence[int] | None) -> Reminded:
     done, last, size = Reminded(), 0, CHUNK
     while size == CHUNK:
-        last, size = _chunk(actor, day, last, done)
-    done.followed = follow_all(actor=actor, day=day)
+        last, size = _chunk(actor, day, last, done, organisations)
+    done.followed = follow_all(actor=actor, day=day, organisations=organisations)
     return done
 
 
 @transaction.atomic
-def _chunk(actor: Actor, day: date, after: int, done: Reminded) -> tuple[int, int]:
+def _chunk(actor: Actor, day: date, after: int, done: Reminded, organisations: Sequence[int] | None) -> tuple[int, int]:
     """The next invoices by key, the same statements for any number: the last key, and how many there were."""
     horizon = day + timedelta(days=settings.DUNNING_REMIND_BEFORE_DAYS)
-    found = unpaid().filter(pk__gt=after, due_date__lte=horizon).select_related("organisation").order_by("pk")
+    found = (
+        of(unpaid(), organisations)
+        .filter(pk__gt=after, due_date__lte=horizon)
+        .select_related("organisation")
+        .order_by("pk")
+    )
     rows = list(found.select_for_update(of=("self",), no_key=True)[:CHUNK])
     if not rows:
         return after, 0

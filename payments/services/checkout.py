@@ -109,6 +109,8 @@ def chosen(provider_name: str, method_name: str) -> tuple[PaymentProvider, Metho
 def _checked(target: Payable, provider: PaymentProvider, method: Method, wanted: Decimal | None) -> Decimal:
     """What the payment is about: all that is due, or the wanted part of it."""
     names = {"document": target.name, "status": target.standing}
+    if target.is_test:
+        raise NotPayable(_("%(document)s is a test; no money is asked for.") % names)
     if not target.waits:
         raise NotPayable(_("%(document)s is %(status)s; there is nothing to pay.") % names)
     if target.due <= 0:

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from audit import services as audit
+from core.clock import now_for
 from core.context import Actor
 from core.states import Transitions, transition
 from subscriptions.announcements import tell_of_change
@@ -20,6 +21,7 @@ LONGEST_REASON = 255
 # What one that is over has no more of.
 OVER: dict[str, Any] = {
     "suspended_for": SuspendedFor.NONE, "reset_at": None, "next_billing_at": None, "next_plan": None,
+    "next_cycle": "",
 }  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def note(
     reason = " ".join(reason.split())[:LONGEST_REASON]  # one line of a history, an e-mail and a log
     change = SubscriptionChange.objects.create(
         subscription=subscription, action=action, from_status=before, to_status=subscription.status,
-        actor=actor.name[:150], reason=reason, at=at or timezone.now(),
+        actor=actor.name[:150], reason=reason, at=at or now_for(subscription.organisation),
     )  # fmt: skip
     tell(subscription, change)
     tell_of_change(subscription, change)
