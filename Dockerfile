@@ -7,9 +7,9 @@ RUN /venv/bin/pip install --require-hashes -r requirements.txt
 WORKDIR /app
 COPY . .
 # Texts and static files are made here, so that the running container writes nothing but its data.
-# The values below serve this step only; the image holds no settings.
+# The values below serve this step only (the key is made up and forgotten); the image holds no settings.
 RUN /venv/bin/pybabel -q compile -D 'django djangojs' -d locale \
- && SECRET_KEY=only-to-collect-static-files-and-never-to-sign-anything ALLOWED_HOSTS=build SITE_BASE_URL=https://build \
+ && SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=build SITE_BASE_URL=https://build \
     /venv/bin/python manage.py collectstatic --noinput -v0
 
 FROM python:3.11-slim

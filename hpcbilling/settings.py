@@ -2,7 +2,8 @@
 
 Every variable is listed in ``.env.example`` (a test compares the two). A secret
 may also be given as ``NAME_FILE``, the path of a file that holds it. Production
-(``DEBUG`` off) refuses to start when something a demo may leave open is unset.
+(``DEBUG`` off) refuses to start when something a demo may leave open is unset
+or not safe (``hpcbilling.unsafe``), with every name in one message.
 """
 
 from decimal import Decimal
@@ -13,12 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from core.logs import logging_to_console
-from hpcbilling.environment import Environment, of_each_cluster
+from hpcbilling.environment import Environment, of_each_cluster, refuse_to_start
 from hpcbilling.single_sign_on import SECOND_FACTOR_ROLES, check_single_sign_on, origin_of
+from hpcbilling.unsafe import refusals
 from usage.sbatch_partitions import Partition
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,7 +30,6 @@ if env.bool("READ_DOT_ENV", default=True) and (BASE_DIR / ".env").is_file():
 DEBUG: bool = env.bool("DEBUG", default=False)
 
 # --- secrets and hosts -------------------------------------------------------
-SECRET_KEY_LENGTH = 50
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
@@ -38,7 +38,7 @@ SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
 # How many reverse proxies of ours append to X-Forwarded-For; 0 trusts only the socket.
 TRUSTED_PROXY_COUNT: int = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0)
 
-# --- payments (needed early: the refusals below look at them) ----------------
+# --- payments ------------------------------------------------------------------
 # Providers that payers may choose, the first one the usual.
 PAYMENT_PROVIDER_NAMES: list[str] = env.names("PAYMENT_PROVIDER", default=["dummy"] if DEBUG else [])
 PAYMENT_PROVIDER: str = PAYMENT_PROVIDER_NAMES[0] if PAYMENT_PROVIDER_NAMES else ""
@@ -89,28 +89,6 @@ if DEBUG:
     ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
     SITE_BASE_URL = SITE_BASE_URL or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
     PAYMENT_WEBHOOK_SECRET = PAYMENT_WEBHOOK_SECRET or "insecure-development-webhook-secret"
-else:
-    _missing = [
-        f"{name}: {why}"
-        for name, value, why in (
-            ("SECRET_KEY", len(SECRET_KEY) >= SECRET_KEY_LENGTH, "set a random text of 50 characters or more"),
-            ("ALLOWED_HOSTS", ALLOWED_HOSTS, "set the host names that this site answers to"),
-            ("SITE_BASE_URL", SITE_BASE_URL, "set the public address, such as https://billing.example.ac.th"),
-        )
-        if not value
-    ]
-    if "dummy" in PAYMENT_PROVIDER_NAMES:
-        _missing.append("PAYMENT_PROVIDER: dummy is for DEBUG=1 only; name a real provider or leave it empty")
-    _missing += [
-        f"{needed}: PAYMENT_PROVIDER names {name}, which needs it"
-        for name in PAYMENT_PROVIDER_NAMES
-        for needed in PAYMENT_PROVIDER_NEEDS.get(name, ())
-        if not globals()[needed]
-    ]
-    if _missing:
-        raise ImproperlyConfigured(
-            "Refusing to start with DEBUG off. Mend these environment variables:\n  " + "\n  ".join(_missing)
-        )
 
 # --- applications ------------------------------------------------------------
 INSTALLED_APPS = [
@@ -138,6 +116,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "hpcbilling.headers.SecureHeadersMiddleware",
     "hpcbilling.middleware.RequestContextMiddleware",
     "hpcbilling.problems.ApiProblemsMiddleware",
     "hpcbilling.middleware.NoStoreMiddleware",
@@ -541,9 +520,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- observability -----------------------------------------------------------
-METRICS_ENABLED: bool = env.bool("METRICS_ENABLED", default=True)
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+METRICS_ENABLED: bool = env.switch("METRICS_ENABLED", default=DEBUG or bool(METRICS_TOKEN))
 LOG_FORMAT: str = env.choice("LOG_FORMAT", default="text" if DEBUG else "json", among=("json", "text"))
 LOG_LEVEL: str = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_to_console(LOG_FORMAT, LOG_LEVEL)
 PROMETHEUS_EXPORT_MIGRATIONS = False
+
+# --- the start is refused with all that is wrong in one message ----------------
+refuse_to_start([*env.refused, *refusals(globals())], debug=DEBUG)
