@@ -6,6 +6,7 @@ may also be given as ``NAME_FILE``, the path of a file that holds it. Production
 or not safe (``hpcbilling.unsafe``), with every name in one message.
 """
 
+import sys
 from decimal import Decimal
 from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network
@@ -90,6 +91,14 @@ if DEBUG:
     SITE_BASE_URL = SITE_BASE_URL or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
     PAYMENT_WEBHOOK_SECRET = PAYMENT_WEBHOOK_SECRET or "insecure-development-webhook-secret"
 
+# --- proof of the audit log: see docs/audit.md --------------------------------
+AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", default="")
+AUDIT_PUBLIC_KEYS: list[str] = env.list("AUDIT_PUBLIC_KEYS", default=[])
+AUDIT_HEADS_FILE: str = env.str("AUDIT_HEADS_FILE", default="")
+# Rows older than this may be archived by prune; 0: none ever.
+AUDIT_RETENTION_DAYS: int = env.whole("AUDIT_RETENTION_DAYS", default=0, least=0)
+AUDIT_ARCHIVE_FOLDER: str = env.str("AUDIT_ARCHIVE_FOLDER", default="")
+
 # --- applications ------------------------------------------------------------
 INSTALLED_APPS = [
     "hpcbilling.apps.FinanceAdminConfig",
@@ -163,6 +172,12 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hpcbilling.sqlite3'}")
 }
+# A pooler that gives a server to each transaction stands before the database; commands may go past it.
+DATABASE_POOLED: bool = env.bool("DATABASE_POOLED", default=False)
+DATABASE_DIRECT_URL: str = env.str("DATABASE_DIRECT_URL", default="")
+if DATABASE_DIRECT_URL and Path(sys.argv[0]).name == "manage.py":
+    DATABASES["default"] = env.database("DATABASE_DIRECT_URL", default="sqlite:///unusable.sqlite3")
+    DATABASE_POOLED = False
 _db = DATABASES["default"]
 _db["ATOMIC_REQUESTS"] = False
 if _db["ENGINE"] == "django.db.backends.sqlite3":
@@ -178,6 +193,10 @@ else:
     _db.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     # Statements that say so themselves (core.prepared) are prepared, no others; with None the driver prepares nothing.
     _db["OPTIONS"].setdefault("prepare_threshold", 1_000_000)
+    # Nothing of ours may outlive a transaction then: no cursor on the server, no statement prepared there.
+    _db["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
+    if DATABASE_POOLED:
+        _db["OPTIONS"]["prepare_threshold"] = None
 # In the process itself; holds the counters of core.throttle and nothing that must last.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
