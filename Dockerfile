@@ -16,7 +16,8 @@ FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 READ_DOT_ENV=0 PORT=8000
 # TrueType, for documents in Thai.
 RUN apt-get update && apt-get install -y --no-install-recommends fonts-thai-tlwg-ttf && rm -rf /var/lib/apt/lists/*
-RUN groupadd --system --gid 10001 app && useradd --system --uid 10001 --gid app --home-dir /app app
+RUN groupadd --system --gid 10001 app && useradd --system --uid 10001 --gid app --home-dir /app app \
+ && install -d -o app -g app /var/lib/hpcbilling
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -27,8 +27,8 @@ from django.utils import timezone
 
 from audit import keys, merkle
 from audit.hashing import GENESIS, stamp
-from audit.models import AuditLog
-from core.errors import Busy, Conflict, Misconfigured
+from audit.models import AuditLog, AuditVerification
+from core.errors import AppError, Busy, Conflict, Misconfigured
 
 PURPOSE = "head"
 SEGMENT = 4096  # rows under one head at most: a proof reads them all
@@ -119,6 +119,20 @@ def load() -> HeadLog | None:
         return None
 
 
+def peek() -> HeadLog | None:
+    """The same for pages and numbers, which go on without it whatever is wrong; ``doctor`` says what that is."""
+    try:
+        return load()
+    except AppError:
+        return None
+
+
+def is_lost(log: HeadLog | None) -> bool:
+    """Heads were signed and seen before, and there is none any more."""
+    gone = log is None or not log.lines
+    return gone and path() is not None and AuditVerification.objects.filter(signed_id__isnull=False).exists()
+
+
 @contextmanager
 def _open_for_append() -> Iterator[tuple[HeadLog, BinaryIO, keys.SigningKey]]:
     """The log under a lock that other signers respect. Raises ``Misconfigured``, ``Busy`` or ``Conflict``."""
@@ -159,14 +173,17 @@ def _last_byte(handle: BinaryIO) -> bytes:
     return handle.read(1)
 
 
-def sign() -> list[Line]:
+def sign(*, begin_anew: bool = False) -> list[Line]:
     """Append heads for what was written since the last one. Raises ``Conflict`` when the chain does not hold that one.
 
-    The rows since are verified first: a chain that was cut off or changed is never signed.
+    The rows since are verified first: a chain that was cut off or changed is never signed, nor is a file of heads
+    that is gone begun anew unless somebody says so.
     """
     from audit import chain  # which asks the checkpoints, and these us
 
     with _open_for_append() as (log, handle, key):
+        if is_lost(log) and not begin_anew:
+            raise Conflict("Nothing was signed: AUDIT_HEADS_FILE held heads, and holds none now. Put it back.")
         newest = log.newest
         signed, since = (newest["id"], newest["hash"]) if newest else (0, GENESIS)
         if not chain.holds(signed, since):

@@ -31,7 +31,7 @@ def position(entity: models.Model, action: str) -> Position | None:
     row = rows.order_by("id").values("id", "hash", "ts").first()
     if row is None:
         return None
-    log = heads.load()
+    log = heads.peek()
     return Position(row["id"], row["hash"], row["ts"], log.over(row["id"]) if log and not log.faults else None)
 
 

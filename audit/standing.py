@@ -23,13 +23,14 @@ class Standing:
     head_fits: bool
     unsigned: int
     faults: int
+    lost: bool
     signs: bool
     checkpoint: AuditCheckpoint | None
 
     @property
     def alarming(self) -> bool:
         broken = self.verified is not None and not self.verified.ok
-        return bool(self.gaps or self.faults or broken or not self.head_fits)
+        return bool(self.gaps or self.faults or self.lost or broken or not self.head_fits)
 
 
 def standing() -> Standing:
@@ -38,7 +39,7 @@ def standing() -> Standing:
     checkpoint, verified = checkpoints.newest(), AuditVerification.objects.first()
     begin = checkpoint.last_id + 1 if checkpoint else 1
     last = numbers["last"] or begin - 1
-    log = heads.load()
+    log = heads.peek()
     head = log.newest if log else None
     signed = head["id"] if head else 0
     fits = (
@@ -54,6 +55,7 @@ def standing() -> Standing:
         head_fits=fits,
         unsigned=max(0, last - signed),
         faults=len(log.faults) if log else 0,
+        lost=heads.is_lost(log),
         signs=heads.configured(),
         checkpoint=checkpoint,
     )

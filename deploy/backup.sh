@@ -21,10 +21,12 @@ rm -rf "$part" && mkdir "$part"
 case $url in
   sqlite:*)
     "$python" - "${url#sqlite:///}" "$part/database.sqlite3" <<'PY'
-import sqlite3, sys
+import re, sqlite3, sys
 with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as source, sqlite3.connect(sys.argv[2]) as copy:
     source.backup(copy)
     copy.execute("PRAGMA journal_mode=DELETE")
+    # Django's own function, which constraints call.
+    copy.create_function("REGEXP", 2, lambda pattern, text: text is not None and re.search(pattern, str(text)) is not None)
     if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
         sys.exit("the copy is damaged")
 PY

@@ -94,7 +94,7 @@ def _audit_proof(cursor: CursorWrapper) -> list[Metric]:
         intact.add_metric([], int(newest[0]))
     signed = GaugeMetricFamily("hpcbilling_audit_signed_rows", "Newest row of the audit log under a signed head")
     at = GaugeMetricFamily("hpcbilling_audit_signed_timestamp_seconds", "When the newest head was signed")
-    log = heads.load()
+    log = heads.peek()
     if log and (head := log.newest):
         signed.add_metric([], head["id"])
         at.add_metric([], datetime.fromisoformat(head["at"]).timestamp())

@@ -33,18 +33,7 @@ class SecureHeadersMiddleware:
             response["Content-Security-Policy"] = build_policy()
         if settings.SECURE_HSTS_SECONDS and request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", _hsts())
-        if is_personal(request, response) and "Cache-Control" not in response:
-            response["Cache-Control"] = "private, no-store"
         return response
-
-
-def is_personal(request: HttpRequest, response: HttpResponse) -> bool:
-    """It was asked for by somebody, or makes somebody known: such a page is kept nowhere."""
-    return (
-        settings.SESSION_COOKIE_NAME in request.COOKIES
-        or "Authorization" in request.headers
-        or bool(response.cookies)  # also the token of a form
-    )
 
 
 def _always() -> dict[str, str]:

@@ -271,7 +271,9 @@ OIDC_LINK_USERS: bool = env.bool("OIDC_LINK_USERS", default=False)
 OIDC_SECOND_FACTOR_AMR: list[str] = env.names("OIDC_SECOND_FACTOR_AMR", default=[])
 OIDC_HTTP_ALLOWED: bool = DEBUG
 if OIDC_ENABLED:
-    check_single_sign_on(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED)
+    env.refused += check_single_sign_on(
+        OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED
+    )
     INSTALLED_APPS[-1:-1] = [
         "allauth", "allauth.account", "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect",
     ]  # fmt: skip
@@ -407,7 +409,7 @@ DUNNING_REMIND_AFTER_DAYS: list[int] = env.days("DUNNING_REMIND_AFTER_DAYS", def
 DUNNING_PAST_DUE_DAYS: int = env.whole("DUNNING_PAST_DUE_DAYS", default=7, least=0, most=365)
 DUNNING_SUSPEND_DAYS: int = env.whole("DUNNING_SUSPEND_DAYS", default=30, least=0, most=730)
 if 0 < DUNNING_SUSPEND_DAYS < max(DUNNING_PAST_DUE_DAYS, 1):
-    raise ImproperlyConfigured(
+    env.refused.append(
         f"DUNNING_SUSPEND_DAYS={DUNNING_SUSPEND_DAYS}: 0, or DUNNING_PAST_DUE_DAYS ({DUNNING_PAST_DUE_DAYS}) or more is"
         " wanted."
     )

@@ -82,8 +82,8 @@ def _altered(operation: Any, state: ProjectState, migration: Migration, name: st
         yield f"{name}: becomes NOT NULL; the former version may still write NULL"
     if type(old) is not type(new):
         yield f"{name}: another kind of column rewrites the table and may refuse what the former version writes"
-    longest = (getattr(old, "max_length", None), getattr(new, "max_length", None))
-    if None not in longest and longest[1] < longest[0]:
+    old_length, new_length = (getattr(field, "max_length", None) for field in (old, new))
+    if old_length is not None and new_length is not None and new_length < old_length:
         yield f"{name}: becomes shorter than what the former version writes"
 
 

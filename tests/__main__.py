@@ -11,11 +11,11 @@ from tests.pgbouncer import pooled
 from tests.postgres import OWN_SERVER, server
 
 
-def run(name: str, database_url: str | None, arguments: list[str]) -> int:
+def run(name: str, database_url: str | None, arguments: list[str], *, copies: bool = True) -> int:
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     if database_url:
         environment["DATABASE_URL"] = database_url
-        if "TEST_DATABASE_URL" not in environment:
+        if copies and "TEST_DATABASE_URL" not in environment:
             environment[OWN_SERVER] = "1"
     print(f"== {name} ==", flush=True)  # noqa: T201
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
@@ -34,7 +34,7 @@ def main() -> int:
     if options.db == "pgbouncer":
         with server() as url, pooled(url) as through:
             os.environ["DATABASE_POOLED"] = "1"
-            status = run("PostgreSQL behind pgbouncer", through, ["--reuse-db", *arguments])
+            status = run("PostgreSQL behind pgbouncer", through, ["--reuse-db", *arguments], copies=False)
     return status
 
 

@@ -107,6 +107,8 @@ def _is(stored: Any, told: Any) -> bool:
 def audit_chain() -> list[str]:
     """The hash chain is whole, and holds every head that was signed."""
     log = heads.load()
+    if heads.is_lost(log):
+        return [f"{settings.AUDIT_HEADS_FILE} held signed heads and is gone, empty or unreadable"]
     if log and log.faults:
         return [f"{settings.AUDIT_HEADS_FILE}: {fault}" for fault in log.faults]
     verdict = chain.verify(heads=log.heads if log else {})

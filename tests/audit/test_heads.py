@@ -251,6 +251,20 @@ def test_every_verification_is_kept_for_the_console(signed: Signed) -> None:
     assert (row.ok, row.first_bad) == (False, 2)
 
 
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_file_of_heads_that_is_taken_away_is_missed_and_not_begun_anew_by_itself(signed: Signed, how: str) -> None:
+    write(3)
+    sign()
+    verify()
+    signed.heads.unlink() if how == "gone" else signed.heads.write_text("")
+    code, words = verify()
+    assert (code, "held signed heads" in words) == (1, True)
+    with pytest.raises(CommandError, match="Put it back"):
+        sign()
+    call_command("sign_audit_head", begin_anew=True, stdout=StringIO())
+    assert verify()[0] == 0
+
+
 # --- every bit (F15) -------------------------------------------------------------
 def test_every_flipped_bit_of_two_hundred_exported_rows_is_found_in_its_row(signed: Signed) -> None:
     from tools import verify_chain

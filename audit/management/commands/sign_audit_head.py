@@ -17,6 +17,9 @@ class Command(AppCommand):
     )
 
     def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--begin-anew", action="store_true", help="the former file of heads is put away on purpose: begin another"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show how many rows are not signed, write nothing")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -24,5 +27,5 @@ class Command(AppCommand):
             log = heads.load()
             newest = log.newest if log else None
             return {"unsigned": AuditLog.objects.filter(id__gt=newest["id"] if newest else 0).count()}
-        written = heads.sign()
+        written = heads.sign(begin_anew=options["begin_anew"])
         return {"heads": len(written), "id": written[-1]["id"], "hash": written[-1]["hash"]}

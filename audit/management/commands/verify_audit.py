@@ -39,6 +39,8 @@ class Command(AppCommand):
                 sealed = chain.open_seal(text)
         verdict = chain.verify(sealed, log.heads if log else {})
         fault = log.faults[0] if log and log.faults else ""
+        if heads.is_lost(log):
+            fault = f"{heads.path()} held signed heads and is gone, empty or unreadable"
         self.exit_code = 0 if verdict.ok and not fault else 1
         self.reason = fault or verdict.reason
         self._note(verdict, log, fault)
