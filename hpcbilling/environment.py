@@ -267,8 +267,9 @@ class Environment(environ.FileAwareEnv):
 
 
 for _name in (
-    "str", "bool", "int", "list", "switch", "whole", "percent", "amount", "choice", "text", "names", "hours", "days", "limits",
-    "networks", "zone", "database", "mail", "sender", "clusters", "partitions",
+    "str", "bool", "int", "list", "whole", "switch", "percent", "amount", "choice", "text", "names",
+    "group_roles", "hours", "days", "limits", "networks", "zone", "database", "mail", "sender", "clusters",
+    "partitions",
 ):  # fmt: skip
     setattr(Environment, _name, _noted(getattr(Environment, _name)))
 

@@ -271,9 +271,7 @@ OIDC_LINK_USERS: bool = env.bool("OIDC_LINK_USERS", default=False)
 OIDC_SECOND_FACTOR_AMR: list[str] = env.names("OIDC_SECOND_FACTOR_AMR", default=[])
 OIDC_HTTP_ALLOWED: bool = DEBUG
 if OIDC_ENABLED:
-    env.refused += check_single_sign_on(
-        OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED
-    )
+    env.refused += check_single_sign_on(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED)
     INSTALLED_APPS[-1:-1] = [
         "allauth", "allauth.account", "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect",
     ]  # fmt: skip
