@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test lint browser-test screenshots guide-pictures bench soak storms docs lock messages clean help
+.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench soak storms docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,6 +39,15 @@ fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests;
 
 test: $(VENV)/.dev $(MESSAGES) ## the whole suite, on SQLite and on PostgreSQL
 	@$(PY) -m tests --db both -n 2
+
+POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \
+  tests/payments/test_webhooks.py tests/payments/test_double_money.py tests/usage/test_quotas.py tests/usage/test_events_api.py \
+  tests/ops/test_health.py tests/ops/test_pooled.py tests/ops/test_periodic.py tests/pages/test_downloads.py tests/accounts/test_lockout.py
+test-pgbouncer: $(VENV)/.dev $(MESSAGES) ## what the web server and the runner do, through a real pgbouncer in transaction mode
+	@$(PY) -m tests --db pgbouncer -n 2 $(POOLED_TESTS)
+
+alerts-test: ## the alert rules of deploy/prometheus, by promtool (Debian: apt-get install prometheus)
+	@promtool check rules deploy/prometheus/alerts.yml && promtool test rules deploy/prometheus/alerts_test.yml
 
 lint: $(VENV)/.dev $(MESSAGES) ## ruff, mypy, import direction, migrations, translations
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from billing.documents import fonts
 from core import registry
 from core.errors import AppError
-from hpcbilling import payment_diagnosis
+from hpcbilling import payment_diagnosis, site_diagnosis
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
 from usage.services.opening import AUTO, source_of
@@ -46,7 +46,14 @@ def examine() -> Iterator[Finding]:
     yield _time_zone()
     yield _thai()
     yield _documents()
+    yield from _site()
     yield from _system_checks()
+
+
+def _site() -> Iterator[Finding]:
+    """Whatever is around the program; what asks the database only where that can be asked."""
+    for name, level, message in site_diagnosis.examine(migrated=readiness()["migrations"] == "ok"):
+        yield Finding(name, level, message)
 
 
 def _database() -> Iterator[Finding]:

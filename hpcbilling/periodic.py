@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from audit import heads
 from hpcbilling.models import PeriodicTask
 from payments import providers
 from usage.services.opening import source_of
@@ -120,6 +121,7 @@ TASKS = (
         clusters=True,
     ),
     Task("refresh_aggregates", (), timedelta(hours=1)),
+    Task("sign_audit_head", (), timedelta(hours=1), heads.configured),
     Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
     Task("prune", ("--what", "throttle,emails,deliveries,idempotency", "--older-than", "90d"), timedelta(days=1)),

@@ -71,7 +71,7 @@ def finalize_invoice(*, actor: Actor, invoice: Invoice, expected: Decimal | None
         changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
         extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
                "total": invoice.total, "currency": invoice.currency, "due": invoice.due_date,
-               "from_balance": used, "digest": invoice.digest},
+               "from_balance": used, "number": invoice.invoice_number, "digest": invoice.digest},
     )  # fmt: skip
     settle_if_paid(actor, invoice)
     return True
