@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.membership import ALL, BILLING, SETTINGS
 from accounts.models import BillingMode, Member, MemberRole, Organisation, Project
-from accounts.models.organisations import CURRENCY_PATTERN
+from accounts.models.organisations import CURRENCY_PATTERN, LANGUAGES
 from core.serializers import StrictSerializer, TextField
 
 
@@ -23,6 +23,8 @@ class OrganisationSerializer(serializers.Serializer):
     billing_email = serializers.SerializerMethodField(help_text="Null for those who have no business with bills.")
     currency = serializers.CharField()
     time_zone = serializers.CharField()
+    language = serializers.ChoiceField(LANGUAGES)
+    email_invoices = serializers.BooleanField(help_text="Invoices go to `billing_email`, with their PDF.")
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     role = serializers.SerializerMethodField()
@@ -63,7 +65,9 @@ class ProjectSerializer(serializers.Serializer):
 
 
 class OrganisationChangeSerializer(StrictSerializer):
-    """Owners change `billing_email`, `time_zone` and `currency`; the rest needs `accounts.change_organisation`."""
+    """Owners change `billing_email`, `time_zone`, `currency`, `language` and `email_invoices`.
+
+    The rest needs `accounts.change_organisation`."""
 
     name = TextField(required=False, max_length=160)
     tier = TextField(required=False, max_length=40, allow_null=True)
@@ -71,6 +75,8 @@ class OrganisationChangeSerializer(StrictSerializer):
     billing_email = serializers.EmailField(required=False, max_length=254, allow_blank=True)
     currency = serializers.RegexField(CURRENCY_PATTERN, required=False, help_text="Stands once something was billed.")
     time_zone = TextField(required=False, max_length=60, help_text="Stands once usage was counted.")
+    language = serializers.ChoiceField(LANGUAGES, required=False)
+    email_invoices = serializers.BooleanField(required=False)
     is_active = serializers.BooleanField(required=False)
 
 

@@ -3,6 +3,7 @@
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
 from accounts.models.identities import EmailChange, Identity
+from accounts.models.files import StoredFile
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
 from accounts.models.outbox import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
@@ -23,6 +24,6 @@ __all__ = [
     "APPROVAL_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS", "ApiKey", "Approval",
     "ApprovalStatus", "AuthThrottle", "BillingMode", "DeliveryStatus", "EmailChange", "EmailNotification",
     "EmailStatus", "Identity", "Invitation", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount",
-    "ProjectLead", "Role", "RuleKind", "Scope", "Session", "Tier", "TierOverride", "TierRule", "User",
+    "ProjectLead", "Role", "RuleKind", "Scope", "Session", "StoredFile", "Tier", "TierOverride", "TierRule", "User",
     "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "Work", "WorkPiece", "WorkStatus",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Prices and documents."""
 
+from billing.models.documents import InvoiceDocument
 from billing.models.fees import ChargeKind, SubscriptionCharge
 from billing.models.invoices import (
     INVOICE_TRANSITIONS,
@@ -23,7 +24,7 @@ from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, Recei
 __all__ = [
     "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
     "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
-    "InvoiceLine", "InvoicePayment", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind", "MonthAdjustment",
-    "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem",
-    "ReceiptStatus", "SubscriptionCharge",
+    "InvoiceDocument", "InvoiceLine", "InvoicePayment", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind",
+    "MonthAdjustment", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt",
+    "ReceiptItem", "ReceiptStatus", "SubscriptionCharge",
 ]  # fmt: skip

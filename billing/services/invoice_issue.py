@@ -27,6 +27,7 @@ from billing.models import (
     SubscriptionCharge,
 )
 from billing.selectors.invoice_digest import invoice_digest
+from billing.selectors.templates import template_for
 from billing.services.invoicing import lock_organisations
 from billing.services.numbers import INVOICES, next_number
 from billing.services.receipts import TotalChanged, site_seller
@@ -97,6 +98,7 @@ def _issue(invoice: Invoice, lines: list[InvoiceLine], used: Decimal) -> dict[st
         "invoice_number": number.text, "fiscal_year": number.fiscal_year, "serial": number.serial,
         "issue_date": issued, "due_date": due, "seller": site_seller(), "buyer": buyer_of(invoice.organisation),
         "amount_paid": used, "amount_due": invoice.total - used, "updated_at": timezone.now(),
+        "template": template_for(invoice.organisation),
     }  # fmt: skip
     for name, value in values.items():
         setattr(invoice, name, value)
