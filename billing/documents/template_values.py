@@ -18,7 +18,6 @@ from core import wording
 from core.money import places
 
 MOST_LINES = 200  # more than these go to an annex, and the template gets their sums
-MOST_ANNEX = 20_000
 STATES = {"paid": "is_paid", "void": "is_canceled", "draft": "is_draft"}
 
 
@@ -65,7 +64,7 @@ def annex_of(bill: Bill) -> Annex | None:
     if len(bill.lines) <= MOST_LINES:
         return None
     rows = []
-    for line in bill.lines[:MOST_ANNEX]:
+    for line in bill.lines:
         values = _line_values(bill, line)
         words = f"{line.number}. {line.words}" + (f" · {line.project}" if line.project else "")
         quantity = f"{values['line_quantity']} {values['line_unit']}".strip()

@@ -64,7 +64,7 @@ class Delivered:
 def document_of(*, invoice: Invoice, language: str) -> Made:
     """The PDF. Of a finalized invoice the same bytes each time while its state is the same, from the store.
 
-    Raises ``fonts.NoThaiFont``, ``files.FileDamaged``. Not to be called in a transaction: setting takes a second.
+    Raises ``fonts.NoThaiFont``, ``files.FileDamaged``. Never within a transaction: setting takes a second.
     """
     if not invoice.invoice_number:
         return _made(invoice, language)

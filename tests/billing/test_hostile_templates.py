@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import time
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +16,17 @@ from billing.templating.problems import Refused
 from tests.billing.templating import LEAST, task, values
 
 SECRET = "top-secret-of-the-server"
-FAST = 12.0
+FAST = 3.0  # seconds of the processor
+
+
+def _spent() -> float:
+    """Processor time of this process and of the workers that it waited for."""
+    import resource
+
+    return sum(
+        each.ru_utime + each.ru_stime
+        for each in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def refused(html: str = "", css: str = "") -> tuple[str, int, str, str]:
@@ -120,12 +129,12 @@ CSS = {
 @pytest.mark.parametrize("name", CSS)
 def test_hostile_css_is_refused(name: str) -> None:
     css, code = CSS[name]
-    begun = time.monotonic()
+    begun = _spent()
     with pytest.raises(Refused) as caught:
         document.check(LEAST, css)
     assert {each.part for each in caught.value.problems} == {"css"}
     assert code in {each.code for each in caught.value.problems}
-    assert time.monotonic() - begun < FAST
+    assert _spent() - begun < FAST
 
 
 def text_of(content: bytes) -> str:
@@ -173,12 +182,12 @@ def test_a_picture_that_unpacks_to_a_gigabyte_is_refused_before_it_is_unpacked()
 
 def test_a_picture_whose_data_are_more_than_it_says_is_harmless() -> None:
     bomb = zlib.compress(b"\0" * 90_000_000, 9)
-    begun = time.monotonic()
+    begun = _spent()
     made: sandbox.Pdf | None = None
     with contextlib.suppress(Refused):
         made = sandbox.pdf(**task(LEAST + png(2, 2, bomb)))
     assert made is None or len(made.content) < 20_000
-    assert time.monotonic() - begun < FAST
+    assert _spent() - begun < FAST
 
 
 @pytest.mark.parametrize(("what", "code"), [("huge table", "document_size"), ("repeats of repeats", "document_size"),
@@ -190,21 +199,21 @@ def test_documents_that_grow_without_end_are_stopped(what: str, code: str) -> No
         "repeats of repeats": "<div>{{#lines}}" + "<p>x</p>" * 400 + "{{/lines}}</div>",
         "endless pages": "<div>" + "<h1 class='n'>x</h1>" * 200 + "</div>",
     }[what]
-    begun = time.monotonic()
+    begun = _spent()
     with pytest.raises(Refused) as caught:
         lists = {} if what == "endless pages" else {"lines": rows}
         sandbox.pdf(**task(LEAST + html, ".n { break-before: page }", values=values(**lists)))
     assert caught.value.problems[0].code == code
-    assert time.monotonic() - begun < FAST
+    assert _spent() - begun < 6 * FAST
 
 
 @pytest.mark.parametrize("evil", ["<" * 100_000, "<p " + "a " * 40_000 + "\n<", "<p class='" * 9_000, "<!--" * 20_000, "{{" * 40_000,
                                   "<p a=" + "'x' a=" * 10_000])  # fmt: skip
 def test_text_made_to_keep_a_reader_busy_is_read_in_no_time(evil: str) -> None:
-    begun = time.monotonic()
+    begun = _spent()
     with pytest.raises(Refused):
         document.check(LEAST + evil, "")
-    assert time.monotonic() - begun < FAST
+    assert _spent() - begun < FAST
 
 
 def test_a_word_without_end_is_cut_and_a_wide_table_fits() -> None:
