@@ -15,13 +15,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Scope
+from accounts.models.organisations import LANGUAGES
 from billing.api import scope
 from billing.selectors.invoices import find_invoice
 from billing.services.invoice_documents import document_of, send_invoice
 from billing.views.documents import pdf_response
 from core.serializers import StrictSerializer, problems
-
-LANGUAGES = ("en", "th")
 
 
 class PdfRenderer(BaseRenderer):

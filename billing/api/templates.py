@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Organisation
+from accounts.models.organisations import LANGUAGES
 from billing.api import scope
 from billing.models import InvoiceTemplate
 from billing.selectors.template_previews import find_by_number, previews, variables
@@ -76,32 +77,32 @@ class TemplateQuery(PageQuery):
     is_default = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
-class AskedPreviewSerializer(LookSerializer):
+class AskedTemplatePreviewSerializer(LookSerializer):
     invoice = TextField(
         max_length=40, required=False, allow_blank=True, default="", help_text="Its number; else a sample."
     )
 
 
-class PreviewSerializer(serializers.Serializer):
-    language = serializers.ChoiceField(("en", "th"))
+class TemplatePreviewSerializer(serializers.Serializer):
+    language = serializers.ChoiceField(LANGUAGES)
     pages = serializers.IntegerField(help_text="How many it has; the first three are shown.")
     pictures = serializers.ListField(child=serializers.CharField(), help_text="SVG as data URI.")
     error = serializers.CharField(help_text="Why there are none; empty when there are.")
 
 
-class PreviewsSerializer(serializers.Serializer):
-    previews = PreviewSerializer(many=True)
+class TemplatePreviewsSerializer(serializers.Serializer):
+    previews = TemplatePreviewSerializer(many=True)
 
 
-class VariableSerializer(serializers.Serializer):
+class TemplateVariableSerializer(serializers.Serializer):
     name = serializers.CharField()
     written = serializers.CharField()
     meaning = serializers.CharField()
     sample = serializers.CharField(allow_blank=True)
 
 
-class VariablesSerializer(serializers.Serializer):
-    variables = VariableSerializer(many=True)
+class TemplateVariablesSerializer(serializers.Serializer):
+    variables = TemplateVariableSerializer(many=True)
 
 
 class TemplatesView(APIView):
@@ -169,30 +170,30 @@ class TemplateView(APIView):
 class TemplatePreviewView(APIView):
     @extend_schema(
         operation_id="invoice_templates_preview",
-        request=AskedPreviewSerializer,
-        responses={200: PreviewsSerializer, **problems(400, 401, 403)},
+        request=AskedTemplatePreviewSerializer,
+        responses={200: TemplatePreviewsSerializer, **problems(400, 401, 403)},
     )
     def post(self, request: Request) -> Response:
         """What a template looks like, in both languages. Saves nothing. Staff with `billing.add_invoicetemplate`; a
         real invoice needs `billing.view_invoice`, too."""
         _allow(request, ADD)
-        values = scope.read(AskedPreviewSerializer, request.data)
+        values = scope.read(AskedTemplatePreviewSerializer, request.data)
         invoice = None
         if values["invoice"]:
             _allow(request, "billing.view_invoice")
             invoice = find_by_number(values["invoice"])
         found = _told(lambda: previews(Look(values["html"], values["css"]), invoice))
-        return Response(PreviewsSerializer({"previews": found}).data)
+        return Response(TemplatePreviewsSerializer({"previews": found}).data)
 
 
 class TemplateVariablesView(APIView):
     @extend_schema(
-        operation_id="invoice_templates_variables", responses={200: VariablesSerializer, **problems(401, 403)}
+        operation_id="invoice_templates_variables", responses={200: TemplateVariablesSerializer, **problems(401, 403)}
     )
     def get(self, request: Request) -> Response:
         """The closed list of variables, with meaning and sample. Staff with `billing.view_invoicetemplate`."""
         _allow(request, VIEW)
-        return Response(VariablesSerializer({"variables": variables()}).data)
+        return Response(TemplateVariablesSerializer({"variables": variables()}).data)
 
 
 def _told(act: Any) -> Any:
