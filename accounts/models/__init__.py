@@ -2,8 +2,8 @@
 
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
-from accounts.models.identities import EmailChange, Identity
 from accounts.models.files import StoredFile
+from accounts.models.identities import EmailChange, Identity
 from accounts.models.members import Invitation, Member, MemberRole
 from accounts.models.organisations import BillingMode, Organisation, Project, ProjectAccount, ProjectLead
 from accounts.models.outbox import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
