@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.membership import ALL, BILLING, SETTINGS
 from accounts.models import BillingMode, Member, MemberRole, Organisation, Project
-from accounts.models.organisations import CURRENCY_PATTERN, LANGUAGES
+from accounts.models.organisations import CURRENCY_PATTERN, LANGUAGE_CODES
 from core.serializers import StrictSerializer, TextField
 
 
@@ -23,7 +23,7 @@ class OrganisationSerializer(serializers.Serializer):
     billing_email = serializers.SerializerMethodField(help_text="Null for those who have no business with bills.")
     currency = serializers.CharField()
     time_zone = serializers.CharField()
-    language = serializers.ChoiceField(LANGUAGES)
+    language = serializers.ChoiceField(LANGUAGE_CODES)
     email_invoices = serializers.BooleanField(help_text="Invoices go to `billing_email`, with their PDF.")
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -75,7 +75,7 @@ class OrganisationChangeSerializer(StrictSerializer):
     billing_email = serializers.EmailField(required=False, max_length=254, allow_blank=True)
     currency = serializers.RegexField(CURRENCY_PATTERN, required=False, help_text="Stands once something was billed.")
     time_zone = TextField(required=False, max_length=60, help_text="Stands once usage was counted.")
-    language = serializers.ChoiceField(LANGUAGES, required=False)
+    language = serializers.ChoiceField(LANGUAGE_CODES, required=False)
     email_invoices = serializers.BooleanField(required=False)
     is_active = serializers.BooleanField(required=False)
 

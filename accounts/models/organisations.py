@@ -18,6 +18,7 @@ from core.lines import LineField
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 LANGUAGES = (("en", "English"), ("th", "ไทย"))
+LANGUAGE_CODES = tuple(code for code, _name in LANGUAGES)
 
 
 def site_currency() -> str:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Scope
-from accounts.models.organisations import LANGUAGES
+from accounts.models.organisations import LANGUAGE_CODES
 from billing.api import scope
 from billing.selectors.invoices import find_invoice
 from billing.services.invoice_documents import document_of, send_invoice
@@ -33,13 +33,15 @@ class PdfRenderer(BaseRenderer):
 
 
 class PdfQuery(StrictSerializer):
-    lang = serializers.ChoiceField(LANGUAGES, required=False, help_text="Default: the language of the organisation.")
+    lang = serializers.ChoiceField(
+        LANGUAGE_CODES, required=False, help_text="Default: the language of the organisation."
+    )
 
 
 class SentSerializer(serializers.Serializer):
     email = serializers.IntegerField(help_text="Number of the e-mail that waits to be sent.")
     recipient = serializers.EmailField()
-    language = serializers.ChoiceField(LANGUAGES)
+    language = serializers.ChoiceField(LANGUAGE_CODES)
     pdf = serializers.CharField(help_text="SHA-256 of the PDF that goes with it.")
 
 

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Organisation
-from accounts.models.organisations import LANGUAGES
+from accounts.models.organisations import LANGUAGE_CODES
 from billing.api import scope
 from billing.models import InvoiceTemplate
 from billing.selectors.template_previews import find_by_number, previews, variables
@@ -84,7 +84,7 @@ class AskedTemplatePreviewSerializer(LookSerializer):
 
 
 class TemplatePreviewSerializer(serializers.Serializer):
-    language = serializers.ChoiceField(LANGUAGES)
+    language = serializers.ChoiceField(LANGUAGE_CODES)
     pages = serializers.IntegerField(help_text="How many it has; the first three are shown.")
     pictures = serializers.ListField(child=serializers.CharField(), help_text="SVG as data URI.")
     error = serializers.CharField(help_text="Why there are none; empty when there are.")
