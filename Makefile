@@ -77,7 +77,8 @@ docs: $(VENV)/.dev ## the documentation as a site in site/; its reference pages 
 
 lock: $(VENV)/.dev ## write requirements*.txt anew from requirements*.in
 	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
-	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements-sso.in -c requirements.txt -o requirements-sso.txt
+	@$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes requirements-dev.in -c requirements-sso.txt -o requirements-dev.txt
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) staticfiles screenshots site hpcbilling.sqlite3* locale/*/LC_MESSAGES/*.mo

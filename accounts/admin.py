@@ -30,6 +30,7 @@ from accounts import (  # noqa: F401 - some register on import
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Tier, User
 from accounts.roles import GROUPS
+from accounts.second_factor_admin import ResetsSecondFactors
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
 from audit.services import record
@@ -39,7 +40,7 @@ from core.wording import moment_text
 
 
 @admin.register(User)
-class PeopleAdmin(AuditedAdmin, UserAdmin):
+class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
     """Users are made inactive, never deleted: receipts name them. Only a superuser touches superusers."""
 
     form = EditUserForm
@@ -56,6 +57,7 @@ class PeopleAdmin(AuditedAdmin, UserAdmin):
 
     change_form_template = "admin/accounts/user/change_form.html"
     filter_horizontal = ()
+    actions = ("reset_second_factor",)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Boxes, not a picker: there are few groups."""

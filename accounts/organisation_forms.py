@@ -52,6 +52,10 @@ class SettingsForm(forms.Form):
         label=_("Invoices by e-mail"), required=False,
         help_text=_("Each invoice goes to the e-mail for bills, with its PDF."),
     )  # fmt: skip
+    bill_reminders = forms.BooleanField(
+        label=_("Reminders of bills"), required=False,
+        help_text=_("E-mails before an invoice is due, and while it is overdue."),
+    )  # fmt: skip
     time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Where its hours, days and months begin."))
     currency = forms.RegexField(
         label=_("Currency"), regex=CURRENCY_PATTERN, help_text=_("Three capital letters, such as THB."),

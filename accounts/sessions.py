@@ -10,6 +10,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 from core import context
 
+END_THERE = "end_session_at"  # address at the identity provider that ends the session there, too
 SINCE = "signed_in"  # unix seconds, put into the session at sign-in
 
 

@@ -44,7 +44,8 @@ class ThrottleHandler(AbstractAxesHandler, AxesBaseHandler):
             request.axes_credentials = credentials  # type: ignore[attr-defined]
 
     def user_logged_in(self, sender: object, request: HttpRequest, user: Any, **kwargs: Any) -> None:
-        throttle.record_success(username=user.get_username(), ip=get_client_ip_address(request))
+        attempt = request.__dict__.get(_MEMO, {}).get(throttle.fold(user.get_username()))
+        throttle.record_success(username=user.get_username(), ip=get_client_ip_address(request), attempt=attempt)
 
     def user_logged_out(self, sender: object, request: HttpRequest, user: Any, **kwargs: Any) -> None:
         if user is not None:
@@ -71,6 +72,13 @@ def _attempt(request: HttpRequest, credentials: dict[str, Any] | None) -> Attemp
     return memo[username]
 
 
+def password_was_right(request: HttpRequest, username: str) -> None:
+    """It is no guess and does not count; failures before it still do, for a second factor may be guessed at next."""
+    attempt = request.__dict__.get(_MEMO, {}).get(throttle.fold(username))
+    if attempt is not None:
+        throttle.give_back(attempt=attempt)
+
+
 def locked_response(
     request: HttpRequest, response: HttpResponse | None = None, credentials: dict[str, Any] | None = None
 ) -> HttpResponse:
@@ -81,7 +89,7 @@ def locked_response(
 def locked_answer(request: HttpRequest, attempt: Attempt) -> HttpResponse:
     """429 with ``Retry-After`` in seconds. Says the same whether or not the name exists."""
     seconds = throttle.seconds_left(attempt=attempt)
-    context = {"minutes": -(-seconds // 60)}
+    context = {"minutes": -(-seconds // 60), "slowed": bool(attempt.wait)}
     answer = render(request, "accounts/locked.html", context, status=429)
     answer["Retry-After"] = str(seconds)
     return answer

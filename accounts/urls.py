@@ -1,13 +1,18 @@
 """Mounted at /accounts/."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import views
+from accounts import second_factor_views, views
+from accounts.sso import views as sso
 
 app_name = "accounts"
 urlpatterns = [
     path("login/", views.LoginView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
     path("password/", views.PasswordChangeView.as_view(), name="password_change"),
+    path("second-factor/", second_factor_views.challenge, name="second_factor"),
+    path("second-factor/setup/", second_factor_views.set_up, name="second_factor_setup"),
+    path("second-factor/change/", second_factor_views.change, name="second_factor_change"),
+    path("sso/", sso.start, name="sso_start"),
+    path("sso/callback/", sso.callback, name="sso_callback"),
 ]

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import translation
@@ -19,27 +19,43 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import LoginForm
 from accounts.models import User
+from accounts.second_factor import has_one
+from accounts.second_factor_views import ask_for_code
 from accounts.services import throttle
-from accounts.sessions import SINCE
+from accounts.sessions import END_THERE, SINCE
 from accounts.throttle import locked_answer
 from audit.services import record
 from core.context import actor_of, client_ip
+
+READ_AND_SEND = ("get", "head", "post", "options")  # Django's form views would take PUT for POST
 
 
 class LoginView(auth_views.LoginView):
     """Django's view: rotates the session key, follows a safe ``next`` only. The lockout sits in the back end."""
 
+    http_method_names = READ_AND_SEND
     template_name = "accounts/login.html"
     authentication_form = LoginForm
 
     def form_valid(self, form: Any) -> HttpResponse:
+        user = form.get_user()
+        if has_one(user):
+            return ask_for_code(self.request, user, self.get_success_url())
         response = super().form_valid(form)
-        self.request.session[SINCE] = int(time.time())
-        language = form.get_user().language
-        if language in dict(settings.LANGUAGES):
-            translation.activate(language)
-            _remember(response, language)
+        begin_session(self.request, response, user)
         return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "sso": settings.OIDC_NAME if settings.OIDC_ENABLED else ""}
+
+
+class LogoutView(auth_views.LogoutView):
+    """Ends the session here and, where the identity provider began it and says how, there."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        leave = request.session.get(END_THERE, "")
+        response = super().post(request, *args, **kwargs)
+        return HttpResponseRedirect(leave) if leave else response
 
 
 class PasswordChangeView(auth_views.PasswordChangeView):
@@ -48,6 +64,7 @@ class PasswordChangeView(auth_views.PasswordChangeView):
     Guesses at the old password count like failed sign-ins: a stolen session must not be a way to learn it.
     """
 
+    http_method_names = READ_AND_SEND
     template_name = "accounts/password_change.html"
     success_url = reverse_lazy("accounts:password_change")
 
@@ -89,6 +106,14 @@ def to_login(request: HttpRequest) -> HttpResponse:
     """The console's own sign-in page leads to ours, so there is one door with one guard."""
     query = request.META.get("QUERY_STRING", "")
     return redirect(f"{reverse_lazy('accounts:login')}{'?' + query if query else ''}")
+
+
+def begin_session(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """What every way of signing in does at its end: when it was, and the user's language."""
+    request.session[SINCE] = int(time.time())
+    if user.language in dict(settings.LANGUAGES):
+        translation.activate(user.language)
+        _remember(response, user.language)
 
 
 def _remember(response: HttpResponse, language: str) -> None:

@@ -15,6 +15,8 @@ ACTIONS = {
     "invoice_finalize": _("Invoice finalized"),
     "invoice_paid": _("Invoice paid"),
     "invoice_payment": _("Payment of an invoice recorded"),
+    "invoice_reminders": _("Reminders of invoices sent"),
+    "invoice_return": _("Money of an invoice given back"),
     "invoice_credit": _("Credit note written"),
     "invoice_send": _("Invoice sent by e-mail"),
     "template_save": _("Invoice template saved"),

@@ -24,6 +24,7 @@ OF_INVOICES = (
         same="id = NEW.id OR (invoice_id = NEW.invoice_id AND language = NEW.language AND state_hash = NEW.state_hash)",
     ),
     AppendOnly("stored_files", same="sha256 = NEW.sha256"),
+    AppendOnly("invoice_returns", same="id = NEW.id"),
 )
 ALL = (RATE_VERSIONS, *OF_INVOICES)
 

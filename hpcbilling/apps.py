@@ -22,5 +22,15 @@ class HpcBillingConfig(AppConfig):
 
         registry.register({"demo_seed": _("Demo world made")})
         collector.register()
+        _hide_tables_of_single_sign_on()
         # The last app of all: by now ``migrate`` has created the permissions of every other.
         post_migrate.connect(sync_groups, sender=self, dispatch_uid="accounts.groups")
+
+
+def _hide_tables_of_single_sign_on() -> None:
+    """allauth brings pages that show tokens and secrets and write nothing to the audit log: the console has none."""
+    from django.contrib import admin
+
+    for model in list(admin.site._registry):
+        if model._meta.app_label in ("account", "socialaccount"):
+            admin.site.unregister(model)

@@ -29,6 +29,12 @@ class _Variables(FileAwareMapping):
 
 
 HOURS_MOST = 24 * 365
+# As in accounts.roles.GROUPS, which needs the apps to be there; a test compares the two.
+GROUP_NAMES = {
+    "admin": "Admin", "finance": "Finance", "rates-editor": "Rates editor", "operator": "Operator",
+    "support": "Support", "auditor": "Auditor",
+}  # fmt: skip
+DAYS_MOST = 365
 
 
 class Environment(environ.FileAwareEnv):
@@ -108,12 +114,32 @@ class Environment(environ.FileAwareEnv):
                 raise ImproperlyConfigured(f"{var}: {word!r} is not known; of {', '.join(among)} are wanted.")
         return list(dict.fromkeys(words))
 
+    def group_roles(self, var: str) -> dict[str, str]:
+        """``theirs:Ours`` pairs, comma-separated; ours as in accounts/roles.py, in small letters with hyphens."""
+        found = {}
+        for pair in self.list(var, default=[]):
+            theirs, _colon, ours = pair.rpartition(":")
+            name = GROUP_NAMES.get(ours.strip().lower())
+            if not theirs.strip() or name is None:
+                raise ImproperlyConfigured(f"{var}: {pair!r} is none of <their group>:<{'|'.join(GROUP_NAMES)}>.")
+            found[theirs.strip()] = name
+        return found
+
     def hours(self, var: str, *, default: list[int]) -> list[int]:
         """Whole numbers of hours, comma-separated; empty for none."""
         texts = [text.strip() for text in self.get_value(var, cast=list, default=[str(n) for n in default])]
         numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and int(text) <= HOURS_MOST]
         if len(numbers) != len([text for text in texts if text]) or 0 in numbers:
             raise ImproperlyConfigured(f"{var}={','.join(texts)}: hours such as 24,48,96 are wanted.")
+        return numbers
+
+    def days(self, var: str, *, default: list[int]) -> list[int]:
+        """Whole numbers of days, each larger than the one before, comma-separated; empty for none."""
+        texts = [text.strip() for text in self.get_value(var, cast=list, default=[str(n) for n in default])]
+        texts = [text for text in texts if text]
+        numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and int(text) <= DAYS_MOST]
+        if len(numbers) != len(texts) or 0 in numbers or sorted(set(numbers)) != numbers:
+            raise ImproperlyConfigured(f"{var}={','.join(texts)}: rising days such as 1,7,14 are wanted.")
         return numbers
 
     def limits(self, var: str) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
@@ -37,6 +38,20 @@ class RequestContextMiddleware:
             response["X-Request-ID"] = request_id
             if not request.path.startswith(QUIET):
                 _log(request, response, request_id, started)
+        return response
+
+
+class NoStoreMiddleware:
+    """What is made for somebody who is signed in is kept in no cache, neither a proxy's nor the browser's."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_somebodys = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
+        if is_somebodys and not request.path_info.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
 

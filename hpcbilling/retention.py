@@ -24,7 +24,10 @@ from accounts.models import (
     EmailChange,
     EmailNotification,
     EmailStatus,
+    IdempotentRequest,
+    KnownNetwork,
     Session,
+    SignInPressure,
     WebhookDelivery,
 )
 from core.errors import UsageError
@@ -35,7 +38,9 @@ DECIDED = (EventOutcome.PROCESSED, EventOutcome.IGNORED)
 
 def _throttle(before: datetime, dry_run: bool) -> int:
     running = Q(locked_until__gt=timezone.now())
-    return _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
+    pressure = SignInPressure.objects.filter(window_start__lt=int(before.timestamp() * 1000))
+    counters = _gone(AuthThrottle.objects.filter(window_start__lt=before).exclude(running), dry_run)
+    return counters + _gone(pressure, dry_run) + _gone(KnownNetwork.objects.filter(last_seen__lt=before), dry_run)
 
 
 def _sessions(before: datetime, dry_run: bool) -> int:
@@ -64,6 +69,10 @@ def _deliveries(before: datetime, dry_run: bool) -> int:
     return old.count() if dry_run else old.delete()[1].get(WebhookDelivery._meta.label, 0)
 
 
+def _idempotency(before: datetime, dry_run: bool) -> int:
+    return _gone(IdempotentRequest.objects.filter(created_at__lt=before, claimed_until__lt=timezone.now()), dry_run)
+
+
 def _gone(rows: QuerySet[Any], dry_run: bool) -> int:
     return rows.count() if dry_run else rows.delete()[0]
 
@@ -74,6 +83,7 @@ KINDS: dict[str, Callable[[datetime, bool], int]] = {
     "webhooks": _webhooks,
     "emails": _emails,
     "deliveries": _deliveries,
+    "idempotency": _idempotency,
 }
 
 

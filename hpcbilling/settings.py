@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.logs import logging_to_console
 from hpcbilling.environment import Environment, of_each_cluster
+from hpcbilling.single_sign_on import SECOND_FACTOR_ROLES, check_single_sign_on, origin_of
 from usage.sbatch_partitions import Partition
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -139,6 +140,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "hpcbilling.middleware.RequestContextMiddleware",
     "hpcbilling.problems.ApiProblemsMiddleware",
+    "hpcbilling.middleware.NoStoreMiddleware",
     "hpcbilling.middleware.RefuseNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -150,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.second_factor.SecondFactorMiddleware",
     "accounts.view_as.ViewAsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -237,6 +240,11 @@ WEBHOOK_HTTP_ALLOWED: bool = DEBUG
 AUTH_THROTTLE_MAX_FAILS: int = env.whole("AUTH_THROTTLE_MAX_FAILS", default=5, least=1)
 AUTH_THROTTLE_WINDOW_SEC: int = env.whole("AUTH_THROTTLE_WINDOW_SEC", default=900, least=1)
 AUTH_THROTTLE_LOCK_SEC: int = env.whole("AUTH_THROTTLE_LOCK_SEC", default=900, least=1)
+# How many attempts on one name from networks it never came from, and from one network, pass at once in a window; after
+# that one each DELAY seconds, and the pause doubles.
+AUTH_THROTTLE_NAME_ATTEMPTS: int = env.whole("AUTH_THROTTLE_NAME_ATTEMPTS", default=10, least=1)
+AUTH_THROTTLE_NETWORK_ATTEMPTS: int = env.whole("AUTH_THROTTLE_NETWORK_ATTEMPTS", default=20, least=1)
+AUTH_THROTTLE_DELAY_SEC: int = env.whole("AUTH_THROTTLE_DELAY_SEC", default=10, least=1, most=900)
 # axes decides when to ask and what to answer; our handler keeps the counters (accounts/throttle.py).
 AXES_HANDLER = "accounts.throttle.ThrottleHandler"
 AXES_CLIENT_IP_CALLABLE = "core.context.client_ip"
@@ -245,6 +253,52 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "accounts.throttle.locked_response"
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
+
+# --- second factor and single sign-on (docs/sso.md) ---------------------------
+# Roles that get no further than the page of the second factor without one.
+MFA_REQUIRED_ROLES: list[str] = env.names("MFA_REQUIRED_ROLES", default=[], among=SECOND_FACTOR_ROLES)
+OIDC_ISSUER: str = env.str("OIDC_ISSUER", default="").strip()
+OIDC_ENABLED: bool = bool(OIDC_ISSUER)
+OIDC_NAME: str = env.text("OIDC_NAME", default="SSO", most=40)
+OIDC_CLIENT_ID: str = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET: str = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_SCOPES: list[str] = env.names("OIDC_SCOPES", default=["openid", "profile", "email"])
+OIDC_USERNAME_CLAIM: str = env.str("OIDC_USERNAME_CLAIM", default="preferred_username")
+OIDC_GROUPS_CLAIM: str = env.str("OIDC_GROUPS_CLAIM", default="groups")
+# {"hpc-billing-finance": "Finance"}: their groups that give groups of ours; all others give nothing.
+OIDC_GROUP_ROLES: dict[str, str] = env.group_roles("OIDC_GROUP_ROLES")
+OIDC_CREATE_USERS: bool = env.bool("OIDC_CREATE_USERS", default=True)
+OIDC_LINK_USERS: bool = env.bool("OIDC_LINK_USERS", default=False)
+# Words of the claim ``amr`` that count as a second factor, such as mfa or otp; empty: none does.
+OIDC_SECOND_FACTOR_AMR: list[str] = env.names("OIDC_SECOND_FACTOR_AMR", default=[])
+OIDC_HTTP_ALLOWED: bool = DEBUG
+if OIDC_ENABLED:
+    check_single_sign_on(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED)
+    INSTALLED_APPS[-1:-1] = [
+        "allauth", "allauth.account", "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect",
+    ]  # fmt: skip
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("axes.middleware.AxesMiddleware"), "allauth.account.middleware.AccountMiddleware"
+    )
+    ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+    ACCOUNT_USER_MODEL_USERNAME_FIELD = "username"
+    ACCOUNT_EMAIL_VERIFICATION = "none"
+    ACCOUNT_LOGIN_METHODS = {"username"}
+    ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+    SOCIALACCOUNT_ADAPTER = "accounts.sso.provider.SocialAdapter"
+    SOCIALACCOUNT_STORE_TOKENS = False
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "oidc", "name": OIDC_NAME, "client_id": OIDC_CLIENT_ID, "secret": OIDC_CLIENT_SECRET,
+                    "settings": {"server_url": OIDC_ISSUER, "scope": OIDC_SCOPES, "oauth_pkce_enabled": True},
+                }
+            ],
+        }
+    }  # fmt: skip
 
 # --- usage and billing -------------------------------------------------------
 USAGE_SOURCES: dict[str, str] = {
@@ -346,6 +400,19 @@ BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", 
 BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)
 # Days from the issue of an invoice to the day on which it is due.
 BILLING_INVOICE_DAYS: int = env.whole("BILLING_INVOICE_DAYS", default=30, least=0, most=365)
+# Whether payers may pay an invoice in parts of their choice.
+BILLING_PARTIAL_PAYMENTS: bool = env.bool("BILLING_PARTIAL_PAYMENTS", default=True)
+# Reminders of unpaid invoices: days before the due day (0: none), days after it, then once a week.
+DUNNING_REMIND_BEFORE_DAYS: int = env.whole("DUNNING_REMIND_BEFORE_DAYS", default=3, least=0, most=60)
+DUNNING_REMIND_AFTER_DAYS: list[int] = env.days("DUNNING_REMIND_AFTER_DAYS", default=[1, 7, 14, 21, 30])
+# Days after the due day from which an organisation's subscriptions are past due, and from which they rest (0: never).
+DUNNING_PAST_DUE_DAYS: int = env.whole("DUNNING_PAST_DUE_DAYS", default=7, least=0, most=365)
+DUNNING_SUSPEND_DAYS: int = env.whole("DUNNING_SUSPEND_DAYS", default=30, least=0, most=730)
+if 0 < DUNNING_SUSPEND_DAYS < max(DUNNING_PAST_DUE_DAYS, 1):
+    raise ImproperlyConfigured(
+        f"DUNNING_SUSPEND_DAYS={DUNNING_SUSPEND_DAYS}: 0, or DUNNING_PAST_DUE_DAYS ({DUNNING_PAST_DUE_DAYS}) or more is"
+        " wanted."
+    )
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
 BILLING_TAX_LABEL: str = env.text("BILLING_TAX_LABEL", default="VAT", most=30)
@@ -416,13 +483,15 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        "form-action": [SELF],
+        # A form that leads to the identity provider is followed there by a redirect, which browsers check, too.
+        "form-action": [SELF, *([origin_of(OIDC_ISSUER)] if OIDC_ENABLED else [])],
     }
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_ENGINE = "accounts.sessions"
+SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"  # browsers take it from this host over TLS alone
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -440,7 +509,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_auth.ApiKeyAuthentication", "core.sessions.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api_auth.KeyScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.parsers.StrictJSONParser"],
     "URL_FORMAT_OVERRIDE": None,  # ``format`` is a parameter of the description alone
     "EXCEPTION_HANDLER": "core.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -21,6 +21,7 @@ class OrganisationSerializer(serializers.Serializer):
     tier = serializers.CharField(source="tier_id", allow_null=True)
     billing_mode = serializers.ChoiceField(BillingMode.values)
     billing_email = serializers.SerializerMethodField(help_text="Null for those who have no business with bills.")
+    bill_reminders = serializers.BooleanField(help_text="Whether it gets reminders of unpaid invoices.")
     currency = serializers.CharField()
     time_zone = serializers.CharField()
     language = serializers.ChoiceField(LANGUAGE_CODES)
@@ -65,7 +66,7 @@ class ProjectSerializer(serializers.Serializer):
 
 
 class OrganisationChangeSerializer(StrictSerializer):
-    """Owners change `billing_email`, `time_zone`, `currency`, `language` and `email_invoices`.
+    """Owners change `billing_email`, `bill_reminders`, `time_zone`, `currency`, `language` and `email_invoices`.
 
     The rest needs `accounts.change_organisation`."""
 
@@ -73,6 +74,7 @@ class OrganisationChangeSerializer(StrictSerializer):
     tier = TextField(required=False, max_length=40, allow_null=True)
     billing_mode = serializers.ChoiceField(BillingMode.values, required=False)
     billing_email = serializers.EmailField(required=False, max_length=254, allow_blank=True)
+    bill_reminders = serializers.BooleanField(required=False)
     currency = serializers.RegexField(CURRENCY_PATTERN, required=False, help_text="Stands once something was billed.")
     time_zone = TextField(required=False, max_length=60, help_text="Stands once usage was counted.")
     language = serializers.ChoiceField(LANGUAGE_CODES, required=False)

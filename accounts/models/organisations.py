@@ -69,6 +69,10 @@ class Organisation(models.Model):
     email_invoices = models.BooleanField(
         _("invoices by e-mail"), default=True, help_text=_("Each invoice goes to the e-mail for bills, with its PDF.")
     )
+    bill_reminders = models.BooleanField(
+        _("reminders of bills"), default=True,
+        help_text=_("E-mails before an invoice is due, and while it is overdue."),
+    )  # fmt: skip
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("last change"), auto_now=True, editable=False)

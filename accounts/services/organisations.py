@@ -19,15 +19,11 @@ from core.locks import lock_for_transaction
 from core.registry import load
 
 ORGANISATION_FIELDS = (
-    "name", "tier", "billing_mode", "billing_email", "currency", "time_zone", "language", "email_invoices",
-)  # fmt: skip
-OWNER_FIELDS = (
-    "billing_email",
-    "time_zone",
-    "currency",
-    "language",
+    "name", "tier", "billing_mode", "billing_email", "bill_reminders", "currency", "time_zone", "language",
     "email_invoices",
-)  # the rest is agreed with the site
+)  # fmt: skip
+# The rest is agreed with the site.
+OWNER_FIELDS = ("billing_email", "bill_reminders", "time_zone", "currency", "language", "email_invoices")
 PROJECT_FIELDS = ("name", "description")
 
 

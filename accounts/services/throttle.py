@@ -1,4 +1,4 @@
-"""Login lockout per (user name, address): the counters in ``auth_throttle``.
+"""Login lockout per (user name, address): the counters in ``auth_throttle``. ``pressure`` sees what one pair cannot.
 
 An attempt is counted before its password is checked, in one statement, so that
 parallel guesses cannot outrun the counter. A row's life: attempts are counted in
@@ -8,19 +8,22 @@ is over the next attempt starts anew; a success deletes the row.
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.metrics import LOCKOUTS, LOGINS
 from accounts.models import AuthThrottle, User
+from accounts.services import pressure
 from audit.services import record
 from core.context import SYSTEM, Actor
 
@@ -43,12 +46,18 @@ RETURNING fail_count, locked_until
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One counted sign-in attempt. ``number`` counts within the window or lock, from 1."""
+    """One counted sign-in attempt. ``number`` counts within the window or lock, from 1.
+
+    ``wait``: seconds, where not this pair but the name or the network is asked for too often. ``keys``: what it counted
+    against there, or the one that makes it wait.
+    """
 
     username: str
     ip: str
     number: int
     allowed: bool
+    wait: int = 0
+    keys: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -92,7 +101,14 @@ def reserve(*, username: object, ip: str) -> Attempt:
     with connection.cursor() as cursor:
         cursor.execute(_RESERVE, values)
         number, locked_until = cursor.fetchone()
-    return Attempt(name, network, number, locked_until is None and number <= settings.AUTH_THROTTLE_MAX_FAILS)
+    if locked_until is not None or number > settings.AUTH_THROTTLE_MAX_FAILS:
+        return Attempt(name, network, number, allowed=False)
+    keys = pressure.keys_of(name, ip)
+    wait, slowed_by = pressure.count(keys)
+    if wait:  # says nothing about this pair: it does not count there
+        _rows(name, network).filter(fail_count__gt=0).update(fail_count=F("fail_count") - 1)
+        return Attempt(name, network, number, allowed=False, wait=wait, keys=(slowed_by,))
+    return Attempt(name, network, number, allowed=True, keys=tuple(keys))
 
 
 @transaction.atomic
@@ -122,6 +138,9 @@ def record_failure(*, attempt: Attempt, actor: Actor = ANONYMOUS, action: str = 
 def record_refusal(*, attempt: Attempt, actor: Actor = ANONYMOUS) -> None:
     """An attempt was refused unread. Logged for the first and every tenth: a flood must not fill the audit log."""
     LOGINS.labels(result="refused").inc()
+    if attempt.wait:
+        record_slowed(attempt=attempt, actor=actor)
+        return
     LOCKOUTS.labels(event="active").inc()
     refused = attempt.number - settings.AUTH_THROTTLE_MAX_FAILS
     if refused <= 1 or refused % REPORT_EVERY == 0:
@@ -129,12 +148,30 @@ def record_refusal(*, attempt: Attempt, actor: Actor = ANONYMOUS) -> None:
         record(actor=actor, action="lockout_active", target=attempt.subject, status="refused", extra=extra)
 
 
+def record_slowed(*, attempt: Attempt, actor: Actor) -> None:
+    """Logged once a pause and name or network, by the process that sees it first."""
+    seen = "slowed:" + hashlib.sha256(attempt.keys[0].encode()).hexdigest()
+    if cache.add(seen, 1, timeout=attempt.wait):
+        record(
+            actor=actor, action="sign_in_slowed", target=attempt.subject, status="refused", extra={"wait": attempt.wait}
+        )
+
+
 @transaction.atomic
-def record_success(*, username: str, ip: str) -> None:
-    """Somebody signed in: their counter at this address starts anew."""
+def record_success(*, username: str, ip: str, attempt: Attempt | None = None) -> None:
+    """Somebody signed in: their counter at this address starts anew, and the network is known."""
     clear(username=username, ip=ip)
+    if attempt is not None:
+        pressure.give_back(attempt.keys)
+    pressure.remember(fold(username), ip)
     LOGINS.labels(result="success").inc()
     record(actor=Actor(username), action="login_success", target=username)
+
+
+def give_back(*, attempt: Attempt) -> None:
+    """This one attempt was no guess; what came before it goes on counting."""
+    _rows(attempt.username, attempt.ip).filter(fail_count__gt=0).update(fail_count=F("fail_count") - 1)
+    pressure.give_back(attempt.keys)
 
 
 @transaction.atomic
@@ -165,7 +202,9 @@ def _report_end(actor: Actor, subject: str, reason: str) -> None:
 
 
 def seconds_left(*, attempt: Attempt) -> int:
-    """How long the pair stays refused, in seconds, at least 1."""
+    """How long it stays refused, in seconds, at least 1."""
+    if attempt.wait:
+        return attempt.wait
     row = _rows(attempt.username, attempt.ip).first()
     if row is None:
         return 1

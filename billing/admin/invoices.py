@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import invoice_pages
+from billing.admin.invoice_inlines import NoticeInline, ReturnInline
 from billing.admin.invoice_papers import SEND, documents_of, emails_of
 from billing.invoicing.problems import blocking, in_words
 from billing.models import (
@@ -140,7 +141,7 @@ class InvoiceAdmin(PageActions, ReadOnlyAdmin):
     list_per_page = 50
     change_list_template = "admin/billing/invoice/change_list.html"
     change_form_template = "admin/billing/invoice/change_form.html"
-    inlines = (LineInline, TaxInline, NoteInline, PaymentInline)
+    inlines = (LineInline, TaxInline, NoteInline, PaymentInline, ReturnInline, NoticeInline)
     actions = page_actions = ("refresh_action", "finalize_action", "cancel_action", "send_action")
     fieldsets = (
         (None, {"fields": ("standing", "to_resolve", "organisation", "of_month")}),

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
 from billing.fee_words import how_words
 from billing.models import ChargeKind, SubscriptionCharge
@@ -93,9 +94,11 @@ class PlanQuoteSerializer(serializers.Serializer):
 class ChangeView(APIView):
     @extend_schema(
         operation_id="subscriptions_change",
+        parameters=[KEY],
         request=PlanChangeSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
         """Change the plan now, or with the next period. A repeat changes nothing.
 
@@ -128,9 +131,11 @@ class ChangePreviewView(APIView):
 class CancelView(APIView):
     @extend_schema(
         operation_id="subscriptions_cancel",
+        parameters=[KEY],
         request=CancelSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
         """End it now and for good, or with its period. A repeat changes nothing.
 
@@ -146,9 +151,11 @@ class CancelView(APIView):
 class KeepView(APIView):
     @extend_schema(
         operation_id="subscriptions_keep",
+        parameters=[KEY],
         request=NothingSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
         """Take back what was to happen with the end of the period. A repeat changes nothing."""
         row, _approved = _managed(request, uuid)

@@ -14,8 +14,9 @@ from billing.models.invoices import (
     InvoiceTemplate,
     LineKind,
 )
-from billing.models.money_in import InvoicePayment
+from billing.models.money_in import InvoicePayment, InvoiceReturn
 from billing.models.months import AdjustmentKind, ClosedMonth, MonthAdjustment
+from billing.models.notices import InvoiceNotice, NoticeKind
 from billing.models.numbers import DocumentCounter
 from billing.models.prices import ChargeModel, Discount, ExchangeRate, PricingPlan, PricingStep, Quantity
 from billing.models.rates import CpuBasis, Rate, RateVersion
@@ -24,7 +25,7 @@ from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, Recei
 __all__ = [
     "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
     "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
-    "InvoiceDocument", "InvoiceLine", "InvoicePayment", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "LineKind",
-    "MonthAdjustment", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt",
-    "ReceiptItem", "ReceiptStatus", "SubscriptionCharge",
+    "InvoiceDocument", "InvoiceLine", "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax",
+    "InvoiceTemplate", "LineKind", "MonthAdjustment", "NoticeKind", "PriceAt", "PricingPlan", "PricingStep", "Quantity",
+    "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus", "SubscriptionCharge",
 ]  # fmt: skip

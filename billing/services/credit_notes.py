@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import services as audit
+from billing.announcements import CANCELED, tell_of_invoice, tell_of_note
 from billing.invoicing.crediting import Taken, take_back
 from billing.models import (
     INVOICE_TRANSITIONS,
@@ -23,6 +24,7 @@ from billing.models import (
 )
 from billing.selectors.credits import lefts_of, taxes_of
 from billing.selectors.invoice_digest import note_digest
+from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
 from billing.services.numbers import CREDIT_NOTES, next_number
@@ -73,6 +75,9 @@ def write_credit_note(
         raise BadInput(_("Only an invoice that is taken back in full can be canceled."), field="cancel")
     before = invoice.status
     released = _close(actor, invoice, cancel=cancel) if nothing_left else 0
+    tell_of_note(note)
+    if invoice.status == InvoiceStatus.CANCELED:
+        tell_of_invoice(CANCELED, invoice)
     audit.record(
         actor=actor, action="invoice_credit", target=str(invoice), entity=note,
         changes={"status": [before, invoice.status]} if before != invoice.status else {},
@@ -80,6 +85,8 @@ def write_credit_note(
                "tax": note.tax, "total": note.total, "currency": note.currency, "to_balance": moved,
                "due": invoice.amount_due, "canceled": cancel, "jobs_released": released, "digest": note.digest},
     )  # fmt: skip
+    if invoice.status == InvoiceStatus.CANCELED:
+        follow_dues(actor=actor, organisation=invoice.organisation)
     if not nothing_left:
         settle_if_paid(actor, invoice)
     return note

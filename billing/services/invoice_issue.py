@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from audit import services as audit
+from billing.announcements import FINALIZED, PAID, tell_of_invoice
 from billing.invoicing.months import Month
 from billing.invoicing.problems import HasProblems, blocking
 from billing.models import (
@@ -28,6 +29,7 @@ from billing.models import (
 )
 from billing.selectors.invoice_digest import invoice_digest
 from billing.selectors.templates import template_for
+from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations
 from billing.services.numbers import INVOICES, next_number
 from billing.services.receipts import TotalChanged, site_seller
@@ -58,12 +60,13 @@ def finalize_invoice(*, actor: Actor, invoice: Invoice, expected: Decimal | None
     lines = list(invoice.lines.order_by("line_number"))
     if invoice.status == InvoiceStatus.DRAFT:  # any other state the transition refuses
         _check(invoice, lines, expected)
-    used = min(balance(invoice.organisation, invoice.currency), invoice.total)
+    used = min(max(balance(invoice.organisation, invoice.currency), Decimal(0)), invoice.total)
     values = _issue(invoice, lines, used)
     transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS, **values)
     if used:
         _entry(actor, invoice, -used, "used for the invoice")
     _carry(invoice, lines)
+    tell_of_invoice(FINALIZED, invoice)
     audit.record(
         actor=actor, action="invoice_finalize", target=str(invoice), entity=invoice,
         changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
@@ -156,4 +159,6 @@ def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
             extra={"total": invoice.total, "currency": invoice.currency, "paid": invoice.amount_paid,
                    "credited": invoice.amount_credited},
         )  # fmt: skip
+        tell_of_invoice(PAID, invoice)
+        follow_dues(actor=actor, organisation=invoice.organisation)
     return moved

@@ -39,10 +39,11 @@ class OtherAmount(Conflict):
 @transaction.atomic
 def record_payment(
     *, actor: Actor, invoice: Invoice, amount: Decimal, currency: str, method: str, reference: str,
-    received_on: date | None = None,
+    received_on: date | None = None, source: str = "",
 ) -> bool:  # fmt: skip
     """Money for a finalized invoice, in part or in full; paid when nothing is due any more. What is more than was due
-    stays in the organisation's favour. False when this reference was recorded before.
+    stays in the organisation's favour. False when this reference was recorded before. ``source`` names the payment
+    that brought it (``payment:12``), as ``follow_returns`` does.
 
     Raises ``BadInput`` by field, ``NotPayable``, ``OtherAmount``.
     """
@@ -60,7 +61,7 @@ def record_payment(
         raise NotPayable(words % {"invoice": invoice, "status": invoice.get_status_display()})
     row = InvoicePayment.objects.create(
         invoice=invoice, amount=amount, currency=currency, method=method, reference=reference,
-        received_on=received_on, created_by=actor.name,
+        received_on=received_on, source=source, created_by=actor.name,
     )  # fmt: skip
     used = min(amount, invoice.amount_due)
     if amount > used:
@@ -73,7 +74,8 @@ def record_payment(
     audit.record(
         actor=actor, action="invoice_payment", target=str(invoice), entity=invoice,
         extra={"payment": row.pk, "amount": amount, "currency": currency, "method": method, "reference": reference,
-               "received_on": received_on, "to_balance": amount - used, "due": invoice.amount_due},
+               "received_on": received_on, "to_balance": amount - used, "due": invoice.amount_due,
+               **({"source": source} if source else {})},
     )  # fmt: skip
     settle_if_paid(actor, invoice)
     return True

@@ -13,7 +13,7 @@ from hpcbilling.books.invoices import (
     invoice_totals,
 )
 from hpcbilling.books.jobs import billed_jobs, held_jobs, job_claims, job_products, receipt_prices, reviews
-from hpcbilling.books.money import audit_payments, open_attempts, payments, refunds, transfers
+from hpcbilling.books.money import audit_payments, invoice_money, open_attempts, payments, refunds, transfers
 from hpcbilling.books.months import closed_months
 from hpcbilling.books.papers import invoice_documents, stored_files
 from hpcbilling.books.rates import current_rates, receipt_rates
@@ -33,7 +33,7 @@ INVARIANTS: dict[str, Callable[[], list[str]]] = {
         receipt_totals, receipt_taxes, receipt_rates, receipt_prices, receipt_numbers, receipt_digests, one_currency,
         job_claims, billed_jobs, receipt_states, closed_months, payments, refunds, open_attempts, transfers,
         audit_trail, audit_receipts, audit_payments, audit_rates, current_rates, held_jobs, job_products, reviews,
-        audit_chain, stored_files, invoice_documents,
-        invoice_totals, invoice_dues, invoice_numbers, invoice_digests, invoice_claims, credit_notes,
+        audit_chain, invoice_totals, invoice_dues, invoice_numbers, invoice_digests, invoice_claims, credit_notes,
+        invoice_money, stored_files, invoice_documents,
     )
 }  # fmt: skip

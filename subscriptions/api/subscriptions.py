@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
 from core.errors import BadInput
 from core.paging import next_url, page
@@ -62,9 +63,11 @@ class SubscriptionsView(APIView):
 
     @extend_schema(
         operation_id="subscriptions_request",
+        parameters=[KEY],
         request=RequestSerializer,
-        responses={201: SubscriptionDetailSerializer, **problems(400, 401, 403, 409)},
+        responses={201: SubscriptionDetailSerializer, **problems(400, 401, 403, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Ask for a plan. It waits as `pending` where the plan needs approval, else it begins at once.
 

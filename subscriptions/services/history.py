@@ -1,4 +1,5 @@
-"""Every move of a subscription goes through here: one UPDATE, one line of history, one of the audit log."""
+"""Every move of a subscription goes through here: one UPDATE, one line of history, one of the audit log, and a message
+to the programs that want it."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 from audit import services as audit
 from core.context import Actor
 from core.states import Transitions, transition
+from subscriptions.announcements import tell_of_change
 from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange, SuspendedFor
 from subscriptions.services.telling import tell
 
@@ -52,6 +54,7 @@ def note(
         actor=actor.name[:150], reason=reason, at=at or timezone.now(),
     )  # fmt: skip
     tell(subscription, change)
+    tell_of_change(subscription, change)
     audit.record(
         actor=actor, action=f"subscription_{action}", target=str(subscription), entity=subscription,
         changes={"status": [before, subscription.status], **(changes or {})},

@@ -23,6 +23,7 @@ from billing.models import (
     CreditNoteLine,
     DocumentCounter,
     Invoice,
+    InvoicePayment,
     Rate,
     RateVersion,
     Receipt,
@@ -144,6 +145,9 @@ DAMAGE: dict[str, Any] = {
     "credit_notes": take_back_more,
     "stored_files": swap_a_file,
     "invoice_documents": unguarded(pdf_hash="0" * 64),
+    "invoice_money": lambda: InvoicePayment.objects.create(
+        invoice=Invoice.objects.exclude(invoice_number=None).first(), amount=1, currency="THB", method="stripe",
+        reference="ch_1", received_on=date(2026, 11, 1), created_by="x", source="payment:999999"),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiRequest, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -142,7 +143,10 @@ class EventsView(APIView):
         202 once everything accepted is durable, with a verdict for each item. A single event that is not taken is
         409 (another one is stored under its key) or 422.
         """
-        body, cloud = read_body(request), request.content_type.split(";")[0].strip() in (CLOUD_EVENT, CLOUD_EVENTS)
+        kind = request.content_type.split(";")[0].strip().lower()
+        if kind and not kind.endswith(("/json", "+json")):  # no kind at all comes with no body, which is told as such
+            raise UnsupportedMediaType(kind[:60])
+        body, cloud = read_body(request), kind in (CLOUD_EVENT, CLOUD_EVENTS)
         single = is_object(body)
         items = read_items(body, single=single, cloud=cloud)
         taken = take_events(sender=sender_of(request), items=items)
