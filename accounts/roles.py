@@ -23,7 +23,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_ALL,
         "billing.add_receipt", "billing.change_receipt", "billing.mark_paid_receipt", "billing.void_receipt",
         "billing.add_invoice", "billing.change_invoice", "billing.finalize_invoice", "billing.credit_invoice",
-        "billing.pay_invoice",
+        "billing.pay_invoice", "billing.send_invoice", "billing.add_invoicetemplate", "billing.change_invoicetemplate",
         "billing.add_closedmonth", "billing.adjust_closedmonth", "billing.add_rateversion", "payments.resolve_payment",
         "payments.review_banktransfer", "payments.match_bankline",
         "payments.refund_payment", "payments.retry_payment", "payments.replay_paymentevent",

@@ -109,6 +109,7 @@ TASKS = (
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("import_exchange_rates", (), timedelta(days=1), exchange_feed_configured),
+    Task("deliver_invoices", (), timedelta(minutes=5)),
     Task("evaluate_alerts", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
     Task("retry_payments", (), timedelta(hours=1), payments_in_use),

@@ -10,11 +10,12 @@ from billing.admin import (
     rates,
     receipts,
     subscriptions,
+    templates,
     tiers,
     usage_prices,
 )
 
 __all__ = [
-    "adjustments", "charges", "exchange", "invoices", "jobs", "months", "rates", "receipts", "subscriptions", "tiers",
-    "usage_prices",
+    "adjustments", "charges", "exchange", "invoices", "jobs", "months", "rates", "receipts", "subscriptions",
+    "templates", "tiers", "usage_prices",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Prices and documents."""
 
+from billing.models.documents import InvoiceDocument
 from billing.models.fees import ChargeKind, SubscriptionCharge
 from billing.models.invoices import (
     INVOICE_TRANSITIONS,
@@ -23,8 +24,8 @@ from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, Recei
 
 __all__ = [
     "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
-    "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate",
-    "Invoice", "InvoiceLine", "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax",
-    "InvoiceTemplate", "LineKind", "MonthAdjustment", "NoticeKind", "PriceAt", "PricingPlan", "PricingStep",
-    "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus", "SubscriptionCharge",
+    "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
+    "InvoiceDocument", "InvoiceLine", "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax",
+    "InvoiceTemplate", "LineKind", "MonthAdjustment", "NoticeKind", "PriceAt", "PricingPlan", "PricingStep", "Quantity",
+    "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus", "SubscriptionCharge",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ from billing.models import (
     SubscriptionCharge,
 )
 from billing.selectors.invoice_digest import invoice_digest
+from billing.selectors.templates import template_for
 from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations
 from billing.services.numbers import INVOICES, document_number
@@ -100,6 +101,7 @@ def _issue(invoice: Invoice, lines: list[InvoiceLine], used: Decimal) -> dict[st
         "invoice_number": number.text, "fiscal_year": number.fiscal_year, "serial": number.serial,
         "issue_date": issued, "due_date": due, "seller": site_seller(), "buyer": buyer_of(invoice.organisation),
         "amount_paid": used, "amount_due": invoice.total - used, "updated_at": timezone.now(),
+        "template": template_for(invoice.organisation),
     }  # fmt: skip
     for name, value in values.items():
         setattr(invoice, name, value)

@@ -20,13 +20,13 @@ from accounts.services.throttle import network_of
 from accounts.services.work import TooMuch
 from audit.proofs import public_key
 from billing.documents.fonts import NoThaiFont
-from billing.documents.invoice_pdf import invoice_pdf
 from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
 from billing.models import Receipt
 from billing.selectors.genuine import Verdict, find_document, verdict
 from billing.selectors.invoices import find_invoice
 from billing.selectors.position import Document, position_of, proof_of
+from billing.services.invoice_documents import document_of
 from billing.views.reach import find_receipt
 from billing.work_pdf import ask_for_pdf, file_name, find_pdf, is_long
 from core.context import actor_of, client_ip
@@ -48,7 +48,7 @@ def receipt(request: HttpRequest, pk: int, language: str) -> HttpResponse:
     except NoThaiFont as error:
         context = {"message": error.message, "receipt": found}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
-    return _pdf(content, file_name(found, language))
+    return pdf_response(content, file_name(found, language))
 
 
 @require_safe
@@ -57,11 +57,11 @@ def invoice(request: HttpRequest, uuid: UUID, language: str) -> HttpResponse:
     """Whoever may open the invoice's page may take its PDF."""
     found = find_invoice(request.user, uuid)
     try:
-        content = invoice_pdf(invoice=found, language=language)
+        content = document_of(invoice=found, language=language).content
     except NoThaiFont as error:
         context = {"message": error.message, "invoice": found}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
-    return _pdf(content, f"{found}-{language}.pdf")
+    return pdf_response(content, f"{found}-{language}.pdf")
 
 
 @require_safe
@@ -89,7 +89,7 @@ def _proof(request: HttpRequest, document: Document) -> HttpResponse:
     return response
 
 
-def _pdf(content: bytes, name: str) -> HttpResponse:
+def pdf_response(content: bytes, name: str) -> HttpResponse:
     response = HttpResponse(content, content_type="application/pdf")
     name = get_valid_filename(name.lstrip("#"))
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))

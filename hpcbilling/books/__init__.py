@@ -15,6 +15,7 @@ from hpcbilling.books.invoices import (
 from hpcbilling.books.jobs import billed_jobs, held_jobs, job_claims, job_products, receipt_prices, reviews
 from hpcbilling.books.money import audit_payments, invoice_money, open_attempts, payments, refunds, transfers
 from hpcbilling.books.months import closed_months
+from hpcbilling.books.papers import invoice_documents, stored_files
 from hpcbilling.books.rates import current_rates, receipt_rates
 from hpcbilling.books.receipts import (
     one_currency,
@@ -33,6 +34,6 @@ INVARIANTS: dict[str, Callable[[], list[str]]] = {
         job_claims, billed_jobs, receipt_states, closed_months, payments, refunds, open_attempts, transfers,
         audit_trail, audit_receipts, audit_payments, audit_rates, current_rates, held_jobs, job_products, reviews,
         audit_chain, invoice_totals, invoice_dues, invoice_numbers, invoice_digests, invoice_claims, credit_notes,
-        invoice_money,
+        invoice_money, stored_files, invoice_documents,
     )
 }  # fmt: skip
