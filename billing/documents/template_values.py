@@ -75,6 +75,8 @@ def annex_of(bill: Bill) -> Annex | None:
 
 def across_of(bill: Bill) -> str:
     """What stands over each page, whatever the template says."""
+    if bill.is_test:
+        return _("TEST")
     return {"void": _("CANCELED"), "draft": _("DRAFT")}.get(bill.state.status, "")
 
 
