@@ -69,6 +69,9 @@ STORM_SEEDS ?= 20
 storms: $(VENV)/.dev $(MESSAGES) ## payment calls doubled, shuffled and forged, at full size, on both databases
 	@STORM_CALLS=$(STORM_CALLS) STORM_SEEDS=$(STORM_SEEDS) ORDERS=120 LOST=100 $(PY) -m tests --db both -n 2 tests/payments/test_storms.py tests/payments/test_signatures.py
 
+faults: $(VENV)/.dev $(MESSAGES) ## docs/faults.md at its full counts, on both databases; hours. SEED=… repeats, ONLY=F20 chooses
+	@$(PY) -m tests.faults $(ONLY) -n 2
+
 guards: $(VENV)/.dev $(MESSAGES) ## take each guard away in a copy of the tree: a test must fail for every one; an hour
 	@$(PY) -m tests.guards $(NAMES)
 
