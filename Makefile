@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench soak storms docs lock messages clean help
+.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench soak storms guards faults docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -77,6 +77,12 @@ STORM_CALLS ?= 1000
 STORM_SEEDS ?= 20
 storms: $(VENV)/.dev $(MESSAGES) ## payment calls doubled, shuffled and forged, at full size, on both databases
 	@STORM_CALLS=$(STORM_CALLS) STORM_SEEDS=$(STORM_SEEDS) ORDERS=120 LOST=100 $(PY) -m tests --db both -n 2 tests/payments/test_storms.py tests/payments/test_signatures.py
+
+faults: $(VENV)/.dev $(MESSAGES) ## docs/faults.md at its full counts, on both databases; hours. SEED=… repeats, ONLY=F20 chooses
+	@$(PY) -m tests.faults $(ONLY) -n 2
+
+guards: $(VENV)/.dev $(MESSAGES) ## take each guard away in a copy of the tree: a test must fail for every one; an hour
+	@$(PY) -m tests.guards $(NAMES)
 
 messages: $(VENV)/.dev ## collect new texts into locale/*/django.po (needs gettext)
 	@$(PY) -m tests.translations --update
