@@ -106,6 +106,7 @@ TASKS = (
     Task("renew_subscriptions", (), timedelta(hours=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
+    Task("post_journal", (), timedelta(minutes=10)),
     Task("import_exchange_rates", (), timedelta(days=1), exchange_feed_configured),
     Task("evaluate_alerts", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),

@@ -380,6 +380,23 @@ APPROVAL_ACTS: dict[str, str] = {
     "accept_transfer": "payments.approvals.ACCEPT_TRANSFER",
     "match_line": "payments.approvals.MATCH_LINE",
     "pay_invoice": "billing.approvals.PAY_INVOICE",
+    "write_off": "billing.approvals.WRITE_OFF",
+}
+# What makes entries of the journal, in the order in which it is posted.
+JOURNAL_SOURCES: dict[str, str] = {
+    "receipts": "billing.ledger.of_receipts.ISSUED",
+    "voided_receipts": "billing.ledger.of_receipts.VOIDED",
+    "invoices": "billing.ledger.of_invoices.INVOICES",
+    "credit_notes": "billing.ledger.of_invoices.CREDIT_NOTES",
+    "earned_fees": "billing.ledger.of_fees.EARNED",
+    "fees_taken_back": "billing.ledger.of_fees.TAKEN_BACK",
+    "invoice_payments": "billing.ledger.of_money.PAYMENTS",
+    "balances": "billing.ledger.of_money.BALANCES",
+    "write_offs": "billing.ledger.of_money.WRITE_OFFS",
+    "receipts_by_hand": "payments.ledger.BY_HAND",
+    "payments": "payments.ledger.MONEY",
+    "refunds": "payments.ledger.REFUNDED",
+    "disputes": "payments.ledger.DISPUTED",
 }
 WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",

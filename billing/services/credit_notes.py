@@ -27,6 +27,7 @@ from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
 from billing.services.numbers import CREDIT_NOTES, next_number
 from billing.services.receipts import TotalChanged
+from billing.services.write_offs import take_back_write_off
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
@@ -140,9 +141,11 @@ def _write(
 
 
 def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
-    """The sums of the invoice after the note. What was paid and is not due any more is the organisation's; returned."""
+    """The sums of the invoice after the note. What was paid and is not due any more is the organisation's; returned.
+    What was written off of it counts as due."""
+    take_back_write_off(actor=actor, invoice=invoice, reason=f"credit note {note.number}", up_to=note.total)
     credited = invoice.amount_credited + note.total
-    over = max(invoice.amount_paid + credited - invoice.total, Decimal(0))
+    over = max(invoice.amount_paid + credited + invoice.amount_written_off - invoice.total, Decimal(0))
     paid = invoice.amount_paid - over
     if over:
         CreditEntry.objects.create(
@@ -150,8 +153,9 @@ def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
             credit_note=note, reason=f"credit note {note.number}", created_by=actor.name,
         )  # fmt: skip
     Invoice.objects.filter(pk=invoice.pk).update(
-        amount_credited=credited, amount_paid=paid, amount_due=invoice.total - paid - credited
-    )
+        amount_credited=credited, amount_paid=paid,
+        amount_due=invoice.total - paid - credited - invoice.amount_written_off,
+    )  # fmt: skip
     invoice.refresh_from_db()
     return over
 

@@ -143,8 +143,8 @@ def _carry(invoice: Invoice, lines: list[InvoiceLine]) -> None:
 
 
 def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
-    """finalized -> paid, when nothing is due any more."""
-    if invoice.amount_due or invoice.status != InvoiceStatus.FINALIZED:
+    """finalized -> paid, when nothing is due any more and nothing was given up."""
+    if invoice.amount_due or invoice.amount_written_off or invoice.status != InvoiceStatus.FINALIZED:
         return False
     moved = transition(invoice, InvoiceStatus.PAID, table=INVOICE_TRANSITIONS, paid_at=timezone.now())
     if moved:

@@ -15,6 +15,7 @@ from audit import services as audit
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import lock_organisations
+from billing.services.write_offs import take_back_write_off
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
@@ -62,6 +63,7 @@ def record_payment(
         invoice=invoice, amount=amount, currency=currency, method=method, reference=reference,
         received_on=received_on, created_by=actor.name,
     )  # fmt: skip
+    take_back_write_off(actor=actor, invoice=invoice, reason=f"paid after all: {reference}", up_to=amount)
     used = min(amount, invoice.amount_due)
     if amount > used:
         CreditEntry.objects.create(
