@@ -23,8 +23,6 @@ ACTIONS = {
     "period_open": _("Accounting period opened again"),
     "journal_post": _("Journal posted"),
     "journal_export": _("Journal exported"),
-    "ledger_account_change": _("Account of the books changed"),
-    "journal_columns_change": _("Columns of the journal export changed"),
     "subscription_fees": _("Fees of subscriptions charged"),
     "subscription_change": _("Plan changed"),
     "subscription_change_at_end": _("Change of plan set for the end of the period"),

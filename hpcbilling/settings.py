@@ -440,6 +440,15 @@ EMAIL_TIMEOUT = 20  # seconds a step: all steps together stay below the lease of
 DEFAULT_FROM_EMAIL: str = env.sender("DEFAULT_FROM_EMAIL", default=f"noreply@{urlsplit(SITE_BASE_URL).hostname}")
 
 # --- exports: the tables that finance may take away, in the order of the page ---
+REPORTS: dict[str, str] = {
+    "revenue": "billing.reports.revenue.REVENUE_REPORT",
+    "recurring": "billing.reports.recurring.RECURRING_REPORT",
+    "ageing": "billing.reports.ageing.AGEING_REPORT",
+    "deferred": "billing.reports.deferred.DEFERRED_REPORT",
+    "tax": "billing.reports.tax.TAX_REPORT",
+    "tax_return": "billing.reports.tax.TAX_SUMMARY",
+    "uninvoiced": "billing.reports.uninvoiced.UNINVOICED_REPORT",
+}
 EXPORTS: dict[str, str] = {
     "receipts": "billing.exports.RECEIPTS",
     "paid_receipts": "billing.exports.PAID",

@@ -7,9 +7,11 @@ from django.urls import path
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
 from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
+from billing.api.journal import JournalView, TrialBalanceView
 from billing.api.quotes import QuoteView
 from billing.api.rates import RatesView
 from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
+from billing.api.reports import ReportFileView, ReportsView, ReportView
 from billing.api.subscriptions import CancelView, ChangePreviewView, ChangeView, ChargesView, KeepView
 from billing.api.usage_prices import UsagePricesView, UsagePriceView
 
@@ -33,6 +35,11 @@ urlpatterns = [
         InvoiceLineExplanationView.as_view(),
         name="invoice_line_explain",
     ),
+    path("journal", JournalView.as_view(), name="journal"),
+    path("journal/trial-balance", TrialBalanceView.as_view(), name="trial_balance"),
+    path("reports", ReportsView.as_view(), name="reports"),
+    path("reports/<slug:name>", ReportView.as_view(), name="report"),
+    path("reports/<slug:name>.<str:kind>", ReportFileView.as_view(), name="report_file"),
     path("rates", RatesView.as_view(), name="rates"),
     path("usage-prices", UsagePricesView.as_view(), name="usage_prices"),
     path("usage-prices/<int:pk>", UsagePriceView.as_view(), name="usage_price"),

@@ -22,8 +22,8 @@ def pairs_of(sides: Mapping[Side, Decimal]) -> list[tuple[Side, Side, Decimal]]:
     given = {side: -amount for side, amount in order if amount < 0}
     found: list[tuple[Side, Side, Decimal]] = []
     for side, rest in ((side, amount) for side, amount in order if amount > 0):
-        for other in given:
-            amount = min(rest, given[other])
+        for other, there in given.items():
+            amount = min(rest, there)
             if not amount or other[0] == side[0]:
                 continue
             found.append((side, other, amount))

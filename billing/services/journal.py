@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -13,14 +14,16 @@ from django.utils import timezone
 from audit import services as audit
 from billing.ledger.entries import make_entry
 from billing.ledger.facts import Fact, Look, Source
-from billing.models import JournalEntry, JournalPosting, JournalState
+from billing.models import Invoice, JournalEntry, JournalPosting, JournalState, Receipt
 from billing.selectors.journal import differences_of, open_from, posted_to, sources
 from core.context import Actor
-from core.locks import lock_for_transaction
+from core.errors import Busy
+from core.locks import lock_for_transaction, run_lock
 
 LOCK = "journal"
 # A transaction may commit long after the moment that it writes on its rows.
 OVERLAP = timedelta(hours=1)
+MOST_AT_FIRST = 5000
 
 
 @dataclass(slots=True)
@@ -84,3 +87,12 @@ def _finish(actor: Actor, began: datetime, done: Posting) -> None:
             actor=actor, action="journal_post", target="journal",
             extra={"entries": done.entries, "by_kind": dict(sorted(done.by_kind.items()))},
         )  # fmt: skip
+
+
+def catch_up(*, actor: Actor) -> None:
+    """Before something is read of the journal: post what has come since. Another run that is at it is not waited for,
+    and a first posting of many documents is left to ``post_journal``, which nobody waits for with a page open."""
+    if posted_to() is None and Invoice.objects.count() + Receipt.objects.count() > MOST_AT_FIRST:
+        return
+    with suppress(Busy), run_lock("post_journal"):
+        post_journal(actor=actor)

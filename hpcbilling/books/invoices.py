@@ -48,8 +48,8 @@ def invoice_totals() -> list[str]:
 
 
 def invoice_dues() -> list[str]:
-    """Due = total - paid - credited - written off; paid is what came in and what moved from or to the balance; credited is
-    the sum of the credit notes; paid ones owe nothing."""
+    """Due = total - paid - credited - written off; paid is what came in and what moved from or to the balance; credited
+    is the sum of the credit notes; paid ones owe nothing."""
     came = _sums(InvoicePayment.objects.values("invoice"), amount="amount")
     moved = _sums(CreditEntry.objects.filter(invoice__isnull=False).values("invoice"), amount="amount")
     notes = _sums(CreditNote.objects.values("invoice"), total="total")
