@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -23,18 +24,25 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceStatus,
+    InvoiceTax,
     LineKind,
     SubscriptionCharge,
 )
 from billing.selectors.invoice_digest import invoice_digest
 from billing.services.invoicing import lock_organisations
-from billing.services.numbers import INVOICES, next_number
+from billing.services.numbers import INVOICES, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
+from core import sets
 from core.context import Actor
 from core.errors import Conflict
 from core.money import places, quantize
 from core.periods import today
-from core.states import transition
+from core.states import transition, transition_all
+
+FEW = 500
+NUMBERED = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED)
+ISSUED = ("invoice_number", "fiscal_year", "serial", "issue_date", "due_date", "seller", "buyer", "amount_paid",
+          "amount_due", "digest", "updated_at")  # fmt: skip
 
 
 class NotReady(Conflict):
@@ -43,35 +51,56 @@ class NotReady(Conflict):
     code = "invoice_not_ready"
 
 
-@transaction.atomic
 def finalize_invoice(*, actor: Actor, invoice: Invoice, expected: Decimal | None = None) -> bool:
     """draft -> finalized, with the next number; paid at once where nothing is left to pay. False when it was already.
 
     What is in the organisation's favour is used for it. Raises ``HasProblems``, ``NotReady`` when the month is not over
     or was not when the draft was computed, ``TotalChanged`` when the draft asks for another sum than ``expected``.
     """
-    lock_organisations([invoice.organisation_id])
+    done = finalize_invoices(actor=actor, invoices=[invoice], expected=expected)
     invoice.refresh_from_db()
-    if invoice.status in (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED):
-        return False
-    lines = list(invoice.lines.order_by("line_number"))
-    if invoice.status == InvoiceStatus.DRAFT:  # any other state the transition refuses
-        _check(invoice, lines, expected)
-    used = min(balance(invoice.organisation, invoice.currency), invoice.total)
-    values = _issue(invoice, lines, used)
-    transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS, **values)
-    if used:
-        _entry(actor, invoice, -used, "used for the invoice")
-    _carry(invoice, lines)
-    audit.record(
-        actor=actor, action="invoice_finalize", target=str(invoice), entity=invoice,
-        changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
-        extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
-               "total": invoice.total, "currency": invoice.currency, "due": invoice.due_date,
-               "from_balance": used, "digest": invoice.digest},
-    )  # fmt: skip
-    settle_if_paid(actor, invoice)
-    return True
+    return bool(done)
+
+
+@transaction.atomic
+def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: Decimal | None = None) -> list[Invoice]:
+    """``finalize_invoice`` for many, all or nothing, in the same statements for any number: those that it finalized, in
+    the order of their numbers, which is that of ``invoices``. Raises what that raises, of the first that has it."""
+    lock_organisations({each.organisation_id for each in invoices})
+    keys = [each.pk for each in invoices]
+    found = Invoice.objects.filter(pk__in=keys).select_related("organisation").in_bulk()
+    drafts = [found[pk] for pk in keys if found[pk].status not in NUMBERED]
+    if not drafts:
+        return []
+    lines, taxes = _beside(drafts)
+    for invoice in drafts:
+        if invoice.status != InvoiceStatus.DRAFT:
+            transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS)  # refuses it
+        _check(invoice, lines[invoice.pk], expected)
+    used = _use_balances(drafts)
+    _issue(drafts, lines, taxes, used)
+    entries = [_used_entry(actor, invoice, used[invoice.pk]) for invoice in drafts if used[invoice.pk]]
+    CreditEntry.objects.bulk_create(entries, batch_size=FEW)
+    _carry(drafts, lines)
+    audit.record_all(actor=actor, entries=[_note(invoice, used[invoice.pk]) for invoice in drafts])
+    for invoice in drafts:
+        if not invoice.amount_due:
+            settle_if_paid(actor, invoice)
+    return drafts
+
+
+def _beside(
+    invoices: Sequence[Invoice],
+) -> tuple[Mapping[int, list[InvoiceLine]], Mapping[int, list[InvoiceTax]]]:
+    """Lines and taxes by invoice, in the order of the document."""
+    lines: dict[int, list[InvoiceLine]] = defaultdict(list)
+    taxes: dict[int, list[InvoiceTax]] = defaultdict(list)
+    keys = [each.pk for each in invoices]
+    for line in InvoiceLine.objects.filter(invoice__in=keys).order_by("invoice", "line_number"):
+        lines[line.invoice_id].append(line)
+    for tax in InvoiceTax.objects.filter(invoice__in=keys).order_by("invoice", "category", "rate"):
+        taxes[tax.invoice_id].append(tax)
+    return lines, taxes
 
 
 def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None) -> None:
@@ -88,20 +117,39 @@ def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None)
         raise TotalChanged(_("The draft asks for another sum now; please look at it again."))
 
 
-def _issue(invoice: Invoice, lines: list[InvoiceLine], used: Decimal) -> dict[str, Any]:
-    """Everything that makes it a document, as one UPDATE writes it."""
-    issued = today()
+def _issue(
+    drafts: Sequence[Invoice], lines: Mapping[int, list[InvoiceLine]], taxes: Mapping[int, list[InvoiceTax]],
+    used: Mapping[int, Decimal],
+) -> None:  # fmt: skip
+    """Everything that makes them documents; then they are finalized."""
+    issued, seller, now = today(), site_seller(), timezone.now()
     due = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
-    number = next_number(INVOICES, settings.BILLING_INVOICE_PREFIX, issued)
-    values: dict[str, Any] = {
-        "invoice_number": number.text, "fiscal_year": number.fiscal_year, "serial": number.serial,
-        "issue_date": issued, "due_date": due, "seller": site_seller(), "buyer": buyer_of(invoice.organisation),
-        "amount_paid": used, "amount_due": invoice.total - used, "updated_at": timezone.now(),
-    }  # fmt: skip
-    for name, value in values.items():
-        setattr(invoice, name, value)
-    taxes = invoice.taxes.order_by("category", "rate")
-    return {**values, "digest": invoice_digest(invoice, lines, taxes)}
+    numbers = next_numbers(INVOICES, settings.BILLING_INVOICE_PREFIX, issued, len(drafts))
+    for invoice, number in zip(drafts, numbers, strict=True):
+        invoice.invoice_number, invoice.fiscal_year, invoice.serial = number.text, number.fiscal_year, number.serial
+        invoice.issue_date, invoice.due_date, invoice.updated_at = issued, due, now
+        invoice.seller, invoice.buyer = seller, buyer_of(invoice.organisation)
+        invoice.amount_paid, invoice.amount_due = used[invoice.pk], invoice.total - used[invoice.pk]
+        invoice.digest = invoice_digest(invoice, lines[invoice.pk], taxes[invoice.pk])
+    values = {invoice.pk: [getattr(invoice, name) for name in ISSUED] for invoice in drafts}
+    draft = {"status": InvoiceStatus.DRAFT.value}
+    rows = Invoice.objects.filter(pk__in=list(values))
+    if sets.update(Invoice, values, ISSUED, where=draft) != len(drafts) or transition_all(
+        rows, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS
+    ) != len(drafts):
+        raise NotReady(_("A draft was changed meanwhile; look at it again."))
+    for invoice in drafts:
+        invoice.status = InvoiceStatus.FINALIZED
+
+
+def _note(invoice: Invoice, used: Decimal) -> audit.Entry:
+    return audit.Entry(
+        "invoice_finalize", str(invoice), entity=invoice,
+        changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
+        extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
+               "total": invoice.total, "currency": invoice.currency, "due": invoice.due_date,
+               "from_balance": used, "digest": invoice.digest},
+    )  # fmt: skip
 
 
 def buyer_of(organisation: Organisation) -> dict[str, str]:
@@ -120,26 +168,45 @@ def balance(organisation: Organisation, currency: str) -> Decimal:
     return quantize(Decimal(rows.aggregate(sum=Sum("amount"))["sum"] or 0), places(currency))
 
 
-def _entry(actor: Actor, invoice: Invoice, amount: Decimal, reason: str) -> CreditEntry:
-    return CreditEntry.objects.create(
-        organisation=invoice.organisation, amount=amount, currency=invoice.currency, invoice=invoice, reason=reason,
-        created_by=actor.name,
+def _use_balances(drafts: Sequence[Invoice]) -> dict[int, Decimal]:
+    """What of each is paid by what is in its organisation's favour; the first uses it first."""
+    left: dict[tuple[int, str], Decimal] = {}
+    rows = CreditEntry.objects.filter(organisation__in={each.organisation_id for each in drafts})
+    for owner, currency, sum_ in rows.order_by().values_list("organisation_id", "currency").annotate(sum=Sum("amount")):
+        left[owner, currency] = quantize(Decimal(sum_), places(currency))
+    used = {}
+    for invoice in drafts:
+        key = (invoice.organisation_id, invoice.currency)
+        used[invoice.pk] = min(left.get(key, Decimal(0)), invoice.total)
+        left[key] = left.get(key, Decimal(0)) - used[invoice.pk]
+    return used
+
+
+def _used_entry(actor: Actor, invoice: Invoice, used: Decimal) -> CreditEntry:
+    return CreditEntry(
+        organisation=invoice.organisation, amount=-used, currency=invoice.currency, invoice=invoice,
+        reason="used for the invoice", created_by=actor.name,
     )  # fmt: skip
 
 
-def _carry(invoice: Invoice, lines: list[InvoiceLine]) -> None:
+def _carry(drafts: Sequence[Invoice], lines: Mapping[int, list[InvoiceLine]]) -> None:
     """A credit that was larger than the rest of the invoice becomes one of the next month."""
-    for line in lines:
-        if line.kind != LineKind.OTHER or "carried" not in line.source:
-            continue
+    carried = [
+        (invoice, line) for invoice in drafts for line in lines[invoice.pk]
+        if line.kind == LineKind.OTHER and "carried" in line.source
+    ]  # fmt: skip
+    origins = SubscriptionCharge.objects.in_bulk([line.source["charge"] for _invoice, line in carried])
+    rows = []
+    for invoice, line in carried:
         month = Month(invoice.organisation, invoice.first_day)
-        origin = SubscriptionCharge.objects.get(pk=line.source["charge"])
-        SubscriptionCharge.objects.create(
-            subscription=origin.subscription, kind=ChargeKind.CREDIT, price=origin.price,
+        origin = origins[line.source["charge"]]
+        rows.append(SubscriptionCharge(
+            subscription_id=origin.subscription_id, kind=ChargeKind.CREDIT, price_id=origin.price_id,
             period_start=origin.period_start, period_end=origin.period_end, amount=-line.total,
             currency=invoice.currency, due_at=month.end,
             explanation={"carried_from": str(invoice), "charge": origin.pk},
-        )  # fmt: skip
+        ))  # fmt: skip
+    SubscriptionCharge.objects.bulk_create(rows, batch_size=FEW)
 
 
 def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
