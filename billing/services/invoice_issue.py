@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -28,7 +29,7 @@ from billing.models import (
     LineKind,
     SubscriptionCharge,
 )
-from billing.selectors.invoice_digest import invoice_digest
+from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
 from billing.services.invoicing import lock_organisations
 from billing.services.numbers import INVOICES, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
@@ -81,7 +82,7 @@ def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: De
     _issue(drafts, lines, taxes, used)
     entries = [_used_entry(actor, invoice, used[invoice.pk]) for invoice in drafts if used[invoice.pk]]
     CreditEntry.objects.bulk_create(entries, batch_size=FEW)
-    _carry(drafts, lines)
+    _carry(drafts)
     audit.record_all(actor=actor, entries=[_note(invoice, used[invoice.pk]) for invoice in drafts])
     for invoice in drafts:
         if not invoice.amount_due:
@@ -91,19 +92,21 @@ def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: De
 
 def _beside(
     invoices: Sequence[Invoice],
-) -> tuple[Mapping[int, list[InvoiceLine]], Mapping[int, list[InvoiceTax]]]:
-    """Lines and taxes by invoice, in the order of the document."""
-    lines: dict[int, list[InvoiceLine]] = defaultdict(list)
+) -> tuple[Mapping[int, list[Any]], Mapping[int, list[InvoiceTax]]]:
+    """What documents say of lines and taxes, by invoice and in their order; lines without what they were made of, which
+    is much and says nothing here."""
+    lines: dict[int, list[Any]] = defaultdict(list)
     taxes: dict[int, list[InvoiceTax]] = defaultdict(list)
     keys = [each.pk for each in invoices]
-    for line in InvoiceLine.objects.filter(invoice__in=keys).order_by("invoice", "line_number"):
+    rows = InvoiceLine.objects.filter(invoice__in=keys).order_by("invoice", "line_number")
+    for line in rows.values_list("invoice_id", *SAID_OF_LINES, named=True):
         lines[line.invoice_id].append(line)
     for tax in InvoiceTax.objects.filter(invoice__in=keys).order_by("invoice", "category", "rate"):
         taxes[tax.invoice_id].append(tax)
     return lines, taxes
 
 
-def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None) -> None:
+def _check(invoice: Invoice, lines: Sequence[Any], expected: Decimal | None) -> None:
     month = Month(invoice.organisation, invoice.first_day)
     if timezone.now() < month.end:
         raise NotReady(_("The month is not over yet."))
@@ -118,7 +121,7 @@ def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None)
 
 
 def _issue(
-    drafts: Sequence[Invoice], lines: Mapping[int, list[InvoiceLine]], taxes: Mapping[int, list[InvoiceTax]],
+    drafts: Sequence[Invoice], lines: Mapping[int, list[Any]], taxes: Mapping[int, list[InvoiceTax]],
     used: Mapping[int, Decimal],
 ) -> None:  # fmt: skip
     """Everything that makes them documents; then they are finalized."""
@@ -177,7 +180,7 @@ def _use_balances(drafts: Sequence[Invoice]) -> dict[int, Decimal]:
     used = {}
     for invoice in drafts:
         key = (invoice.organisation_id, invoice.currency)
-        used[invoice.pk] = min(left.get(key, Decimal(0)), invoice.total)
+        used[invoice.pk] = min(max(left.get(key, Decimal(0)), Decimal(0)), invoice.total)
         left[key] = left.get(key, Decimal(0)) - used[invoice.pk]
     return used
 
@@ -189,12 +192,13 @@ def _used_entry(actor: Actor, invoice: Invoice, used: Decimal) -> CreditEntry:
     )  # fmt: skip
 
 
-def _carry(drafts: Sequence[Invoice], lines: Mapping[int, list[InvoiceLine]]) -> None:
+def _carry(drafts: Sequence[Invoice]) -> None:
     """A credit that was larger than the rest of the invoice becomes one of the next month."""
-    carried = [
-        (invoice, line) for invoice in drafts for line in lines[invoice.pk]
-        if line.kind == LineKind.OTHER and "carried" in line.source
-    ]  # fmt: skip
+    of_key = {invoice.pk: invoice for invoice in drafts}
+    others = InvoiceLine.objects.filter(invoice__in=list(of_key), kind=LineKind.OTHER).order_by("pk")
+    carried = [(of_key[line.invoice_id], line) for line in others if "carried" in line.source]
+    if not carried:
+        return
     origins = SubscriptionCharge.objects.in_bulk([line.source["charge"] for _invoice, line in carried])
     rows = []
     for invoice, line in carried:
