@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import services as audit
-from billing.ledger.entries import make_entry
+from billing.ledger.entries import Unbalanced, make_entry
 from billing.ledger.facts import Fact, Look, Source
 from billing.models import Invoice, JournalEntry, JournalPosting, JournalState, Receipt
 from billing.selectors.journal import differences_of, open_from, posted_to, sources
@@ -28,9 +28,11 @@ MOST_AT_FIRST = 5000
 
 @dataclass(slots=True)
 class Posting:
-    """``by_kind`` counts the entries."""
+    """``by_kind`` counts the entries; ``refused`` says which documents do not add up, so that nothing of them can be
+    posted."""
 
     entries: int = 0
+    refused: list[str] = field(default_factory=list)
     by_kind: Counter[str] = field(default_factory=Counter)
     last_day: date | None = None
 
@@ -39,7 +41,8 @@ def post_journal(*, actor: Actor, full: bool = False, dry_run: bool = False) -> 
     """Make the journal say what documents, payments and fees say. ``full`` looks at every row, else at those that are
     new or changed since the last run. What has changed since it was posted gets an entry of the difference.
 
-    Handful by handful, each in a transaction of its own: what was posted stays posted when a later one fails.
+    A document that does not add up is left out and told of; ``check_books`` names it, too. Handful by handful, each in
+    a transaction of its own: what was posted stays posted when a later one fails.
     """
     began, before = timezone.now(), posted_to()
     look = Look(full=full or before is None, since=before - OVERLAP if before else None)
@@ -66,10 +69,14 @@ def _post(actor: Actor, source: Source, facts: Sequence[Fact], done: Posting) ->
     lock_for_transaction(LOCK)
     first, entries, postings = open_from(), [], []
     for found in differences_of(source, facts):
-        entry, pairs = make_entry(
-            found.fact, found.sides, sequence=found.posted.sequence + 1, open_from=first, by=actor.name,
-            reverses=found.reverses,
-        )  # fmt: skip
+        try:
+            entry, pairs = make_entry(
+                found.fact, found.sides, sequence=found.posted.sequence + 1, open_from=first, by=actor.name,
+                reverses=found.reverses,
+            )  # fmt: skip
+        except Unbalanced as error:
+            done.refused.append(f"{found.fact.kind} {found.fact.document or found.fact.source_id}: {error}")
+            continue
         entries.append(entry)
         postings += pairs
     JournalEntry.objects.bulk_create(entries, batch_size=1000)

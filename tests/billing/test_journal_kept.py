@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -16,6 +18,7 @@ from billing import triggers
 from billing.models import AccountingPeriod, CreditEntry, Invoice, JournalEntry, JournalPosting, JournalState
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_payments import record_payment
+from billing.services.journal import post_journal
 from billing.services.months import close_month
 from billing.services.periods import close_period, open_period
 from core.errors import BadInput, Conflict
@@ -172,3 +175,18 @@ def test_a_rebuilt_journal_says_the_same(project: Any, taxed: None) -> None:
     triggers.install(connection)
     post(full=True)
     assert balances() == before
+
+
+def test_a_document_that_does_not_add_up_is_left_out_and_named_and_the_others_are_posted(project: Any) -> None:
+    fee(project, "100")
+    wrong = finalized(project)
+    other = make_customer("Other", account="")
+    fee(other, "50")
+    right = finalized(other)
+    alter(Invoice.objects.filter(pk=wrong.pk), total=101)
+    done = post_journal(actor=FIN)
+    assert [JournalEntry.objects.get().source_id, done.entries] == [right.pk, 1]
+    assert done.refused[0].startswith(f"invoice {wrong.invoice_number}: ")
+    with pytest.raises(SystemExit) as stop:
+        call_command("post_journal", stdout=StringIO(), stderr=StringIO())
+    assert stop.value.code == 3

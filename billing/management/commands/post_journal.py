@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from billing.services.journal import post_journal
-from core.commands import AppCommand
+from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
 from core.locks import run_lock
 
@@ -14,7 +14,7 @@ from core.locks import run_lock
 class Command(AppCommand):
     help = (
         "Post what documents, payments and fees mean for the books. Safe to repeat: what is posted is posted once; what"
-        " has changed since gets an entry of the difference."
+        " has changed since gets an entry of the difference. Exit 3 when a document does not add up."
     )
 
     def add_options(self, parser: ArgumentParser) -> None:
@@ -24,4 +24,7 @@ class Command(AppCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         with run_lock("post_journal"):
             done = post_journal(actor=SYSTEM, full=options["full"], dry_run=options["dry_run"])
-        return {"entries": done.entries, "by_kind": dict(sorted(done.by_kind.items()))}
+        for line in done.refused:
+            self.stderr.write(line)
+        self.exit_code = EXIT_PARTIAL if done.refused else 0
+        return {"entries": done.entries, "refused": done.refused, "by_kind": dict(sorted(done.by_kind.items()))}
