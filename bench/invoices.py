@@ -97,4 +97,4 @@ def _statements() -> int:
 
     with connection.execute_wrapper(count):
         invoice_runs.run_invoices(actor=SYSTEM, month=billing_world.MONTH, on_progress=note)
-    return max(counts[1:] or counts)
+    return max(counts[1:] or [counts[0] - 1])  # the first also asks which organisations there are
