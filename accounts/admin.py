@@ -23,6 +23,7 @@ from accounts import (  # noqa: F401 - some register on import
     organisations_admin,
     outbox_admin,
     rights,
+    test_clocks_admin,
     view_as,
     webhooks_admin,
     work_admin,

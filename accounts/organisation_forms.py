@@ -47,6 +47,10 @@ class SettingsForm(forms.Form):
     """What the owners decide themselves; fields that stand are shown, and not read."""
 
     billing_email = forms.EmailField(label=_("E-mail for bills"), required=False, max_length=254)
+    bill_reminders = forms.BooleanField(
+        label=_("Reminders of bills"), required=False,
+        help_text=_("E-mails before an invoice is due, and while it is overdue."),
+    )  # fmt: skip
     time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Where its hours, days and months begin."))
     currency = forms.RegexField(
         label=_("Currency"), regex=CURRENCY_PATTERN, help_text=_("Three capital letters, such as THB."),

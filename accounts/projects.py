@@ -47,6 +47,12 @@ def led_accounts(username: str) -> QuerySet[ProjectAccount, str]:
     return ProjectAccount.objects.filter(project__in=led_ids(username)).values_list("account", flat=True)
 
 
+def test_accounts() -> QuerySet[ProjectAccount, str]:
+    """Slurm accounts of organisations with a test clock, for a subquery: their jobs are none of the site's business."""
+    rows = ProjectAccount.objects.filter(project__organisation__test_clock__isnull=False)
+    return rows.values_list("account", flat=True)
+
+
 def _led(username: str) -> QuerySet[ProjectLead]:
     return ProjectLead.objects.filter(
         user=fold_username(username), project__is_active=True, project__organisation__is_active=True

@@ -34,6 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "accounts.*_tier", "accounts.*_tierrule", "accounts.*_tieroverride",
         "accounts.add_project", "accounts.change_project", "accounts.*_projectaccount", "accounts.*_projectlead",
         "accounts.add_organisation", "accounts.change_organisation", "accounts.*_member",
+        "accounts.add_testclock", "accounts.change_testclock", "accounts.advance_testclock",
         "accounts.change_emailnotification",
         "subscriptions.decide_subscription", "subscriptions.add_planprice",
         "billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",

@@ -53,7 +53,7 @@ class TierResolver:
 
     Names are compared case-folded. ``organisations`` maps an account to the
     organisation of its active project and that organisation's own tier ("" if none);
-    ``invoiced`` are the accounts of organisations that get invoices, active or not.
+    ``invoiced`` are the accounts of organisations that get invoices, active or not, ``tests`` those of test clocks.
     Overrides are dated and answer for the day that is asked about (``on`` unless told);
     a dated one beats an open one, the later start beats the earlier: they stand last and win.
     """
@@ -64,6 +64,7 @@ class TierResolver:
     rules: Sequence[Rule] = ()
     default: str = ""
     invoiced: Sequence[str] = ()
+    tests: Sequence[str] = ()
 
     @classmethod
     def load(cls, on: date) -> TierResolver:
@@ -71,7 +72,7 @@ class TierResolver:
         organisation = "project__organisation__"
         mapped = list(ProjectAccount.objects.values_list(
             "account", f"{organisation}name", f"{organisation}tier", f"{organisation}billing_mode",
-            f"{organisation}is_active", "project__is_active",
+            f"{organisation}is_active", "project__is_active", f"{organisation}test_clock",
         ))  # fmt: skip
         overrides: dict[str, list[Override]] = {}
         rows = TierOverride.objects.values_list("username", "tier", "valid_from", "valid_until")
@@ -80,11 +81,12 @@ class TierResolver:
         rules = TierRule.objects.filter(is_active=True).order_by("position")
         return cls(
             on=on,
-            organisations={row[0].casefold(): (row[1], row[2] or "") for row in mapped if all(row[4:])},
+            organisations={row[0].casefold(): (row[1], row[2] or "") for row in mapped if all(row[4:6])},
             overrides=overrides,
             rules=[Rule(*row) for row in rules.values_list("position", "kind", "pattern", "tier")],
             default=settings.DEFAULT_TIER,
             invoiced=[row[0] for row in mapped if row[3] == BillingMode.INVOICES],
+            tests=[row[0] for row in mapped if row[6] is not None],
         )
 
     def resolve(self, username: str, account: str, on: date | None = None) -> Resolution:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts import webhook_kinds
 from accounts.models import Organisation
 
 MINE = "me"
@@ -18,11 +19,19 @@ class EndpointForm(forms.Form):
         help_text=_("It is called with POST and must be on the public internet, with https."),
     )  # fmt: skip
     description = forms.CharField(label=_("Description"), required=False, max_length=200)
+    kinds = forms.MultipleChoiceField(
+        label=_("Messages"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Alerts name their address themselves; they need nothing here."),
+    )  # fmt: skip
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.fields["kinds"].choices = list(webhook_kinds.known().items())  # type: ignore[attr-defined]
 
 
 class NewEndpointForm(EndpointForm):
     owner = forms.ChoiceField(label=_("Whose messages"))
-    field_order = ("owner", "url", "description")
+    field_order = ("owner", "url", "description", "kinds")
 
     def __init__(self, data: Any, *, organisations: list[Organisation]) -> None:
         super().__init__(data)

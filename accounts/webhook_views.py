@@ -20,6 +20,7 @@ from accounts.services.webhook_sending import MOST_FAILURES
 from accounts.services.webhooks import (
     change_endpoint,
     create_endpoint,
+    kinds_of,
     replay,
     rotate_secret,
     switch_off,
@@ -53,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             made = create_endpoint(
                 actor=actor, url=form.cleaned_data["url"], description=form.cleaned_data["description"],
-                **owner,
+                kinds=form.cleaned_data["kinds"], **owner,
             )  # fmt: skip
         except AppError as error:
             refuse(form, error)
@@ -70,7 +71,8 @@ def _secret(request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> Htt
 @login_required
 def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     endpoint = find_endpoint(request.user, uuid)
-    form = EndpointForm(request.POST or None, initial={"url": endpoint.url, "description": endpoint.description})
+    stands = {"url": endpoint.url, "description": endpoint.description, "kinds": kinds_of(endpoint)}
+    form = EndpointForm(request.POST or None, initial=stands)
     if request.method == "POST" and form.is_valid():
         try:
             change_endpoint(actor=actor_of(request), endpoint=endpoint, **form.cleaned_data)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.models import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from accounts.services.webhooks import replay, switch_off, switch_on
+from accounts.services.webhooks import kinds_of, replay, switch_off, switch_on
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline
 from core.wording import moment_text
 
@@ -61,10 +61,14 @@ class EndpointAdmin(PageActions, ReadOnlyAdmin):
     list_select_related = ("organisation", "user")
     search_fields = ("url", "organisation__name", "user__username")
     fields = (
-        "url", "description", "organisation", "user", "is_active", "failures", "old_secret_until", "created_by",
-        "created_at",
+        "url", "description", "wanted", "organisation", "user", "is_active", "failures", "old_secret_until",
+        "created_by", "created_at",
     )  # fmt: skip
     actions = page_actions = ("switch_off_action", "switch_on_action")
+
+    @admin.display(description=_("kinds of messages"))
+    def wanted(self, row: WebhookEndpoint) -> str:
+        return ", ".join(kinds_of(row)) or "–"
 
     def has_page_action(self, obj: WebhookEndpoint, name: str) -> bool:
         return obj.is_active == (name == "switch_off_action")

@@ -15,6 +15,8 @@ ACTIONS = {
     "invoice_finalize": _("Invoice finalized"),
     "invoice_paid": _("Invoice paid"),
     "invoice_payment": _("Payment of an invoice recorded"),
+    "invoice_reminders": _("Reminders of invoices sent"),
+    "invoice_return": _("Money of an invoice given back"),
     "invoice_credit": _("Credit note written"),
     "invoice_write_off": _("Invoice written off as bad debt"),
     "invoice_write_off_back": _("Bad debt taken back"),

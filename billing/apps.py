@@ -10,10 +10,12 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
+        from accounts import webhook_kinds
         from audit import registry
-        from billing import actions, triggers
+        from billing import actions, announcements, triggers
 
         registry.register(actions.ACTIONS)
+        webhook_kinds.register(announcements.KINDS)
         post_migrate.connect(triggers.install_after_migrate, sender=self, dispatch_uid="billing.triggers")
         post_migrate.connect(_default_rates, sender=self, dispatch_uid="billing.default_rates")
         post_migrate.connect(_default_chart, sender=self, dispatch_uid="billing.default_chart")

@@ -24,6 +24,7 @@ WHY = {
     "start": gettext_lazy("first period"),
     "renewal": gettext_lazy("next period"),
     "resume": gettext_lazy("period after a pause"),
+    "cycle": gettext_lazy("first period of the new cycle"),
     "change": gettext_lazy("rest of the period under the new plan"),
     "credit": gettext_lazy("rest of the period given back"),
 }

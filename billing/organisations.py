@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from accounts.models import Organisation
-from billing.models import Invoice, Receipt, SubscriptionCharge
+from accounts.models import Organisation, ProjectAccount
+from billing.models import CreditEntry, Invoice, Receipt, SubscriptionCharge
+from usage.models import Job
 
 
 def fixed_fields(organisation: Organisation) -> tuple[str, ...]:
@@ -14,3 +15,17 @@ def fixed_fields(organisation: Organisation) -> tuple[str, ...]:
     billed = Receipt.objects.filter(project__organisation=organisation).exists()
     charged = SubscriptionCharge.objects.filter(subscription__organisation=organisation).exists()
     return (*(("currency",) if billed else ()), *(("time_zone",) if charged else ()))
+
+
+def has_past(organisation: Organisation) -> bool:
+    """Whether it has a document, a draft, a fee or money in its favour, or jobs of its accounts are on one."""
+    if Invoice.objects.filter(organisation=organisation).exists():
+        return True
+    if CreditEntry.objects.filter(organisation=organisation).exists():
+        return True
+    if Receipt.objects.filter(project__organisation=organisation).exists():
+        return True
+    if SubscriptionCharge.objects.filter(subscription__organisation=organisation).exists():
+        return True
+    accounts = ProjectAccount.objects.filter(project__organisation=organisation).values("account")
+    return Job.objects.filter(account__in=accounts).exclude(claimed_by="").exists()

@@ -20,6 +20,7 @@ OF_INVOICES = (
     AppendOnly("credit_note_lines", same="id = NEW.id OR (note_id = NEW.note_id AND line_id = NEW.line_id)"),
     AppendOnly("credit_entries", same="id = NEW.id"),
     AppendOnly("invoice_payments", same="id = NEW.id"),
+    AppendOnly("invoice_returns", same="id = NEW.id"),
 )
 ALL = (RATE_VERSIONS, *OF_INVOICES, *journal_triggers.OF_JOURNAL)
 

@@ -8,7 +8,9 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
+
+from core.clock import of_tests, real
 
 MANY = 12  # more than these are chosen from a menu, not from a list of links
 Known = Iterable[str | tuple[str, str]]
@@ -41,3 +43,15 @@ class KnownFilter(admin.SimpleListFilter):
         more = {"name": self.parameter_name, "kept": kept, "menu": len(values) > MANY}
         for value, choice in zip(values, super().choices(changelist), strict=True):
             yield {**choice, **more, "value": value}
+
+
+class TestFilter(admin.SimpleListFilter):
+    """Rows of real organisations, and of those with a test clock."""
+
+    title, parameter_name = gettext_lazy("test clock"), "test"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", gettext("real documents")), ("yes", gettext("tests"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return {"no": real, "yes": of_tests}.get(self.value() or "", lambda rows: rows)(queryset)

@@ -64,6 +64,7 @@ def with_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 app_name = "api"
 urlpatterns = [
+    path("v1/", include("payments.api.urls")),
     path("v1/", include("billing.api.urls")),
     path("v1/", include("subscriptions.api.urls")),
     path("v1/", include("usage.api.urls")),

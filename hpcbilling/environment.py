@@ -34,6 +34,7 @@ GROUP_NAMES = {
     "admin": "Admin", "finance": "Finance", "rates-editor": "Rates editor", "operator": "Operator",
     "support": "Support", "auditor": "Auditor",
 }  # fmt: skip
+DAYS_MOST = 365
 
 
 class Environment(environ.FileAwareEnv):
@@ -130,6 +131,15 @@ class Environment(environ.FileAwareEnv):
         numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and int(text) <= HOURS_MOST]
         if len(numbers) != len([text for text in texts if text]) or 0 in numbers:
             raise ImproperlyConfigured(f"{var}={','.join(texts)}: hours such as 24,48,96 are wanted.")
+        return numbers
+
+    def days(self, var: str, *, default: list[int]) -> list[int]:
+        """Whole numbers of days, each larger than the one before, comma-separated; empty for none."""
+        texts = [text.strip() for text in self.get_value(var, cast=list, default=[str(n) for n in default])]
+        texts = [text for text in texts if text]
+        numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and int(text) <= DAYS_MOST]
+        if len(numbers) != len(texts) or 0 in numbers or sorted(set(numbers)) != numbers:
+            raise ImproperlyConfigured(f"{var}={','.join(texts)}: rising days such as 1,7,14 are wanted.")
         return numbers
 
     def limits(self, var: str) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:

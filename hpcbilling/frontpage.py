@@ -17,16 +17,18 @@ from django.utils.translation import gettext as _
 from accounts.models import Approval, ApprovalStatus, User, Work, WorkStatus
 from accounts.services.approvals import acts_of
 from audit.models import AuditLog
-from billing.models import ClosedMonth, RateVersion, Receipt, ReceiptStatus
+from billing.models import ClosedMonth, Invoice, InvoiceStatus, PricingPlan, RateVersion, Receipt, ReceiptStatus
 from billing.selectors.fees import PARKED
+from billing.selectors.unpriced import unpriced_metrics
 from core import wording
+from core.clock import real
 from core.periods import today
 from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.payment_findings import payment_findings
 from payments.models import Payment, PaymentEvent, Refund, RefundStatus
 from subscriptions.models import LIVE, Subscription, SubscriptionStatus
-from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, QuarantinedRow, ReviewStatus
+from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, Meter, QuarantinedRow, ReviewStatus
 from usage.services.holds import never_closed
 from usage.services.quarantine import SOURCE as RELEASED
 
@@ -126,10 +128,11 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
         words = _("Whoever asked waits for it. Approve or deny them.")
         where = list_url(Subscription, status__exact=SubscriptionStatus.PENDING)
         found.append(Finding(asked, _("subscriptions wait for approval"), words, where))
-        parked = Subscription.objects.filter(status__in=LIVE, metadata__has_key=PARKED)
+        parked = real(Subscription.objects.filter(status__in=LIVE, metadata__has_key=PARKED))
         words = _("Their fees are not charged: mostly a price is missing. The page of each says which.")
         where = list_url(Subscription, parked="yes")
         found.append(Finding(parked, _("subscriptions could not be renewed"), words, where, "bad"))
+    found += _pricing_findings(viewer, now)
     if viewer.has_perm("usage.view_job"):
         found.append(_forgotten_usage(now))
     failed = Work.objects.filter(
@@ -138,6 +141,21 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
     words = _("The page of each says why. What was done before it failed is kept; start it anew for the rest.")
     where = list_url(Work, status__exact=WorkStatus.FAILED)
     found.append(Finding(failed, _("works of yours failed, 7 days"), words, where))
+    return found
+
+
+def _pricing_findings(viewer: Viewer, now: datetime) -> list[Finding]:
+    """What keeps invoices from being finalized, to those who can do something about it or tell who can."""
+    found = []
+    if viewer.has_perm("billing.view_pricingplan") or viewer.has_perm("usage.view_meter"):
+        where = list_url(PricingPlan) if viewer.has_perm("billing.view_pricingplan") else list_url(Meter)
+        words = _("Until somebody prices them, the invoices with them stay drafts; a draft names them.")
+        found.append(Finding(unpriced_metrics(now), _("metrics are used and have no price"), words, where, "bad"))
+    if viewer.has_perm("billing.view_invoice"):
+        drafts = real(Invoice.objects.filter(status=InvoiceStatus.DRAFT)).exclude(problems=[])
+        words = _("Each says on its page what has to be settled: mostly a price or an exchange rate is missing.")
+        where = list_url(Invoice, status__exact=InvoiceStatus.DRAFT)
+        found.append(Finding(drafts, _("drafts of invoices with something to resolve"), words, where))
     return found
 
 
@@ -189,7 +207,7 @@ def _review_findings(viewer: Viewer) -> list[Finding]:
 def _forgotten_usage(now: datetime) -> Finding:
     """Asked user by user: each is one look into the index of what is not billed."""
     before = now - timedelta(days=OLD_USAGE_DAYS)
-    old = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
+    old = Job.objects.real().unbilled().chargeable(settings.BILLING_FREE_STATES).filter(end_at__lt=before)
     return Finding(
         User.objects.filter(Exists(old.filter(username=OuterRef("pk")))),
         _("users with unbilled usage older than 60 days"),

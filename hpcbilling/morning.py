@@ -72,7 +72,7 @@ class Noted:
 
 def note() -> dict[str, Any]:
     """Add everything up anew and keep it. Statements grow with the months shown, not with the jobs."""
-    left = usage.totals(UsageFilter(None, billed="no"))
+    left = usage.totals(UsageFilter(None, billed="no", only_real=True))
     months, month = [], month_start(today())
     for place in range(MONTHS):
         closed = find(month) is not None

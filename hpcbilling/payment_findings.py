@@ -35,7 +35,7 @@ def _payments() -> Iterator[Finding]:
     yield Finding(
         Payment.objects.filter(status=PaymentStatus.NEEDS_REVIEW),
         _("payments need review"),
-        _("Money arrived that does not fit its receipt. Compare amount and reference, then decide."),
+        _("Money arrived that does not fit what it was for. Compare amount and reference, then decide."),
         list_url(Payment, status__exact=PaymentStatus.NEEDS_REVIEW),
         "bad",
     )

@@ -104,6 +104,7 @@ TASKS = (
     Task("sync_model_prices", (), timedelta(minutes=5)),
     Task("watch_quotas", (), timedelta(minutes=1)),
     Task("renew_subscriptions", (), timedelta(hours=1)),
+    Task("send_reminders", (), timedelta(hours=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("post_journal", (), timedelta(minutes=10)),
@@ -122,7 +123,7 @@ TASKS = (
     Task("refresh_aggregates", (), timedelta(hours=1)),
     Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
-    Task("prune", ("--what", "throttle,emails,deliveries", "--older-than", "90d"), timedelta(days=1)),
+    Task("prune", ("--what", "throttle,emails,deliveries,idempotency", "--older-than", "90d"), timedelta(days=1)),
 )
 
 

@@ -24,6 +24,7 @@ from accounts.models import (
     EmailChange,
     EmailNotification,
     EmailStatus,
+    IdempotentRequest,
     KnownNetwork,
     Session,
     SignInPressure,
@@ -68,6 +69,10 @@ def _deliveries(before: datetime, dry_run: bool) -> int:
     return old.count() if dry_run else old.delete()[1].get(WebhookDelivery._meta.label, 0)
 
 
+def _idempotency(before: datetime, dry_run: bool) -> int:
+    return _gone(IdempotentRequest.objects.filter(created_at__lt=before, claimed_until__lt=timezone.now()), dry_run)
+
+
 def _gone(rows: QuerySet[Any], dry_run: bool) -> int:
     return rows.count() if dry_run else rows.delete()[0]
 
@@ -78,6 +83,7 @@ KINDS: dict[str, Callable[[datetime, bool], int]] = {
     "webhooks": _webhooks,
     "emails": _emails,
     "deliveries": _deliveries,
+    "idempotency": _idempotency,
 }
 
 

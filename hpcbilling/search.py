@@ -85,7 +85,7 @@ def _payments(term: str) -> QuerySet[Payment]:
     condition = Q(idempotency_key=term) | (known & (Q(external_payment_id=term) | Q(external_charge_id=term)))
     if (number := whole_number(term.lstrip("#"))) is not None:
         condition |= Q(pk=number)
-    return Payment.objects.filter(condition).select_related("receipt").order_by("-pk")
+    return Payment.objects.filter(condition).select_related("receipt", "invoice").order_by("-pk")
 
 
 def _transfers(term: str) -> QuerySet[BankTransfer]:
@@ -97,7 +97,7 @@ def _refunds(term: str) -> QuerySet[Refund]:
 
 
 def _payment_cells(row: Payment) -> tuple[str, ...]:
-    return str(row.receipt), wording.money_text(row.amount, row.currency), str(row.get_status_display())
+    return str(row.document), wording.money_text(row.amount, row.currency), str(row.get_status_display())
 
 
 KINDS = (

@@ -363,6 +363,14 @@ ORGANISATION_FIXED: dict[str, str] = {
     "bills": "billing.organisations.fixed_fields",
     "usage": "usage.organisations.fixed_fields",
 }
+# Whether anything was counted or billed for an organisation: then it is bound to no test clock any more.
+ORGANISATION_PASTS: dict[str, str] = {
+    "bills": "billing.organisations.has_past",
+    "subscriptions": "subscriptions.holders.has_past",
+    "usage": "usage.organisations.has_past",
+}
+# Whether organisations may be bound to test clocks; in production only where it says so.
+TEST_CLOCKS: bool = env.bool("TEST_CLOCKS", default=DEBUG)
 # What follows when a subscription starts, rests, goes on or ends.
 SUBSCRIPTION_HOOKS: dict[str, str] = {
     "start": "billing.services.fees.on_start",
@@ -370,6 +378,14 @@ SUBSCRIPTION_HOOKS: dict[str, str] = {
     "resume": "billing.services.fees.on_resume",
     "cancel": "billing.services.fees.on_cancel",
     "end": "billing.services.fees.on_end",
+}
+# What time does by itself to organisations with a test clock, in this order at each instant (core.clock.Step).
+CLOCK_STEPS: dict[str, str] = {
+    "renewals": "billing.clock_steps.RENEWALS",
+    "quotas": "usage.clock_steps.QUOTAS",
+    "invoices": "billing.clock_steps.INVOICES",
+    "reminders": "billing.clock_steps.REMINDERS",
+    "alerts": "usage.clock_steps.ALERTS",
 }
 # What else the page of a subscription shows: functions of the request and the subscription that give template values.
 SUBSCRIPTION_PANELS: dict[str, str] = {"quota": "usage.quota_panel.panel", "fees": "billing.views.subscriptions.panel"}
@@ -391,6 +407,7 @@ JOURNAL_SOURCES: dict[str, str] = {
     "earned_fees": "billing.ledger.of_fees.EARNED",
     "fees_taken_back": "billing.ledger.of_fees.TAKEN_BACK",
     "invoice_payments": "billing.ledger.of_money.PAYMENTS",
+    "invoice_returns": "billing.ledger.of_money.RETURNS",
     "balances": "billing.ledger.of_money.BALANCES",
     "write_offs": "billing.ledger.of_money.WRITE_OFFS",
     "receipts_by_hand": "payments.ledger.BY_HAND",
@@ -404,6 +421,7 @@ WORK_KINDS: dict[str, str] = {
     "receipt_run": "billing.work.RECEIPT_RUN",
     "receipt_pdf": "billing.work_pdf.RECEIPT_PDF",
     "export": "hpcbilling.work.EXPORT",
+    "advance_clock": "accounts.clock_work.ADVANCE",
 }
 # Where sync_models reads AI models and their prices from; empty: nowhere.
 LITELLM_URL: str = env.str("LITELLM_URL", default="").rstrip("/")
@@ -417,6 +435,19 @@ BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", 
 BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)
 # Days from the issue of an invoice to the day on which it is due.
 BILLING_INVOICE_DAYS: int = env.whole("BILLING_INVOICE_DAYS", default=30, least=0, most=365)
+# Whether payers may pay an invoice in parts of their choice.
+BILLING_PARTIAL_PAYMENTS: bool = env.bool("BILLING_PARTIAL_PAYMENTS", default=True)
+# Reminders of unpaid invoices: days before the due day (0: none), days after it, then once a week.
+DUNNING_REMIND_BEFORE_DAYS: int = env.whole("DUNNING_REMIND_BEFORE_DAYS", default=3, least=0, most=60)
+DUNNING_REMIND_AFTER_DAYS: list[int] = env.days("DUNNING_REMIND_AFTER_DAYS", default=[1, 7, 14, 21, 30])
+# Days after the due day from which an organisation's subscriptions are past due, and from which they rest (0: never).
+DUNNING_PAST_DUE_DAYS: int = env.whole("DUNNING_PAST_DUE_DAYS", default=7, least=0, most=365)
+DUNNING_SUSPEND_DAYS: int = env.whole("DUNNING_SUSPEND_DAYS", default=30, least=0, most=730)
+if 0 < DUNNING_SUSPEND_DAYS < max(DUNNING_PAST_DUE_DAYS, 1):
+    raise ImproperlyConfigured(
+        f"DUNNING_SUSPEND_DAYS={DUNNING_SUSPEND_DAYS}: 0, or DUNNING_PAST_DUE_DAYS ({DUNNING_PAST_DUE_DAYS}) or more is"
+        " wanted."
+    )
 FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
 BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
 BILLING_TAX_LABEL: str = env.text("BILLING_TAX_LABEL", default="VAT", most=30)
@@ -545,6 +576,7 @@ SPECTACULAR_SETTINGS = {
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
+        "BillingCycleEnum": "subscriptions.models.BillingCycle",
         "BillingModeEnum": "accounts.models.BillingMode",
         "MemberRoleEnum": "accounts.models.MemberRole",
         "SubscriptionStatusEnum": "subscriptions.models.SubscriptionStatus",

@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Approval
 from accounts.services.approvals import Act
-from billing.models import Receipt
+from billing.models import Invoice, Receipt
 from core.context import Actor
 from payments.models import BankLine, BankTransfer, Payment
+from payments.payables import Payable, payable
 from payments.services.lines import finish_match, prepare_match
 from payments.services.refunds import reserve_refund, send_refund
 from payments.services.review import accept_payment
@@ -39,7 +40,8 @@ def _check_second(approval: Approval, transfer: BankTransfer) -> None:
 
 
 def _transfer(approval: Approval) -> BankTransfer:
-    return BankTransfer.objects.select_related("payment__receipt").defer("slip").get(pk=approval.target)
+    known = BankTransfer.objects.select_related("payment__receipt", "payment__invoice__organisation")
+    return known.defer("slip").get(pk=approval.target)
 
 
 def _end_others(approval: Approval) -> None:
@@ -60,8 +62,17 @@ def _match(approval: Approval) -> dict[str, Any]:
         "actor": Actor(approval.asked_by),
         "line": BankLine.objects.get(pk=approval.target),
         "transfer": BankTransfer.objects.filter(pk=wanted["transfer"]).first() if wanted["transfer"] else None,
-        "receipt": Receipt.objects.filter(pk=wanted["receipt"]).first() if wanted["receipt"] else None,
+        "target": _target(wanted),
     }
+
+
+def _target(wanted: dict[str, Any]) -> Payable | None:
+    """The document that a line is to pay, of an approval's details."""
+    if key := wanted.get("receipt"):
+        return payable(Receipt.objects.get(pk=key))
+    if key := wanted.get("invoice"):
+        return payable(Invoice.objects.select_related("organisation").get(pk=key))
+    return None
 
 
 def _match_line(approval: Approval) -> None:

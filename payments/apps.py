@@ -8,10 +8,12 @@ class PaymentsConfig(AppConfig):
     verbose_name = _("Payments")
 
     def ready(self) -> None:
+        from accounts import webhook_kinds
         from audit import registry
-        from payments import actions, metrics, reports
+        from payments import actions, announcements, metrics, reports
 
         registry.register(actions.ACTIONS)
+        webhook_kinds.register(announcements.KINDS)
         metrics.prewarm()
         pre_migrate.connect(reports.VIEWS.drop, sender=self, dispatch_uid="payments.drop_views")
         post_migrate.connect(reports.VIEWS.create, sender=self, dispatch_uid="payments.create_views")

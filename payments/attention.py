@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from billing.models import ReceiptStatus
+from billing.models import InvoiceStatus, ReceiptStatus
 from payments.models import (
     OPEN_REFUNDS,
     OPEN_STATUSES,
@@ -24,10 +24,11 @@ WAITING = (EventOutcome.RECEIVED, EventOutcome.FAILED)
 
 
 def given_up() -> Q:
-    """The last attempt of a receipt that still waits: it failed, and nobody tries again."""
-    newer = Payment.objects.filter(receipt=OuterRef("receipt"), pk__gt=OuterRef("pk"))
-    failed = Q(status=PaymentStatus.FAILED, gave_up_at__isnull=False, receipt__status=ReceiptStatus.PENDING)
-    return failed & Q(~Exists(newer))
+    """The last attempt of a receipt or invoice that still waits: it failed, and nobody tries again."""
+    same = Q(receipt=OuterRef("receipt")) | Q(invoice=OuterRef("invoice"))
+    newer = Payment.objects.filter(same, pk__gt=OuterRef("pk"))
+    waits = Q(receipt__status=ReceiptStatus.PENDING) | Q(invoice__status=InvoiceStatus.FINALIZED)
+    return waits & Q(status=PaymentStatus.FAILED, gave_up_at__isnull=False) & Q(~Exists(newer))
 
 
 def credits() -> Q:
@@ -35,8 +36,9 @@ def credits() -> Q:
     lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST).values("payment")
     gone = F("refunded_cents") + Coalesce(Subquery(lost.values(total=Sum("amount_cents"))), 0)
     bought = Q(status=PaymentStatus.SUCCEEDED) & ~Q(receipt__status=ReceiptStatus.VOID)
+    for_receipts = Q(invoice__isnull=True)  # what came too much for an invoice is in its organisation's balance
     unused = Q(captured_cents__gt=gone) & ~bought & ~Q(status=PaymentStatus.NEEDS_REVIEW)
-    return bought & Q(captured_cents__gt=F("amount_cents") + gone) | unused
+    return bought & for_receipts & Q(captured_cents__gt=F("amount_cents") + gone) | unused
 
 
 def outcome_unknown() -> Q:

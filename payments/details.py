@@ -11,7 +11,7 @@ from functools import cache
 
 from django.utils.translation import gettext, gettext_noop
 
-from billing.models import ReceiptStatus
+from billing.models import InvoiceStatus, ReceiptStatus
 from payments.models import PaymentStatus
 
 # What ``settlement``, ``returns``, ``sync`` and ``webhooks`` write, and why a call was not believed.
@@ -24,11 +24,14 @@ TEXTS = (
     gettext_noop("canceled"),
     gettext_noop("the provider has no record of it"),
     gettext_noop("the receipt is %(receipt)s"),
+    gettext_noop("the invoice is %(invoice)s"),
     gettext_noop("the payment is %(payment)s already"),
     gettext_noop("finance has decided about this payment"),
     gettext_noop("money arrived for a receipt that is %(receipt)s"),
+    gettext_noop("money arrived for an invoice that is %(invoice)s"),
     gettext_noop("more than was asked: the rest is a credit"),
     gettext_noop("authorised, but the receipt does not wait for it: not captured, it goes back to the payer"),
+    gettext_noop("authorised, but the invoice does not wait for it: not captured, it goes back to the payer"),
     gettext_noop("reference: expected %(ours)s, got %(theirs)s"),
     gettext_noop("mode: expected %(ours)s, got %(theirs)s"),
     gettext_noop("id: expected %(ours)s, got %(theirs)s"),
@@ -54,7 +57,7 @@ TEXTS = (
     gettext_noop("this provider posts nothing back"),
     gettext_noop("this provider sends no calls"),
 )
-_STATES = {"receipt": ReceiptStatus, "payment": PaymentStatus}
+_STATES = {"receipt": ReceiptStatus, "invoice": InvoiceStatus, "payment": PaymentStatus}
 _NAME = re.compile(r"%\((\w+)\)s")
 
 

@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import LONGEST_TEXT
+from core.errors import BadInput
 from core.money import places, to_minor
 from core.periods import today
 from payments.models import BankTransfer, Payment
@@ -19,6 +21,15 @@ def money_field(label: Any, currency: str) -> forms.DecimalField:
     """An amount above zero with no more places than the currency has."""
     least = Decimal(1).scaleb(-places(currency))
     return forms.DecimalField(label=label, min_value=least, max_digits=13, decimal_places=places(currency))
+
+
+def read_amount(text: str, currency: str) -> Decimal:
+    """An amount as people type it. Raises ``BadInput``."""
+    field = money_field("", currency)
+    try:
+        return Decimal(field.clean("".join(text.replace(",", "").split())))
+    except ValidationError as error:
+        raise BadInput(" ".join(error.messages), field="amount") from error
 
 
 class TransferForm(forms.Form):

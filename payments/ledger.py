@@ -1,4 +1,4 @@
-"""Money of receipts in the books: received, used for a receipt, given back. It may still move, so each of these is held
+"""Money of payments in the books: received, used for a receipt, given back. It may still move, so each of these is held
 against what the books have of it, and the difference is posted."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MANUAL = "manual"
 def _payments(look: Look) -> Iterator[list[Fact]]:
     """What came in, and what of it pays the receipt. Money given back comes out of what was too much first; the rest of
     it is a refund of the receipt."""
-    rows = Payment.objects.filter(captured_cents__gt=0, receipt__isnull=False).select_related("receipt")
+    rows = Payment.objects.filter(captured_cents__gt=0).select_related("receipt", "invoice__organisation")
     if not look.full and look.since:
         changed = Q(updated_at__gte=look.since) | Q(receipt__voided_at__gte=look.since)
         for model, column in ((Refund, "settled_at"), (Dispute, "closed_at")):
@@ -33,7 +33,15 @@ def _payments(look: Look) -> Iterator[list[Fact]]:
         rows = rows.filter(changed)
     for found in handfuls(rows):
         gone, last = _gone([each.pk for each in found])
-        yield [fact for each in found for fact in (_received(each), _used(each, gone[each.pk], last.get(each.pk)))]
+        yield [fact for each in found for fact in _of_payment(each, gone[each.pk], last.get(each.pk))]
+
+
+def _of_payment(payment: Payment, gone: int, moved: datetime | None) -> list[Fact]:
+    """Of an invoice only while somebody has to look at it: from then on its money stands there as the invoice's."""
+    if payment.receipt is not None:
+        return [_received(payment, payment.captured_cents), _used(payment, payment.receipt, gone, moved)]
+    waits = 0 if payment.status == PaymentStatus.SUCCEEDED else max(payment.captured_cents - gone, 0)
+    return [_received(payment, waits)]
 
 
 def _gone(payments: list[int]) -> tuple[dict[int, int], dict[int, datetime]]:
@@ -54,22 +62,22 @@ def _gone(payments: list[int]) -> tuple[dict[int, int], dict[int, datetime]]:
     return gone, moved
 
 
-def _received(payment: Payment) -> Fact:
-    amount = from_minor(payment.captured_cents, payment.currency)
+def _received(payment: Payment, cents: int) -> Fact:
+    amount = from_minor(cents, payment.currency)
     sides = Adding().debit(CASH + payment.provider, amount).credit(CUSTOMER_MONEY, amount)
     moment = payment.captured_at or payment.paid_at or payment.updated_at
     return _fact(SourceKind.PAYMENT, payment.pk, payment, moment, payment.updated_at, sides)
 
 
-def _used(payment: Payment, gone: int, moved: datetime | None) -> Fact:
-    bought = payment.status == PaymentStatus.SUCCEEDED and payment.receipt.status in SETTLED
-    price = payment.receipt.total if bought else Decimal(0)
+def _used(payment: Payment, receipt: Receipt, gone: int, moved: datetime | None) -> Fact:
+    bought = payment.status == PaymentStatus.SUCCEEDED and receipt.status in SETTLED
+    price = receipt.total if bought else Decimal(0)
     left_over = from_minor(payment.captured_cents, payment.currency) - price
     refunded = max(from_minor(gone, payment.currency) - left_over, Decimal(0)) if bought else Decimal(0)
     sides = Adding().debit(CUSTOMER_MONEY, price).credit(RECEIVABLE, price)
     sides.debit(REFUNDS, refunded).credit(CUSTOMER_MONEY, refunded)
     paid = payment.paid_at or payment.updated_at
-    last = max(moment for moment in (paid, moved, payment.receipt.voided_at) if moment)
+    last = max(moment for moment in (paid, moved, receipt.voided_at) if moment)
     return _fact(SourceKind.PAYMENT_USE, payment.pk, payment, last, max(last, payment.updated_at), sides)
 
 
@@ -96,11 +104,12 @@ def _disputes(look: Look) -> Iterator[list[Fact]]:
 
 
 def _fact(kind: str, pk: int, payment: Payment, fact_at: datetime, moment: datetime, sides: Adding) -> Fact:
-    receipt = payment.receipt
+    receipt, invoice = payment.receipt, payment.invoice
     return Fact(
-        kind, pk, payment.currency, day_of(fact_at), moment, sides.done(), document=str(receipt),
-        text=(payment.external_charge_id or payment.external_payment_id)[:255], user_id=receipt.username,
-        receipt_id=receipt.pk,
+        kind, pk, payment.currency, day_of(fact_at), moment, sides.done(), document=str(receipt or invoice or ""),
+        text=(payment.external_charge_id or payment.external_payment_id)[:255],
+        user_id=receipt.username if receipt else None, receipt_id=receipt.pk if receipt else None,
+        organisation_id=invoice.organisation_id if invoice else None, invoice_id=invoice.pk if invoice else None,
     )  # fmt: skip
 
 

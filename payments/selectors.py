@@ -1,4 +1,4 @@
-"""Reads that several surfaces share: which ways to pay there are for a receipt, and what is asked of a payer."""
+"""Reads that several surfaces share: which ways to pay there are, and what is asked of a payer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from billing.models import Receipt, ReceiptStatus
+from accounts.membership import BILLING, Person, memberships
+from billing.models import Invoice, Receipt
 from core.errors import Misconfigured
-from core.money import from_minor, to_minor
+from core.money import from_minor
 from core.wording import money_text
 from payments import providers
 from payments.models import (
@@ -22,6 +23,7 @@ from payments.models import (
     PaymentStatus,
     RefundStatus,
 )
+from payments.payables import due_minor, payable
 from payments.providers.base import PaymentProvider, Ref
 from payments.providers.limits import Method
 
@@ -39,17 +41,23 @@ class Way:
     trouble: str = ""
 
 
-def ways_to_pay(receipt: Receipt) -> list[Way]:
-    """Every way, usable ones first. A provider that is not set up is left out (``doctor`` names it)."""
-    minor = to_minor(receipt.total, receipt.currency)
-    ways = []
+def ways_to_pay(document: Receipt | Invoice) -> list[Way]:
+    """Every way, usable ones first. A provider that is not set up is left out (``doctor`` names it).
+
+    What a way takes at least keeps it off; what it takes at most does not where a part may be paid.
+    """
+    target = payable(document)
+    minor, ways = due_minor(target), []
+    in_parts = target.takes_parts and settings.BILLING_PARTIAL_PAYMENTS
     for name in settings.PAYMENT_PROVIDER_NAMES:
         try:
             provider = providers.provider(name)
             methods = provider.methods()
         except Misconfigured:
             continue
-        ways += [Way(provider, method, outside_limits(method, minor, receipt.currency)) for method in methods]
+        for method in methods:
+            most = method.limits.get(target.currency, (0, minor))[1] if in_parts else minor
+            ways.append(Way(provider, method, outside_limits(method, min(minor, most), target.currency)))
     return sorted(ways, key=lambda way: bool(way.trouble))
 
 
@@ -84,11 +92,12 @@ def ref_of(payment: Payment) -> Ref:
     )
 
 
-def part_paid(receipt: Receipt) -> Payment | None:
+def part_paid(document: Receipt | Invoice) -> Payment | None:
     """The bank payment of an open receipt of which a part has arrived: its rest may be transferred."""
-    if receipt.status != ReceiptStatus.PENDING:
+    target = payable(document)
+    if not target.waits or target.takes_parts:
         return None
-    waiting = Payment.objects.filter(receipt=receipt, provider="manual", status=PaymentStatus.NEEDS_REVIEW)
+    waiting = target.payments().filter(provider="manual", status=PaymentStatus.NEEDS_REVIEW)
     return (
         waiting.filter(captured_cents__gt=0).filter(amount_cents__gt=F("captured_cents") - F("refunded_cents")).first()
     )
@@ -118,10 +127,23 @@ def moving(now: datetime) -> QuerySet[Payment]:
     return Payment.objects.filter(pk__in=ids)
 
 
-def payer_notice(receipt: Receipt) -> str:
-    """What the payer of an open receipt should know of earlier tries; empty when there is nothing."""
-    last = Payment.objects.filter(receipt=receipt).order_by("-id").first()
-    if last is None or receipt.status != ReceiptStatus.PENDING:
+def in_review(document: Receipt | Invoice) -> bool:
+    """Money arrived for it that finance is looking at."""
+    return payable(document).payments().filter(status=PaymentStatus.NEEDS_REVIEW).exists()
+
+
+def own_payments(user: Person) -> QuerySet[Payment]:
+    """Those of one's own receipts, and those of invoices of the organisations whose bills one looks after."""
+    organisations = memberships(user, BILLING).values("organisation")
+    mine = Q(receipt__isnull=False, user_id=user.pk) | Q(invoice__organisation__in=organisations)
+    return Payment.objects.filter(mine).select_related("receipt", "invoice__organisation")
+
+
+def payer_notice(document: Receipt | Invoice) -> str:
+    """What the payer should know of earlier tries; empty when there is nothing."""
+    target = payable(document)
+    last = target.payments().order_by("-id").first()
+    if last is None or not target.waits:
         return ""
     if last.gave_up_at and last.status == PaymentStatus.FAILED:
         words = _("Your payment failed, and we have stopped trying. Please choose a way to pay, or ask %(contact)s.")

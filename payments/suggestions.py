@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import IntEnum
+from itertools import chain
 
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from billing.models import Receipt, ReceiptStatus
+from billing.models import Invoice, InvoiceStatus, Receipt, ReceiptStatus
+from core.clock import real
 from core.money import from_minor, to_minor
 from core.wording import money_text
 from payments.models import BankLine, BankTransfer, TransferStatus
+from payments.payables import payable_of
 
 NEAR = timedelta(days=3)
 LINKABLE = timedelta(days=31)  # how far from the lines' days an accepted transfer may still be one of them
@@ -42,11 +46,12 @@ class Why(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reported transfer or, when none was reported for it, a receipt that waits for money."""
+    """A reported transfer or, when none was reported for it, a receipt or invoice that waits for money. ``document``
+    is kind and key of what would be paid, ``username`` whose it is."""
 
-    kind: str  # "transfer" or "receipt"
+    kind: str  # "transfer", "receipt" or "invoice"
     pk: int
-    receipt_id: int
+    document: tuple[str, int]
     number: str
     username: str
     amount_minor: int
@@ -59,6 +64,12 @@ class Candidate:
     def amount(self) -> Decimal:
         return from_minor(self.amount_minor, self.currency)
 
+    @property
+    def console_url(self) -> str:
+        """Of what would be paid."""
+        kind, key = self.document
+        return reverse(f"admin:billing_{kind}_change", args=[key])
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -68,11 +79,16 @@ class Suggestion:
 
     @property
     def reason(self) -> str:
+        of_invoice = self.candidate.document[0] == "invoice"
         words = {
             Why.REFERENCE: _("same reference"),
-            Why.NUMBER_AND_AMOUNT: _("the receipt's number stands in the line, same amount"),
+            Why.NUMBER_AND_AMOUNT: _("the invoice's number stands in the line, same amount")
+            if of_invoice
+            else _("the receipt's number stands in the line, same amount"),
             Why.AMOUNT_AND_DAY: _("same amount, at most 3 days apart"),
-            Why.NUMBER: _("the receipt's number stands in the line"),
+            Why.NUMBER: _("the invoice's number stands in the line")
+            if of_invoice
+            else _("the receipt's number stands in the line"),
             Why.AMOUNT: _("same amount"),
         }[self.why]
         if not self.same_amount:
@@ -84,7 +100,7 @@ class Suggestion:
 
 
 def suggestions_for(lines: Sequence[BankLine]) -> dict[int | None, list[Suggestion]]:
-    """Suggestions of each line by its id; two queries."""
+    """Suggestions of each line by its id; three queries."""
     if not lines:
         return {}
     first, last = min(line.posted_on for line in lines), max(line.posted_on for line in lines)
@@ -100,9 +116,9 @@ class Candidates:
         self._by_reference: dict[str, list[Candidate]] = defaultdict(list)
         self._by_number: dict[str, list[Candidate]] = defaultdict(list)
         self._by_amount: dict[tuple[str, int], list[Candidate]] = defaultdict(list)
-        told = {each.receipt_id for each in map(self._keep, _transfers(first, last)) if not each.accepted}
-        for each in _receipts():
-            if each.receipt_id not in told:
+        told = {each.document for each in map(self._keep, _transfers(first, last)) if not each.accepted}
+        for each in chain(_receipts(), _invoices()):
+            if each.document not in told:
                 self._keep(each)
         self._number_sizes = sorted({len(number) for number in self._by_number})
 
@@ -176,10 +192,10 @@ def _transfers(first: date, last: date) -> Iterable[Candidate]:
     near = Q(transferred_on__gte=first - LINKABLE, transferred_on__lte=last + LINKABLE)
     waiting = Q(status=TransferStatus.SUBMITTED) | Q(near, status=TransferStatus.ACCEPTED)
     rows = BankTransfer.objects.filter(waiting, line__isnull=True).defer("slip")
-    for row in rows.select_related("payment__receipt"):
-        receipt, accepted = row.payment.receipt, row.status == TransferStatus.ACCEPTED
+    for row in rows.select_related("payment__receipt", "payment__invoice__organisation"):
+        target, accepted = payable_of(row.payment), row.status == TransferStatus.ACCEPTED
         yield Candidate(
-            "transfer", row.pk, receipt.pk, str(receipt), receipt.username,
+            "transfer", row.pk, (target.kind, target.document.pk), str(target), target.whose,
             row.received_cents if accepted else row.claimed_cents, row.payment.currency, row.transferred_on,
             row.reference, accepted,
         )  # fmt: skip
@@ -189,5 +205,16 @@ def _receipts() -> Iterable[Candidate]:
     rows = Receipt.objects.filter(status=ReceiptStatus.PENDING, total__gt=0)
     for row in rows.only("document_number", "user_id", "total", "currency"):
         yield Candidate(
-            "receipt", row.pk, row.pk, str(row), row.username, to_minor(row.total, row.currency), row.currency
-        )
+            "receipt", row.pk, ("receipt", row.pk), str(row), row.username, to_minor(row.total, row.currency),
+            row.currency,
+        )  # fmt: skip
+
+
+def _invoices() -> Iterable[Candidate]:
+    rows = real(Invoice.objects.filter(status=InvoiceStatus.FINALIZED, amount_due__gt=0))
+    rows = rows.select_related("organisation")
+    for row in rows.only("invoice_number", "organisation__name", "amount_due", "currency"):
+        yield Candidate(
+            "invoice", row.pk, ("invoice", row.pk), str(row), row.organisation.name,
+            to_minor(row.amount_due, row.currency), row.currency,
+        )  # fmt: skip

@@ -14,6 +14,8 @@ from core.context import actor_of
 from core.errors import AppError
 from payments.forms import TransferForm
 from payments.models import Payment
+from payments.payables import payable_of
+from payments.selectors import own_payments
 from payments.services.transfers import submit_transfer
 
 
@@ -21,9 +23,7 @@ from payments.services.transfers import submit_transfer
 @login_required
 def report(request: HttpRequest, payment_id: int) -> HttpResponse:
     """Write down what the payer says; finance compares it with the bank."""
-    payment = get_object_or_404(
-        Payment.objects.select_related("receipt"), pk=payment_id, user=request.user, provider="manual"
-    )
+    payment = get_object_or_404(own_payments(request.user), pk=payment_id, provider="manual")
     form = TransferForm(request.POST, request.FILES, payment=payment)
     status = 400
     if form.is_valid():
@@ -42,5 +42,5 @@ def transfer_page(request: HttpRequest, payment: Payment, form: TransferForm, *,
     """Where to transfer to, what was reported, and the form to report more."""
     bank = {"name": settings.ORG_BANK_NAME, "account": settings.ORG_BANK_ACCOUNT, "holder": settings.ORG_BANK_HOLDER}
     transfers = payment.transfers.order_by("id")
-    context = {"payment": payment, "receipt": payment.receipt, "form": form, "transfers": transfers, "bank": bank}
+    context = {"payment": payment, "payable": payable_of(payment), "form": form, "transfers": transfers, "bank": bank}
     return render(request, "payments/transfer.html", context, status=status)

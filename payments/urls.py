@@ -6,6 +6,7 @@ from payments import views
 app_name = "payments"
 urlpatterns = [
     path("receipt/<int:receipt_id>/start", views.start, name="start"),
+    path("invoice/<uuid:uuid>/start", views.start_invoice, name="start_invoice"),
     path("<int:payment_id>/", views.pay, name="pay"),
     path("<int:payment_id>/qr.svg", views.qr, name="qr"),
     path("<int:payment_id>/transfer", transfers.report, name="transfer"),

@@ -6,28 +6,31 @@ import logging
 import time
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing.models import Receipt, ReceiptStatus
+from accounts.membership import BILLING, memberships
+from billing.models import Invoice, Receipt
 from core.context import actor_of
-from core.errors import AppError, Misconfigured, Unavailable
+from core.errors import AppError, BadInput, Misconfigured, Unavailable
 from payments import providers
-from payments.forms import TransferForm
+from payments.forms import TransferForm, read_amount
 from payments.models import OPEN_STATUSES, Payment, PaymentStatus
+from payments.payables import InvoicePayable, Payable, ReceiptPayable, payable_of
 from payments.providers.dummy.provider import signed_event
 from payments.providers.errors import AmountNotAccepted, WebhookRejected
-from payments.selectors import part_paid, ways_to_pay
+from payments.selectors import own_payments, part_paid, ways_to_pay
 from payments.services.checkout import StillAsking, start_payment
 from payments.services.sync import sync_payment
 from payments.services.transfers import PROVIDER
@@ -49,33 +52,62 @@ def _own_receipt(request: HttpRequest, receipt_id: object) -> Receipt:
     return get_object_or_404(Receipt, pk=int(text), user=request.user)
 
 
+def _own_invoice(request: HttpRequest, uuid: object) -> Invoice:
+    """Of an organisation whose bills the reader looks after; staff pay nobody's."""
+    try:
+        key = UUID(str(uuid or ""))
+    except ValueError as error:
+        raise Http404 from error
+    organisations = memberships(request.user, BILLING).values("organisation")
+    rows = Invoice.objects.select_related("organisation").filter(invoice_number__isnull=False)
+    return get_object_or_404(rows, uuid=key, organisation__in=organisations)
+
+
 @require_POST
 @login_required
 def start(request: HttpRequest, receipt_id: int) -> HttpResponse:
     """Begin (or take up again) one way to pay, then show the payer where it goes on."""
-    receipt = _own_receipt(request, receipt_id)
+    return _start(request, ReceiptPayable(_own_receipt(request, receipt_id)), None)
+
+
+@require_POST
+@login_required
+def start_invoice(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The same for an invoice, all of what is due or the part that was typed."""
+    target = InvoicePayable(_own_invoice(request, uuid))
+    text = request.POST.get("amount", "").strip()
+    try:
+        amount = read_amount(text, target.currency) if text else None
+    except BadInput as error:
+        return _unavailable(request, target, error.message, status=400)
+    return _start(request, target, amount)
+
+
+def _start(request: HttpRequest, target: Payable, amount: Decimal | None) -> HttpResponse:
     provider, _dot, method = request.POST.get("way", "").partition(".")
     try:
-        payment = start_payment(actor=actor_of(request), receipt=receipt, provider_name=provider, method_name=method)
+        payment = start_payment(
+            actor=actor_of(request), **target.fields, amount=amount, provider_name=provider, method_name=method
+        )
     except (Unavailable, Misconfigured) as error:
-        logger.warning("checkout of receipt %s: %s", receipt.pk, error.message)
+        logger.warning("checkout of %s %s: %s", target.kind, target.document.pk, error.message)
         message = _("The payment service does not answer. Nothing was charged; please try again later.")
-        return _unavailable(request, receipt, message, status=503, retry=True)
+        return _unavailable(request, target, message, status=503, retry=True)
     except StillAsking as error:
-        return _unavailable(request, receipt, error.message, status=error.http_status, retry=True)
+        return _unavailable(request, target, error.message, status=error.http_status, retry=True)
     except AppError as error:
         others = isinstance(error, AmountNotAccepted)
-        return _unavailable(request, receipt, error.message, status=error.http_status, others=others)
+        return _unavailable(request, target, error.message, status=error.http_status, others=others)
     if payment.status not in OPEN_STATUSES:
-        return redirect(f"{reverse('payments:thanks')}?rid={receipt.pk}")
+        return redirect(target.page_after)
     return redirect("payments:pay", payment.pk)
 
 
 def _unavailable(
-    request: HttpRequest, receipt: Receipt, message: str, *, status: int, retry: bool = False, others: bool = False
+    request: HttpRequest, target: Payable, message: str, *, status: int, retry: bool = False, others: bool = False
 ) -> HttpResponse:
-    ways = [way for way in ways_to_pay(receipt) if not way.trouble] if others else []
-    context = {"message": message, "receipt": receipt, "retry": retry, "ways": ways}
+    ways = [way for way in ways_to_pay(target.document) if not way.trouble] if others else []
+    context = {"message": message, "payable": target, "retry": retry, "ways": ways}
     return render(request, "payments/unavailable.html", context, status=status)
 
 
@@ -83,20 +115,20 @@ def _unavailable(
 @login_required
 def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
     """Where an open attempt goes on: the provider's page, a QR code, or the account to transfer to."""
-    payment = get_object_or_404(Payment.objects.select_related("receipt"), pk=payment_id, user=request.user)
-    payment = _looked_up(payment)
-    if payment.status not in OPEN_STATUSES and part_paid(payment.receipt) != payment:
-        return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
-    if payment.receipt.status != ReceiptStatus.PENDING:
-        return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
+    payment = _looked_up(get_object_or_404(own_payments(request.user), pk=payment_id))
+    target = payable_of(payment)
+    if payment.status not in OPEN_STATUSES and part_paid(target.document) != payment:
+        return redirect(target.page_after)
+    if not target.waits:
+        return redirect(target.page_after)
     if payment.provider == PROVIDER:
         return transfer_page(request, payment, TransferForm(payment=payment))
-    context: dict[str, Any] = {"payment": payment, "receipt": payment.receipt}
+    context: dict[str, Any] = {"payment": payment, "payable": target}
     if payment.qr_svg:
         return render(request, "payments/qr.html", context)
     if not payment.checkout_url:
         message = _("The payment service has not answered yet. Please try again in a minute.")
-        return _unavailable(request, payment.receipt, message, status=503, retry=True)
+        return _unavailable(request, target, message, status=503, retry=True)
     # A form may post to the provider's own page, and to nothing else.
     address = urlsplit(payment.checkout_url)
     try:
@@ -104,8 +136,8 @@ def pay(request: HttpRequest, payment_id: int) -> HttpResponse:
         method = next((each for each in provider.methods() if each.name == payment.method), None)
     except Misconfigured:
         return _unavailable(
-            request, payment.receipt, _("This way to pay is switched off; please choose another."), status=503
-        )
+            request, target, _("This way to pay is switched off; please choose another."), status=503
+        )  # fmt: skip
     context |= {"provider_label": provider.label, "comes_back": method is None or method.comes_back}
     response = render(request, "payments/leave.html", context)
     response._csp_update = {"form-action": [f"{address.scheme}://{address.netloc}"]}  # type: ignore[attr-defined]
@@ -128,7 +160,7 @@ def _looked_up(payment: Payment) -> Payment:
 @login_required
 def qr(request: HttpRequest, payment_id: int) -> HttpResponse:
     """The QR code as a picture of its own, which may do nothing but be seen."""
-    payment = get_object_or_404(Payment, pk=payment_id, user=request.user)
+    payment = get_object_or_404(own_payments(request.user), pk=payment_id)
     if not payment.qr_svg:
         raise Http404
     response = HttpResponse(payment.qr_svg, content_type="image/svg+xml")
@@ -141,12 +173,17 @@ def qr(request: HttpRequest, payment_id: int) -> HttpResponse:
 @login_required
 def thanks(request: HttpRequest) -> HttpResponse:
     """Where the payer lands. Landing here proves nothing: the page says what the provider says now."""
-    receipt = _own_receipt(request, request.GET.get("rid"))
-    payment = receipt.payments.order_by("-id").first()
-    if payment is not None and receipt.status == "pending":
+    of_invoice = "invoice" in request.GET
+    target: Payable = (
+        InvoicePayable(_own_invoice(request, request.GET["invoice"]))
+        if of_invoice
+        else ReceiptPayable(_own_receipt(request, request.GET.get("rid")))
+    )
+    payment = target.payments().order_by("-id").first()
+    if payment is not None and target.waits:
         payment = _looked_up(payment)
-        receipt.refresh_from_db()
-    context = {"receipt": receipt, "payment": payment}
+        target.refresh()
+    context = {"payable": target, "payment": payment}
     return render(request, "payments/thanks.html", context)
 
 
@@ -169,7 +206,7 @@ def returned(request: HttpRequest, provider_name: str) -> HttpResponse:
     if payment is None:
         raise Http404
     _looked_up(payment)
-    return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
+    return redirect(payable_of(payment).page_after)
 
 
 def simulate(request: HttpRequest) -> HttpResponse:
@@ -184,15 +221,15 @@ def simulate(request: HttpRequest) -> HttpResponse:
 def _simulate(request: HttpRequest) -> HttpResponse:
     """Show what is asked for; the chosen outcome comes back as a signed webhook, as from a real provider."""
     external_id = (request.POST if request.method == "POST" else request.GET).get("payment", "")
-    payment = get_object_or_404(Payment, provider="dummy", external_payment_id=external_id, user=request.user)
+    payment = get_object_or_404(own_payments(request.user), provider="dummy", external_payment_id=external_id)
     outcome = request.POST.get("outcome", "")
     if request.method == "POST" and outcome in _EVENTS:
         body, headers = signed_event(
             payment, _EVENTS[outcome], event_id=f"evt_{uuid.uuid4().hex}", timestamp=int(time.time())
         )
         receive(provider_name="dummy", body=body, headers=headers)
-        return redirect(f"{reverse('payments:thanks')}?rid={payment.receipt_id}")
-    return render(request, "payments/simulate.html", {"payment": payment, "receipt": payment.receipt})
+        return redirect(payable_of(payment).page_after)
+    return render(request, "payments/simulate.html", {"payment": payment, "payable": payable_of(payment)})
 
 
 @csrf_exempt  # providers have no session with us; the signature is the proof

@@ -18,4 +18,6 @@ ACTIONS = {
     "subscription_trial_end": _("Trial ended"),
     "subscription_key_link": _("API key given a subscription"),
     "subscription_key_unlink": _("Subscription taken from an API key"),
+    "subscription_past_due": _("Subscription past due"),
+    "subscription_recover": _("Subscription no longer past due"),
 }

@@ -7,7 +7,9 @@ class SubscriptionsConfig(AppConfig):
     verbose_name = _("Subscriptions")
 
     def ready(self) -> None:
+        from accounts import webhook_kinds
         from audit import registry
-        from subscriptions import actions
+        from subscriptions import actions, announcements
 
         registry.register(actions.ACTIONS)
+        webhook_kinds.register(announcements.KINDS)

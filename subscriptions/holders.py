@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from accounts.membership import BILLING, RIGHTS, USE, VIEW, Person, memberships, memberships_of
 from accounts.models import Member, MemberRole, Organisation, User
-from subscriptions.models import Subscription
+from core.errors import Conflict
+from subscriptions.models import Plan, Subscription
 
 # Whom the subscriptions of an organisation serve.
 USERS = tuple(role for role, rights in RIGHTS.items() if USE in rights)
@@ -77,3 +78,21 @@ def manages(user: Person, subscription: Subscription) -> bool:
         return True
     place = subscription.organisation_id
     return place is not None and memberships(user, BILLING).filter(organisation=place).exists()
+
+
+def has_past(organisation: Organisation) -> bool:
+    """Whether anything that it or its members hold has begun."""
+    return Subscription.objects.filter(organisation=organisation, start_at__isnull=False).exists()
+
+
+class NeedsOrganisation(Conflict):
+    """What costs something is billed by the invoices of an organisation; a person gets none."""
+
+    code = "needs_organisation"
+
+
+def check_payer(plan: Plan, organisation: Organisation | None) -> None:
+    """Whoever asks for themselves alone may have plans that are free. Raises ``NeedsOrganisation``."""
+    if organisation is None and plan.prices.exists():
+        words = _("%(plan)s costs something: ask for it within an organisation, whose invoice takes the fee.")
+        raise NeedsOrganisation(words % {"plan": plan.label})

@@ -20,7 +20,7 @@ from core.context import actor_of
 from core.errors import AppError
 from core.registry import load
 from subscriptions.forms import RequestForm
-from subscriptions.holders import manages, visible_to
+from subscriptions.holders import check_payer, manages, visible_to
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.subscriptions import request_subscription
 from subscriptions.wording import act_in_words, fees_in_words, limits_in_words, reason_in_words, state_in_words
@@ -95,6 +95,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def _ask(request: HttpRequest, form: RequestForm) -> HttpResponse:
     data, holder = form.cleaned_data, form.chosen
     try:
+        check_payer(data["plan"], holder.organisation)
         row = request_subscription(
             actor=actor_of(request), plan=data["plan"], user=holder.user, organisation=holder.organisation,
             billing_cycle=data["billing_cycle"], reason=data["reason"],

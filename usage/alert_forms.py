@@ -142,9 +142,7 @@ class RuleForm(forms.Form):
         value = self.fields["threshold_value"]
         if self.kind == AlertType.COST_THRESHOLD:
             value.label = _("Sum of money")
-            value.help_text = _(
-                "Cost of Slurm jobs that end in the window, before tax. Metered events have no price yet."
-            )
+            value.help_text = _("Cost of Slurm jobs that end in the window and of its metered usage, before tax.")
         elif self.kind != AlertType.USAGE_THRESHOLD:
             value.required, value.label = False, _("Only from")
             value.help_text = _("Less usage than this is never told; empty: any.")

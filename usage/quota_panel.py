@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 
+from core.clock import now_for
 from core.wording import quantity_text
 from subscriptions.models import USABLE, Subscription, SubscriptionStatus
 from usage.quotas import open_windows, standings
@@ -16,7 +16,8 @@ def panel(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
     """``quotas``: a row a window; none where nothing limits it."""
     if subscription.status not in (*USABLE, SubscriptionStatus.SUSPENDED):
         return {}
-    found = standings([each for each in open_windows([subscription], timezone.now()) if each.limit is not None])
+    windows = open_windows([subscription], now_for(subscription.organisation))
+    found = standings([each for each in windows if each.limit is not None])
     rows = [
         {
             "metric": each.window.metric,

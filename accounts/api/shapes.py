@@ -21,9 +21,11 @@ class OrganisationSerializer(serializers.Serializer):
     tier = serializers.CharField(source="tier_id", allow_null=True)
     billing_mode = serializers.ChoiceField(BillingMode.values)
     billing_email = serializers.SerializerMethodField(help_text="Null for those who have no business with bills.")
+    bill_reminders = serializers.BooleanField(help_text="Whether it gets reminders of unpaid invoices.")
     currency = serializers.CharField()
     time_zone = serializers.CharField()
     is_active = serializers.BooleanField()
+    is_test = serializers.BooleanField(help_text="It lives by a test clock; its documents are no real ones.")
     created_at = serializers.DateTimeField()
     role = serializers.SerializerMethodField()
     rights = serializers.SerializerMethodField()
@@ -63,12 +65,14 @@ class ProjectSerializer(serializers.Serializer):
 
 
 class OrganisationChangeSerializer(StrictSerializer):
-    """Owners change `billing_email`, `time_zone` and `currency`; the rest needs `accounts.change_organisation`."""
+    """Owners change `billing_email`, `bill_reminders`, `time_zone` and `currency`; the rest needs
+    `accounts.change_organisation`."""
 
     name = TextField(required=False, max_length=160)
     tier = TextField(required=False, max_length=40, allow_null=True)
     billing_mode = serializers.ChoiceField(BillingMode.values, required=False)
     billing_email = serializers.EmailField(required=False, max_length=254, allow_blank=True)
+    bill_reminders = serializers.BooleanField(required=False)
     currency = serializers.RegexField(CURRENCY_PATTERN, required=False, help_text="Stands once something was billed.")
     time_zone = TextField(required=False, max_length=60, help_text="Stands once usage was counted.")
     is_active = serializers.BooleanField(required=False)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.api import invitations, keys, webhooks
+from accounts.api import invitations, keys, test_clocks, webhooks
 from accounts.api import organisations as views
 
 ONE = "organisations/<uuid:uuid>"
@@ -19,6 +19,10 @@ urlpatterns = [
     path(f"{ONE}/members/<str:username>", views.MemberView.as_view(), name="member"),
     path(f"{ONE}/projects", views.ProjectsView.as_view(), name="projects"),
     path("projects/<uuid:uuid>", views.ProjectView.as_view(), name="project"),
+    path("test-clocks", test_clocks.ClocksView.as_view(), name="test_clocks"),
+    path("test-clocks/<uuid:uuid>", test_clocks.ClockView.as_view(), name="test_clock"),
+    path("test-clocks/<uuid:uuid>/organisations", test_clocks.BindView.as_view(), name="test_clock_bind"),
+    path("test-clocks/<uuid:uuid>/advance", test_clocks.AdvanceView.as_view(), name="test_clock_advance"),
     path("webhooks", webhooks.WebhooksView.as_view(), name="webhooks"),
     path(HOOK, webhooks.WebhookView.as_view(), name="webhook"),
     path(f"{HOOK}/rotate", webhooks.RotateView.as_view(), name="webhook_rotate"),

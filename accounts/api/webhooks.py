@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import DeliveryStatus, Organisation, User, WebhookDelivery
+from accounts.models import DeliveryStatus, Organisation, User, WebhookDelivery, WebhookEndpoint
 from accounts.services import webhooks as services
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
 from core.context import Actor, actor_of
@@ -28,10 +28,14 @@ class EndpointSerializer(serializers.Serializer):
     organisation = serializers.UUIDField(source="organisation.uuid", allow_null=True, default=None)
     url = serializers.CharField()
     description = serializers.CharField()
+    kinds = serializers.SerializerMethodField(help_text="Kinds of messages that it asked for.")
     is_active = serializers.BooleanField()
     failures = serializers.IntegerField()
     old_secret_until = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+    def get_kinds(self, row: WebhookEndpoint) -> list[str]:
+        return sorted(each.kind for each in row.kinds.all())
 
 
 class SecretSerializer(EndpointSerializer):
@@ -44,11 +48,13 @@ class NewEndpointSerializer(StrictSerializer):
     url = TextField(max_length=500)
     description = TextField(max_length=200, required=False, allow_blank=True, default="")
     organisation = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="Null: your own.")
+    kinds = serializers.ListField(child=TextField(max_length=60), required=False, default=list, max_length=50)
 
 
 class EndpointChangeSerializer(StrictSerializer):
     url = TextField(max_length=500, required=False)
     description = TextField(max_length=200, required=False, allow_blank=True)
+    kinds = serializers.ListField(child=TextField(max_length=60), required=False, max_length=50)
     is_active = serializers.BooleanField(required=False)
 
 
@@ -91,7 +97,7 @@ class WebhooksView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your addresses, and those of organisations whose bills you run, the newest first."""
-        return _page(request, own_endpoints(request.user), PageQuery, EndpointSerializer)
+        return _page(request, own_endpoints(request.user).prefetch_related("kinds"), PageQuery, EndpointSerializer)
 
     @extend_schema(
         operation_id="webhooks_create",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.test_clocks import TestClock
 from accounts.models.tiers import Tier
 from accounts.models.users import User
 from core.lines import LineField
@@ -56,7 +58,15 @@ class Organisation(models.Model):
         validators=[check_zone],
         help_text=_("Where its hours, days and months begin."),
     )
+    bill_reminders = models.BooleanField(
+        _("reminders of bills"), default=True,
+        help_text=_("E-mails before an invoice is due, and while it is overdue."),
+    )  # fmt: skip
     is_active = models.BooleanField(_("active"), default=True)
+    test_clock = models.ForeignKey(
+        TestClock, models.PROTECT, null=True, blank=True, editable=False, related_name="organisations",
+        verbose_name=_("test clock"), help_text=_("Bound to one, it and all its documents are for tests, for good."),
+    )  # fmt: skip
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("last change"), auto_now=True, editable=False)
 
@@ -80,6 +90,17 @@ class Organisation(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @property
+    def is_test(self) -> bool:
+        return self.test_clock_id is not None
+
+    def frozen_now(self) -> datetime | None:
+        """Where its clock stands at this moment (read anew each time: it may be advancing); None: it has none. What
+        has the organisation asks ``core.clock.now_for``."""
+        if self.test_clock_id is None:
+            return None
+        return TestClock.objects.values_list("frozen_time", flat=True).get(pk=self.test_clock_id)
 
 
 class Project(models.Model):

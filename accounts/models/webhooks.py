@@ -55,6 +55,26 @@ class WebhookEndpoint(models.Model):
         return self.url
 
 
+class WebhookKind(models.Model):
+    """A kind of message that an address wants, of those in ``accounts.webhook_kinds``. Alerts name their address
+    themselves and need none."""
+
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, models.CASCADE, related_name="kinds", verbose_name=_("webhook address")
+    )
+    kind = models.CharField(_("kind"), max_length=60)
+
+    class Meta:
+        db_table = "webhook_kinds"
+        ordering = ("kind",)
+        verbose_name = _("kind of message")
+        verbose_name_plural = _("kinds of messages")
+        constraints = (models.UniqueConstraint(fields=["endpoint", "kind"], name="webhook_kinds_once"),)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
 class DeliveryStatus(models.TextChoices):
     PENDING = "pending", _("waiting")
     SENT = "sent", _("delivered")

@@ -18,8 +18,8 @@ from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction
 from core.registry import load
 
-ORGANISATION_FIELDS = ("name", "tier", "billing_mode", "billing_email", "currency", "time_zone")
-OWNER_FIELDS = ("billing_email", "time_zone", "currency")  # the rest is agreed with the site
+ORGANISATION_FIELDS = ("name", "tier", "billing_mode", "billing_email", "bill_reminders", "currency", "time_zone")
+OWNER_FIELDS = ("billing_email", "bill_reminders", "time_zone", "currency")  # the rest is agreed with the site
 PROJECT_FIELDS = ("name", "description")
 
 
@@ -39,7 +39,8 @@ def fixed_fields(organisation: Organisation) -> frozenset[str]:
     """Fields that cannot change any more, as ``settings.ORGANISATION_FIXED`` knows: the rooms above, which count and
     bill, say it."""
     found = (load("ORGANISATION_FIXED", key)(organisation) for key in settings.ORGANISATION_FIXED)
-    return frozenset(name for names in found for name in names)
+    own = ("billing_mode",) if organisation.is_test else ()  # jobs of tests go on no receipt
+    return frozenset(own) | frozenset(name for names in found for name in names)
 
 
 def lock_organisation(organisation: Organisation) -> None:
@@ -175,4 +176,6 @@ def _save(row: Organisation | Project) -> None:
 def _fixed_words(name: str) -> str:
     if name == "currency":
         return _("Something was billed in this currency; it stays.")
+    if name == "billing_mode":
+        return _("It lives by a test clock; those are billed by invoices.")
     return _("Usage was counted or billed by the days of this zone; it stays.")

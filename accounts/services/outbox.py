@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,6 +75,35 @@ def queue_email(
         if stored is None:
             raise
         return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One e-mail of a set; fields as ``queue_email`` has them. ``dedupe_key`` is wanted here."""
+
+    kind: str
+    recipient: str
+    language: str
+    context: Mapping[str, Any]
+    dedupe_key: str
+    organisation_id: int | None = None
+    invoice_id: int | None = None
+
+
+def queue_emails(letters: Iterable[Letter]) -> int:
+    """``queue_email`` for a set, in the caller's transaction and one statement. How many were handed over; what was
+    queued under its key before stays as it is. Raises ``BadInput`` for an address that is none."""
+    now, rows = timezone.now(), []
+    for letter in letters:
+        language = letter.language if letter.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+        subject, text, page = _render(letter.kind, language, letter.context)
+        rows.append(EmailNotification(
+            kind=letter.kind, recipient_email=checked_address(letter.recipient), language=language, subject=subject,
+            organisation_id=letter.organisation_id, invoice_id=letter.invoice_id, body_text=text, body_html=page,
+            dedupe_key=_key(letter.dedupe_key), message_id=new_message_id(), next_attempt_at=now,
+        ))  # fmt: skip
+    EmailNotification.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
 
 
 @transaction.atomic

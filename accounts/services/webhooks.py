@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import outside
+from accounts import outside, webhook_kinds
 from accounts.models import (
     DELIVERY_TRANSITIONS,
     DeliveryStatus,
@@ -24,6 +24,7 @@ from accounts.models import (
     User,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookKind,
 )
 from audit import services as audit
 from core.context import Actor
@@ -52,12 +53,14 @@ def new_secret() -> str:
 
 
 def create_endpoint(
-    *, actor: Actor, url: str, description: str = "", organisation: Organisation | None = None, user: User | None = None
-) -> WebhookEndpoint:
-    """A new address of one owner; its ``secret`` is for showing once. Raises ``OutsideRefused``, ``BadInput``."""
+    *, actor: Actor, url: str, description: str = "", organisation: Organisation | None = None,
+    user: User | None = None, kinds: Iterable[str] = (),
+) -> WebhookEndpoint:  # fmt: skip
+    """A new address of one owner; its ``secret`` is for showing once. ``kinds``: of ``accounts.webhook_kinds``, which
+    messages it wants. Raises ``OutsideRefused``, ``BadInput``."""
     if (organisation is None) == (user is None):
         raise BadInput(_("An address belongs to an organisation or to a user."), field="organisation")
-    url = _checked(url, description)
+    url, wanted = _checked(url, description), _known(kinds)
     with transaction.atomic():
         owned = WebhookEndpoint.objects.filter(organisation=organisation, user=user)
         if owned.filter(is_active=True).count() >= MOST_ENDPOINTS:
@@ -66,21 +69,47 @@ def create_endpoint(
             organisation=organisation, user=user, url=url, description=description.strip(), secret=new_secret(),
             created_by=actor.name,
         )  # fmt: skip
+        WebhookKind.objects.bulk_create([WebhookKind(endpoint=endpoint, kind=kind) for kind in wanted])
         endpoint.refresh_from_db()
-        _record(actor, "webhook_create", endpoint, url=[None, url])
+        _record(actor, "webhook_create", endpoint, url=[None, url], kinds=[[], wanted])
     return endpoint
 
 
-def change_endpoint(*, actor: Actor, endpoint: WebhookEndpoint, url: str, description: str) -> None:
-    """Another address or description; the secret stays. Raises ``OutsideRefused``, ``BadInput``."""
+def change_endpoint(
+    *, actor: Actor, endpoint: WebhookEndpoint, url: str, description: str, kinds: Iterable[str] | None = None
+) -> None:
+    """Another address or description; the secret stays, and so do its kinds where none are given. Raises
+    ``OutsideRefused``, ``BadInput``."""
     new = {"url": _checked(url, description), "description": description.strip()}
+    wanted = None if kinds is None else _known(kinds)
     with transaction.atomic():
         row = _locked(endpoint)
-        changes = {name: [getattr(row, name), value] for name, value in new.items() if getattr(row, name) != value}
+        changes: dict[str, Any] = {
+            name: [getattr(row, name), value] for name, value in new.items() if getattr(row, name) != value
+        }
+        before = kinds_of(row)
+        if wanted is not None and wanted != before:
+            changes["kinds"] = [before, wanted]
+            WebhookKind.objects.filter(endpoint=row).exclude(kind__in=wanted).delete()
+            added = [WebhookKind(endpoint=row, kind=kind) for kind in wanted if kind not in before]
+            WebhookKind.objects.bulk_create(added)
         if changes:
             WebhookEndpoint.objects.filter(pk=row.pk).update(**new)
             _record(actor, "webhook_change", row, **changes)
     endpoint.refresh_from_db()
+
+
+def kinds_of(endpoint: WebhookEndpoint) -> list[str]:
+    """The kinds of messages that an address has asked for, by name."""
+    return sorted(WebhookKind.objects.filter(endpoint=endpoint).values_list("kind", flat=True))
+
+
+def _known(kinds: Iterable[str]) -> list[str]:
+    wanted, known = sorted(set(kinds)), webhook_kinds.known()
+    if strange := [kind for kind in wanted if kind not in known]:
+        words = _("There is no kind of message %(kind)s.")
+        raise BadInput(words % {"kind": strange[0][:60]}, field="kinds")
+    return wanted
 
 
 def rotate_secret(*, actor: Actor, endpoint: WebhookEndpoint, overlap: timedelta = OVERLAP) -> str:
@@ -128,7 +157,7 @@ def queue_message(
     """
     if not WebhookEndpoint.objects.filter(pk=endpoint.pk, is_active=True).exists():
         raise EndpointOff(_("The webhook address %(url)s is switched off.") % {"url": endpoint.url})
-    body = _body(event_type, timezone.now(), data)
+    body = body_of(event_type, timezone.now(), data)
     row, _made = WebhookDelivery.objects.get_or_create(
         endpoint=endpoint, message_id=message_id or f"msg_{uuid.uuid4().hex}",
         defaults={"event_type": event_type, "body": body},
@@ -136,7 +165,7 @@ def queue_message(
     return row
 
 
-def _body(event_type: str, moment: datetime, data: Mapping[str, Any]) -> str:
+def body_of(event_type: str, moment: datetime, data: Mapping[str, Any]) -> str:
     """As Standard Webhooks have it: type, timestamp, data. Decimals travel as text."""
     text = json.dumps(
         {"type": event_type, "timestamp": moment, "data": dict(data)}, cls=DjangoJSONEncoder, ensure_ascii=False,

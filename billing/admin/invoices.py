@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import invoice_pages
+from billing.admin.invoice_inlines import NoticeInline, ReturnInline
 from billing.admin.write_offs import WriteOffActions
 from billing.invoicing.problems import blocking, in_words
 from billing.models import (
@@ -33,6 +34,7 @@ from billing.services.invoice_payments import PAYABLE
 from billing.services.invoicing import cancel_draft, refresh_invoice
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import Actor
+from core.list_filters import TestFilter
 from core.templatetags.hpc import status_chip
 from core.wording import decimal_text, money_text, month_text, quantity_text
 
@@ -134,13 +136,13 @@ class OverdueFilter(admin.SimpleListFilter):
 class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     list_display = ("number", "organisation", "of_month", "amount", "due", "due_date", "standing", "open_problems")
     list_display_links = ("number",)
-    list_filter = ("status", OverdueFilter, "year", "month", "currency")
+    list_filter = ("status", OverdueFilter, TestFilter, "year", "month", "currency")
     list_select_related = ("organisation",)
     search_fields = ("invoice_number", "=id", "organisation__name")
     list_per_page = 50
     change_list_template = "admin/billing/invoice/change_list.html"
     change_form_template = "admin/billing/invoice/change_form.html"
-    inlines = (LineInline, TaxInline, NoteInline, PaymentInline)
+    inlines = (LineInline, TaxInline, NoteInline, PaymentInline, ReturnInline, NoticeInline)
     actions = page_actions = (
         "refresh_action", "finalize_action", "cancel_action", *WriteOffActions.write_off_actions,
     )  # fmt: skip

@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -23,8 +22,9 @@ from billing.plan_forms import LATER, PlanForm
 from billing.selectors.fees import PARKED, credit_of, parked_words
 from billing.selectors.subscription_fees import fee_words
 from billing.services import plan_changes
-from billing.views.subscriptions import step_two
+from billing.views.subscriptions import has_wish, step_two
 from core.admin import ConfirmedAction
+from core.clock import now_for
 from core.context import actor_of
 from core.errors import AppError
 from subscriptions.admin import subscriptions as base
@@ -61,7 +61,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
 
     @admin.display(description=_("fee"))
     def fee(self, row: Subscription) -> str:
-        return fee_words(row, timezone.now())
+        return fee_words(row, now_for(row.organisation))
 
     @admin.display(description=_("why it was not renewed"))
     def trouble(self, row: Subscription) -> str:
@@ -73,7 +73,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
         if name == CANCEL_LATER.name:
             return obj.status in CANCEL_LATER.status and not obj.cancel_at_period_end
         if name == KEEP.name:
-            return obj.status in KEEP.status and bool(obj.cancel_at_period_end or obj.next_plan_id)
+            return obj.status in KEEP.status and has_wish(obj)
         return super().has_page_action(obj, name)
 
     @admin.action(description=_("Cancel now …"), permissions=["decide"])
@@ -126,8 +126,8 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
     def _change(self, request: HttpRequest, row: Subscription, form: PlanForm) -> HttpResponse:
         later = form.cleaned_data["when"] == LATER
         plan_changes.change_plan(
-            actor=actor_of(request), subscription=row, plan=form.cleaned_data["plan"], at_period_end=later,
-            approved=True, expected="" if later else form.cleaned_data["expected"],
+            actor=actor_of(request), subscription=row, plan=form.cleaned_data["plan"], cycle=form.chosen_cycle,
+            at_period_end=later, approved=True, expected="" if later else form.cleaned_data["expected"],
         )  # fmt: skip
         words = gettext("The plan changes with the next period.") if later else gettext("The plan is changed.")
         self.message_user(request, words, messages.SUCCESS)
@@ -135,7 +135,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
 
 
 def _given_back(row: Subscription) -> tuple[Decimal, str]:
-    credit = credit_of(row, timezone.now())
+    credit = credit_of(row, now_for(row.organisation))
     return (-credit.amount if credit else Decimal(0)), row.currency
 
 

@@ -115,6 +115,7 @@ class InvoiceSerializer(serializers.Serializer):
     uuid = serializers.UUIDField()
     number = serializers.CharField(source="invoice_number", allow_null=True, help_text="Null on a draft.")
     organisation = serializers.UUIDField(source="organisation.uuid")
+    is_test = serializers.BooleanField(help_text="Of an organisation with a test clock: no real document.")
     year = serializers.IntegerField()
     month = serializers.IntegerField()
     status = serializers.ChoiceField(InvoiceStatus.values)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
 from accounts.models.users import fold_username
 from billing.api import scope
@@ -86,9 +87,11 @@ class ReceiptsView(APIView):
 
     @extend_schema(
         operation_id="receipts_create",
+        parameters=[KEY],
         request=OrderSerializer,
-        responses={201: CreatedSerializer, 200: CreatedSerializer, **problems(400, 401, 403, 409)},
+        responses={201: CreatedSerializer, 200: CreatedSerializer, **problems(400, 401, 403, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Put every unbilled job of the window on receipts, one a tier and rate version, all or nothing.
 
@@ -145,9 +148,11 @@ class ReceiptItemsView(APIView):
 class VoidView(APIView):
     @extend_schema(
         operation_id="receipts_void",
+        parameters=[KEY],
         request=VoidSerializer,
-        responses={200: ReceiptSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: ReceiptSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, pk: int) -> Response:
         """Void a pending receipt: its lines stay as history, its jobs can be billed again. A repeat changes nothing.
 

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
 from billing.fee_words import how_words
 from billing.models import ChargeKind, SubscriptionCharge
@@ -27,14 +28,17 @@ from core.serializers import PageQuery, StrictSerializer, TextField, page_of, pr
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer
 from subscriptions.holders import manages
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import BillingCycle, Plan, Subscription
 from subscriptions.services.history import LONGEST_REASON
 
 DECIDES = "subscriptions.decide_subscription"
 
 
 class PlanChangeSerializer(StrictSerializer):
-    plan = TextField(max_length=60, help_text="The code of the new plan.")
+    plan = TextField(max_length=60, help_text="The code of the new plan; the same one with another cycle.")
+    cycle = serializers.ChoiceField(
+        BillingCycle.choices, required=False, help_text="Another billing cycle: now, a whole new period begins."
+    )
     at_period_end = serializers.BooleanField(
         required=False, default=False, help_text="With the next period; the plan that it has takes such a wish back."
     )
@@ -93,11 +97,13 @@ class PlanQuoteSerializer(serializers.Serializer):
 class ChangeView(APIView):
     @extend_schema(
         operation_id="subscriptions_change",
+        parameters=[KEY],
         request=PlanChangeSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Change the plan now, or with the next period. A repeat changes nothing.
+        """Change the plan, the billing cycle, or both: now, or with the next period. A repeat changes nothing.
 
         Now: the rest of the period is given back and charged by the site's convention. 409 `total_changed` when
         `expected` no longer fits, `needs_approval`, `no_price`, `plan_closed`, `already_subscribed`.
@@ -106,6 +112,7 @@ class ChangeView(APIView):
         order = scope.read(PlanChangeSerializer, request.data)
         plan_changes.change_plan(
             actor=scope.actor(request), subscription=row, plan=_plan(order["plan"]), approved=approved,
+            cycle=order.get("cycle", ""),
             at_period_end=order["at_period_end"], expected=order["expected"],
         )  # fmt: skip
         return Response(SubscriptionDetailSerializer(row).data)
@@ -121,16 +128,18 @@ class ChangePreviewView(APIView):
         """What changing the plan now would charge and give back. Writes nothing; `expected` goes into the change."""
         row, _approved = _managed(request, uuid)
         order = scope.read(PlanChangeSerializer, request.data)
-        quote = plan_changes.quote_change(subscription=row, plan=_plan(order["plan"]))
+        quote = plan_changes.quote_change(subscription=row, plan=_plan(order["plan"]), cycle=order.get("cycle", ""))
         return Response(PlanQuoteSerializer(_quoted(quote)).data)
 
 
 class CancelView(APIView):
     @extend_schema(
         operation_id="subscriptions_cancel",
+        parameters=[KEY],
         request=CancelSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
         """End it now and for good, or with its period. A repeat changes nothing.
 
@@ -146,9 +155,11 @@ class CancelView(APIView):
 class KeepView(APIView):
     @extend_schema(
         operation_id="subscriptions_keep",
+        parameters=[KEY],
         request=NothingSerializer,
-        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409)},
+        responses={200: SubscriptionDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
         """Take back what was to happen with the end of the period. A repeat changes nothing."""
         row, _approved = _managed(request, uuid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
+from billing.api.invoice_acts import CreditNotesView, FinalizeView, ReceivedView
 from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
 from billing.api.journal import JournalView, TrialBalanceView
@@ -30,6 +31,9 @@ urlpatterns = [
     path("subscriptions/<uuid:uuid>/charges", ChargesView.as_view(), name="subscription_charges"),
     path("invoices", InvoicesView.as_view(), name="invoices"),
     path("invoices/<uuid:uuid>", InvoiceView.as_view(), name="invoice"),
+    path("invoices/<uuid:uuid>/finalize", FinalizeView.as_view(), name="invoice_finalize"),
+    path("invoices/<uuid:uuid>/credit-notes", CreditNotesView.as_view(), name="invoice_credit"),
+    path("invoices/<uuid:uuid>/received", ReceivedView.as_view(), name="invoice_received"),
     path(
         "invoices/<uuid:uuid>/lines/<int:number>/explain",
         InvoiceLineExplanationView.as_view(),

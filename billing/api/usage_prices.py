@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Organisation
 from billing.api import scope
 from billing.charging import Step
@@ -107,9 +108,11 @@ class UsagePricesView(APIView):
 
     @extend_schema(
         operation_id="usage_prices_create",
+        parameters=[KEY],
         request=NewUsagePriceSerializer,
-        responses={201: UsagePriceSerializer, **problems(400, 401, 403)},
+        responses={201: UsagePriceSerializer, **problems(400, 401, 403, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Add a price. Staff with `billing.add_pricingplan`.
 

@@ -68,6 +68,7 @@ class Bill:
     verify_url: str
     verify_page: str
     changed_at: datetime
+    is_test: bool = False
 
 
 def bill_of(invoice: Invoice) -> Bill:
@@ -97,6 +98,7 @@ def bill_of(invoice: Invoice) -> Bill:
         conversion=_conversion(invoice), state=State(STATES.get(InvoiceStatus(invoice.status), "pending")),
         note=notes_words(invoice), digest=invoice.digest, verify_url=f"{page}?{question}", verify_page=page,
         changed_at=max((moment for moment in moments if moment is not None), default=timezone.now()),
+        is_test=invoice.is_test,
     )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ def render(bill: Bill, *, regular: Typeface, bold: Typeface) -> bytes:
 
 def _dress(sheets: Sheets, bill: Bill, page: int, count: int) -> None:
     across = {"void": _("CANCELED"), "draft": _("DRAFT")}.get(bill.state.status)
+    if bill.is_test:
+        across = _("TEST")
     if across:
         sheets.across(across, "#f3dcd9")
     sheets.rule(BOTTOM - 18)
@@ -94,6 +96,9 @@ class _Bill(Front):
         width = sheets.bold.width(word, 9) + 18
         sheets.box(RIGHT - width, y - 68, width, 19, back, radius=5)
         sheets.text(RIGHT - width / 2, y - 62, word, 9, bold=True, colour=front, align="center")
+        if self.paper.is_test:
+            words, size = sheets.bold.fit(_("TEST: no real document"), 9, (RIGHT - LEFT) * 0.35, 6)
+            sheets.text(RIGHT - width - 8, y - 62, words, size, bold=True, colour=sheet.BAD, align="right")
 
     def _facts(self) -> Iterator[Block]:
         bill = self.paper

@@ -70,7 +70,9 @@ def _cells(row: UsageRow, currency: str) -> Row:
 
 def _rows(flt: ExportFilter) -> Iterator[Row]:
     billed = {"billed": "yes", "unbilled": "no"}.get(flt.status, "")
-    asked = UsageFilter(flt.user or None, flt.start, flt.end, account=flt.account, cluster=flt.cluster, billed=billed)
+    asked = UsageFilter(
+        flt.user or None, flt.start, flt.end, account=flt.account, cluster=flt.cluster, billed=billed, only_real=True
+    )
     for row, currency in _with_currency(asked):
         yield (row.job.username, row.job.job_key, *_cells(row, currency))
 

@@ -14,6 +14,7 @@ from billing.ledger.facts import Adding, Fact, Look, Source, handfuls
 from billing.ledger.of_invoices import DEFERRED_LINES, net_of_tax
 from billing.ledger.schedule import earned_on, shares
 from billing.models import CreditNoteLine, Invoice, InvoiceLine, InvoiceTax, SourceKind
+from core.clock import real
 from core.money import places
 from core.periods import month_start, today
 
@@ -23,7 +24,8 @@ BACK = timedelta(days=62)  # how far a look goes behind what has been posted: no
 def deferred_lines() -> Any:
     """Lines of finalized invoices whose amount is earned month by month."""
     rows = InvoiceLine.objects.filter(DEFERRED_LINES, invoice__invoice_number__isnull=False)
-    return rows.exclude(period_start=None).exclude(period_end=None).select_related("invoice__organisation")
+    rows = real(rows, "invoice__organisation").exclude(period_start=None).exclude(period_end=None)
+    return rows.select_related("invoice__organisation")
 
 
 def nets_of(lines: Sequence[InvoiceLine]) -> dict[int, Decimal]:

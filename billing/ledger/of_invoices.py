@@ -1,4 +1,4 @@
-"""Invoices and credit notes: receivable against revenue by kind, deferred revenue and output tax."""
+"""Invoices and credit notes, of real customers: receivable against revenue by kind, deferred revenue and output tax."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from billing.ledger.chart import DEFERRED, KIND_OF_LINE, OUTPUT_TAX, RECEIVABLE,
 from billing.ledger.facts import Adding, Fact, Look, Source, handfuls, only, unposted
 from billing.ledger.schedule import LONG_CYCLES
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceTax, LineKind, SourceKind
+from core.clock import real
 from core.money import places, quantize
 from core.periods import month_start
 
@@ -34,7 +35,7 @@ def is_deferred(line_kind: str, source: Any) -> bool:
 
 
 def _invoices(look: Look) -> Iterator[list[Fact]]:
-    rows = unposted(Invoice.objects.filter(invoice_number__isnull=False), SourceKind.INVOICE, look)
+    rows = unposted(real(Invoice.objects.filter(invoice_number__isnull=False)), SourceKind.INVOICE, look)
     for found in handfuls(rows):
         parts = _parts([each for each in found if not each.tax_inclusive])
         parts |= _parts_inclusive([each for each in found if each.tax_inclusive])
@@ -104,7 +105,9 @@ def _moment(invoice: Invoice) -> Any:
 
 
 def _notes(look: Look) -> Iterator[list[Fact]]:
-    rows = unposted(CreditNote.objects.select_related("invoice"), SourceKind.CREDIT_NOTE, look)
+    rows = unposted(
+        real(CreditNote.objects.select_related("invoice"), "invoice__organisation"), SourceKind.CREDIT_NOTE, look
+    )
     for found in handfuls(rows):
         lines = CreditNoteLine.objects.filter(note__in=[each.pk for each in found])
         parts: Parts = defaultdict(list)

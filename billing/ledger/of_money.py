@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
 
 from billing.ledger.chart import BAD_DEBT, CASH, CREDIT_BALANCE, RECEIVABLE, REFUNDS
 from billing.ledger.facts import Adding, Fact, Look, Source, day_of, handfuls, unposted
-from billing.models import CreditEntry, InvoicePayment, SourceKind, WriteOff
+from billing.models import CreditEntry, InvoicePayment, InvoiceReturn, SourceKind, WriteOff
+from core.clock import real
+
+MANUAL = "manual"
+
+
+def _real(model: Any) -> QuerySet[Any]:
+    return real(model.objects.select_related("invoice"), "invoice__organisation")
 
 
 def _payments(look: Look) -> Iterator[list[Fact]]:
-    rows = unposted(InvoicePayment.objects.select_related("invoice"), SourceKind.INVOICE_PAYMENT, look)
+    rows = unposted(_real(InvoicePayment), SourceKind.INVOICE_PAYMENT, look)
     for found in handfuls(rows):
         yield [
             Fact(
@@ -23,10 +33,26 @@ def _payments(look: Look) -> Iterator[list[Fact]]:
         ]  # fmt: skip
 
 
+def _returns(look: Look) -> Iterator[list[Fact]]:
+    """What went back is due again (what the balance gave of it has an entry of its own), by the way it had come."""
+    for found in handfuls(unposted(_real(InvoiceReturn), SourceKind.INVOICE_RETURN, look)):
+        came = InvoicePayment.objects.filter(source__in={row.source for row in found})
+        ways = dict(came.values_list("source", "method"))
+        yield [
+            Fact(
+                SourceKind.INVOICE_RETURN, row.pk, row.currency, day_of(row.created_at), row.created_at,
+                Adding().debit(RECEIVABLE, row.amount).credit(CASH + ways.get(row.source, MANUAL), row.amount).done(),
+                document=str(row.invoice), text=row.source, organisation_id=row.invoice.organisation_id,
+                invoice_id=row.invoice_id,
+            )
+            for row in found
+        ]  # fmt: skip
+
+
 def _balances(look: Look) -> Iterator[list[Fact]]:
     """What is put in an organisation's favour leaves the receivable of its invoice, and the other way round; without an
     invoice it was given for nothing."""
-    rows = unposted(CreditEntry.objects.select_related("invoice"), SourceKind.CREDIT_ENTRY, look)
+    rows = unposted(real(CreditEntry.objects.select_related("invoice")), SourceKind.CREDIT_ENTRY, look)
     for found in handfuls(rows):
         yield [
             Fact(
@@ -41,7 +67,7 @@ def _balances(look: Look) -> Iterator[list[Fact]]:
 
 
 def _write_offs(look: Look) -> Iterator[list[Fact]]:
-    rows = unposted(WriteOff.objects.select_related("invoice"), SourceKind.WRITE_OFF, look)
+    rows = unposted(_real(WriteOff), SourceKind.WRITE_OFF, look)
     for found in handfuls(rows):
         yield [
             Fact(
@@ -54,6 +80,7 @@ def _write_offs(look: Look) -> Iterator[list[Fact]]:
         ]  # fmt: skip
 
 
+RETURNS = Source((SourceKind.INVOICE_RETURN,), "invoice_returns", _returns)
 PAYMENTS = Source((SourceKind.INVOICE_PAYMENT,), "invoice_payments", _payments)
 BALANCES = Source((SourceKind.CREDIT_ENTRY,), "credit_entries", _balances)
 WRITE_OFFS = Source((SourceKind.WRITE_OFF,), "write_offs", _write_offs)

@@ -27,8 +27,9 @@ from billing.models.journal import (
     SourceKind,
     WriteOff,
 )
-from billing.models.money_in import InvoicePayment
+from billing.models.money_in import InvoicePayment, InvoiceReturn
 from billing.models.months import AdjustmentKind, ClosedMonth, MonthAdjustment
+from billing.models.notices import InvoiceNotice, NoticeKind
 from billing.models.numbers import DocumentCounter
 from billing.models.prices import ChargeModel, Discount, ExchangeRate, PricingPlan, PricingStep, Quantity
 from billing.models.rates import CpuBasis, Rate, RateVersion
@@ -37,9 +38,9 @@ from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, Recei
 __all__ = [
     "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
     "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount",
-    "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceLine", "InvoicePayment",
-    "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "JournalEntry", "JournalExport", "JournalPosting",
-    "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment", "PeriodStatus", "PriceAt", "PricingPlan",
-    "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus", "SourceKind",
-    "SubscriptionCharge", "WriteOff",
+    "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceLine", "InvoiceNotice",
+    "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "JournalEntry",
+    "JournalExport", "JournalPosting", "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment", "NoticeKind",
+    "PeriodStatus", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt",
+    "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "WriteOff",
 ]  # fmt: skip

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_noop
 
 from accounts.models import Organisation, Project
 from billing.models.prices import Discount, PricingPlan
+from core.clock import today_for
 from core.decimals import ExactDecimalField
-from core.periods import today
 from core.states import Transitions
 from subscriptions.models import Subscription
 
@@ -196,10 +196,15 @@ class Invoice(models.Model):
         return date(self.year, self.month, 1)
 
     @property
+    def is_test(self) -> bool:
+        """Its organisation lives by a test clock: it is no real document."""
+        return self.organisation.is_test
+
+    @property
     def is_overdue(self) -> bool:
         """Asked for, not paid in full, and its day is over; derived, never stored."""
         is_open = self.status == InvoiceStatus.FINALIZED and self.amount_due > 0
-        return is_open and self.due_date is not None and self.due_date < today()
+        return is_open and self.due_date is not None and self.due_date < today_for(self.organisation)
 
 
 class LineKind(models.TextChoices):
@@ -291,7 +296,7 @@ class CreditNote(models.Model):
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes", verbose_name=_("invoice"))
     number = models.CharField(_("number"), max_length=40, unique=True)
     fiscal_year = models.PositiveIntegerField(_("fiscal year"))
-    serial = models.PositiveIntegerField(_("serial number"))
+    serial = models.PositiveIntegerField(_("serial number"), null=True, blank=True)  # none of tests
     issue_date = models.DateField(_("issued"))
     reason = models.CharField(_("reason"), max_length=255)
     currency = models.CharField(_("currency"), max_length=3)

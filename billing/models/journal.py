@@ -38,6 +38,7 @@ class SourceKind(models.TextChoices):
     INVOICE = "invoice", _("invoice finalized")
     CREDIT_NOTE = "credit_note", _("credit note")
     INVOICE_PAYMENT = "invoice_payment", _("payment of an invoice")
+    INVOICE_RETURN = "invoice_return", _("payment of an invoice given back")
     CREDIT_ENTRY = "credit_entry", _("balance of an organisation")
     WRITE_OFF = "write_off", _("bad debt")
     RECOGNITION = "recognition", _("part of a fee, earned")

@@ -11,7 +11,8 @@ from billing.models.invoices import MONEY, Invoice
 
 class InvoicePayment(models.Model):
     """One sum received for an invoice, never changed. What exceeds what was due is a ``CreditEntry`` of the invoice:
-    ``amount_paid`` of an invoice = its payments - its credit entries. One reference counts once an invoice and method.
+    ``amount_paid`` of an invoice = its payments - its returns - its credit entries. One reference counts once an
+    invoice and method.
     """
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="payments", verbose_name=_("invoice"))
@@ -20,6 +21,8 @@ class InvoicePayment(models.Model):
     method = models.CharField(_("method"), max_length=40)
     reference = models.CharField(_("payment reference"), max_length=255)
     received_on = models.DateField(_("received on"))
+    # The payment that brought it (``payment:12``), as ``claimed_by`` of jobs names documents; empty: by hand.
+    source = models.CharField(_("brought by"), max_length=40, blank=True, default="")
     created_by = models.CharField(_("created by"), max_length=64)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -33,6 +36,34 @@ class InvoicePayment(models.Model):
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="invoice_payments_positive"),
             models.CheckConstraint(condition=~models.Q(reference=""), name="invoice_payments_has_reference"),
         )
+        indexes = (models.Index(fields=["source"], condition=~models.Q(source=""), name="idx_invoice_payments_source"),)
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} · {self.reference}"
+
+
+class InvoiceReturn(models.Model):
+    """Money of a payment of an invoice that went back to the payer, by a refund or a lost dispute (positive), or that
+    came back after all (negative). Never changed; their sum by ``source`` is what of that payment is gone."""
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="returns", verbose_name=_("invoice"))
+    amount = models.DecimalField(_("amount"), **MONEY)
+    from_balance = models.DecimalField(_("taken from the balance"), **MONEY)
+    currency = models.CharField(_("currency"), max_length=3)
+    source = models.CharField(_("brought by"), max_length=40)
+    created_by = models.CharField(_("created by"), max_length=64)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "invoice_returns"
+        ordering = ("-id",)
+        verbose_name = _("money given back of an invoice")
+        verbose_name_plural = _("money given back of invoices")
+        indexes = (models.Index(fields=["source"], name="idx_invoice_returns_source"),)
+        constraints = (
+            models.CheckConstraint(condition=~models.Q(amount=0), name="invoice_returns_not_nought"),
+            models.CheckConstraint(condition=~models.Q(source=""), name="invoice_returns_has_source"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} · {self.source}"

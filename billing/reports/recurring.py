@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import ChargeKind, SubscriptionCharge
 from billing.reports.base import Asked, Report, key_of, month_of, parts_of
+from core.clock import real
 from core.exports import CHUNK, Column, Kind, Row
 from core.money import places, quantize
 from core.periods import month_start, month_window, next_month, previous_month, today
@@ -58,10 +59,10 @@ def worth(asked: Asked, months: list[date]) -> Worth:
     now = timezone.now()
     moments = {month: min(month_window(month).end or now, now) for month in months}
     found: Worth = {month: defaultdict(Decimal) for month in months}
-    rows = SubscriptionCharge.objects.filter(
+    rows = real(SubscriptionCharge.objects.filter(
         period_start__lt=max(moments.values()), period_end__gte=min(moments.values()),
         **asked.limits(currency="currency", organisation="subscription__organisation"),
-    ).order_by()  # fmt: skip
+    ), "subscription__organisation").order_by()  # fmt: skip
     columns = ("kind", "price__amount", "price__billing_cycle", "currency", "period_start", "period_end",
                "subscription__organisation__name", "subscription__user_id")  # fmt: skip
     for kind, amount, cycle, currency, start, end, organisation, user in rows.values_list(*columns).iterator(CHUNK):

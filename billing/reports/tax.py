@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.ledger.facts import day_of
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceTax, Receipt, ReceiptStatus
 from billing.reports.base import Asked, Report, key_of, month_of, parts_of
+from core.clock import real
 from core.exports import Column, Kind, Row
 from core.money import places, quantize
 from core.periods import month_start, month_window
@@ -73,9 +74,8 @@ def rows(asked: Asked) -> Iterator[Row]:
 
 
 def _invoices(asked: Asked) -> Iterator[Line]:
-    issued = Invoice.objects.filter(
-        invoice_number__isnull=False, **asked.limits(day="issue_date", currency="currency", organisation="organisation")
-    )
+    limits = asked.limits(day="issue_date", currency="currency", organisation="organisation")
+    issued = real(Invoice.objects.filter(invoice_number__isnull=False, **limits))
     groups: dict[int, dict[tuple[str, Decimal], tuple[Decimal, Decimal]]] = defaultdict(dict)
     taxes = InvoiceTax.objects.filter(invoice__in=issued.order_by().values("pk"))
     for invoice, category, rate, base, amount in taxes.values_list("invoice_id", "category", "rate", "base", "amount"):
@@ -90,9 +90,8 @@ def _invoices(asked: Asked) -> Iterator[Line]:
 
 
 def _notes(asked: Asked) -> Iterator[Line]:
-    issued = CreditNote.objects.filter(
-        **asked.limits(day="issue_date", currency="currency", organisation="invoice__organisation")
-    )
+    limits = asked.limits(day="issue_date", currency="currency", organisation="invoice__organisation")
+    issued = real(CreditNote.objects.filter(**limits), "invoice__organisation")
     lines = CreditNoteLine.objects.filter(note__in=issued.order_by().values("pk")).order_by()
     keys = ("note_id", "line__tax_category", "line__tax_rate")
     groups: dict[int, list[tuple[str, Decimal, Decimal, Decimal]]] = defaultdict(list)

@@ -121,15 +121,16 @@ def due(now: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.alias(begins=moment).filter(runs, stays, open_end, begins__lte=now)
 
 
-def next_period(subscription: Subscription, moment: datetime) -> tuple[int, Period, Span]:
-    """Anchor, days and instants of the period that begins where the last one ended, or first of all at ``moment``."""
-    zone = zone_of(subscription)
+def next_period(subscription: Subscription, moment: datetime, cycle: str = "") -> tuple[int, Period, Span]:
+    """Anchor, days and instants of the period that begins where the last one ended, or first of all at ``moment``; in
+    the subscription's billing cycle unless told."""
+    zone, cycle = zone_of(subscription), cycle or subscription.billing_cycle
     anchor = subscription.anchor_day
     if anchor is None or subscription.period_end is None:
         day = local_day(moment, zone)
-        days = period(day.day, day, subscription.billing_cycle, 0)
+        days = period(day.day, day, cycle, 0)
         return day.day, days, Span(first_instant(day, zone), first_instant(days.end, zone))
-    days = period(anchor, _nominal(anchor, moment, zone), subscription.billing_cycle, 0)
+    days = period(anchor, _nominal(anchor, moment, zone), cycle, 0)
     return anchor, days, Span(moment, first_instant(days.end, zone))
 
 

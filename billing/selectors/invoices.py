@@ -13,11 +13,22 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.membership import BILLING, Person, memberships
-from billing.models import CreditEntry, CreditNote, Invoice, InvoiceLine, InvoicePayment, InvoiceStatus, InvoiceTax
+from billing.models import (
+    CreditEntry,
+    CreditNote,
+    Invoice,
+    InvoiceLine,
+    InvoicePayment,
+    InvoiceReturn,
+    InvoiceStatus,
+    InvoiceTax,
+)
+from core.clock import day_is_over
 from core.periods import today
 from core.wording import is_thai, money_text
 
 PERMISSION = "billing.view_invoice"
+OF_RETURNS = ("given back: ", "came back: ")  # entries that only follow money that moved
 
 
 def sees_all_invoices(user: Person) -> bool:
@@ -52,7 +63,7 @@ def find_line(invoice: Invoice, number: int) -> InvoiceLine:
 
 def overdue() -> Q:
     """Asked for, not paid in full, and its day is over."""
-    return Q(status=InvoiceStatus.FINALIZED, amount_due__gt=0, due_date__lt=today())
+    return Q(status=InvoiceStatus.FINALIZED, amount_due__gt=0) & day_is_over("due_date", today())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ class Paper:
     notes: Sequence[CreditNote]
     payments: Sequence[InvoicePayment]
     entries: Sequence[CreditEntry]
+    returns: Sequence[InvoiceReturn] = ()
 
     @property
     def steps(self) -> list[Step]:
@@ -87,6 +99,7 @@ def paper_of(invoice: Invoice) -> Paper:
     return Paper(
         invoice, list(lines), list(invoice.taxes.order_by("category", "rate")), list(notes),
         list(invoice.payments.order_by("pk")), list(CreditEntry.objects.filter(invoice=invoice).order_by("pk")),
+        list(invoice.returns.order_by("pk")),
     )  # fmt: skip
 
 
@@ -108,7 +121,8 @@ def _steps(paper: Paper) -> list[Step]:
         Step(_("Payment received"), "good", money_text(each.amount, each.currency), each.received_on)
         for each in paper.payments
     ]
-    found += [_entry_step(entry) for entry in paper.entries]
+    found += [_return_step(each) for each in paper.returns]
+    found += [_entry_step(entry) for entry in paper.entries if not entry.reason.startswith(OF_RETURNS)]
     found += [
         Step(
             _("Credit note %(number)s") % {"number": note.number}, "",
@@ -119,6 +133,11 @@ def _steps(paper: Paper) -> list[Step]:
     if invoice.canceled_at:
         found.append(Step(_("Canceled"), "bad", invoice.cancel_reason, _day(invoice.canceled_at)))
     return found
+
+
+def _return_step(row: InvoiceReturn) -> Step:
+    words = _("Given back") if row.amount > 0 else _("Payment received")
+    return Step(words, "", money_text(abs(row.amount), row.currency), _day(row.created_at))
 
 
 def _entry_step(entry: CreditEntry) -> Step:

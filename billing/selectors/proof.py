@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -135,7 +135,7 @@ def prove(month: date, closed: ClosedMonth | None = None) -> Proof:
     for code, amount in sorted(refused.items()):
         parts["quarantined"] += amount
         reasons["quarantined"].append(Reason(code, amount))
-    open_jobs, differing = _counts(window)
+    open_jobs, differing = _counts(window, book)
     return Proof(
         month=month,
         currency=settings.PAYMENT_CURRENCY,
@@ -154,7 +154,7 @@ def _usage(window: Window, parts: dict[str, Amount], refused: Iterable[Amount]) 
     Money exists only by pricing, so its total is that of the parts; lines are held
     against their jobs by ``_counts``.
     """
-    jobs = Job.objects.filter(end_at__gte=window.start, end_at__lt=window.end)
+    jobs = Job.objects.real().filter(end_at__gte=window.start, end_at__lt=window.end)
     sums = jobs.aggregate(
         jobs=Count("id"), cpu=Sum("cpu_core_seconds"), gpu=Sum("gpu_seconds"), mem=Sum("mem_mib_seconds")
     )
@@ -165,12 +165,13 @@ def _usage(window: Window, parts: dict[str, Amount], refused: Iterable[Amount]) 
 
 def _classes(window: Window, book: PriceBook, ready: str) -> list[tuple[str, str, Amount]]:
     """(part, reason, amount) of every ended job of the month: one statement, each job in exactly one class."""
-    jobs = Job.objects.filter(end_at__gte=window.start, end_at__lt=window.end).order_by()
+    jobs = Job.objects.real().filter(end_at__gte=window.start, end_at__lt=window.end).order_by()
     table, prices = price_table(set(jobs.values_list("username", "account").distinct()), book)
     cost = sql.cost_sql(*hours_of_job(), ("p.cpu", "p.gpu", "p.mem"))
     states, state_values = free_states()
     invoiced = list(book.resolver.invoiced) or [""]
     marks = ", ".join(["%s"] * len(invoiced))
+    real, tests = _real_sql(book)
     sql.prepare()
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
@@ -192,16 +193,22 @@ def _classes(window: Window, book: PriceBook, ready: str) -> list[tuple[str, str
             LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
             LEFT JOIN receipts r ON r.id = i.receipt_id
             LEFT JOIN users u ON u.username = j.username
-            WHERE j.end_at >= %s AND j.end_at < %s)
+            WHERE j.end_at >= %s AND j.end_at < %s{real})
             SELECT part, reason, COUNT(*), SUM(cpu_core_seconds), SUM(gpu_seconds), SUM(mem_mib_seconds),
             {sql.money_sum_sql("cost")} FROM classified GROUP BY part, reason ORDER BY part, reason""",
-            [prices, *state_values, *state_values, *invoiced, ready, adapt(window.start), adapt(window.end)],
+            [prices, *state_values, *state_values, *invoiced, ready, adapt(window.start), adapt(window.end), *tests],
         )
         rows = cursor.fetchall()
     return [
         (part, code, Amount(count, int(cpu), int(gpu), int(mem), sql.money_from_sql(money)))
         for part, code, count, cpu, gpu, mem, money in rows
     ]
+
+
+def _real_sql(book: PriceBook) -> tuple[str, Sequence[str]]:
+    """A condition that leaves jobs of test clocks out, and its values; nothing where there are none."""
+    tests = book.resolver.tests
+    return (f" AND j.account NOT IN ({', '.join(['%s'] * len(tests))})" if tests else ""), tests
 
 
 def _refused(window: Window, book: PriceBook) -> tuple[dict[str, Amount], int]:
@@ -225,17 +232,18 @@ def _refused(window: Window, book: PriceBook) -> tuple[dict[str, Amount], int]:
     return known, unknown
 
 
-def _counts(window: Window) -> tuple[int, int]:
+def _counts(window: Window, book: PriceBook) -> tuple[int, int]:
     """Jobs that started by the end of the month and have not ended, and jobs of the month whose claim and live
     receipt line do not agree; of these there must be none."""
     start, end = map(connection.ops.adapt_datetimefield_value, (window.start, window.end))
+    real, tests = _real_sql(book)
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT (SELECT COUNT(*) FROM jobs WHERE end_at IS NULL AND start_at < %s),
+            f"""SELECT (SELECT COUNT(*) FROM jobs j WHERE j.end_at IS NULL AND j.start_at < %s{real}),
             (SELECT COUNT(*) FROM jobs j LEFT JOIN receipt_items i ON i.job_key = j.job_key AND i.is_live
             WHERE j.end_at >= %s AND j.end_at < %s AND (j.claimed_by LIKE 'receipt:%%' OR i.id IS NOT NULL)
             AND (i.id IS NULL OR j.claimed_by <> 'receipt:' || i.receipt_id))""",
-            [end, start, end],
+            [end, *tests, start, end],
         )
         open_jobs, differing = cursor.fetchone()
         return int(open_jobs), int(differing)

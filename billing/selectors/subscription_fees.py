@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.cycles import local_day
 from billing.fee_words import charge_days, convention_words, days_words, how_words, why_words
 from billing.models import SubscriptionCharge
 from billing.selectors.fees import PAUSES, Fees, NoPrice, credit_of, parked_words, zone_of
+from core.clock import now_for
 from core.money import places
 from core.wording import day_text, decimal_text, money_text
 from subscriptions.models import LIVE, Plan, PlanPrice, Subscription, SubscriptionStatus
@@ -37,6 +37,7 @@ class FeeView:
     period: str
     comes: str  # the next fee, or what happens instead
     plan_to_come: str
+    cycle_to_come: str
     ends: datetime | None  # where it ends with its period
     parked: str
     rest_given_back: str
@@ -51,7 +52,7 @@ def charges_of(subscription: Subscription) -> QuerySet[SubscriptionCharge]:
 
 
 def fee_view(subscription: Subscription) -> FeeView:
-    row, now = subscription, timezone.now()
+    row, now = subscription, now_for(subscription.organisation)
     charges = list(charges_of(row)[: SHOWN + 1])
     live, zone = row.status in LIVE, zone_of(row)
     runs = row.period_start is not None and row.period_end is not None and row.period_end > now and live
@@ -61,6 +62,7 @@ def fee_view(subscription: Subscription) -> FeeView:
         period=days_words(row.period_start, row.period_end, zone) if row.period_start and row.period_end else "",
         comes=_comes(row) if live else "",
         plan_to_come=row.next_plan.label if row.next_plan and live else "",
+        cycle_to_come=row.get_next_cycle_display() if row.next_cycle and live else "",
         ends=row.next_billing_at if row.cancel_at_period_end and live else None,
         parked=parked_words(row) if live else "",
         rest_given_back=money_text(-credit.amount, credit.currency) if credit else "",
@@ -84,10 +86,10 @@ def fee_words(row: Subscription, now: datetime) -> str:
     return _priced(row, price)
 
 
-def next_fee_words(row: Subscription, plan: Plan, day: date) -> str:
-    """The fee of ``plan`` from ``day`` on."""
+def next_fee_words(row: Subscription, plan: Plan, day: date, cycle: str = "") -> str:
+    """The fee of ``plan`` from ``day`` on, in the subscription's own cycle unless told."""
     try:
-        price = Fees.of([plan.pk]).price(plan, row.billing_cycle, row.currency, day)
+        price = Fees.of([plan.pk]).price(plan, cycle or row.billing_cycle, row.currency, day)
     except NoPrice as error:
         return error.message
     if price is None:
@@ -97,7 +99,7 @@ def next_fee_words(row: Subscription, plan: Plan, day: date) -> str:
 
 def _priced(row: Subscription, price: PlanPrice) -> str:
     words = _("%(amount)s, %(cycle)s")
-    return words % {"amount": money_text(price.amount, price.currency), "cycle": row.get_billing_cycle_display()}
+    return words % {"amount": money_text(price.amount, price.currency), "cycle": price.get_billing_cycle_display()}
 
 
 def _comes(row: Subscription) -> str:
@@ -107,4 +109,4 @@ def _comes(row: Subscription) -> str:
         return ""
     day = local_day(row.next_billing_at, zone_of(row))
     words = _("%(fee)s on %(day)s")
-    return words % {"fee": next_fee_words(row, row.next_plan or row.plan, day), "day": day_text(day)}
+    return words % {"fee": next_fee_words(row, row.next_plan or row.plan, day, row.next_cycle), "day": day_text(day)}

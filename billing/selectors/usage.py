@@ -60,6 +60,7 @@ class UsageFilter:
     partition: str = ""
     cluster: str = ""
     accounts: tuple[str, ...] | None = None
+    only_real: bool = False
 
     def jobs(self) -> JobQuerySet:
         """With a window: jobs that ended in it. Without: all, running and waiting ones too."""
@@ -68,6 +69,8 @@ class UsageFilter:
         exact = {"username": self.username, "account": self.account, "state": self.state}
         exact |= {"partition": self.partition, "cluster": self.cluster}
         jobs = jobs.filter(**{name: value for name, value in exact.items() if value})
+        if self.only_real:
+            jobs = jobs.real()
         if self.accounts is not None:
             jobs = jobs.filter(account__in=self.accounts)
         if window.start:

@@ -101,7 +101,7 @@ def simulate(drafts: Mapping[str, DraftRates], start: date | None, end: date | N
 
 def _jobs(start: date | None, end: date | None) -> JobQuerySet:
     window = days_window(start, end)
-    jobs = Job.objects.filter(end_at__isnull=False)
+    jobs = Job.objects.real().filter(end_at__isnull=False)
     jobs = jobs.filter(end_at__gte=window.start) if window.start else jobs
     return jobs.filter(end_at__lt=window.end) if window.end else jobs
 

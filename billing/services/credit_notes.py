@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import services as audit
+from billing.announcements import CANCELED, tell_of_invoice, tell_of_note
 from billing.invoicing.crediting import Taken, take_back
 from billing.models import (
     INVOICE_TRANSITIONS,
@@ -23,15 +23,16 @@ from billing.models import (
 )
 from billing.selectors.credits import lefts_of, taxes_of
 from billing.selectors.invoice_digest import note_digest
+from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
-from billing.services.numbers import CREDIT_NOTES, next_number
+from billing.services.numbers import CREDIT_NOTES, document_number
 from billing.services.receipts import TotalChanged
 from billing.services.write_offs import take_back_write_off
+from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
-from core.periods import today
 from core.states import transition
 
 CREDITABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
@@ -74,6 +75,9 @@ def write_credit_note(
         raise BadInput(_("Only an invoice that is taken back in full can be canceled."), field="cancel")
     before = invoice.status
     released = _close(actor, invoice, cancel=cancel) if nothing_left else 0
+    tell_of_note(note)
+    if invoice.status == InvoiceStatus.CANCELED:
+        tell_of_invoice(CANCELED, invoice)
     audit.record(
         actor=actor, action="invoice_credit", target=str(invoice), entity=note,
         changes={"status": [before, invoice.status]} if before != invoice.status else {},
@@ -81,6 +85,8 @@ def write_credit_note(
                "tax": note.tax, "total": note.total, "currency": note.currency, "to_balance": moved,
                "due": invoice.amount_due, "canceled": cancel, "jobs_released": released, "digest": note.digest},
     )  # fmt: skip
+    if invoice.status == InvoiceStatus.CANCELED:
+        follow_dues(actor=actor, organisation=invoice.organisation)
     if not nothing_left:
         settle_if_paid(actor, invoice)
     return note
@@ -123,13 +129,13 @@ def _check_amount(number: int, amount: Decimal, rest: Decimal, decimals: int) ->
 def _write(
     actor: Actor, invoice: Invoice, rows: Mapping[int, InvoiceLine], taken: Sequence[Taken], reason: str
 ) -> CreditNote:
-    issued = today()
-    number = next_number(CREDIT_NOTES, settings.BILLING_CREDIT_NOTE_PREFIX, issued)
+    issued = today_for(invoice.organisation)
+    number = document_number(CREDIT_NOTES, settings.BILLING_CREDIT_NOTE_PREFIX, issued, test=invoice.is_test)
     net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
     note = CreditNote(
         invoice=invoice, number=number.text, fiscal_year=number.fiscal_year, serial=number.serial, issue_date=issued,
         reason=reason, currency=invoice.currency, subtotal=net, tax=tax, total=net + tax, created_by=actor.name,
-        created_at=timezone.now(),
+        created_at=now_for(invoice.organisation),
     )  # fmt: skip
     lines = [CreditNoteLine(note=note, line=rows[each.number], net=each.net, tax=each.tax) for each in taken]
     note.digest = note_digest(note, [(line.line.line_number, line) for line in lines])
@@ -151,6 +157,7 @@ def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
         CreditEntry.objects.create(
             organisation=invoice.organisation, amount=over, currency=invoice.currency, invoice=invoice,
             credit_note=note, reason=f"credit note {note.number}", created_by=actor.name,
+            created_at=now_for(invoice.organisation),
         )  # fmt: skip
     Invoice.objects.filter(pk=invoice.pk).update(
         amount_credited=credited, amount_paid=paid,
@@ -172,7 +179,7 @@ def _close(actor: Actor, invoice: Invoice, *, cancel: bool) -> int:
     if invoice.status == InvoiceStatus.PAID:
         transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS, paid_at=None)
     transition(
-        invoice, InvoiceStatus.CANCELED, table=INVOICE_TRANSITIONS, canceled_at=timezone.now(),
+        invoice, InvoiceStatus.CANCELED, table=INVOICE_TRANSITIONS, canceled_at=now_for(invoice.organisation),
         cancel_reason=invoice.credit_notes.order_by("-pk").values_list("reason", flat=True)[0],
     )  # fmt: skip
     return free_claims([invoice])

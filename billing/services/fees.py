@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.utils import timezone
 
 from audit import services as audit
 from billing.cycles import local_day, whole
@@ -28,13 +27,17 @@ from billing.selectors.fees import (
     next_period,
     zone_of,
 )
+from core.clock import now_for
 from core.context import Actor
 from core.errors import Busy
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.history import note
 
 RELATED = ("plan", "next_plan", "organisation", "user")
-MOVED = ("plan", "next_plan", "price", "anchor_day", "period_start", "period_end", "next_billing_at", "updated_at")
+MOVED = (
+    "plan", "next_plan", "billing_cycle", "next_cycle", "price", "anchor_day", "period_start", "period_end",
+    "next_billing_at", "updated_at",
+)  # fmt: skip
 _RUNS = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
 
@@ -109,21 +112,23 @@ def advance(
 def _step(done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[Any, ...]], why: str) -> bool:
     row = done.row
     plan: Plan = row.next_plan or row.plan
-    anchor, days, within = next_period(row, moment)
+    cycle = row.next_cycle or row.billing_cycle
+    anchor, days, within = next_period(row, moment, cycle)
     if row.next_plan is not None and (row.organisation_id, row.user_id, plan.pk) in taken:
         done.trouble = {"code": "already_subscribed", "plan": plan.code}
         return False
     try:
-        price = book.price(plan, row.billing_cycle, row.currency, days.start)
+        price = book.price(plan, cycle, row.currency, days.start)
     except NoPrice as error:
         done.error = error
-        done.trouble = {"code": error.code, "plan": plan.code, "cycle": row.billing_cycle, "currency": row.currency,
+        done.trouble = {"code": error.code, "plan": plan.code, "cycle": cycle, "currency": row.currency,
                         "day": days.start.isoformat()}  # fmt: skip
         return False
     if price is not None and not _served(row):
         price = None
     if row.next_plan is not None:
         done.plan_before, row.plan, row.next_plan = row.plan, plan, None
+    row.billing_cycle, row.next_cycle = cycle, ""
     row.price, row.anchor_day = price, anchor
     row.period_start, row.period_end, row.next_billing_at = within.start, within.end, within.end
     done.periods += 1
@@ -202,7 +207,7 @@ def on_start(*, actor: Actor, subscription: Subscription) -> None:
     assert first is not None  # noqa: S101 - it has just started
     plan, day = subscription.plan, local_day(first, zone_of(subscription))
     Fees.of([plan.pk]).price(plan, subscription.billing_cycle, subscription.currency, day)
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     if first > now:
         Subscription.objects.filter(pk=subscription.pk).update(next_billing_at=first)
     else:
@@ -213,7 +218,7 @@ def on_start(*, actor: Actor, subscription: Subscription) -> None:
 def on_suspend(*, actor: Actor, subscription: Subscription, cause: str) -> None:
     """Periods that had begun before it rests are charged; from then on none is."""
     if cause in PAUSES:
-        catch_up(actor=actor, rows=[subscription], now=timezone.now())
+        catch_up(actor=actor, rows=[subscription], now=now_for(subscription.organisation))
 
 
 def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
@@ -221,7 +226,7 @@ def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
 
     Raises ``NoPrice``.
     """
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     moment = subscription.next_billing_at or subscription.trial_end_at or subscription.start_at
     if cause not in PAUSES or moment is None or moment > now or subscription.cancel_at_period_end:
         return
@@ -235,7 +240,7 @@ def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
 
 def on_cancel(*, actor: Actor, subscription: Subscription) -> None:
     """What is due is charged, then the rest of the period comes back by the convention."""
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     catch_up(actor=actor, rows=[subscription], now=now)
     credit = credit_of(subscription, now) if subscription.status != SubscriptionStatus.PENDING else None
     if credit is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
+from accounts.services.announcements import announce
 from audit import services as audit
+from billing.announcements import FINALIZED, PAID, of_invoice, tell_of_invoice
 from billing.invoicing.months import Month
 from billing.invoicing.problems import HasProblems, blocking
 from billing.models import (
@@ -30,10 +32,12 @@ from billing.models import (
     SubscriptionCharge,
 )
 from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
+from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations
-from billing.services.numbers import INVOICES, next_numbers
+from billing.services.numbers import INVOICES, Number, document_number, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
 from core import sets
+from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import Conflict
 from core.money import places, quantize
@@ -83,6 +87,7 @@ def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: De
     entries = [_used_entry(actor, invoice, used[invoice.pk]) for invoice in drafts if used[invoice.pk]]
     CreditEntry.objects.bulk_create(entries, batch_size=FEW)
     _carry(drafts)
+    announce(of_invoice(FINALIZED, each) for each in drafts)
     audit.record_all(actor=actor, entries=[_note(invoice, used[invoice.pk]) for invoice in drafts])
     for invoice in drafts:
         if not invoice.amount_due:
@@ -108,7 +113,7 @@ def _beside(
 
 def _check(invoice: Invoice, lines: Sequence[Any], expected: Decimal | None) -> None:
     month = Month(invoice.organisation, invoice.first_day)
-    if timezone.now() < month.end:
+    if now_for(invoice.organisation) < month.end:
         raise NotReady(_("The month is not over yet."))
     if invoice.watermark is None or invoice.watermark < month.end:
         raise NotReady(_("The draft was computed before its month was over; refresh it."))
@@ -125,12 +130,11 @@ def _issue(
     used: Mapping[int, Decimal],
 ) -> None:  # fmt: skip
     """Everything that makes them documents; then they are finalized."""
-    issued, seller, now = today(), site_seller(), timezone.now()
-    due = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
-    numbers = next_numbers(INVOICES, settings.BILLING_INVOICE_PREFIX, issued, len(drafts))
-    for invoice, number in zip(drafts, numbers, strict=True):
+    seller, now = site_seller(), timezone.now()
+    for invoice, (issued, number) in zip(drafts, _numbers(drafts), strict=True):
         invoice.invoice_number, invoice.fiscal_year, invoice.serial = number.text, number.fiscal_year, number.serial
-        invoice.issue_date, invoice.due_date, invoice.updated_at = issued, due, now
+        invoice.issue_date, invoice.updated_at = issued, now
+        invoice.due_date = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
         invoice.seller, invoice.buyer = seller, buyer_of(invoice.organisation)
         invoice.amount_paid, invoice.amount_due = used[invoice.pk], invoice.total - used[invoice.pk]
         invoice.digest = invoice_digest(invoice, lines[invoice.pk], taxes[invoice.pk])
@@ -143,6 +147,22 @@ def _issue(
         raise NotReady(_("A draft was changed meanwhile; look at it again."))
     for invoice in drafts:
         invoice.status = InvoiceStatus.FINALIZED
+
+
+def _numbers(drafts: Sequence[Invoice]) -> list[tuple[date, Number]]:
+    """Day of issue and number of each: of real ones in one go, of those of test clocks one by one."""
+    prefix, day = settings.BILLING_INVOICE_PREFIX, today()
+    real = (
+        iter(next_numbers(INVOICES, prefix, day, many)) if (many := sum(not each.is_test for each in drafts)) else None
+    )
+    found = []
+    for invoice in drafts:
+        if real is not None and not invoice.is_test:
+            found.append((day, next(real)))
+        else:
+            own = today_for(invoice.organisation)
+            found.append((own, document_number(INVOICES, prefix, own, test=True)))
+    return found
 
 
 def _note(invoice: Invoice, used: Decimal) -> audit.Entry:
@@ -188,7 +208,7 @@ def _use_balances(drafts: Sequence[Invoice]) -> dict[int, Decimal]:
 def _used_entry(actor: Actor, invoice: Invoice, used: Decimal) -> CreditEntry:
     return CreditEntry(
         organisation=invoice.organisation, amount=-used, currency=invoice.currency, invoice=invoice,
-        reason="used for the invoice", created_by=actor.name,
+        reason="used for the invoice", created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
 
 
@@ -217,7 +237,7 @@ def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
     """finalized -> paid, when nothing is due any more and nothing was given up."""
     if invoice.amount_due or invoice.amount_written_off or invoice.status != InvoiceStatus.FINALIZED:
         return False
-    moved = transition(invoice, InvoiceStatus.PAID, table=INVOICE_TRANSITIONS, paid_at=timezone.now())
+    moved = transition(invoice, InvoiceStatus.PAID, table=INVOICE_TRANSITIONS, paid_at=now_for(invoice.organisation))
     if moved:
         audit.record(
             actor=actor, action="invoice_paid", target=str(invoice), entity=invoice,
@@ -225,4 +245,6 @@ def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
             extra={"total": invoice.total, "currency": invoice.currency, "paid": invoice.amount_paid,
                    "credited": invoice.amount_credited},
         )  # fmt: skip
+        tell_of_invoice(PAID, invoice)
+        follow_dues(actor=actor, organisation=invoice.organisation)
     return moved

@@ -16,10 +16,10 @@ from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import lock_organisations
 from billing.services.write_offs import take_back_write_off
+from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
-from core.periods import today
 
 MANUAL = "manual"
 PAYABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
@@ -40,14 +40,15 @@ class OtherAmount(Conflict):
 @transaction.atomic
 def record_payment(
     *, actor: Actor, invoice: Invoice, amount: Decimal, currency: str, method: str, reference: str,
-    received_on: date | None = None,
+    received_on: date | None = None, source: str = "",
 ) -> bool:  # fmt: skip
     """Money for a finalized invoice, in part or in full; paid when nothing is due any more. What is more than was due
-    stays in the organisation's favour. False when this reference was recorded before.
+    stays in the organisation's favour. False when this reference was recorded before. ``source`` names the payment
+    that brought it (``payment:12``), as ``follow_returns`` does.
 
     Raises ``BadInput`` by field, ``NotPayable``, ``OtherAmount``.
     """
-    reference, received_on = reference.strip(), received_on or today()
+    reference, received_on = reference.strip(), received_on or today_for(invoice.organisation)
     _check(invoice, amount, currency, reference, received_on)
     lock_organisations([invoice.organisation_id])
     invoice.refresh_from_db()
@@ -61,21 +62,22 @@ def record_payment(
         raise NotPayable(words % {"invoice": invoice, "status": invoice.get_status_display()})
     row = InvoicePayment.objects.create(
         invoice=invoice, amount=amount, currency=currency, method=method, reference=reference,
-        received_on=received_on, created_by=actor.name,
+        received_on=received_on, source=source, created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
     take_back_write_off(actor=actor, invoice=invoice, reason=f"paid after all: {reference}", up_to=amount)
     used = min(amount, invoice.amount_due)
     if amount > used:
         CreditEntry.objects.create(
             organisation=invoice.organisation, amount=amount - used, currency=currency, invoice=invoice,
-            reason=f"paid too much: {reference}"[:255], created_by=actor.name,
+            reason=f"paid too much: {reference}"[:255], created_by=actor.name, created_at=now_for(invoice.organisation),
         )  # fmt: skip
     Invoice.objects.filter(pk=invoice.pk).update(amount_paid=F("amount_paid") + used, amount_due=F("amount_due") - used)
     invoice.refresh_from_db()
     audit.record(
         actor=actor, action="invoice_payment", target=str(invoice), entity=invoice,
         extra={"payment": row.pk, "amount": amount, "currency": currency, "method": method, "reference": reference,
-               "received_on": received_on, "to_balance": amount - used, "due": invoice.amount_due},
+               "received_on": received_on, "to_balance": amount - used, "due": invoice.amount_due,
+               **({"source": source} if source else {})},
     )  # fmt: skip
     settle_if_paid(actor, invoice)
     return True
@@ -87,7 +89,7 @@ def record_payment_by_hand(
 ) -> bool:  # fmt: skip
     """``record_payment`` on the word of a person, who saw the money. Above ``FOUR_EYES_ABOVE`` a second one confirms it
     first: without ``second``, their approval of this very act, it is written down and ``WaitsForSecond`` raised."""
-    received_on = received_on or today()
+    received_on = received_on or today_for(invoice.organisation)
     if second is None and invoice.status in PAYABLE and needs_second(amount, invoice.currency):
         _check(invoice, amount, invoice.currency, reference.strip(), received_on)
         ask_and_stop(
@@ -111,5 +113,5 @@ def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, rec
         raise BadInput(_("More decimal places than the currency has."), field="amount")
     if not reference or len(reference) > 255 or not reference.isprintable():  # noqa: PLR2004 - of the column
         raise BadInput(_("Name the reference of the payment, 255 characters at most."), field="reference")
-    if received_on > today():
+    if received_on > today_for(invoice.organisation):
         raise BadInput(_("That day has not come yet."), field="received_on")

@@ -16,6 +16,7 @@ from billing.invoicing.problems import blocking
 from billing.models import Invoice, InvoiceStatus
 from billing.services.invoice_issue import finalize_invoices
 from billing.services.invoicing import Slice, draft_invoices
+from core.clock import real
 from core.context import Actor
 from core.errors import AppError, BadInput, UsageError
 from core.periods import month_start, today
@@ -43,12 +44,13 @@ def run_invoices(
     *, actor: Actor, month: date, organisation: str = "", finalize: bool = False, dry_run: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Run:  # fmt: skip
-    """Drafts for all organisations that have something to bill in the month, or for one by its name; with ``finalize``
-    those that nothing blocks get their numbers. Safe to repeat: finalized ones stay, drafts are computed anew.
+    """Drafts for all real organisations that have something to bill in the month, or for one by its name; with
+    ``finalize`` those that nothing blocks get their numbers. Safe to repeat: finalized ones stay, drafts are
+    computed anew.
 
     Raises ``UsageError`` for an unknown organisation, ``BadInput`` for a month that has not begun.
     """
-    found = Organisation.objects.order_by("pk")
+    found = real(Organisation.objects.order_by("pk"), "")
     if organisation:
         found = found.filter(name=organisation)
         if not found.exists():
@@ -59,14 +61,25 @@ def run_invoices(
     for start in range(0, len(keys), SLICE):
         rows = list(Organisation.objects.filter(pk__in=keys[start : start + SLICE]).order_by("pk"))
         with transaction.atomic() if dry_run else nullcontext():
-            drafted = _draft(actor, rows, month, run)
-            numbers = _finalize(actor, drafted, run) if finalize else set()
-            run.rows += _describe([*drafted.drafted, *drafted.standing], numbers)
+            _slice(actor, rows, month, run, finalize=finalize)
             if dry_run:
                 transaction.set_rollback(True)
         if on_progress:
             on_progress(min(start + SLICE, len(keys)), len(keys))
     return run
+
+
+def run_month_of(*, actor: Actor, organisation: Organisation, month: date) -> Run:
+    """Draft and finalize the month of one organisation, whether it is real or lives by a test clock."""
+    run = Run()
+    _slice(actor, [organisation], month, run, finalize=True)
+    return run
+
+
+def _slice(actor: Actor, rows: Sequence[Organisation], month: date, run: Run, *, finalize: bool) -> None:
+    drafted = _draft(actor, rows, month, run)
+    numbers = _finalize(actor, drafted, run) if finalize else set()
+    run.rows += _describe([*drafted.drafted, *drafted.standing], numbers)
 
 
 def _draft(actor: Actor, organisations: Sequence[Organisation], month: date, run: Run) -> Slice:

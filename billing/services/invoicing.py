@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
@@ -31,6 +30,7 @@ from billing.selectors.discounts import discount_tables
 from billing.selectors.prices import PriceBook
 from billing.selectors.usage_prices import price_tables
 from core import sets
+from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction
@@ -77,10 +77,27 @@ def refresh_invoice(*, actor: Actor, invoice: Invoice) -> Invoice:
 @transaction.atomic
 def draft_invoices(*, actor: Actor, organisations: Sequence[Organisation], month: date) -> Slice:
     """Drafts of these organisations' month, all or nothing. Raises ``BadInput`` for a month that has not begun."""
+    made = Slice()
+    for together in _by_clock(organisations):
+        part = _draft_together(actor, together, month)
+        made.drafted += part.drafted
+        made.standing += part.standing
+    return made
+
+
+def _by_clock(organisations: Sequence[Organisation]) -> list[list[Organisation]]:
+    """Those for whom it is the same time."""
+    found: dict[int | None, list[Organisation]] = {}
+    for each in organisations:
+        found.setdefault(each.test_clock_id, []).append(each)
+    return list(found.values())
+
+
+def _draft_together(actor: Actor, organisations: Sequence[Organisation], month: date) -> Slice:
     lock_for_transaction("months", shared=True)
     lock_for_transaction("rates", shared=True)
     locked = lock_organisations([each.pk for each in organisations])
-    now, made = timezone.now(), Slice()
+    now, made = now_for(locked[0]), Slice()
     months = {each.organisation.pk: each for each in months_of(locked, month)}
     if any(each.start > now for each in months.values()):
         raise BadInput(_("The month has not begun."), field="month")
@@ -224,7 +241,11 @@ def cancel_draft(*, actor: Actor, invoice: Invoice, reason: str) -> bool:
     if invoice.status not in (InvoiceStatus.DRAFT, InvoiceStatus.CANCELED):
         raise NotDraft(_("%(invoice)s is finalized: write a credit note.") % {"invoice": invoice})
     moved = transition(
-        invoice, InvoiceStatus.CANCELED, table=INVOICE_TRANSITIONS, canceled_at=timezone.now(), cancel_reason=reason
+        invoice,
+        InvoiceStatus.CANCELED,
+        table=INVOICE_TRANSITIONS,
+        canceled_at=now_for(invoice.organisation),
+        cancel_reason=reason,
     )
     if moved:
         released = free_claims([invoice])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from billing.selectors.fees import due, trouble_words
 from billing.services.fees import RELATED, Advance, Caught, catch_up
+from core.clock import of
 from core.context import Actor
 from core.errors import Busy
 from subscriptions.models import Subscription
@@ -53,32 +55,36 @@ class Renewed:
         return {**{name: getattr(self, name) for name in names}, "sums": sums, "notes": self.notes}
 
 
-def renew_subscriptions(*, actor: Actor, now: datetime | None = None, dry_run: bool = False) -> Renewed:
-    """Begin all periods that are due, then end what is over. With ``dry_run`` it is done, counted and undone."""
+def renew_subscriptions(
+    *, actor: Actor, now: datetime | None = None, dry_run: bool = False, organisations: Sequence[int] | None = None
+) -> Renewed:
+    """Begin all periods that are due, then end what is over: of these organisations, else of all real ones and of
+    persons. With ``dry_run`` it is done, counted and undone."""
     moment, found = now or timezone.now(), Renewed()
     if not dry_run:
-        _renew(actor, moment, found)
+        _renew(actor, moment, found, organisations)
         return found
     with transaction.atomic():
-        _renew(actor, moment, found)
+        _renew(actor, moment, found, organisations)
         transaction.set_rollback(True)
     return found
 
 
-def _renew(actor: Actor, now: datetime, found: Renewed) -> None:
+def _renew(actor: Actor, now: datetime, found: Renewed, organisations: Sequence[int] | None) -> None:
     last, size = 0, CHUNK
     while size == CHUNK:
-        last, size = _chunk(actor, now, last, found)
-    ended = end_due(actor=actor, now=now)
+        last, size = _chunk(actor, now, last, found, organisations)
+    ended = end_due(actor=actor, now=now, organisations=organisations)
     found.expired, found.canceled = ended.expired, ended.canceled
 
 
 @transaction.atomic
-def _chunk(actor: Actor, now: datetime, after: int, found: Renewed) -> tuple[int, int]:
+def _chunk(
+    actor: Actor, now: datetime, after: int, found: Renewed, organisations: Sequence[int] | None
+) -> tuple[int, int]:
     """The next rows by key, so that those that fail are passed and not met again: the last key, and how many."""
-    rows = list(
-        due(now).filter(pk__gt=after).select_for_update(of=("self",)).select_related(*RELATED).order_by("pk")[:CHUNK]
-    )
+    chosen = of(due(now), organisations).filter(pk__gt=after)
+    rows = list(chosen.select_for_update(of=("self",)).select_related(*RELATED).order_by("pk")[:CHUNK])
     for each in _together(actor, rows, now) if rows else ():
         found.add(each)
     return (rows[-1].pk if rows else after), len(rows)

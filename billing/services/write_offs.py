@@ -13,9 +13,9 @@ from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
 from billing.models import Invoice, InvoiceStatus, WriteOff
 from billing.services.invoicing import lock_organisations
+from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
-from core.periods import today
 
 
 class NothingDue(Conflict):
@@ -81,8 +81,8 @@ def take_back_write_off(
 
 def _move(actor: Actor, invoice: Invoice, amount: Decimal, reason: str) -> WriteOff:
     row = WriteOff.objects.create(
-        invoice=invoice, amount=amount, currency=invoice.currency, written_on=today(), reason=reason,
-        created_by=actor.name,
+        invoice=invoice, amount=amount, currency=invoice.currency, written_on=today_for(invoice.organisation),
+        reason=reason, created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
     Invoice.objects.filter(pk=invoice.pk).update(
         amount_written_off=F("amount_written_off") + amount, amount_due=F("amount_due") - amount

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
@@ -13,6 +14,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.membership import BILLING, memberships
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.invoice_explain import explain_line
 from billing.selectors.invoices import (
@@ -60,6 +62,8 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "invoice": invoice, "paper": paper, "lines": [(row, line_words(row)) for row in paper.lines],
         "state": _state(invoice), "notes": notes_words(invoice), "staff": sees_all_invoices(request.user),
         "projects": any(row.project_id for row in paper.lines),
+        "may_pay": memberships(request.user, BILLING).filter(organisation=invoice.organisation).exists(),
+        "in_parts": settings.BILLING_PARTIAL_PAYMENTS,
     }  # fmt: skip
     return render(request, "billing/invoice.html", context)
 

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,11 +19,17 @@ from billing.plan_forms import LATER, PlanForm
 from billing.selectors.fees import zone_of
 from billing.selectors.subscription_fees import fee_view, next_fee_words
 from billing.services import plan_changes
+from core.clock import now_for
 from core.context import actor_of
 from core.errors import AppError
 from subscriptions.holders import manages, visible_to
-from subscriptions.models import USABLE, Subscription
+from subscriptions.models import USABLE, BillingCycle, Subscription
 from subscriptions.services.history import LONGEST_REASON
+
+
+def has_wish(row: Subscription) -> bool:
+    """Whether something is to happen with the end of the period."""
+    return bool(row.cancel_at_period_end or row.next_plan_id or row.next_cycle)
 
 
 def panel(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
@@ -33,7 +38,7 @@ def panel(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
     return {
         "fees": fee_view(subscription),
         "may_change": mine and subscription.status in USABLE and PlanForm(row=subscription).has_plans,
-        "may_keep": mine and bool(subscription.cancel_at_period_end or subscription.next_plan_id),
+        "may_keep": mine and has_wish(subscription),
         "may_end_later": mine and subscription.next_billing_at is not None and not subscription.cancel_at_period_end,
     }
 
@@ -52,7 +57,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
     try:
         if request.method == "POST":
             plan_changes.change_plan(
-                actor=actor_of(request), subscription=row, plan=plan, at_period_end=later,
+                actor=actor_of(request), subscription=row, plan=plan, cycle=form.chosen_cycle, at_period_end=later,
                 expected="" if later else form.cleaned_data["expected"],
             )  # fmt: skip
             messages.success(
@@ -68,13 +73,17 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def step_two(row: Subscription, form: PlanForm) -> dict[str, Any]:
     """What the chosen change comes to. Raises what the change itself would."""
     plan, later = form.cleaned_data["plan"], form.cleaned_data["when"] == LATER
-    begins = row.next_billing_at or row.trial_end_at or timezone.now()
-    context: dict[str, Any] = {"plan": plan, "later": later, "begins": begins}
-    context["next_fee"] = next_fee_words(row, plan, local_day(begins, zone_of(row)))
+    begins = row.next_billing_at or row.trial_end_at or now_for(row.organisation)
+    context: dict[str, Any] = {"plan": plan, "later": later, "cycle": form.chosen_cycle}
+    if form.chosen_cycle and form.chosen_cycle != row.billing_cycle:
+        context["cycle_words"] = BillingCycle(form.chosen_cycle).label
     if not later:
-        quote = plan_changes.quote_change(subscription=row, plan=plan)
+        quote = plan_changes.quote_change(subscription=row, plan=plan, cycle=form.chosen_cycle)
+        begins = quote.period_end or begins
         pairs = (each for each in (quote.credit, quote.charge) if each is not None)
         context |= {"quote": quote, "parts": [(each, how_words(each)) for each in pairs]}
+    day = local_day(begins, zone_of(row))
+    context |= {"begins": begins, "next_fee": next_fee_words(row, plan, day, form.chosen_cycle)}
     return context
 
 

@@ -23,6 +23,7 @@ register = template.Library()
 # What each state looks like: (tone, icon). A word always stands beside it.
 LOOKS = {
     "pending": ("warn", "clock"),
+    "test": ("warn", "alert"),
     "paid": ("good", "check"),
     "refunded": ("", "ban"),
     "void": ("struck", "ban"),

@@ -16,6 +16,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoicePayment,
+    InvoiceReturn,
     InvoiceStatus,
     InvoiceTax,
     LineKind,
@@ -48,8 +49,9 @@ def invoice_totals() -> list[str]:
 
 
 def invoice_dues() -> list[str]:
-    """Due = total - paid - credited - written off; paid is what came in and what moved from or to the balance; credited
-    is the sum of the credit notes; paid ones owe nothing."""
+    """Due = total - paid - credited - written off; paid is what came in, less what went back, and what moved from or to
+    the balance; credited is the sum of the credit notes; paid ones owe nothing, open ones owe something."""
+    back = _sums(InvoiceReturn.objects.values("invoice"), amount="amount")
     came = _sums(InvoicePayment.objects.values("invoice"), amount="amount")
     moved = _sums(CreditEntry.objects.filter(invoice__isnull=False).values("invoice"), amount="amount")
     notes = _sums(CreditNote.objects.values("invoice"), total="total")
@@ -57,6 +59,7 @@ def invoice_dues() -> list[str]:
     wrong = []
     for row in Invoice.objects.order_by("pk").iterator(1000):
         paid = came.get(row.pk, {}).get("amount", NOUGHT) - moved.get(row.pk, {}).get("amount", NOUGHT)
+        paid -= back.get(row.pk, {}).get("amount", NOUGHT)
         credited = notes.get(row.pk, {}).get("total", NOUGHT)
         given_up = written.get(row.pk, {}).get("amount", NOUGHT)
         if row.amount_due != row.total - row.amount_paid - row.amount_credited - row.amount_written_off:
@@ -69,6 +72,8 @@ def invoice_dues() -> list[str]:
             wrong.append(f"invoice {row}: {row.amount_written_off} written off, its rows say {given_up}")
         elif row.status == InvoiceStatus.PAID and row.amount_due:
             wrong.append(f"invoice {row} is paid, but {row.amount_due} is due")
+        elif row.status == InvoiceStatus.FINALIZED and not row.amount_due and not row.amount_written_off:
+            wrong.append(f"invoice {row} is open, and nothing is due")
     return wrong[:SHOWN]
 
 

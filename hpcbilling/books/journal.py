@@ -20,6 +20,7 @@ from billing.models import (
     ReceiptStatus,
 )
 from billing.selectors.journal import differences, posted_to, sources, sums_by_side, trial_balance
+from core.clock import real
 from core.money import places, quantize
 from core.periods import next_month
 from hpcbilling.books.rows import SHOWN, rows
@@ -92,7 +93,9 @@ def _customer(organisation: int | None, user: str | None, currency: str) -> Cust
 
 def _dues() -> dict[Customer, Decimal]:
     found: dict[Customer, Decimal] = {}
-    invoices = Invoice.objects.filter(invoice_number__isnull=False).order_by().values_list("organisation", "currency")
+    invoices = (
+        real(Invoice.objects.filter(invoice_number__isnull=False)).order_by().values_list("organisation", "currency")
+    )
     for organisation, currency, due in invoices.annotate(due=Sum("amount_due")):
         found["organisation", organisation, currency] = Decimal(due)
     pending = Receipt.objects.filter(status=ReceiptStatus.PENDING, document_number__isnull=False)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 from django.db import connection
+from django.db.models import QuerySet
 
 from billing import sql
+from billing.models import InvoicePayment, InvoiceReturn
 from core.money import from_minor, places
-from hpcbilling.books.rows import entries, extra, rows, same_id
+from hpcbilling.books.rows import SHOWN, entries, extra, rows, same_id
 from payments.models import Payment
+from payments.payables import source_of
+from payments.services.returns import kept_cents
 
+NOUGHT = Decimal(0)
 _WHOLE = {"sqlite": "integer", "postgresql": "bigint"}
 
 
@@ -57,12 +65,41 @@ def refunds() -> list[str]:
 
 
 def open_attempts() -> list[str]:
-    """At most one open attempt a receipt."""
-    found = rows(
-        """SELECT r.id, r.status, COUNT(*) FROM payments p JOIN receipts r ON r.id = p.receipt_id
-        WHERE p.status IN ('pending', 'authorized') GROUP BY r.id, r.status HAVING COUNT(*) > 1"""
-    )
-    return [f"receipt {row[0]} ({row[1]}) has {row[2]} open attempts to pay" for row in found]
+    """At most one open attempt a receipt or invoice."""
+    wrong = []
+    for noun in ("receipt", "invoice"):
+        found = rows(
+            f"""SELECT d.id, d.status, COUNT(*) FROM payments p JOIN {noun}s d ON d.id = p.{noun}_id
+            WHERE p.status IN ('pending', 'authorized') GROUP BY d.id, d.status HAVING COUNT(*) > 1"""
+        )
+        wrong += [f"{noun} {row[0]} ({row[1]}) has {row[2]} open attempts to pay" for row in found]
+    return wrong
+
+
+def invoice_money() -> list[str]:
+    """What payments of invoices brought and what of it went back stands in the books of their invoices, and nothing
+    else stands there as theirs."""
+    came = _by_source(InvoicePayment.objects.exclude(source=""))
+    back = _by_source(InvoiceReturn.objects.all())
+    wrong = []
+    paid = Payment.objects.filter(invoice__isnull=False, status="succeeded").order_by("pk")
+    for payment in paid.prefetch_related("refunds", "disputes").iterator(1000):
+        source, kept = source_of(payment), from_minor(kept_cents(payment), payment.currency)
+        brought, gone = came.pop((source, payment.invoice_id), NOUGHT), back.pop((source, payment.invoice_id), NOUGHT)
+        if brought != payment.captured or gone != payment.captured - kept:
+            wrong.append(
+                f"payment {payment.pk}: {payment.captured} came and {payment.captured - kept} went back, its invoice"
+                f" has {brought} and {gone}"
+            )
+    wrong += [f"invoice {invoice} has money of {source}, which brought it none" for source, invoice in (*came, *back)]
+    return wrong[:SHOWN]
+
+
+def _by_source(found: QuerySet[Any]) -> dict[tuple[str, int | None], Decimal]:
+    sums: dict[tuple[str, int | None], Decimal] = {}
+    for source, invoice, amount in found.values_list("source", "invoice", "amount").iterator(1000):
+        sums[source, invoice] = sums.get((source, invoice), NOUGHT) + amount
+    return sums
 
 
 def transfers() -> list[str]:
@@ -79,7 +116,9 @@ def audit_payments() -> list[str]:
     """Every settled payment and every refund was written down once, with its amount, and is there."""
     paid = _logged(
         "payment", ("payment_succeeded",), "payments", "x.status = 'succeeded'", "x.currency",
-        f"({_given('receipt')} <> CAST(x.receipt_id AS text) OR ({extra('reference')} <> '' AND {extra('reference')} <>"
+        f"({_given('receipt')} <> COALESCE(CAST(x.receipt_id AS text), '') OR"
+        f" {_given('invoice')} <> COALESCE(CAST(x.invoice_id AS text), '') OR ({extra('reference')} <> '' AND"
+        f" {extra('reference')} <>"
         " COALESCE(NULLIF(x.external_charge_id, ''), NULLIF(x.external_payment_id, ''), x.idempotency_key)))",
     )  # fmt: skip
     back = _logged(

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,14 +18,15 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.services.approvals import WaitsForSecond
-from billing.models import Receipt, ReceiptStatus
+from billing.models import Invoice, Receipt
 from core.admin import LONGEST_TEXT, ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.wording import money_text
 from payments.admin import statement_import
 from payments.arrivals import arrival
-from payments.models import BankLine, BankTransfer, LineStatus, Payment, PaymentStatus, TransferStatus
+from payments.models import BankLine, BankTransfer, LineStatus, PaymentStatus, TransferStatus
+from payments.payables import Payable, payable, payable_of
 from payments.services.lines import match_line, reopen_line, set_aside_line
 from payments.services.transfers import PROVIDER
 from payments.suggestions import suggestions_for
@@ -50,8 +51,9 @@ class BankLineAdmin(PageActions, ReadOnlyAdmin):
     list_display = ("day", "bank", "description", "reference", "money", "state", "best")
     list_filter = ("status", "bank", ("posted_on", admin.DateFieldListFilter))
     list_per_page = 50
-    search_fields = ("description", "reference", "=line_key", "transfer__payment__receipt__document_number")
-    search_help_text = _("A piece of the description, the reference, or the number of the receipt")
+    search_fields = ("description", "reference", "=line_key", "transfer__payment__receipt__document_number",
+                     "transfer__payment__invoice__invoice_number")  # fmt: skip
+    search_help_text = _("A piece of the description, the reference, or the number of the receipt or invoice")
     actions = ("set_aside_action", "reopen_action")
     page_actions = ("set_aside_action", "reopen_action")
     change_list_template = "admin/payments/bankline/change_list.html"
@@ -141,65 +143,81 @@ class BankLineAdmin(PageActions, ReadOnlyAdmin):
             raise PermissionDenied
         line = get_object_or_404(BankLine, pk=pk)
         where = reverse("admin:payments_bankline_change", args=[pk])
-        transfer, receipt = _target(request)
-        if receipt is None or (hindrance := _hindrance(line, transfer, receipt)):
-            words = gettext("There is no receipt with this number.") if receipt is None else hindrance
+        transfer, target = _target(request)
+        if target is None or (hindrance := _hindrance(line, transfer, target)):
+            words = gettext("There is no receipt or invoice with this number.") if target is None else hindrance
             self.message_user(request, words, messages.WARNING)
             return redirect(where)
         note, trouble = request.POST.get("note", "").strip(), ""
         if request.method == "POST":
             try:
-                trouble = _match(request, line, transfer, receipt, note)
+                trouble = _match(request, line, transfer, target, note)
             except WaitsForSecond as waits:
                 self.message_user(request, waits.message, messages.INFO)
                 return redirect(where)
             if not trouble:
-                words = gettext("Matched with receipt %(receipt)s.") % {"receipt": receipt}
+                words = gettext("Matched with %(document)s.") % {"document": target.name}
                 self.message_user(request, words, messages.SUCCESS)
                 return redirect("admin:payments_bankline_changelist")
         context = {
             **self.admin_site.each_context(request), "opts": self.model._meta, "title": gettext("Match a line"),
-            "line": line, "transfer": transfer, "receipt": receipt, "note": note, "trouble": trouble,
-            "effect": _effect(line, transfer, receipt), "longest": LONGEST_TEXT,
+            "line": line, "transfer": transfer, "payable": target, "note": note, "trouble": trouble,
+            "effect": _effect(line, transfer, target), "longest": LONGEST_TEXT,
         }  # fmt: skip
         status = 400 if trouble else 200
         return TemplateResponse(request, "admin/payments/bankline/match.html", context, status=status)
 
 
-def _target(request: HttpRequest) -> tuple[BankTransfer | None, Receipt | None]:
-    """The transfer that was chosen, and the receipt that it or the line would pay."""
+def _target(request: HttpRequest) -> tuple[BankTransfer | None, Payable | None]:
+    """The transfer that was chosen, and the receipt or invoice that it or the line would pay."""
     asked = request.POST if request.method == "POST" else request.GET
-    known = BankTransfer.objects.select_related("payment__receipt").defer("slip")
+    known = BankTransfer.objects.select_related("payment__receipt", "payment__invoice__organisation").defer("slip")
     if (key := asked.get("transfer", "")).isdecimal():
         transfer = known.filter(pk=int(key)).first()
-        return transfer, transfer.payment.receipt if transfer else None
-    if (key := asked.get("receipt", "")).isdecimal():
-        return None, Receipt.objects.filter(pk=int(key)).first()
+        return transfer, payable_of(transfer.payment) if transfer else None
+    if (found := _chosen(asked)) is not None:
+        return None, payable(found)
     number = asked.get("number", "").strip()
-    receipt = Receipt.objects.filter(document_number__iexact=number).first() if number else None
-    reported = known.filter(payment__receipt=receipt, status=TransferStatus.SUBMITTED).first() if receipt else None
-    return reported, receipt
+    document = _numbered(number) if number else None
+    if document is None:
+        return None, None
+    target = payable(document)
+    reported = known.filter(payment__in=target.payments(), status=TransferStatus.SUBMITTED).first()
+    return reported, target
 
 
-def _hindrance(line: BankLine, transfer: BankTransfer | None, receipt: Receipt) -> str:
+def _chosen(asked: QueryDict) -> Receipt | Invoice | None:
+    """By its key, from a suggestion."""
+    if (key := asked.get("receipt", "")).isdecimal():
+        return Receipt.objects.filter(pk=int(key)).first()
+    if (key := asked.get("invoice", "")).isdecimal():
+        return Invoice.objects.select_related("organisation").filter(pk=int(key)).first()
+    return None
+
+
+def _numbered(number: str) -> Receipt | Invoice | None:
+    receipt = Receipt.objects.filter(document_number__iexact=number).first()
+    return receipt or Invoice.objects.select_related("organisation").filter(invoice_number__iexact=number).first()
+
+
+def _hindrance(line: BankLine, transfer: BankTransfer | None, target: Payable) -> str:
     """Why there is nothing to ask; empty when there is."""
     if line.status != LineStatus.OPEN:
         return gettext("This line is decided already.")
-    if transfer is None and receipt.status != ReceiptStatus.PENDING:
-        words = gettext("Receipt %(receipt)s is %(status)s; there is nothing to pay.")
-        return words % {"receipt": receipt, "status": receipt.get_status_display()}
+    if transfer is None and not target.waits:
+        words = gettext("%(document)s is %(status)s; there is nothing to pay.")
+        return words % {"document": target.name, "status": target.standing}
     return ""
 
 
-def _match(
-    request: HttpRequest, line: BankLine, transfer: BankTransfer | None, receipt: Receipt, note: str
-) -> str:  # fmt: skip
+def _match(request: HttpRequest, line: BankLine, transfer: BankTransfer | None, target: Payable, note: str) -> str:
     """Why it cannot be; empty when it is done."""
     if len(note) > LONGEST_TEXT:
         return gettext("Please fill in the field below, %(longest)s characters at most.") % {"longest": LONGEST_TEXT}
-    target = {"transfer": transfer} if transfer else {"receipt": receipt}
     try:
-        match_line(actor=actor_of(request), line=line, note=note, **target)
+        match_line(
+            actor=actor_of(request), line=line, note=note, **({"transfer": transfer} if transfer else target.fields)
+        )
     except WaitsForSecond:
         raise
     except AppError as error:
@@ -207,15 +225,13 @@ def _match(
     return ""
 
 
-def _effect(line: BankLine, transfer: BankTransfer | None, receipt: Receipt) -> str:
+def _effect(line: BankLine, transfer: BankTransfer | None, target: Payable) -> str:
     if transfer is not None and transfer.status == TransferStatus.ACCEPTED:
         return gettext("The transfer was accepted before; the two are tied together, no money moves.")
     payment = transfer.payment if transfer else None
     if payment is None:
-        payment = Payment.objects.filter(
-            receipt=receipt, provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW
-        ).first()  # fmt: skip
-    return arrival(receipt, payment, line.amount_cents).words
+        payment = target.payments().filter(provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW).first()
+    return arrival(target, payment, line.amount_cents).words
 
 
 SET_ASIDE = ConfirmedAction(

@@ -25,6 +25,7 @@ from core.templatetags.hpc import status_chip
 from core.wording import NARROW_SPACE, moment_text, money_text
 from payments.details import in_words
 from payments.models import Payment, Refund
+from payments.payables import payable_of
 from payments.providers.errors import ProviderError
 
 T = TypeVar("T")
@@ -53,9 +54,10 @@ def when(moment: datetime | None) -> str:
     return moment_text(moment) or NOTHING
 
 
-def receipt_link(payment: Payment) -> SafeString:
-    where = reverse("admin:billing_receipt_change", args=[payment.receipt_id])
-    return format_html('<a href="{}">{}</a>', where, payment.receipt)
+def document_link(payment: Payment) -> SafeString:
+    """What it is for."""
+    target = payable_of(payment)
+    return format_html('<a href="{}">{}</a>', target.console_url, target)
 
 
 def payment_link(payment: Payment) -> SafeString:

@@ -18,7 +18,7 @@ from payments.services.retries import LIMIT, retry_payment, set_retries
 from payments.services.review import accept_payment, close_payment
 from payments.services.sync import Synced, sync_payment
 
-_HEADERS = (_("payment"), _("receipt"), _("user"), _("why it needs review"))
+_HEADERS = (_("payment"), _("receipt or invoice"), _("user"), _("why it needs review"))
 _NOT_OVER = (*OPEN_STATUSES, PaymentStatus.FAILED, PaymentStatus.CANCELED, PaymentStatus.NEEDS_REVIEW)
 
 
@@ -36,7 +36,7 @@ def makes_sense(payment: Payment, name: str) -> bool:
 
 
 def _cells(payment: Payment) -> tuple[str, ...]:
-    return str(payment), str(payment.receipt), payment.username, in_words(payment.review_reason)
+    return str(payment), str(payment.document), payment.username, in_words(payment.review_reason)
 
 
 def _money(payment: Payment) -> tuple[Any, str]:
@@ -51,7 +51,7 @@ ACCEPT = ConfirmedAction(
     headers=_HEADERS,
     row=_cells,
     money=_money,
-    advice=_("The payment succeeds and its receipt is paid. Compare with the provider's own record first."),
+    advice=_("The payment succeeds and pays what it is for. Compare with the provider's own record first."),
     button=lambda n: ngettext("Accept %(n)d payment", "Accept %(n)d payments", n) % {"n": n},
     done=lambda n: ngettext("%(n)d payment accepted.", "%(n)d payments accepted.", n) % {"n": n},
     run=lambda actor, payment, text: accept_payment(actor=actor, payment=payment, note=text),
@@ -69,7 +69,7 @@ CLOSE = replace(
 
 
 def _state_cells(payment: Payment) -> tuple[str, ...]:
-    return str(payment), str(payment.receipt), payment.username, payment.get_status_display()
+    return str(payment), str(payment.document), payment.username, payment.get_status_display()
 
 
 def _told(payment: Payment, synced: Synced) -> str:
@@ -87,12 +87,12 @@ SYNC = ConfirmedAction(
     title=_("Ask the provider now"),
     field_label="",
     status=(),
-    headers=(_("payment"), _("receipt"), _("user"), _("status")),
+    headers=(_("payment"), _("receipt or invoice"), _("user"), _("status")),
     row=_state_cells,
     money=_money,
     advice=_(
-        "The provider's record is read, and payment, receipt, refunds and disputes follow it, as after a message of"
-        " the provider. Nothing moves that does not match."
+        "The provider's record is read, and payment, what it is for, refunds and disputes follow it, as after a message"
+        " of the provider. Nothing moves that does not match."
     ),
     button=lambda n: ngettext("Ask about %(n)d payment", "Ask about %(n)d payments", n) % {"n": n},
     done=lambda n: ngettext("%(n)d payment compared.", "%(n)d payments compared.", n) % {"n": n},
@@ -112,8 +112,8 @@ RETRY = replace(
     title=_("Try again now"),
     status=PaymentStatus.FAILED,
     advice=_(
-        "First the provider is asked whether the money came after all. If not, and if the receipt still waits, a new"
-        " checkout is opened for the payer, who sees it on the receipt. Nobody is charged by this."
+        "First the provider is asked whether the money came after all. If not, and if it is still waited for, a new"
+        " checkout is opened for the payer, who sees it on the receipt or invoice. Nobody is charged by this."
     ),
     button=lambda n: ngettext("Try %(n)d payment again", "Try %(n)d payments again", n) % {"n": n},
     done=lambda n: ngettext("%(n)d payment tried again.", "%(n)d payments tried again.", n) % {"n": n},
@@ -134,7 +134,7 @@ RETRIES = replace(
     title=_("Retries"),
     field_label=_("Retries at most (0 stops them)"),
     status=_NOT_OVER,
-    headers=(_("payment"), _("receipt"), _("user"), _("status"), _("retries so far"), _("retries at most")),
+    headers=(_("payment"), _("receipt or invoice"), _("user"), _("status"), _("retries so far"), _("retries at most")),
     row=lambda payment: (*_state_cells(payment), str(payment.retry_count), str(payment.max_retries)),
     advice=_(
         "A payment that failed is tried again by the site's hours, up to this number. Retries that were made count;"

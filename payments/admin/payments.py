@@ -27,7 +27,7 @@ class NeedFilter(parts.ConditionFilter):
     conditions = {
         "credit": (_("holds money beyond the bill"), attention.credits),
         "unknown": (_("outcome unknown"), attention.outcome_unknown),
-        "given_up": (_("given up, receipt still pending"), attention.given_up),
+        "given_up": (_("given up, still to be paid"), attention.given_up),
     }
 
 
@@ -49,11 +49,11 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", parts.ProviderFilter, NeedFilter, MoneyFilter, ("created_at", admin.DateFieldListFilter))
     search_fields = (
-        "=id", "receipt__document_number", "user__username", "idempotency_key", "external_payment_id",
-        "external_charge_id",
+        "=id", "receipt__document_number", "invoice__invoice_number", "user__username", "idempotency_key",
+        "external_payment_id", "external_charge_id",
     )  # fmt: skip
-    search_help_text = _("Receipt number, user, our key or an id of the provider")
-    list_select_related = ("receipt", "user")
+    search_help_text = _("Number of the receipt or invoice, user, our key or an id of the provider")
+    list_select_related = ("receipt", "invoice__organisation", "user")
     list_per_page = 50
     inlines = (RefundInline, DisputeInline, AttemptInline, EventInline)
     actions = page_actions = ("accept_action", "close_action", "sync_action", "retry_action", "retries_action")
@@ -97,9 +97,9 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
 
     # --- cells ---------------------------------------------------------------
 
-    @admin.display(description=_("receipt"), ordering="receipt")
+    @admin.display(description=_("receipt or invoice"), ordering="receipt")
     def document(self, payment: Payment) -> SafeString:
-        return parts.receipt_link(payment)
+        return parts.document_link(payment)
 
     @admin.display(description=_("way to pay"), ordering="provider")
     def way(self, payment: Payment) -> str:

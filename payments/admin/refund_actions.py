@@ -18,7 +18,7 @@ from payments.services.sync import sync_payment
 
 
 def _cells(refund: Refund) -> tuple[str, ...]:
-    return str(refund), str(refund.payment.receipt), refund.payment.username, refund.reason
+    return str(refund), str(refund.payment.document), refund.payment.username, refund.reason
 
 
 def _by_hand(refund: Refund) -> None:
@@ -52,10 +52,10 @@ CONFIRM = ConfirmedAction(
     title=_("Refunds sent by hand"),
     field_label=_("The bank's reference of the transfer"),
     status=OPEN_REFUNDS,
-    headers=(_("refund"), _("receipt"), _("user"), _("reason")),
+    headers=(_("refund"), _("receipt or invoice"), _("user"), _("reason")),
     row=_cells,
     money=lambda refund: (refund.amount, refund.payment.currency),
-    advice=_("Only after the money has left: the refund is done, and a receipt without money left becomes refunded."),
+    advice=_("Only after the money has left: the refund is done, and the receipt or invoice follows it."),
     button=lambda n: ngettext("%(n)d refund was sent", "%(n)d refunds were sent", n) % {"n": n},
     done=lambda n: ngettext("%(n)d refund done.", "%(n)d refunds done.", n) % {"n": n},
     run=_confirm,

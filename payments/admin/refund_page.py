@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.models import ReceiptStatus
+from billing.models import Invoice, ReceiptStatus
+from billing.services.invoice_returns import in_balance
 from core.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError
@@ -24,6 +25,7 @@ from core.money import from_minor, places, to_minor
 from payments import providers
 from payments.admin import parts
 from payments.models import Payment, PaymentStatus, Refund, RefundStatus
+from payments.payables import payable_of
 from payments.selectors import is_refundable
 from payments.services.refunds import refund_payment
 from payments.services.returns import kept_cents
@@ -61,7 +63,7 @@ class Effect:
 
     sum: str
     by: str
-    receipt: str
+    document: str
 
 
 def may(request: HttpRequest) -> bool:
@@ -72,7 +74,7 @@ def view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[st
     """The first POST shows the effect, the second (with ``confirm``) gives back."""
     if not may(request):
         raise PermissionDenied
-    payment = get_object_or_404(Payment.objects.select_related("receipt", "user"), pk=pk)
+    payment = get_object_or_404(Payment.objects.select_related("receipt", "invoice__organisation", "user"), pk=pk)
     form = _form(request, payment)
     effect = None
     if form.is_bound and form.is_valid():
@@ -81,7 +83,8 @@ def view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[st
             return redirect(reverse("admin:payments_payment_change", args=[pk]))
         effect = _effect(payment, form.minor)
     more = {
-        "title": _("Give money back"), "payment": payment, "form": form, "effect": effect,
+        "title": _("Give money back"), "payment": payment, "payable": payable_of(payment), "form": form,
+        "effect": effect,
         "sums": {
             _("Received"): parts.minor_text(payment.captured_cents, payment.currency),
             _("Given back"): parts.minor_text(payment.refunded_cents, payment.currency),
@@ -135,7 +138,8 @@ def _effect(payment: Payment, minor: int) -> Effect:
             "%(provider)s cannot give this money back: finance sends it by bank, and enters the bank's reference on the"
             " refund. Until then the refund waits."
         )
-    return Effect(text, words % names, _of_receipt(payment, minor))
+    effect = _of_invoice(payment, minor) if payment.invoice else _of_receipt(payment, minor)
+    return Effect(text, words % names, effect)
 
 
 def _by_provider(payment: Payment) -> bool:
@@ -146,7 +150,7 @@ def _by_provider(payment: Payment) -> bool:
 
 
 def _of_receipt(payment: Payment, minor: int) -> str:
-    receipt = payment.receipt
+    receipt = payable_of(payment)
     names = {"receipt": receipt, "rest": parts.minor_text(kept_cents(payment) - minor, payment.currency)}
     left = payment.refundable_cents - minor
     if payment.status == PaymentStatus.SUCCEEDED and receipt.status == ReceiptStatus.PAID:
@@ -158,4 +162,23 @@ def _of_receipt(payment: Payment, minor: int) -> str:
         return _("Receipt %(receipt)s stays paid.") % names
     if payment.status == PaymentStatus.NEEDS_REVIEW and not left:
         return _("Nothing is left: the payment in review ends as canceled.") % names
-    return _("Receipt %(receipt)s stays %(status)s.") % {**names, "status": receipt.get_status_display()}
+    return _("Receipt %(receipt)s stays %(status)s.") % {**names, "status": receipt.standing}
+
+
+def _of_invoice(payment: Payment, minor: int) -> str:
+    """What is owed, and what of it is due again: money that a credit note took back was not owed any more."""
+    invoice = payment.invoice
+    assert isinstance(invoice, Invoice)  # noqa: S101 - asked for those of invoices only
+    if payment.status != PaymentStatus.SUCCEEDED:
+        return _("Invoice %(invoice)s stays as it is: this money was never counted for it.") % {"invoice": invoice}
+    amount = from_minor(minor, payment.currency)
+    again = min(max(amount - in_balance(invoice), Decimal(0)), invoice.amount_paid)
+    if not again:
+        return _("It comes out of the organisation's balance; invoice %(invoice)s stays as it is.") % {
+            "invoice": invoice
+        }  # fmt: skip
+    words = _(
+        "%(sum)s of invoice %(invoice)s is due again, and asked for. If it is not owed any more, write a credit note"
+        " first."
+    )
+    return words % {"sum": parts.minor_text(to_minor(again, payment.currency), payment.currency), "invoice": invoice}

@@ -32,9 +32,9 @@ class OfPayment:
     def payment_cell(self, row: Refund | Dispute) -> SafeString:
         return parts.payment_link(row.payment)
 
-    @admin.display(description=_("receipt"), ordering="payment__receipt")
+    @admin.display(description=_("receipt or invoice"), ordering="payment__receipt")
     def document(self, row: Refund | Dispute) -> SafeString:
-        return parts.receipt_link(row.payment)
+        return parts.document_link(row.payment)
 
     @admin.display(description=_("user"), ordering="payment__user")
     def username(self, row: Refund | Dispute) -> str:
@@ -49,6 +49,10 @@ class OfPayment:
         return parts.money_cell(row.amount_cents, row.payment.currency)
 
 
+DOCUMENTS = ("payment__receipt", "payment__invoice__organisation")
+NUMBERS = ("payment__receipt__document_number", "payment__invoice__invoice_number")
+
+
 @admin.register(Refund)
 class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
     list_display = (
@@ -58,11 +62,11 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
         "status", NeedFilter, "origin", parts.ProviderOfPaymentFilter, ("created_at", admin.DateFieldListFilter),
     )  # fmt: skip
     search_fields = (
-        "=id", "payment__receipt__document_number", "payment__user__username", "idempotency_key", "external_refund_id",
+        "=id", *NUMBERS, "payment__user__username", "idempotency_key", "external_refund_id",
         "payment__external_payment_id", "payment__external_charge_id",
     )  # fmt: skip
-    search_help_text = _("Receipt number, user, our key or an id of the provider")
-    list_select_related = ("payment__receipt", "payment__user")
+    search_help_text = _("Number of the receipt or invoice, user, our key or an id of the provider")
+    list_select_related = (*DOCUMENTS, "payment__user")
     list_per_page = 50
     actions = page_actions = ("confirm_action", "cancel_action", "ask_action")
     fieldsets = (
@@ -73,7 +77,7 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
-        return super().get_queryset(request).select_related("payment__receipt", "payment__user")
+        return super().get_queryset(request).select_related(*DOCUMENTS, "payment__user")
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, refund: Refund) -> SafeString:
@@ -120,17 +124,17 @@ class DisputeAdmin(OfPayment, ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", parts.ProviderOfPaymentFilter, ("opened_at", admin.DateFieldListFilter))
     search_fields = (
-        "external_dispute_id", "payment__receipt__document_number", "payment__user__username",
+        "external_dispute_id", *NUMBERS, "payment__user__username",
         "payment__external_payment_id", "payment__external_charge_id",
     )  # fmt: skip
-    list_select_related = ("payment__receipt", "payment__user")
+    list_select_related = (*DOCUMENTS, "payment__user")
     list_per_page = 50
     fields = ("external_dispute_id", "payment_cell", "document", "username", "provider", "money", "state", "reason",
               "opened", "closed")  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dispute]:
-        return super().get_queryset(request).select_related("payment__receipt", "payment__user")
+        return super().get_queryset(request).select_related(*DOCUMENTS, "payment__user")
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, dispute: Dispute) -> SafeString:

@@ -21,10 +21,12 @@ from core.context import actor_of
 from core.errors import AppError
 from core.money import to_minor
 from core.wording import money_text
-from payments.arrivals import arrival
+from payments.admin import parts
+from payments.arrivals import arrival_of
 from payments.forms import AcceptForm
 from payments.models import BankTransfer, TransferStatus
-from payments.services.transfers import accept_transfer, reject_transfer
+from payments.payables import payable_of
+from payments.services.transfers import accept_transfer, may_decide, reject_transfer
 
 _SHOWN_INLINE = ("image/png", "image/jpeg")
 _SAVED = "application/pdf"
@@ -33,30 +35,32 @@ _SAVED = "application/pdf"
 @admin.register(BankTransfer)
 class BankTransferAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
-        "reference", "bank", "receipt", "payer", "money", "received_money", "day", "status", "slip_link",
+        "reference", "bank", "document", "payer", "money", "received_money", "day", "status", "slip_link",
         "submitted_on",
     )  # fmt: skip
     list_filter = ("status", ("transferred_on", admin.DateFieldListFilter))
-    list_select_related = ("payment__receipt",)
+    list_select_related = ("payment__receipt", "payment__invoice__organisation")
     list_per_page = 50
-    search_fields = ("reference", "payment__receipt__document_number", "payment__user__username")
-    search_help_text = _("Bank's reference, number of the receipt, or user")
+    search_fields = (
+        "reference", "payment__receipt__document_number", "payment__invoice__invoice_number", "payment__user__username",
+    )  # fmt: skip
+    search_help_text = _("Bank's reference, number of the receipt or invoice, or user")
     actions = ("reject_action",)
     page_actions = ("reject_action",)
     change_form_template = "admin/payments/banktransfer/change_form.html"
     fieldsets = (
-        (None, {"fields": ("status", "receipt", "payer", "payment", "money", "day", "bank", "reference", "slip_view")}),
+        (None, {"fields": ("status", "document", "payer", "payment", "money", "day", "bank", "reference",
+                           "slip_view")}),
         (_("Decision"), {"fields": ("received_money", "review_note", "reviewed_by", "reviewed_at")}),
         (_("Where it comes from"), {"fields": ("submitted_by", "submitted_at", "statement_line", "slip_sha256")}),
-    )
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BankTransfer]:
         return super().get_queryset(request).defer("slip")
 
-    @admin.display(description=_("receipt"), ordering="payment__receipt__document_number")
-    def receipt(self, transfer: BankTransfer) -> str:
-        where = reverse("admin:billing_receipt_change", args=[transfer.payment.receipt_id])
-        return format_html('<a href="{}">{}</a>', where, transfer.payment.receipt)
+    @admin.display(description=_("receipt or invoice"), ordering="payment__receipt__document_number")
+    def document(self, transfer: BankTransfer) -> str:
+        return parts.document_link(transfer.payment)
 
     @admin.display(description=_("user"), ordering="payment__user")
     def payer(self, transfer: BankTransfer) -> str:
@@ -110,8 +114,8 @@ class BankTransferAdmin(PageActions, ReadOnlyAdmin):
 
     def may_decide(self, request: HttpRequest, transfer: BankTransfer) -> bool:
         """Open, and by somebody who has neither reported nor owes it."""
-        mine = request.user.get_username() in (transfer.submitted_by, transfer.payment.username)
-        return self.has_review_permission(request) and transfer.status == TransferStatus.SUBMITTED and not mine
+        waits = self.has_review_permission(request) and transfer.status == TransferStatus.SUBMITTED
+        return waits and may_decide(request.user.get_username(), transfer)
 
     def has_page_action(self, obj: BankTransfer, name: str) -> bool:
         return obj.status == TransferStatus.SUBMITTED
@@ -157,7 +161,8 @@ class BankTransferAdmin(PageActions, ReadOnlyAdmin):
         """Ask for the amount, say what it changes, then do it."""
         if not self.has_review_permission(request):
             raise PermissionDenied
-        transfer = get_object_or_404(BankTransfer.objects.select_related("payment__receipt").defer("slip"), pk=pk)
+        known = BankTransfer.objects.select_related("payment__receipt", "payment__invoice__organisation").defer("slip")
+        transfer = get_object_or_404(known, pk=pk)
         where = reverse("admin:payments_banktransfer_change", args=[pk])
         if not self.may_decide(request, transfer):
             words = gettext("This transfer is decided already, or is for somebody else to decide.")
@@ -176,7 +181,8 @@ class BankTransferAdmin(PageActions, ReadOnlyAdmin):
             "transfer": transfer,
             "form": form,
             "checked": form.is_bound and form.is_valid(),
-            "effect": arrival(transfer.payment.receipt, transfer.payment, minor).words,
+            "effect": arrival_of(transfer, minor).words,
+            "payable": payable_of(transfer.payment),
         }
         status = 400 if form.is_bound and not form.is_valid() else 200
         return TemplateResponse(request, "admin/payments/banktransfer/accept.html", context, status=status)
@@ -201,9 +207,9 @@ REJECT = ConfirmedAction(
     title=_("Reject bank transfers"),
     field_label=_("Why; the payer reads it"),
     status=TransferStatus.SUBMITTED,
-    headers=(_("transfer"), _("receipt"), _("user"), _("day of the transfer")),
+    headers=(_("transfer"), _("receipt or invoice"), _("user"), _("day of the transfer")),
     row=lambda transfer: (
-        str(transfer), str(transfer.payment.receipt), transfer.payment.username, console_day(transfer.transferred_on)
+        str(transfer), str(transfer.payment.document), transfer.payment.username, console_day(transfer.transferred_on)
     ),
     money=lambda transfer: (transfer.claimed, transfer.payment.currency),
     button=lambda n: ngettext("Reject %(n)d transfer", "Reject %(n)d transfers", n) % {"n": n},

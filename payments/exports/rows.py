@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import Expression
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from core.exports import CHUNK, Column, Export, ExportFilter, Kind, Row
@@ -13,6 +15,7 @@ from payments.models import Payment, PaymentStatus, Refund, RefundStatus
 PAYMENT_COLUMNS = (
     Column("payment", _("payment"), Kind.INT),
     Column("receipt", _("receipt"), Kind.INT),
+    Column("invoice", _("invoice"), Kind.INT),
     Column("number", _("number")),
     Column("user", _("user")),
     Column("provider", _("provider")),
@@ -39,6 +42,7 @@ REFUND_COLUMNS = (
     Column("refund", _("refund"), Kind.INT),
     Column("payment", _("payment"), Kind.INT),
     Column("receipt", _("receipt"), Kind.INT),
+    Column("invoice", _("invoice"), Kind.INT),
     Column("number", _("number")),
     Column("user", _("user")),
     Column("provider", _("provider")),
@@ -55,14 +59,17 @@ REFUND_COLUMNS = (
     Column("created_at", _("created"), Kind.MOMENT),
     Column("settled_at", _("ended"), Kind.MOMENT),
 )
-_PAYMENT_FIELDS = {
-    "payment": "pk", "receipt": "receipt_id", "number": "receipt__document_number", "user": "user_id",
+_PAYMENT_FIELDS: dict[str, str | Expression] = {
+    "payment": "pk", "receipt": "receipt_id", "invoice": "invoice_id",
+    "number": Coalesce("receipt__document_number", "invoice__invoice_number"), "user": "user_id",
     "amount": "amount_cents", "received": "captured_cents", "given_back": "refunded_cents", "retry_of": "retry_of_id",
 }  # fmt: skip
-_REFUND_FIELDS = {
+_REFUND_FIELDS: dict[str, str | Expression] = {
     "refund": "pk", "payment": "payment_id", "receipt": "payment__receipt_id",
-    "number": "payment__receipt__document_number", "user": "payment__user_id", "provider": "payment__provider",
-    "amount": "amount_cents", "currency": "payment__currency",
+    "invoice": "payment__invoice_id",
+    "number": Coalesce("payment__receipt__document_number", "payment__invoice__invoice_number"),
+    "user": "payment__user_id", "provider": "payment__provider", "amount": "amount_cents",
+    "currency": "payment__currency",
 }  # fmt: skip
 
 

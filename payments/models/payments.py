@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from billing.models import Receipt, ReceiptStatus
+from billing.models import Invoice, Receipt, ReceiptStatus
 from core.money import from_minor
 from core.states import Transitions
 
@@ -38,7 +38,7 @@ PAYMENT_TRANSITIONS: Transitions = {
 
 
 class Payment(models.Model):
-    """All ``*_cents`` are minor units of ``currency``.
+    """For exactly one receipt or invoice. All ``*_cents`` are minor units of ``currency``.
 
     ``captured_cents`` is what the provider (or the bank) holds for us, 0 until that is known;
     ``refunded_cents`` is the sum of its refunds that have not failed, kept here so that the
@@ -47,7 +47,12 @@ class Payment(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="payments", verbose_name=_("receipt"))
+    receipt = models.ForeignKey(
+        Receipt, models.PROTECT, null=True, blank=True, related_name="payments", verbose_name=_("receipt")
+    )
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, null=True, blank=True, related_name="online_payments", verbose_name=_("invoice")
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, db_column="username", related_name="payments", verbose_name=_("user")
     )
@@ -102,6 +107,9 @@ class Payment(models.Model):
             models.CheckConstraint(condition=models.Q(status__in=PaymentStatus.values), name="payments_status_known"),
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="payments_amount_positive"),
             models.CheckConstraint(
+                condition=models.Q(receipt__isnull=True) ^ models.Q(invoice__isnull=True), name="payments_one_target"
+            ),
+            models.CheckConstraint(
                 condition=models.Q(refunded_cents__gte=0, refunded_cents__lte=models.F("captured_cents")),
                 name="payments_refunds_within_captured",
             ),
@@ -123,12 +131,24 @@ class Payment(models.Model):
                 fields=["receipt"], condition=models.Q(status__in=OPEN_STATUSES), name="payments_one_open_attempt"
             ),
             models.UniqueConstraint(
+                fields=["invoice"],
+                condition=models.Q(status__in=OPEN_STATUSES),
+                name="payments_one_open_attempt_an_invoice",
+            ),
+            models.UniqueConstraint(
                 fields=["receipt"], condition=models.Q(status=_P.SUCCEEDED), name="payments_one_success"
             ),
         )
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.provider}"
+
+    @property
+    def document(self) -> Receipt | Invoice:
+        """What it is for."""
+        found = self.receipt or self.invoice
+        assert found is not None  # noqa: S101 - the database says so
+        return found
 
     @property
     def amount(self) -> Decimal:
@@ -161,8 +181,11 @@ class Payment(models.Model):
     @property
     def credit_cents(self) -> int:
         """Money held that no bill has used, in minor units: too much, for nothing, or for a receipt that is void
-        because its refund failed afterwards."""
-        bought = self.status == PaymentStatus.SUCCEEDED and self.receipt.status != ReceiptStatus.VOID
+        because its refund failed afterwards. What came too much for an invoice is in its organisation's balance."""
+        if self.invoice_id and self.status == PaymentStatus.SUCCEEDED:
+            return 0
+        voided = self.receipt is not None and self.receipt.status == ReceiptStatus.VOID
+        bought = self.status == PaymentStatus.SUCCEEDED and not voided
         return max(self.refundable_cents - (self.amount_cents if bought else 0), 0)
 
     @property

@@ -1,4 +1,4 @@
-"""Starting a payment: one open attempt a receipt, written down before the provider is called."""
+"""Starting a payment: one open attempt a receipt or invoice, written down before the provider is called."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import re
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit import services as audit
-from billing.models import Receipt, ReceiptStatus
+from billing.models import Invoice, Receipt
 from core.context import Actor
 from core.errors import BadInput, Busy, Conflict, Misconfigured
 from core.money import to_minor
 from core.states import transition
 from payments import providers
 from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, Payment, PaymentStatus
+from payments.payables import Payable, payable, payable_of
 from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider
 from payments.providers.errors import AmountNotAccepted, ProviderError, Refused
 from payments.providers.limits import Method
@@ -51,22 +53,46 @@ class StillAsking(Busy):
 
 
 def start_payment(
-    *, actor: Actor, receipt: Receipt, provider_name: str = "", method_name: str = "", retry_of: Payment | None = None
-) -> Payment:
-    """Open (or find again) the checkout of ``receipt`` by one way to pay; the usual one when none is named.
+    *, actor: Actor, receipt: Receipt | None = None, invoice: Invoice | None = None, amount: Decimal | None = None,
+    provider_name: str = "", method_name: str = "", retry_of: Payment | None = None, reference: str = "",
+) -> Payment:  # fmt: skip
+    """Open (or find again) the checkout of a receipt or an invoice by one way to pay; the usual one when none is named.
+    ``amount``: a part of what is due for an invoice; all of it when none is given. ``reference`` is the attempt's
+    idempotency key, 32 hexadecimal digits: what was begun under it before comes back as it is.
 
-    Raises ``NotPayable`` when the receipt is paid, void or asks for nothing, ``AmountNotAccepted`` when this
-    way does not take the amount, ``Misconfigured`` when online payment is off, ``StillAsking`` when another
-    request is at it, ``ProviderError`` when the provider cannot be reached: the attempt stays open, its outcome
-    unknown, and a repeat asks again under the same idempotency key.
+    Raises ``NotPayable`` when it is paid, void or asks for nothing, ``BadInput`` for an amount or way that there is
+    not, ``AmountNotAccepted`` when this way does not take the amount, ``Misconfigured`` when online payment is off,
+    ``StillAsking`` when another request is at it, ``ProviderError`` when the provider cannot be reached: the attempt
+    stays open, its outcome unknown, and a repeat asks again under the same idempotency key.
     """
+    document = receipt or invoice
+    if document is None:
+        raise ValueError("start_payment needs a receipt or an invoice")
+    target = payable(document)
+    known = target.payments().filter(idempotency_key=reference).first() if reference else None
+    if known is not None:
+        waits = known.status in OPEN_STATUSES and not known.external_payment_id
+        return _open(actor, known, providers.provider(known.provider)) if waits else known
     provider, method = chosen(provider_name, method_name)
-    _check_amount(receipt, provider, method)
-    _end_other_ways(actor, receipt, provider, method)
-    payment = _claim_attempt(actor, receipt, provider, method, retry_of)
+    target.refresh()  # what is due of an invoice moves
+    wanted = _Wanted(provider, method, amount, _checked(target, provider, method, amount), retry_of, reference)
+    _end_other_ways(actor, target, wanted)
+    payment = _claim_attempt(actor, target, wanted)
     if payment.external_payment_id:
         return payment
     return _open(actor, payment, provider)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The attempt that is asked for; ``asked`` is the part that was named, ``amount`` what that comes to."""
+
+    provider: PaymentProvider
+    method: Method
+    asked: Decimal | None
+    amount: Decimal
+    retry_of: Payment | None
+    reference: str
 
 
 def chosen(provider_name: str, method_name: str) -> tuple[PaymentProvider, Method]:
@@ -80,26 +106,33 @@ def chosen(provider_name: str, method_name: str) -> tuple[PaymentProvider, Metho
     raise BadInput(_("There is no such way to pay."), field="method")
 
 
-def _check_amount(receipt: Receipt, provider: PaymentProvider, method: Method) -> None:
-    if receipt.status != ReceiptStatus.PENDING:
-        raise NotPayable(_("Receipt %(receipt)s is %(status)s; there is nothing to pay.")
-                         % {"receipt": receipt, "status": receipt.get_status_display()})  # fmt: skip
-    if receipt.total <= 0:
-        raise NotPayable(_("Receipt %(receipt)s asks for nothing; there is nothing to pay.") % {"receipt": receipt})
-    if words := outside_limits(method, to_minor(receipt.total, receipt.currency), receipt.currency):
+def _checked(target: Payable, provider: PaymentProvider, method: Method, wanted: Decimal | None) -> Decimal:
+    """What the payment is about: all that is due, or the wanted part of it."""
+    names = {"document": target.name, "status": target.standing}
+    if target.is_test:
+        raise NotPayable(_("%(document)s is a test; no money is asked for.") % names)
+    if not target.waits:
+        raise NotPayable(_("%(document)s is %(status)s; there is nothing to pay.") % names)
+    if target.due <= 0:
+        raise NotPayable(_("%(document)s asks for nothing; there is nothing to pay.") % names)
+    amount = target.amount(wanted)
+    if words := outside_limits(method, to_minor(amount, target.currency), target.currency):
         raise AmountNotAccepted(words)
+    return amount
 
 
-def _end_other_ways(actor: Actor, receipt: Receipt, provider: PaymentProvider, method: Method) -> None:
+def _end_other_ways(actor: Actor, target: Payable, wanted: _Wanted) -> None:
     """An open attempt by another way is closed at its provider first, so that two can never both be paid.
 
-    One by this very way is looked up: it may be paid or expired by now.
+    So is one about another amount. One by this very way is looked up: it may be paid or expired by now.
     """
-    attempt = Payment.objects.filter(receipt=receipt, status__in=OPEN_STATUSES).first()
+    provider, attempt = wanted.provider, target.payments().filter(status__in=OPEN_STATUSES).first()
     if attempt is None:
         return
-    if (attempt.provider, attempt.method, attempt.live) != (provider.name, method.name, provider.live):
+    if (attempt.provider, attempt.method, attempt.live) != (provider.name, wanted.method.name, provider.live):
         end_attempt(actor=actor, payment=attempt, why="another way to pay was chosen")
+    elif attempt.amount != wanted.amount:
+        end_attempt(actor=actor, payment=attempt, why="another amount was chosen")
     elif attempt.external_payment_id:
         with suppress(ProviderError):  # the checkout that we know of is still the one to use
             if not sync_payment(attempt).found and provider.fetches:  # another account, or test keys until now
@@ -118,12 +151,11 @@ def end_attempt(*, actor: Actor, payment: Payment, why: str) -> Payment:
         closed = True
     if payment.status in OPEN_STATUSES:
         if not closed:
-            raise NotPayable(_("A payment for this receipt is on its way. Please wait until it has arrived or failed."))
+            raise NotPayable(_("A payment is on its way. Please wait until it has arrived or failed."))
         _cancel_here(actor, payment, why)
     if payment.status not in (PaymentStatus.CANCELED, PaymentStatus.FAILED):
-        raise NotPayable(
-            _("A payment for this receipt is %(status)s already.") % {"status": payment.get_status_display()}
-        )
+        names = {"document": payable_of(payment).name, "status": payment.get_status_display()}
+        raise NotPayable(_("A payment for %(document)s is %(status)s already.") % names)
     return payment
 
 
@@ -143,7 +175,7 @@ def _close_there(payment: Payment) -> tuple[Payment, bool]:
 
 @transaction.atomic
 def _cancel_here(actor: Actor, payment: Payment, why: str) -> None:
-    Receipt.objects.select_for_update().get(pk=payment.receipt_id)
+    payable_of(payment).locked()
     payment.refresh_from_db()
     if payment.status not in OPEN_STATUSES:
         return
@@ -153,29 +185,29 @@ def _cancel_here(actor: Actor, payment: Payment, why: str) -> None:
 
 
 @transaction.atomic
-def _claim_attempt(
-    actor: Actor, receipt: Receipt, provider: PaymentProvider, method: Method, retry_of: Payment | None
-) -> Payment:
-    held = Receipt.objects.select_for_update().get(pk=receipt.pk)
-    _check_amount(held, provider, method)
-    if Payment.objects.filter(receipt=held, status=PaymentStatus.NEEDS_REVIEW).exists():
-        raise NotPayable(_("A payment for receipt %(receipt)s is being looked at; please do not pay again.")
-                         % {"receipt": held})  # fmt: skip
-    attempt = Payment.objects.select_for_update().filter(receipt=held, status__in=OPEN_STATUSES).first()
+def _claim_attempt(actor: Actor, target: Payable, wanted: _Wanted) -> Payment:
+    held, provider, method, retry_of = target.locked(), wanted.provider, wanted.method, wanted.retry_of
+    amount = _checked(held, provider, method, wanted.asked)
+    if held.payments().filter(status=PaymentStatus.NEEDS_REVIEW).exists():
+        words = _("A payment for %(document)s is being looked at; please do not pay again.")
+        raise NotPayable(words % {"document": held.name})
+    attempt = held.payments().select_for_update(of=("self",)).filter(status__in=OPEN_STATUSES).first()
     if attempt is not None:
-        if (attempt.provider, attempt.method) != (provider.name, method.name):  # begun by another request meanwhile
-            raise StillAsking(_("Another payment for this receipt was begun a moment ago. Please look again."))
+        same = (attempt.provider, attempt.method, attempt.amount) == (provider.name, method.name, amount)
+        if not same:  # begun by another request meanwhile
+            raise StillAsking(_("Another payment was begun a moment ago. Please look again."))
         return attempt
-    Payment.objects.filter(receipt=held, next_retry_at__isnull=False).update(next_retry_at=None)
+    held.payments().filter(next_retry_at__isnull=False).update(next_retry_at=None)
     attempt = Payment.objects.create(
-        receipt=held, user=held.user, provider=provider.name, method=method.name, live=provider.live,
-        currency=held.currency, amount_cents=to_minor(held.total, held.currency), idempotency_key=uuid.uuid4().hex,
-        retry_of=retry_of, retry_count=retry_of.retry_count + 1 if retry_of else 0,
+        **held.fields, user=held.payer(actor, retry_of), provider=provider.name, method=method.name,
+        live=provider.live, currency=held.currency, amount_cents=to_minor(amount, held.currency),
+        idempotency_key=wanted.reference or uuid.uuid4().hex, retry_of=retry_of,
+        retry_count=retry_of.retry_count + 1 if retry_of else 0,
         max_retries=retry_of.max_retries if retry_of else retries_at_most(),
     )  # fmt: skip
     audit.record(
         actor=actor, action="payment_start", target=str(attempt.pk), entity=attempt,
-        extra={"receipt": held.pk, "provider": provider.name, "method": method.name, "amount": held.total,
+        extra={**held.facts, "provider": provider.name, "method": method.name, "amount": amount,
                "currency": held.currency, **({"retry_of": retry_of.pk} if retry_of else {})},
     )  # fmt: skip
     return attempt
@@ -222,15 +254,15 @@ def _keep(payment: Payment, checkout: Checkout) -> None:
 
 
 def _request(payment: Payment, asked_before: bool) -> CheckoutRequest:
-    thanks = f"{settings.SITE_BASE_URL}{reverse('payments:thanks')}?rid={payment.receipt_id}"
+    target = payable_of(payment)
     return CheckoutRequest(
         reference=payment.idempotency_key,
         method=payment.method,
         amount_minor=payment.amount_cents,
         currency=payment.currency,
-        description=f"{settings.ORG_NAME} {payment.receipt}",
-        success_url=thanks,
-        cancel_url=f"{settings.SITE_BASE_URL}{payment.receipt.get_absolute_url()}",
+        description=f"{settings.ORG_NAME} {target}",
+        success_url=f"{settings.SITE_BASE_URL}{target.page_after}",
+        cancel_url=f"{settings.SITE_BASE_URL}{target.url}",
         language=get_language() or settings.LANGUAGE_CODE,
         asked_before=asked_before,
     )

@@ -1,6 +1,6 @@
 """Decisions about bank statement lines: matched with what they pay, set aside, opened again. Never automatic.
 
-Lock order everywhere: line, then receipt, then payment.
+Lock order everywhere: line, then what is paid, then payment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services.approvals import ask_and_stop
 from audit import services as audit
-from billing.models import Receipt, ReceiptStatus
+from billing.models import Invoice, Receipt
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.states import transition
@@ -27,6 +27,7 @@ from payments.models import (
     PaymentStatus,
     TransferStatus,
 )
+from payments.payables import Payable, payable
 from payments.services.checkout import start_payment
 from payments.services.transfers import (
     LONGEST_REFERENCE,
@@ -47,68 +48,73 @@ class LineDecided(Conflict):
 
 
 def match_line(
-    *, actor: Actor, line: BankLine, note: str, transfer: BankTransfer | None = None, receipt: Receipt | None = None
-) -> BankLine:
-    """``line`` is the money of a reported ``transfer``, or pays a ``receipt`` for which none was reported.
+    *, actor: Actor, line: BankLine, note: str, transfer: BankTransfer | None = None, receipt: Receipt | None = None,
+    invoice: Invoice | None = None,
+) -> BankLine:  # fmt: skip
+    """``line`` is the money of a reported ``transfer``, or pays a receipt or invoice for which none was reported.
 
     The transfer is accepted with the line's amount; one that was accepted already with this very amount is tied
-    to the line and nothing else moves. For a receipt the manual payment is opened (another way to pay is ended
+    to the line and nothing else moves. For a document the manual payment is opened (another way to pay is ended
     first) and the transfer written down from the line. Raises ``BadInput``, ``Conflict`` (``LineDecided``,
     ``KnownTransfer``, ``NotPayable``, ``StillAsking``) and ``ProviderError`` of the way to pay that was open.
     Above ``FOUR_EYES_ABOVE`` what moves money is only written down and ``WaitsForSecond`` raised.
     """
     _check_note(note)
-    if (transfer is None) == (receipt is None):
-        raise BadInput(_("Choose one transfer or one receipt."), field="target")
+    document = receipt or invoice
+    if (transfer is None) == (document is None):
+        raise BadInput(_("Choose one transfer or one document."), field="target")
+    target = payable(document) if document is not None else None
     _check_open(line)
-    _check_target(actor, line, transfer, receipt)
-    if _takes_two(line, transfer, receipt):
+    _check_target(actor, line, transfer, target)
+    if _takes_two(line, transfer, target):
         ask_and_stop(
             actor=actor, act="match_line", target=line.pk, amount=line.amount, currency=line.currency,
-            label=f"{line.reference or line.description} {transfer or receipt}"[:80],
-            details={"transfer": transfer.pk if transfer else None, "receipt": receipt.pk if receipt else None,
+            label=f"{line.reference or line.description} {transfer or target}"[:80],
+            details={"transfer": transfer.pk if transfer else None, **(target.facts if target else {}),
                      "note": note.strip()[:255]},
         )  # fmt: skip
-    prepare_match(actor=actor, line=line, transfer=transfer, receipt=receipt)
-    return finish_match(actor=actor, line=line, note=note, transfer=transfer, receipt=receipt)
+    prepare_match(actor=actor, line=line, transfer=transfer, target=target)
+    return finish_match(actor=actor, line=line, note=note, transfer=transfer, target=target)
 
 
-def _check_target(actor: Actor, line: BankLine, transfer: BankTransfer | None, receipt: Receipt | None) -> None:
+def _check_target(actor: Actor, line: BankLine, transfer: BankTransfer | None, target: Payable | None) -> None:
     if transfer is not None:
         if transfer.status == TransferStatus.SUBMITTED:
             check_reviewer(actor, transfer)
             _check_currency(line, transfer.payment.currency)
-    elif receipt is not None:
-        _check_receipt(actor, line, receipt)
+    elif target is not None:
+        _check_document(actor, line, target)
 
 
-def _takes_two(line: BankLine, transfer: BankTransfer | None, receipt: Receipt | None) -> bool:
+def _takes_two(line: BankLine, transfer: BankTransfer | None, target: Payable | None) -> bool:
     if transfer is not None:
         moves = transfer.status == TransferStatus.SUBMITTED
         return moves and takes_two(transfer.payment, line.amount_cents, line.currency)
-    return receipt is not None and takes_two(_short(receipt), line.amount_cents, line.currency)
+    return target is not None and takes_two(_short(target), line.amount_cents, line.currency)
 
 
-def prepare_match(*, actor: Actor, line: BankLine, transfer: BankTransfer | None, receipt: Receipt | None) -> None:
-    """What providers must be asked first: other ways to pay are ended, for a receipt the manual payment opened."""
-    _check_target(actor, line, transfer, receipt)
+def prepare_match(*, actor: Actor, line: BankLine, transfer: BankTransfer | None, target: Payable | None) -> None:
+    """What providers must be asked first: other ways to pay are ended, for a document the manual payment opened."""
+    _check_target(actor, line, transfer, target)
     if transfer is not None and transfer.status == TransferStatus.SUBMITTED:
         end_others(actor=actor, payment=transfer.payment)
-    elif transfer is None and receipt is not None and not (_short(receipt) and receipt.status == ReceiptStatus.PENDING):
-        start_payment(actor=actor, receipt=receipt, provider_name=PROVIDER)
+    elif transfer is None and target is not None and not (_short(target) and target.waits):
+        start_payment(actor=actor, **target.fields, provider_name=PROVIDER)
 
 
 def finish_match(
-    *, actor: Actor, line: BankLine, note: str, transfer: BankTransfer | None, receipt: Receipt | None
+    *, actor: Actor, line: BankLine, note: str, transfer: BankTransfer | None, target: Payable | None
 ) -> BankLine:
     """After ``prepare_match``; nothing outside is asked."""
     if transfer is not None:
         return _match_transfer(actor, line, transfer, note)
-    mine = Payment.objects.filter(receipt=receipt, provider=PROVIDER)
-    payment = mine.filter(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW)).order_by("-pk").first()
+    if target is None:
+        raise BadInput(_("Choose one transfer or one document."), field="target")
+    mine = target.payments().filter(provider=PROVIDER, status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW))
+    payment = mine.order_by("-pk").first()
     if payment is None:
-        raise Conflict(_("The receipt changed meanwhile; please look at it again."))
-    return _match_receipt(actor, line, payment, note)
+        raise Conflict(_("It changed meanwhile; please look at it again."))
+    return _match_document(actor, line, payment, note)
 
 
 @transaction.atomic
@@ -127,24 +133,28 @@ def _match_transfer(actor: Actor, line: BankLine, transfer: BankTransfer, note: 
     return _decide(actor, held, LineStatus.MATCHED, "statement_match", note, transfer)
 
 
-def _check_receipt(actor: Actor, line: BankLine, receipt: Receipt) -> None:
-    receipt.refresh_from_db()
-    _check_currency(line, receipt.currency)
-    if actor.name == receipt.username:
-        raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays your receipt."))
-    reported = BankTransfer.objects.filter(payment__receipt=receipt, status=TransferStatus.SUBMITTED).first()
+def _check_document(actor: Actor, line: BankLine, target: Payable) -> None:
+    target.refresh()
+    _check_currency(line, target.currency)
+    if target.owed_by(actor.name):
+        raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays what you owe."))
+    reported = BankTransfer.objects.filter(payment__in=target.payments(), status=TransferStatus.SUBMITTED).first()
     if reported is not None:
         words = _("Transfer %(transfer)s was reported for this receipt: match the line with it, or reject it first.")
+        if target.takes_parts:
+            words = _(
+                "Transfer %(transfer)s was reported for this invoice: match the line with it, or reject it first."
+            )
         raise Conflict(words % {"transfer": reported})
 
 
-def _short(receipt: Receipt) -> Payment | None:
-    """Where a part has arrived already, the rest goes to the same payment."""
-    return Payment.objects.filter(receipt=receipt, provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW).first()
+def _short(target: Payable) -> Payment | None:
+    """Where a part of a receipt has arrived already, the rest goes to the same payment."""
+    return target.payments().filter(provider=PROVIDER, status=PaymentStatus.NEEDS_REVIEW).first()
 
 
 @transaction.atomic
-def _match_receipt(actor: Actor, line: BankLine, payment: Payment, note: str) -> BankLine:
+def _match_document(actor: Actor, line: BankLine, payment: Payment, note: str) -> BankLine:
     held = _locked(line)
     _check_currency(held, payment.currency)
     report = _report(held)

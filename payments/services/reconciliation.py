@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from billing.models import ReceiptStatus
 from core.context import SYSTEM
 from core.errors import AppError
 from core.periods import day_start
@@ -25,6 +24,7 @@ from payments.models import (
     Refund,
     RefundStatus,
 )
+from payments.payables import payable_of
 from payments.providers.base import PaymentProvider
 from payments.providers.states import PaymentState, Said
 from payments.selectors import moving
@@ -93,13 +93,14 @@ def _picture(payment: Payment) -> tuple[Any, ...]:
 
 
 def _end_what_nobody_waits_for(result: Result, payment: Payment, now: datetime, found: bool) -> None:
-    """An open attempt of a receipt that is paid or void, and one that the provider does not know."""
+    """An open attempt to pay what waits for no money any more, and one that the provider does not know."""
     if payment.status not in OPEN_STATUSES:
         return
     reads = providers.provider(payment.provider).fetches
     lost = reads and not found and payment.asked_at and now - payment.asked_at >= SURELY_LOST
-    if payment.receipt.status != ReceiptStatus.PENDING or lost:
-        why = "the provider has no record of it" if lost else f"the receipt is {payment.receipt.status}"
+    target = payable_of(payment)
+    if not target.waits or lost:
+        why = "the provider has no record of it" if lost else f"the {target.kind} is {target.status}"
         end_attempt(actor=SYSTEM, payment=payment, why=why)
         result.closed += 1
 

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
-from billing.models import Receipt
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import from_minor
@@ -28,10 +27,11 @@ from payments.models import (
     Refund,
     RefundStatus,
 )
+from payments.payables import Payable, payable_of
 from payments.providers.base import RefundRequest
 from payments.providers.errors import ProviderError, Refused
 from payments.selectors import is_refundable, ref_of
-from payments.services.returns import follow_receipt, keep_sum, move_refund, take_refund
+from payments.services.returns import follow_target, keep_sum, move_refund, take_refund
 
 LEASE = timedelta(seconds=30)
 # Closed ones hold money, too: what came late, or too little, and was never given back.
@@ -59,7 +59,7 @@ def refund_payment(
     if needs_second(from_minor(payment.refunded_cents, payment.currency) + amount, payment.currency):  # parts count
         _check_refund(payment, amount_minor, reason, seen_minor)
         ask_and_stop(
-            actor=actor, act="refund", target=payment.pk, label=f"{payment} {payment.receipt}", amount=amount,
+            actor=actor, act="refund", target=payment.pk, label=f"{payment} {payment.document}", amount=amount,
             currency=payment.currency,
             details={"amount_minor": amount_minor, "seen_minor": payment.refunded_cents,
                      "reason": reason.strip()[:255]},
@@ -74,8 +74,8 @@ def refund_payment(
 def reserve_refund(
     *, actor: Actor, payment: Payment, amount_minor: int, reason: str, seen_minor: int | None = None
 ) -> Refund:
-    """Write the refund down, under lock of receipt and payment; nothing leaves yet."""
-    _receipt, held = _locked(payment)
+    """Write the refund down, under lock of the payment and what it is for; nothing leaves yet."""
+    target, held = _locked(payment)
     _check_refund(held, amount_minor, reason, seen_minor)
     by_hand = not is_refundable(held, providers.provider(held.provider))
     refund = Refund.objects.create(
@@ -85,7 +85,7 @@ def reserve_refund(
     keep_sum(held)
     audit.record(
         actor=actor, action="refund_request", target=str(refund.pk), entity=refund,
-        extra={"payment": held.pk, "receipt": held.receipt_id, "amount": refund.amount, "currency": held.currency,
+        extra={"payment": held.pk, **target.facts, "amount": refund.amount, "currency": held.currency,
                "reason": refund.reason, "by_hand": by_hand},
     )  # fmt: skip
     return refund
@@ -124,9 +124,9 @@ def send_refund(*, actor: Actor, refund: Refund) -> Refund:
         _end(actor, refund, RefundStatus.FAILED, error.message)
         raise
     with transaction.atomic():
-        receipt, held = _locked(payment)
+        target, held = _locked(payment)
         fault = take_refund(Actor(f"provider:{provider.name}"), held, state)
-        follow_receipt(actor, held, receipt)
+        follow_target(actor, held, target)
     if fault:
         raise ProviderError(fault)
     refund.refresh_from_db()
@@ -157,14 +157,13 @@ def _by_hand(actor: Actor, refund: Refund, to: RefundStatus, note: str, missing:
 
 @transaction.atomic
 def _end(actor: Actor, refund: Refund, to: RefundStatus, detail: str) -> Refund:
-    receipt, held = _locked(refund.payment)
+    target, held = _locked(refund.payment)
     refund.refresh_from_db()
     move_refund(actor, held, refund, to, detail=detail)
-    follow_receipt(actor, held, receipt)
+    follow_target(actor, held, target)
     refund.refresh_from_db()
     return refund
 
 
-def _locked(payment: Payment) -> tuple[Receipt, Payment]:
-    receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
-    return receipt, Payment.objects.select_for_update().get(pk=payment.pk)
+def _locked(payment: Payment) -> tuple[Payable, Payment]:
+    return payable_of(payment).locked(), Payment.objects.select_for_update().get(pk=payment.pk)

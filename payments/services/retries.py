@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import services as audit
-from billing.models import ReceiptStatus
 from core.context import SYSTEM, Actor
 from core.errors import AppError, BadInput, Busy, Conflict, Misconfigured, Unavailable
 from payments.models import (
@@ -20,6 +19,7 @@ from payments.models import (
     PaymentAttempt,
     PaymentStatus,
 )
+from payments.payables import payable_of
 from payments.services.checkout import start_payment
 from payments.services.schedule import after_failure, note_given_up
 from payments.services.sync import sync_payment
@@ -64,16 +64,17 @@ def _try(actor: Actor, payment: Payment) -> AttemptOutcome:
     known = sync_payment(payment)
     if known.payment.status != PaymentStatus.FAILED:
         return _note(actor, payment, AttemptOutcome.SETTLED, f"it is {known.payment.status}")
-    receipt = payment.receipt
-    receipt.refresh_from_db()
-    others = Payment.objects.filter(receipt=receipt, status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW))
+    target = payable_of(payment)
+    target.refresh()
+    others = target.payments().filter(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW))
     others = others.exclude(retry_of=payment, external_payment_id="")  # our own try, whose answer was lost
-    if receipt.status != ReceiptStatus.PENDING or others.exists():
-        return _note(actor, payment, AttemptOutcome.NOT_NEEDED, f"the receipt is {receipt.status}")
+    if not target.waits or others.exists():
+        return _note(actor, payment, AttemptOutcome.NOT_NEEDED, f"the {target.kind} is {target.status}")
     try:
         new = start_payment(
-            actor=actor, receipt=receipt, provider_name=payment.provider, method_name=payment.method, retry_of=payment
-        )
+            actor=actor, **target.fields, amount=min(payment.amount, target.due), provider_name=payment.provider,
+            method_name=payment.method, retry_of=payment,
+        )  # fmt: skip
     except (Unavailable, Busy, Misconfigured):
         raise
     except AppError as error:  # this way to pay is no more, or does not take the amount

@@ -1,6 +1,6 @@
-"""Money that went back: refunds and disputes follow the provider's record, and the receipt follows both.
+"""Money that went back: refunds and disputes follow the provider's record, and what was paid follows both.
 
-Called by ``settlement`` and ``refunds`` with receipt and payment locked; never by itself.
+Called by ``settlement`` and ``refunds`` with the document and its payment locked; never by itself.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from audit import services as audit
-from billing.models import Receipt, ReceiptStatus
-from billing.services.receipts import mark_paid_again, mark_refunded
 from core.context import Actor
 from core.money import from_minor
 from core.states import transition
 from payments import metrics
+from payments.announcements import tell_of_refund
 from payments.models import (
     DISPUTE_TRANSITIONS,
     HOLDING,
@@ -29,6 +28,7 @@ from payments.models import (
     RefundOrigin,
     RefundStatus,
 )
+from payments.payables import Payable
 from payments.providers.states import DisputeState, PaymentState, RefundState, Said
 
 _REFUND = {
@@ -41,7 +41,7 @@ _DISPUTE = {Said.OPEN: DisputeStatus.OPEN, Said.WON: DisputeStatus.WON, Said.LOS
 _RANK = {RefundStatus.REQUESTED: 0, RefundStatus.NEEDS_REVIEW: 0, RefundStatus.PENDING: 1}
 
 
-def follow_returns(*, actor: Actor, payment: Payment, receipt: Receipt, state: PaymentState) -> str:
+def follow_returns(*, actor: Actor, payment: Payment, target: Payable, state: PaymentState) -> str:
     """Refunds and disputes of ``state`` into rows. Returns what does not fit, in a few words; else nothing.
 
     Failures come first, so that what they free can be used by the others.
@@ -56,7 +56,7 @@ def follow_returns(*, actor: Actor, payment: Payment, receipt: Receipt, state: P
     ]
     for dispute in state.disputes:
         _take_dispute(actor, payment, dispute)
-    follow_receipt(actor, payment, receipt)
+    follow_target(actor, payment, target)
     return "; ".join(faults)[:255]
 
 
@@ -106,6 +106,8 @@ def move_refund(actor: Actor, payment: Payment, row: Refund, to: RefundStatus, *
     ended = None if to == RefundStatus.PENDING else timezone.now()
     transition(row, to, table=REFUND_TRANSITIONS, settled_at=ended, detail=detail[:255])
     keep_sum(payment)
+    if row.status == RefundStatus.SUCCEEDED:
+        tell_of_refund(payment, row)
     audit.record(
         actor=actor, action=f"refund_{row.status}", target=str(row.pk), entity=row,
         changes={"status": [before, row.status]},
@@ -157,17 +159,16 @@ def kept_cents(payment: Payment) -> int:
     return max(payment.captured_cents - gone, 0)
 
 
-def follow_receipt(actor: Actor, payment: Payment, receipt: Receipt) -> None:
-    """A paid receipt whose money is all gone is refunded; it is paid again when the money comes back.
+def follow_target(actor: Actor, payment: Payment, target: Payable) -> None:
+    """A paid receipt whose money is all gone is refunded, and paid again when the money comes back; an invoice follows
+    every part of it (``billing.services.invoice_returns``).
 
     Money in review that was all given back is no case any more.
     """
-    nothing_left = payment.captured_cents > 0 and kept_cents(payment) == 0
+    kept = kept_cents(payment)
+    nothing_left = payment.captured_cents > 0 and kept == 0
     if payment.status == PaymentStatus.SUCCEEDED:
-        if nothing_left and receipt.status == ReceiptStatus.PAID:
-            mark_refunded(actor=actor, receipt=receipt)
-        elif not nothing_left and receipt.status == ReceiptStatus.REFUNDED:
-            mark_paid_again(actor=actor, receipt=receipt)
+        target.follow(actor, payment, kept)
     elif payment.status == PaymentStatus.NEEDS_REVIEW and nothing_left:
         now = timezone.now()
         transition(payment, PaymentStatus.CANCELED, table=PAYMENT_TRANSITIONS, reviewed_at=now, updated_at=now)

@@ -10,6 +10,7 @@ from django.conf import settings
 from audit import services as audit
 from core.context import Actor
 from payments.models import Payment
+from payments.payables import payable_of
 
 
 def retries_at_most() -> int:
@@ -28,7 +29,7 @@ def note_given_up(actor: Actor, payment: Payment, why: str) -> None:
     """Nobody tries any more: payer and finance see it until the receipt is paid or void."""
     audit.record(
         actor=actor, action="payment_given_up", target=str(payment.pk), entity=payment,
-        extra={"receipt": payment.receipt_id, "retries": payment.retry_count, "why": why},
+        extra={**payable_of(payment).facts, "retries": payment.retry_count, "why": why},
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""The only writer of payment state: what a provider's record may do to a payment and its receipt.
+"""The only writer of payment state: what a provider's record may do to a payment and to what it is for.
 
-Webhook, return page, reconciliation and console all end here. States only go forward; a receipt becomes
-paid here and nowhere else by money from a provider or bank, in one transaction with payment and audit,
+Webhook, return page, reconciliation and console all end here. States only go forward; a receipt or invoice
+becomes paid here and nowhere else by money from a provider or bank, in one transaction with payment and audit,
 once, and only when everything matches our row. Money that fits nothing is never dropped: it waits for review.
 """
 
@@ -14,13 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import services as audit
-from billing.models import Receipt, ReceiptStatus
-from billing.services.receipts import mark_paid
 from core.context import Actor
 from core.money import from_minor
 from core.states import transition
 from payments import metrics
+from payments.announcements import tell_of_payment
 from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, EventOutcome, Payment, PaymentStatus
+from payments.payables import Payable, payable_of, reference_of
 from payments.providers.base import PaymentProvider
 from payments.providers.states import PaymentState, Said
 from payments.services.returns import follow_returns
@@ -41,8 +41,8 @@ class Applied:
 def apply_state(
     *, provider: PaymentProvider, payment: Payment, state: PaymentState, actor: Actor | None = None
 ) -> Applied:
-    """Make ``payment`` (and receipt, refunds, disputes) follow ``state``. Locks the receipt, then the payment."""
-    receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
+    """Make ``payment`` (and what it is for, refunds, disputes) follow ``state``. Locks what it is for, then itself."""
+    target = payable_of(payment).locked()
     held = Payment.objects.select_for_update().get(pk=payment.pk)
     who = actor or Actor(f"provider:{provider.name}")
     strange = _strange(held, state)
@@ -50,9 +50,9 @@ def apply_state(
         return Applied(EventOutcome.MISMATCH, strange)
     if not strange:
         _learn_ids(held, state)
-    applied = _Move(provider, who, held, receipt, state, strange).make()
+    applied = _Move(provider, who, held, target, state, strange).make()
     if not strange:
-        fault = follow_returns(actor=who, payment=held, receipt=receipt, state=state)
+        fault = follow_returns(actor=who, payment=held, target=target, state=state)
         if fault:
             return Applied(EventOutcome.MISMATCH, fault)
     return applied
@@ -101,7 +101,7 @@ class _Move:
     provider: PaymentProvider
     actor: Actor
     payment: Payment
-    receipt: Receipt
+    target: Payable
     state: PaymentState
     strange: str
     before: str = ""
@@ -124,12 +124,16 @@ class _Move:
         captured = 0 if self.strange or not self._same_currency() else self.state.amount_minor
         if self._was_decided(captured):
             return Applied(EventOutcome.IGNORED, "finance has decided about this payment")
-        if not fault and self.receipt.status != ReceiptStatus.PENDING:
-            fault = f"money arrived for a receipt that is {self.receipt.status}"
+        if not fault and not self.target.takes:
+            fault = f"money arrived for {self._article} {self.target.kind} that is {self.target.status}"
         if fault:
             self._review(fault, captured)
             return Applied(EventOutcome.MISMATCH, fault)
         return self._pay(captured)
+
+    @property
+    def _article(self) -> str:
+        return "an" if self.target.kind == "invoice" else "a"
 
     def _more(self) -> Applied:
         """A settled payment; where excess is taken, what came on top becomes a credit."""
@@ -140,6 +144,7 @@ class _Move:
             captured_cents=self.state.amount_minor, updated_at=timezone.now()
         )
         self.payment.refresh_from_db()
+        self.target.add(self.actor, self.payment, from_minor(on_top, self.payment.currency))
         audit.record(
             actor=self.actor, action="payment_credit", target=str(self.payment.pk), entity=self.payment,
             extra={"received": from_minor(on_top, self.payment.currency), "currency": self.payment.currency},
@@ -154,7 +159,8 @@ class _Move:
         got = self.state.amount_minor
         enough = got == self.payment.amount_cents
         if self.provider.takes_excess:
-            enough = got - self.payment.refunded_cents >= self.payment.amount_cents
+            least = 1 if self.target.takes_parts else self.payment.amount_cents
+            enough = got - self.payment.refunded_cents >= least
         checks: list[tuple[str, object, object]] = [
             ("currency", self.payment.currency.upper(), self.state.currency.upper())
         ]
@@ -173,13 +179,12 @@ class _Move:
         self._to(
             PaymentStatus.SUCCEEDED, paid_at=paid_at, review_reason="", failure="", captured_cents=captured,
             captured_at=self.state.captured_at or paid_at, next_retry_at=None,
+            amount_cents=min(self.payment.amount_cents, captured),  # of an invoice, a part that came is a part paid
         )  # fmt: skip
-        reference = self.payment.external_charge_id or self.payment.external_payment_id
-        mark_paid(
-            actor=self.actor, receipt=self.receipt, method=self.payment.provider, tx_ref=reference, paid_at=paid_at
-        )
+        reference = reference_of(self.payment)
+        self.target.settle(self.actor, self.payment, paid_at, reference)
         record_move(
-            self.actor, self.payment, self.before, receipt=self.receipt.pk, amount=self.payment.amount,
+            self.actor, self.payment, self.before, **self.target.facts, amount=self.payment.amount,
             currency=self.payment.currency, reference=reference,
         )  # fmt: skip
         return Applied(EventOutcome.PROCESSED, "paid")
@@ -189,19 +194,18 @@ class _Move:
         if self.payment.status in {PaymentStatus.SUCCEEDED, PaymentStatus.NEEDS_REVIEW, PaymentStatus.AUTHORIZED}:
             return Applied(EventOutcome.PROCESSED, f"the payment is {self.payment.status} already")
         if fault or not self._may_reopen():
-            detail = (
-                fault or "authorised, but the receipt does not wait for it: not captured, it goes back to the payer"
-            )
+            unwanted = "does not wait for it: not captured, it goes back to the payer"
+            detail = fault or f"authorised, but the {self.target.kind} {unwanted}"
             return Applied(EventOutcome.MISMATCH if fault else EventOutcome.IGNORED, detail)
         self._to(PaymentStatus.AUTHORIZED, failure="", next_retry_at=None)
         record_move(self.actor, self.payment, self.before)
         return Applied(EventOutcome.PROCESSED, "authorised")
 
     def _may_reopen(self) -> bool:
-        """The receipt waits for money and no other attempt is open or being looked at."""
-        others = Payment.objects.filter(receipt=self.receipt).exclude(pk=self.payment.pk)
+        """What it is for waits for money, and no other attempt is open or being looked at."""
+        others = self.target.payments().exclude(pk=self.payment.pk)
         busy = others.filter(status__in=(*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW)).exists()
-        return self.receipt.status == ReceiptStatus.PENDING and not busy and self.payment.reviewed_at is None
+        return self.target.waits and not busy and self.payment.reviewed_at is None
 
     def _closed(self, status: PaymentStatus) -> Applied:
         if self.payment.status not in OPEN_STATUSES:
@@ -232,7 +236,8 @@ class _Move:
 
 
 def record_move(actor: Actor, payment: Payment, before: str, **extra: object) -> None:
-    """Audit and count that ``payment`` has left ``before``; last in its transaction."""
+    """Tell, audit and count that ``payment`` has left ``before``; last in its transaction."""
+    tell_of_payment(payment)
     audit.record(
         actor=actor, action=f"payment_{payment.status}", target=str(payment.pk), entity=payment,
         changes={"status": [before, payment.status]}, extra=extra,

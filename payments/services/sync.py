@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from billing.models import ReceiptStatus
 from core.context import Actor
 from payments import providers
 from payments.models import EventOutcome, Payment, PaymentStatus
+from payments.payables import payable_of
 from payments.providers.base import PaymentProvider
 from payments.providers.errors import NotThere
 from payments.providers.states import PaymentState
@@ -30,7 +30,7 @@ _NO_RECORD = Applied(EventOutcome.IGNORED, "the provider has no record of it")
 
 
 def sync_payment(payment: Payment, *, actor: Actor | None = None) -> Synced:
-    """Make ``payment`` follow the provider's record as it is now; take authorised money that its receipt waits for.
+    """Make ``payment`` follow the provider's record as it is now; take authorised money that is waited for.
 
     Raises ``ProviderError``, and ``Misconfigured`` when the provider is not set up any more.
     """
@@ -57,9 +57,10 @@ def _record(provider: PaymentProvider, payment: Payment) -> PaymentState | None:
 
 
 def _capture(provider: PaymentProvider, payment: Payment, actor: Actor | None) -> Synced:
-    """``settlement`` lets a payment become authorised only while its receipt waits for it and no other is open."""
-    if payment.receipt.status != ReceiptStatus.PENDING:
-        return Synced(payment, True, Applied(EventOutcome.IGNORED, f"the receipt is {payment.receipt.status}"))
+    """``settlement`` lets a payment become authorised only while it is waited for and no other is open."""
+    target = payable_of(payment)
+    if not target.waits:
+        return Synced(payment, True, Applied(EventOutcome.IGNORED, f"the {target.kind} is {target.status}"))
     provider.capture(ref_of(payment))
     state = provider.find(ref_of(payment))
     applied = apply_state(provider=provider, payment=payment, state=state, actor=actor) if state else _NO_RECORD

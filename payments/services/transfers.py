@@ -1,7 +1,7 @@
 """Bank transfers: the payer reports one, finance (never the payer) accepts what arrived, to the satang.
 
 What arrived is added up on the manual payment. Enough pays the receipt, the rest above it is a credit; less
-waits for review, and a further transfer may complete it. Nothing is "nearly paid".
+waits for review, and a further transfer may complete it. Nothing is "nearly paid". An invoice takes every sum.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
-from billing.models import Receipt
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction
@@ -33,6 +32,7 @@ from payments.models import (
     PaymentStatus,
     TransferStatus,
 )
+from payments.payables import Payable, payable_of
 from payments.providers.states import PaymentState, Said
 from payments.services.checkout import end_attempt
 from payments.services.settlement import Applied, apply_state
@@ -75,7 +75,7 @@ def write_transfer(
     """Keep ``report``, which has been checked; ``submitted_by`` is who, or which statement, told of it."""
     try:
         with transaction.atomic():
-            _receipt, held = _locked(payment)
+            _target, held = _locked(payment)
             if held.status not in (*OPEN_STATUSES, PaymentStatus.NEEDS_REVIEW):
                 words = _("Payment %(payment)s is %(status)s; there is nothing to pay.")
                 raise Conflict(words % {"payment": held, "status": held.get_status_display()})
@@ -145,7 +145,7 @@ def plain_reference(reference: str) -> str:
 
 def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int, note: str) -> Applied:
     """``received_minor`` has arrived at the bank. Raises ``BadInput``, ``Conflict`` and ``InvalidTransition``, and
-    what ending another open attempt of the receipt raises.
+    what ending another open attempt raises.
 
     The one who reported it may not accept it. Above ``FOUR_EYES_ABOVE``, parts counted together, it is only written
     down and ``WaitsForSecond`` raised.
@@ -155,9 +155,9 @@ def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int
     if takes_two(transfer.payment, received_minor, currency):
         _check_acceptable(transfer, received_minor)
         ask_and_stop(
-            actor=actor, act="accept_transfer", target=transfer.pk, label=f"{transfer} {transfer.payment.receipt}"[:80],
-            amount=from_minor(received_minor, currency), currency=currency,
-            details={"received_minor": received_minor, "note": note.strip()[:255]},
+            actor=actor, act="accept_transfer", target=transfer.pk,
+            label=f"{transfer} {transfer.payment.document}"[:80], amount=from_minor(received_minor, currency),
+            currency=currency, details={"received_minor": received_minor, "note": note.strip()[:255]},
         )  # fmt: skip
     end_others(actor=actor, payment=transfer.payment)
     return take_transfer(actor=actor, transfer=transfer, received_minor=received_minor, note=note)
@@ -177,10 +177,10 @@ def _check_acceptable(transfer: BankTransfer, received_minor: int) -> None:
 
 
 def end_others(*, actor: Actor, payment: Payment) -> None:
-    """Close what else is open for the receipt, at its provider, too, so that it cannot be paid twice."""
-    others = Payment.objects.filter(receipt=payment.receipt_id, status__in=OPEN_STATUSES).exclude(pk=payment.pk)
-    for other in others:
-        end_attempt(actor=actor, payment=other, why="a bank transfer for the receipt was accepted")
+    """Close what else is open for the same, at its provider, too, so that it cannot be paid twice."""
+    target = payable_of(payment)
+    for other in target.payments().filter(status__in=OPEN_STATUSES).exclude(pk=payment.pk):
+        end_attempt(actor=actor, payment=other, why=f"a bank transfer for the {target.kind} was accepted")
 
 
 @transaction.atomic
@@ -189,7 +189,7 @@ def take_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int, 
     _check_decision(actor, transfer, note)
     if not 0 < received_minor <= MOST_MINOR:
         raise BadInput(_("The amount must be above zero."), field="received")
-    _receipt, held = _locked(transfer.payment)
+    _target, held = _locked(transfer.payment)
     _decide(actor, transfer, TransferStatus.ACCEPTED, note, received_cents=received_minor)
     audit.record(
         actor=actor, action="transfer_accept", target=str(transfer.pk), entity=transfer,
@@ -228,9 +228,13 @@ def _check_decision(actor: Actor, transfer: BankTransfer, note: str) -> None:
 
 
 def check_reviewer(actor: Actor, transfer: BankTransfer) -> None:
-    """Raises ``Conflict`` for the one who reported it and the one whose receipt it pays."""
-    if actor.name in (transfer.submitted_by, transfer.payment.username):
-        raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays your receipt."))
+    """Raises ``Conflict`` for the one who reported it and those whose debt it pays."""
+    if not may_decide(actor.name, transfer):
+        raise Conflict(_("Somebody else must decide about a transfer that you reported or that pays what you owe."))
+
+
+def may_decide(name: str, transfer: BankTransfer) -> bool:
+    return name != transfer.submitted_by and not payable_of(transfer.payment).owed_by(name)
 
 
 def _decide(actor: Actor, transfer: BankTransfer, to: TransferStatus, note: str, **values: object) -> None:
@@ -247,6 +251,5 @@ def _decided(transfer: BankTransfer) -> Conflict:
     return Conflict(words % {"transfer": transfer, "status": transfer.get_status_display()})
 
 
-def _locked(payment: Payment) -> tuple[Receipt, Payment]:
-    receipt = Receipt.objects.select_for_update().get(pk=payment.receipt_id)
-    return receipt, Payment.objects.select_for_update().get(pk=payment.pk)
+def _locked(payment: Payment) -> tuple[Payable, Payment]:
+    return payable_of(payment).locked(), Payment.objects.select_for_update().get(pk=payment.pk)

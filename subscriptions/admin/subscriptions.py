@@ -73,7 +73,7 @@ class SubscriptionAdmin(PageActions, ReadOnlyAdmin):
     fields = (
         "state", "rests_for", "organisation", "user", "plan", "billing_cycle", "currency", "start_at", "end_at",
         "trial_end_at", "period_start", "period_end", "anchor_day", "next_billing_at", "cancel_at_period_end",
-        "next_plan", "reset_at", "payment_method", "created_at",
+        "next_plan", "next_cycle", "reset_at", "payment_method", "created_at",
     )  # fmt: skip
     page_actions: tuple[str, ...] = (
         "approve_action", "deny_action", "suspend_action", "resume_action", "cancel_action",

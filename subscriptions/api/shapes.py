@@ -102,7 +102,8 @@ class SubscriptionSerializer(serializers.ModelSerializer):
         model = Subscription
         fields = (
             "id", "plan", "model", "user", "organisation", "status", "suspended_for", "billing_cycle", "currency",
-            "fee", "period_start", "period_end", "next_billing_at", "cancel_at_period_end", "next_plan", "start_at",
+            "fee", "period_start", "period_end", "next_billing_at", "cancel_at_period_end", "next_plan", "next_cycle",
+            "start_at",
             "end_at", "trial_end_at", "reset_at", "created_at",
         )  # fmt: skip
 

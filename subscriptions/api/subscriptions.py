@@ -13,13 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
 from core.errors import BadInput
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer, SubscriptionSerializer
-from subscriptions.holders import Holder, holders_of
+from subscriptions.holders import Holder, check_payer, holders_of
 from subscriptions.models import BillingCycle, Plan, SubscriptionStatus
 from subscriptions.services.history import LONGEST_REASON
 from subscriptions.services.subscriptions import request_subscription
@@ -62,19 +63,23 @@ class SubscriptionsView(APIView):
 
     @extend_schema(
         operation_id="subscriptions_request",
+        parameters=[KEY],
         request=RequestSerializer,
-        responses={201: SubscriptionDetailSerializer, **problems(400, 401, 403, 409)},
+        responses={201: SubscriptionDetailSerializer, **problems(400, 401, 403, 409, 422)},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Ask for a plan. It waits as `pending` where the plan needs approval, else it begins at once.
 
-        409 `already_subscribed` while the holder has one to this plan that is not over, `plan_closed`, `holder_gone`.
+        409 `already_subscribed` while the holder has one to this plan that is not over, `plan_closed`, `holder_gone`,
+        `needs_organisation` for a plan with fees that somebody asks for alone.
         """
         order = scope.read(RequestSerializer, request.data)
         plan = Plan.objects.select_related("ai_model").filter(code=order["plan"], is_active=True).first()
         if plan is None:
             raise BadInput(_("There is no such plan."), field="plan")
         holder = _holder(request, order)
+        check_payer(plan, holder.organisation)
         row = request_subscription(
             actor=scope.actor(request), plan=plan, user=holder.user, organisation=holder.organisation,
             billing_cycle=order["billing_cycle"], reason=order["reason"],

@@ -97,6 +97,9 @@ class Subscription(models.Model):
     next_plan = models.ForeignKey(
         Plan, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("plan from the next period on")
     )
+    next_cycle = models.CharField(
+        _("billing cycle from the next period on"), max_length=10, choices=BillingCycle, blank=True, default=""
+    )
     payment_method = models.CharField(_("way of paying"), max_length=40, blank=True)
     metadata = models.JSONField(_("further facts"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from core.clock import of
 from core.context import Actor
 from core.states import transition_all
 from subscriptions import hooks
@@ -27,15 +29,16 @@ class Ended:
     canceled: int = 0
 
 
-def end_due(*, actor: Actor, now: datetime | None = None) -> Ended:
+def end_due(*, actor: Actor, now: datetime | None = None, organisations: Sequence[int] | None = None) -> Ended:
     """Expire what is past its end, end what was to end with its period, turn trials whose days are over into active
-    subscriptions."""
+    subscriptions: of these organisations, else of all real ones and of persons."""
     moment = now or timezone.now()
-    over = Subscription.objects.filter(status__in=_CAN_EXPIRE, end_at__lte=moment)
+    rows = of(Subscription.objects.all(), organisations)
+    over = rows.filter(status__in=_CAN_EXPIRE, end_at__lte=moment)
     open_end = Q(end_at__isnull=True) | Q(end_at__gt=moment)
-    leaving = Subscription.objects.filter(open_end, status__in=LIVE, cancel_at_period_end=True)
+    leaving = rows.filter(open_end, status__in=LIVE, cancel_at_period_end=True)
     leaving = leaving.filter(next_billing_at__lte=moment)
-    tried = Subscription.objects.filter(open_end, status=_S.TRIAL, trial_end_at__lte=moment)
+    tried = rows.filter(open_end, status=_S.TRIAL, trial_end_at__lte=moment)
     return Ended(
         expired=_move_all(actor, over, _S.EXPIRED, "expire", moment, **OVER),
         canceled=_move_all(actor, leaving, _S.CANCELED, "cancel", moment, end_at=F("next_billing_at"), **OVER),
@@ -60,5 +63,5 @@ def _move_some(actor: Actor, due: QuerySet[Subscription], to: str, action: str, 
     transition_all(chosen, to, table=SUBSCRIPTION_TRANSITIONS, updated_at=timezone.now(), **values)
     for row in rows:
         before, row.status, row.suspended_for = row.status, to, SuspendedFor.NONE
-        note(actor, row, action=action, before=before)
+        note(actor, row, action=action, before=before, at=now)
     return len(rows)

@@ -1,4 +1,5 @@
-"""Every move of a subscription goes through here: one UPDATE, one line of history, one of the audit log."""
+"""Every move of a subscription goes through here: one UPDATE, one line of history, one of the audit log, and a message
+to the programs that want it."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ from typing import Any
 from django.utils import timezone
 
 from audit import services as audit
+from core.clock import now_for
 from core.context import Actor
 from core.states import Transitions, transition
+from subscriptions.announcements import tell_of_change
 from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange, SuspendedFor
 from subscriptions.services.telling import tell
 
@@ -18,6 +21,7 @@ LONGEST_REASON = 255
 # What one that is over has no more of.
 OVER: dict[str, Any] = {
     "suspended_for": SuspendedFor.NONE, "reset_at": None, "next_billing_at": None, "next_plan": None,
+    "next_cycle": "",
 }  # fmt: skip
 
 
@@ -49,9 +53,10 @@ def note(
     reason = " ".join(reason.split())[:LONGEST_REASON]  # one line of a history, an e-mail and a log
     change = SubscriptionChange.objects.create(
         subscription=subscription, action=action, from_status=before, to_status=subscription.status,
-        actor=actor.name[:150], reason=reason, at=at or timezone.now(),
+        actor=actor.name[:150], reason=reason, at=at or now_for(subscription.organisation),
     )  # fmt: skip
     tell(subscription, change)
+    tell_of_change(subscription, change)
     audit.record(
         actor=actor, action=f"subscription_{action}", target=str(subscription), entity=subscription,
         changes={"status": [before, subscription.status], **(changes or {})},

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation, User
+from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from subscriptions import hooks
@@ -102,10 +103,10 @@ def approve_subscription(*, actor: Actor, subscription: Subscription) -> bool:
 def deny_subscription(*, actor: Actor, subscription: Subscription, reason: str) -> bool:
     """The request ends; its reason is kept for the one who asked. False when it is over already."""
     reason = _said(reason)
-    before = lock(subscription).status
+    held = lock(subscription)
     return move(
-        actor, subscription, _S.CANCELED, action="deny", leaving=(_S.PENDING,), before=before, reason=reason,
-        end_at=timezone.now(),
+        actor, subscription, _S.CANCELED, action="deny", leaving=(_S.PENDING,), before=held.status, reason=reason,
+        end_at=now_for(held.organisation),
     )  # fmt: skip
 
 
@@ -145,7 +146,8 @@ def resume_subscription(
 
     False when it does not rest for it. Raises ``InvalidTransition``, and ``Conflict`` when its time is over.
     """
-    held, now = lock(subscription), timezone.now()
+    held = lock(subscription)
+    now = now_for(held.organisation)
     if held.status in USABLE or (cause is not None and held.suspended_for != cause):
         subscription.refresh_from_db()
         return False
@@ -166,7 +168,7 @@ def cancel_subscription(*, actor: Actor, subscription: Subscription, reason: str
     held = lock(subscription)
     if held.status in LIVE:
         hooks.call("cancel", actor=actor, subscription=held)
-    now = timezone.now()
+    now = now_for(held.organisation)
     return move(
         actor, subscription, _S.CANCELED, action="cancel", leaving=LIVE, before=held.status, reason=reason,
         end_at=max(now, held.start_at or now), **OVER,
@@ -174,7 +176,7 @@ def cancel_subscription(*, actor: Actor, subscription: Subscription, reason: str
 
 
 def _start(actor: Actor, subscription: Subscription, action: str, before: str = _S.PENDING) -> bool:
-    now = timezone.now()
+    now = now_for(subscription.organisation)
     trial = now + timedelta(days=subscription.plan.trial_days) if _has_trial(subscription) else None
     done = move(
         actor, subscription, _S.TRIAL if trial else _S.ACTIVE, action=action, leaving=(_S.PENDING,), before=before,

@@ -23,6 +23,7 @@ from billing.models import (
     CreditNoteLine,
     DocumentCounter,
     Invoice,
+    InvoicePayment,
     JournalEntry,
     JournalPosting,
     Rate,
@@ -156,6 +157,9 @@ DAMAGE: dict[str, Any] = {
     "invoice_digests": unguarded(notes="paid in cash"),
     "invoice_claims": lambda: Job.objects.filter(account="books").update(claimed_by="invoice:999"),
     "credit_notes": take_back_more,
+    "invoice_money": lambda: InvoicePayment.objects.create(
+        invoice=Invoice.objects.exclude(invoice_number=None).first(), amount=1, currency="THB", method="stripe",
+        reference="ch_1", received_on=date(2026, 11, 1), created_by="x", source="payment:999999"),
 }  # fmt: skip
 
 

@@ -153,11 +153,10 @@ def test_a_budget_is_set_with_one_number(alice: Any, db: None) -> None:
     assert AlertRule.objects.count() == 1
 
 
-def test_a_budget_without_a_price_is_refused_beside_its_field(alice: Any, organisation: Organisation) -> None:
+def test_an_organisation_without_jobs_may_have_a_budget(alice: Any, organisation: Organisation) -> None:
     fields = {"subject": f"organisation:{organisation.uuid}", "amount": "5"}
-    response = as_user(alice).post("/alerts/budget/", fields)
-    assert response.status_code == 400
-    assert "events have no price yet" in text(response)
+    assert as_user(alice).post("/alerts/budget/", fields).status_code == 302
+    assert AlertRule.objects.get().organisation == organisation
 
 
 RULE = {

@@ -219,3 +219,26 @@ def test_a_projects_key_reads_the_subscriptions_and_models_of_its_organisation(d
     secret_only = issue_key(actor=SYSTEM, name="x", scopes=["events:write"], project=project).secret
     refused = Client().get("/api/v1/models", HTTP_AUTHORIZATION=f"Bearer {secret_only}")
     assert refused.json()["code"] == "scope_missing"
+
+
+def test_who_asks_alone_may_have_what_is_free(alice: Any) -> None:
+    from datetime import date
+    from decimal import Decimal
+
+    from django.test import Client
+
+    from subscriptions.models import Plan, PlanPrice, Subscription
+
+    free = Plan.objects.create(code="free", name="Free", requires_approval=False)
+    paid = Plan.objects.create(code="paid", name="Paid", requires_approval=False)
+    PlanPrice.objects.create(plan=paid, billing_cycle="monthly", amount=Decimal(10), currency="THB",
+                             effective_from=date(2020, 1, 1), set_by="fin")  # fmt: skip
+    client = Client()
+    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    answers = [
+        client.post("/api/v1/subscriptions", {"plan": each.code}, content_type="application/json")
+        for each in (free, paid)
+    ]
+    assert [each.status_code for each in answers] == [201, 409]
+    assert answers[1].json()["code"] == "needs_organisation"
+    assert Subscription.objects.count() == 1

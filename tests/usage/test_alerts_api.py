@@ -87,10 +87,12 @@ def test_a_refusal_names_its_field(alice: Any, change: dict[str, Any], field: st
     assert field in answer.json()["errors"]
 
 
-def test_cost_of_what_has_no_price_is_refused_in_words(alice: Any, organisation: Organisation) -> None:
-    answer = send(as_user(alice), "post", "alerts", {**BUDGET, "organisation": str(organisation.uuid)})
+def test_cost_is_of_everything_and_no_single_metric(alice: Any, organisation: Organisation) -> None:
+    of_all = {**BUDGET, "organisation": str(organisation.uuid)}
+    assert send(as_user(alice), "post", "alerts", of_all).status_code == 201
+    answer = send(as_user(alice), "post", "alerts", {**of_all, "metric_name": "api.call"})
     assert answer.status_code == 400
-    assert "events have no price yet" in answer.json()["title"]
+    assert "not of single metrics" in answer.json()["title"]
 
 
 def test_rules_are_made_for_what_one_runs_or_leads_and_nothing_else(

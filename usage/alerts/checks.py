@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
-from accounts.models import Project, ProjectAccount
+from accounts.models import Project
 from core.errors import BadInput
 from core.lines import checked_line
 from usage.alerts.base import RISING
@@ -135,16 +135,7 @@ def _check_cost(rule: AlertRule) -> None:
         _refuse("threshold_value", _("Give the sum of money that the cost is compared with."))
     for name in ("metric_name", "unit"):
         if getattr(rule, name):
-            _refuse(name, _("There is no price for single metrics yet: cost is that of Slurm jobs. Leave this empty."))
-    if rule.username:
-        return
-    accounts = ProjectAccount.objects.filter(project__organisation=rule.organisation)
-    if rule.project is not None:
-        accounts = accounts.filter(project=rule.project)
-    if not accounts.exists():
-        field = "project" if rule.project is not None else "organisation"
-        words = _("There is no price to work with yet: no Slurm account belongs to it, and events have no price yet.")
-        _refuse(field, words)
+            _refuse(name, _("Cost is that of everything, not of single metrics. Leave this empty."))
 
 
 def _check_channels(rule: AlertRule) -> None:

@@ -81,7 +81,7 @@ class RuleChangeSerializer(StrictSerializer):
     description = TextField(max_length=2000, required=False, allow_blank=True)
     alert_type = serializers.ChoiceField(
         AlertType.values, required=False,
-        help_text="cost_threshold watches Slurm jobs: metered events have no price yet, and a rule on them is refused.",
+        help_text="cost_threshold watches what Slurm jobs and, of organisations, metered usage cost together.",
     )  # fmt: skip
     metric_name = TextField(
         max_length=120, required=False, allow_blank=True,

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.membership import USE, organisations_of
 from accounts.models import ApiKey, Scope
+from core.clock import now_for
 from core.context import actor_of
 from core.errors import BadInput
 from core.serializers import StrictSerializer, TextField, problems
@@ -135,7 +135,7 @@ class QuotaView(APIView):
         subscription = callable_by(request).filter(uuid=uuid).select_related("organisation", "plan").first()
         if subscription is None:
             raise Http404(_("There is no such subscription."))
-        windows = standings(open_windows([subscription], timezone.now()))
+        windows = standings(open_windows([subscription], now_for(subscription.organisation)))
         return Response(QuotaSerializer({"subscription": subscription, "windows": windows}).data)
 
 

@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import Q
 
 from accounts.models import ApiKey, Project
+from core.clock import now_for
 from subscriptions.models import AiModel, Subscription, SubscriptionStatus
 from usage.events.meters import Found, values_and_links
 from usage.events.rows import EventRow, digest, new_ids
@@ -94,6 +95,7 @@ class Checker:
     def __init__(self, events: Iterable[Event], sender: Sender, clock: Clock, known: Known | None = None) -> None:
         events = list(events)
         self.sender, self.clock = sender, clock
+        self.test_clocks: dict[int, Clock] = {}
         self.projects = _projects(events, sender)
         known = known or Known(events, [sender.api_key] if sender.api_key else [])
         self.subscriptions, self.restricted, self.read = known.subscriptions, known.restricted, known.read
@@ -112,7 +114,7 @@ class Checker:
         value = value_of(bytes(event.metric_value))
         if isinstance(value, Refused):
             return value
-        if refused := _parts(event) or self._moment(event.timestamp):
+        if refused := _parts(event) or self._moment(event.timestamp, self._clock(project)):
             return refused
         metadata = _facts(event)
         text = _json.encode(metadata) if metadata else b"{}"
@@ -135,7 +137,7 @@ class Checker:
         row = EventRow(
             self.ids.pop(), project.organisation_id, project.pk, subscription_id, key.pk if key else None,
             event.metric_name, value, event.unit, moment, event.idempotency_key, told_apart_by, text,
-            event.model, *tokens, event.latency_ms, event.status_code, moment < self.clock.late_before,
+            event.model, *tokens, event.latency_ms, event.status_code, moment < self._clock(project).late_before,
             project.organisation.time_zone,
         )  # fmt: skip
         return Checked(row, list(self.read(event.metric_name, value, metadata)), event.reservation)
@@ -179,11 +181,21 @@ class Checker:
             return Refused("model_restricted", "this model is open only through a subscription that names it", "model")
         return None
 
-    def _moment(self, moment: datetime) -> Refused | None:
-        if moment > self.clock.newest:
-            return Refused("in_the_future", f"later than {self.clock.newest:%Y-%m-%dT%H:%M:%SZ}", "timestamp")
-        if self.clock.oldest is not None and moment < self.clock.oldest:
-            return Refused("too_old", f"before {self.clock.oldest:%Y-%m-%dT%H:%M:%SZ}", "timestamp")
+    def _clock(self, project: Project) -> Clock:
+        """Of the site, or of the test clock of the project's organisation."""
+        number = project.organisation.test_clock_id
+        if number is None:
+            return self.clock
+        if number not in self.test_clocks:
+            any_age = self.clock.oldest is None
+            self.test_clocks[number] = Clock.at(now_for(project.organisation), any_age=any_age)
+        return self.test_clocks[number]
+
+    def _moment(self, moment: datetime, clock: Clock) -> Refused | None:
+        if moment > clock.newest:
+            return Refused("in_the_future", f"later than {clock.newest:%Y-%m-%dT%H:%M:%SZ}", "timestamp")
+        if clock.oldest is not None and moment < clock.oldest:
+            return Refused("too_old", f"before {clock.oldest:%Y-%m-%dT%H:%M:%SZ}", "timestamp")
         if moment.year < EARLIEST_YEAR:
             return Refused("too_old", f"before the year {EARLIEST_YEAR}", "timestamp")
         return None

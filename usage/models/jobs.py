@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.projects import test_accounts
+
 # States of a record that has not ended; every other state is final.
 ACTIVE_STATES = (
     "PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING", "STOPPED", "SIGNALING", "STAGE_OUT",
@@ -28,6 +30,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def chargeable(self, free_states: list[str]) -> JobQuerySet:
         """Ended jobs that used something, whose state is not free of charge and which nobody holds back."""
         return self.ended().filter(elapsed_seconds__gt=0).exclude(state__in=free_states).exclude(hold=Hold.RUNAWAY)
+
+    def real(self) -> JobQuerySet:
+        """Without those of the accounts of organisations with a test clock."""
+        return self.exclude(account__in=test_accounts())
 
     def unbilled(self) -> JobQuerySet:
         return self.filter(claimed_by="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from core.clock import of
 from core.registry import load
 from usage.alerts.base import Evaluator, Measured
 from usage.models import AlertHistory, AlertRule
@@ -20,16 +21,19 @@ from usage.services.alert_telling import follow, tell
 logger = logging.getLogger("usage.alerts")
 
 
-def evaluate(*, now: datetime | None = None, dry_run: bool = False) -> dict[str, int]:
-    """Look at every rule that is on. Returns ``rules`` looked at, ``speaking``, of which ``raised`` now and ``quiet``
-    (told before); ``failed`` could not be evaluated; ``told`` and ``not_told`` of those raised earlier.
+def evaluate(
+    *, now: datetime | None = None, dry_run: bool = False, organisations: Sequence[int] | None = None
+) -> dict[str, int]:
+    """Look at every rule that is on: of these organisations, else of all real ones and of users. Returns ``rules``
+    looked at, ``speaking``, of which ``raised`` now and ``quiet`` (told before); ``failed`` could not be evaluated;
+    ``told`` and ``not_told`` of those raised earlier.
 
     The number of statements does not grow with rules or customers, but with what is raised. A dry run writes nothing:
     ``raised`` is what would be.
     """
     now = now or timezone.now()
-    told = {"told": 0, "not_told": 0} if dry_run else follow(now)
-    rules = _rules()
+    told = {"told": 0, "not_told": 0} if dry_run or organisations is not None else follow(now)
+    rules = _rules(organisations)
     counts = {"rules": len(rules), "speaking": 0, "raised": 0, "quiet": 0, "failed": 0, **told}
     speaking = [measured for measured in _measure(rules, now, counts) if measured.speaks]
     counts["speaking"] = len(speaking)
@@ -39,12 +43,12 @@ def evaluate(*, now: datetime | None = None, dry_run: bool = False) -> dict[str,
     return counts
 
 
-def _rules() -> list[AlertRule]:
+def _rules(organisations: Sequence[int] | None) -> list[AlertRule]:
     """By kind; those of an organisation or a project that is switched off rest."""
     living = Q(organisation__isnull=True) | Q(organisation__is_active=True)
     living &= Q(project__isnull=True) | Q(project__is_active=True)
     known = settings.ALERT_EVALUATORS.keys()
-    rules = AlertRule.objects.filter(living, is_active=True, alert_type__in=known)
+    rules = of(AlertRule.objects.all(), organisations).filter(living, is_active=True, alert_type__in=known)
     return list(rules.select_related("organisation", "project", "webhook").order_by("alert_type", "pk"))
 
 

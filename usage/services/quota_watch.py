@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone, translation
 
 from accounts.services.outbox import queue_email, site_url
+from core.clock import now_for, of
 from core.context import Actor
 from core.decimals import plain
 from core.errors import AppError
@@ -40,16 +41,19 @@ class Watched:
         return asdict(self)
 
 
-def watch_quotas(*, actor: Actor, now: datetime | None = None, dry_run: bool = False) -> Watched:
-    """All subscriptions with limits, a thousand at a time and in a constant number of statements each; then one more
-    for each that needs somebody told."""
+def watch_quotas(
+    *, actor: Actor, now: datetime | None = None, dry_run: bool = False, organisations: Sequence[int] | None = None
+) -> Watched:
+    """All subscriptions with limits, of these organisations, else of all real ones and of persons: a thousand at a
+    time and in a constant number of statements each; then one more for each that needs somebody told."""
     now = now or timezone.now()
     done = Watched()
     if not dry_run:
-        done.expired_reservations = expire_reservations(now=now)
-    done.resumed = _resume(actor, now, dry_run)
+        done.expired_reservations = expire_reservations(now=now, organisations=organisations)
+    done.resumed = _resume(actor, now, dry_run, organisations)
     limited = Exists(PlanLimit.objects.filter(plan=OuterRef("plan"), limit__isnull=False))
-    rows = Subscription.objects.filter(limited, status__in=USABLE).select_related("organisation", "plan", "user")
+    chosen = of(Subscription.objects.filter(limited, status__in=USABLE), organisations)
+    rows = chosen.select_related("organisation", "plan", "user")
     last = 0
     while some := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
         last = some[-1].pk
@@ -61,11 +65,11 @@ def watch_quotas(*, actor: Actor, now: datetime | None = None, dry_run: bool = F
 def watch_one(*, actor: Actor, subscription: Subscription, now: datetime | None = None) -> None:
     """After a call was refused: it need not wait for the next round."""
     if subscription.status in USABLE:
-        _watch(actor, [subscription], now or timezone.now(), Watched(), dry_run=False)
+        _watch(actor, [subscription], now or now_for(subscription.organisation), Watched(), dry_run=False)
 
 
-def _resume(actor: Actor, now: datetime, dry_run: bool) -> int:
-    over = Subscription.objects.filter(
+def _resume(actor: Actor, now: datetime, dry_run: bool, organisations: Sequence[int] | None) -> int:
+    over = of(Subscription.objects.all(), organisations).filter(
         Q(end_at__isnull=True) | Q(end_at__gt=now), status=SubscriptionStatus.SUSPENDED,
         suspended_for=SuspendedFor.QUOTA, reset_at__lte=now,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core.clock import now_for, of
 from core.decimals import plain
 from core.errors import AppError, BadInput, Conflict
 from subscriptions.models import Subscription, SuspendedFor
@@ -52,7 +53,7 @@ def reserve_quota(
     locked, and what was used is read under that lock. It is given back when ``QUOTA_HOLD_SECONDS`` are over without
     an event. Raises ``QuotaExhausted``, ``NotUsable``, ``BadInput``.
     """
-    now = now or timezone.now()
+    now = now or now_for(subscription.organisation)
     _check(amounts)
     _refuse_unusable(subscription, now)
     open_windows([subscription], now)
@@ -95,10 +96,11 @@ def release_reservation(*, subscription: Subscription, uuid: UUID) -> bool:
 
 
 @transaction.atomic
-def expire_reservations(*, now: datetime | None = None) -> int:
+def expire_reservations(*, now: datetime | None = None, organisations: Sequence[int] | None = None) -> int:
     """Give back what was set aside for calls that nobody has heard of since."""
-    late = QuotaReservation.objects.filter(status=ReservationStatus.HELD, expires_at__lte=now or timezone.now())
-    return _expire(list(late.select_for_update(skip_locked=True).order_by("pk")[:1000]))
+    rows = of(QuotaReservation.objects.all(), organisations, "subscription__organisation")
+    late = rows.filter(status=ReservationStatus.HELD, expires_at__lte=now or timezone.now())
+    return _expire(list(late.select_for_update(of=("self",), skip_locked=True).order_by("pk")[:1000]))
 
 
 def _check(amounts: Mapping[str, Decimal]) -> None:

@@ -198,7 +198,7 @@ def test_a_receipt_that_is_not_suggested_is_matched_by_its_number(console: Any, 
     assert state(receipt) == ("paid", "succeeded", 1050, 250)
     other = line("1.00", "other")
     gone = console.get(f"{LINES}{other.pk}/match/", {"number": "RC0"}, follow=True)
-    assert "no receipt with this number" in words(gone)
+    assert "no receipt or invoice with this number" in words(gone)
 
 
 def test_a_number_with_a_report_leads_to_its_transfer(console: Any, transfer: BankTransfer) -> None:

@@ -1,0 +1,142 @@
+"""Finance's acts on one invoice: finalize it, take it back, write down what came in for it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import prefetch_related_objects
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.idempotency import KEY, idempotent
+from billing.api import scope
+from billing.api.invoice_shapes import CreditNoteSerializer, InvoiceDetailSerializer
+from billing.models import Invoice
+from billing.selectors.invoices import find_invoice
+from billing.services.credit_notes import write_credit_note
+from billing.services.invoice_issue import finalize_invoice
+from billing.services.invoice_payments import record_payment_by_hand
+from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
+
+MONEY: dict[str, Any] = {"max_digits": 18, "decimal_places": 4}
+LONGEST = 255
+
+
+class FinalizeSerializer(StrictSerializer):
+    expected = serializers.DecimalField(
+        required=False, allow_null=True, default=None, **MONEY,
+        help_text="The total that was seen on the draft; with another one nothing happens (409 `total_changed`).",
+    )  # fmt: skip
+
+
+class CreditedLineSerializer(StrictSerializer):
+    line = serializers.IntegerField(min_value=1)
+    amount = serializers.DecimalField(
+        required=False, allow_null=True, default=None, help_text="As amounts stand on lines; null: what is left.",
+        **MONEY,
+    )  # fmt: skip
+
+
+class CreditSerializer(StrictSerializer):
+    reason = TextField(max_length=LONGEST)
+    lines = serializers.ListField(
+        child=CreditedLineSerializer(), required=False, allow_null=True, default=None, max_length=1000,
+        help_text="Null: everything that is left.",
+    )  # fmt: skip
+    cancel = serializers.BooleanField(
+        required=False, default=False, help_text="With nothing left: its jobs and fees can be billed anew."
+    )
+    seen = serializers.DecimalField(
+        required=False, allow_null=True, default=None, help_text="What was credited when this was decided.", **MONEY
+    )
+
+
+class ReceivedSerializer(StrictSerializer):
+    amount = serializers.DecimalField(**MONEY)
+    reference = TextField(max_length=LONGEST)
+    received_on = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class FinalizeView(APIView):
+    @extend_schema(
+        operation_id="invoices_finalize",
+        parameters=[KEY],
+        request=FinalizeSerializer,
+        responses={200: InvoiceDetailSerializer, **problems(400, 401, 403, 404, 409, 422)},
+    )
+    @idempotent()
+    def post(self, request: Request, uuid: UUID) -> Response:
+        """Give a draft its number; it never changes again. A repeat changes nothing. Needs `billing.finalize_invoice`.
+
+        409 `invoice_not_ready`, `invoice_has_problems`, `total_changed`.
+        """
+        invoice = _found(request, uuid, "billing.finalize_invoice")
+        order = scope.read(FinalizeSerializer, request.data)
+        finalize_invoice(actor=scope.actor(request), invoice=invoice, expected=order["expected"])
+        return Response(_whole(invoice))
+
+
+class CreditNotesView(APIView):
+    @extend_schema(
+        operation_id="invoices_credit",
+        parameters=[KEY],
+        request=CreditSerializer,
+        responses={201: CreditNoteSerializer, **problems(400, 401, 403, 404, 409, 422)},
+    )
+    @idempotent()
+    def post(self, request: Request, uuid: UUID) -> Response:
+        """Take an invoice back, in whole or by lines. Needs `billing.credit_invoice`. Send a key, or `seen`: without
+        either, a repeat takes back once more."""
+        invoice = _found(request, uuid, "billing.credit_invoice")
+        order = scope.read(CreditSerializer, request.data)
+        note = write_credit_note(
+            actor=scope.actor(request), invoice=invoice, reason=order["reason"], lines=_lines(order["lines"]),
+            cancel=order["cancel"], seen=order["seen"],
+        )  # fmt: skip
+        return Response(CreditNoteSerializer(note).data, status=201)
+
+
+class ReceivedView(APIView):
+    @extend_schema(
+        operation_id="invoices_record_payment",
+        parameters=[KEY],
+        request=ReceivedSerializer,
+        responses={
+            200: InvoiceDetailSerializer,
+            (202, "application/problem+json"): ProblemSerializer,
+            **problems(400, 401, 403, 404, 409, 422),
+        },
+    )
+    @idempotent()
+    def post(self, request: Request, uuid: UUID) -> Response:
+        """Write down money that somebody saw arrive. One reference counts once. Needs `billing.pay_invoice`.
+
+        202 `waits_for_second`: above the site's limit, somebody else confirms it first.
+        """
+        invoice = _found(request, uuid, "billing.pay_invoice")
+        order = scope.read(ReceivedSerializer, request.data)
+        record_payment_by_hand(actor=scope.actor(request), invoice=invoice, **order)
+        return Response(_whole(invoice))
+
+
+def _found(request: Request, uuid: UUID, permission: str) -> Invoice:
+    """Raises ``Http404`` for what the reader does not see, ``PermissionDenied`` without the permission."""
+    invoice = find_invoice(request.user, uuid)
+    if not scope.sees_all(request, permission):
+        raise PermissionDenied
+    return invoice
+
+
+def _lines(rows: list[dict[str, Any]] | None) -> dict[int, Decimal | None] | None:
+    return None if rows is None else {row["line"]: row["amount"] for row in rows}
+
+
+def _whole(invoice: Invoice) -> Any:
+    prefetch_related_objects([invoice], "lines__project", "lines__subscription", "taxes", "credit_notes", "payments")
+    return InvoiceDetailSerializer(invoice).data
