@@ -28,6 +28,9 @@ BENCHMARKS = {
     "hot": "bench.hot",
     "aggregates": "bench.aggregates",
     "quota": "bench.quota",
+    "invoices": "bench.invoices",
+    "finalize": "bench.finalize",
+    "explain_line": "bench.explain_line",
     "sacct": "bench.live_sacct",
 }
 

@@ -13,6 +13,7 @@ from accounts.services.approvals import Act
 from billing.models import Invoice, Receipt
 from billing.services.invoice_payments import record_payment_by_hand
 from billing.services.receipts import mark_paid_by_hand
+from billing.services.write_offs import write_off_invoice
 from core.context import Actor
 from core.errors import Conflict
 
@@ -38,3 +39,15 @@ def _pay_invoice(approval: Approval) -> None:
 
 
 PAY_INVOICE = Act(gettext_lazy("record a payment of an invoice"), "billing.pay_invoice", _pay_invoice)
+
+
+def _write_off(approval: Approval) -> None:
+    invoice, details = Invoice.objects.get(pk=approval.target), approval.details
+    if not write_off_invoice(
+        actor=Actor(approval.asked_by), invoice=invoice, reason=details["reason"],
+        expected=Decimal(details["amount"]), second=approval,
+    ):  # fmt: skip
+        raise Conflict(_("%(invoice)s was written off meanwhile; decline this.") % {"invoice": invoice})
+
+
+WRITE_OFF = Act(gettext_lazy("write an invoice off as bad debt"), "billing.write_off_invoice", _write_off)

@@ -18,6 +18,7 @@ class BillingConfig(AppConfig):
         webhook_kinds.register(announcements.KINDS)
         post_migrate.connect(triggers.install_after_migrate, sender=self, dispatch_uid="billing.triggers")
         post_migrate.connect(_default_rates, sender=self, dispatch_uid="billing.default_rates")
+        post_migrate.connect(_default_chart, sender=self, dispatch_uid="billing.default_chart")
 
 
 def _default_rates(using: str, **kwargs: Any) -> None:
@@ -27,3 +28,12 @@ def _default_rates(using: str, **kwargs: Any) -> None:
 
     if using == "default" and "rates_versioned" in connections[using].introspection.table_names():
         rates.ensure_default_rates()
+
+
+def _default_chart(using: str, **kwargs: Any) -> None:
+    from django.db import connections
+
+    from billing.services import chart
+
+    if using == "default" and "journal_export_columns" in connections[using].introspection.table_names():
+        chart.ensure_chart()

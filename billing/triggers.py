@@ -1,5 +1,6 @@
 """What the database itself keeps as it was written: versions of rates, on which documents rest (``core.append_only``),
-finalized invoices (``billing.invoice_triggers``), and what credits or pays them."""
+finalized invoices (``billing.invoice_triggers``), what credits or pays them, and the journal
+(``billing.journal_triggers``)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from billing import invoice_triggers, template_triggers
+from billing import invoice_triggers, journal_triggers, template_triggers
 from core.append_only import AppendOnly
 
 RATE_VERSIONS = AppendOnly(
@@ -26,7 +27,7 @@ OF_INVOICES = (
     AppendOnly("stored_files", same="sha256 = NEW.sha256"),
     AppendOnly("invoice_returns", same="id = NEW.id"),
 )
-ALL = (RATE_VERSIONS, *OF_INVOICES)
+ALL = (RATE_VERSIONS, *OF_INVOICES, *journal_triggers.OF_JOURNAL)
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
@@ -34,6 +35,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
         table.install(connection)
     invoice_triggers.install(connection)
     template_triggers.install(connection)
+    journal_triggers.install(connection)
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
@@ -42,6 +44,7 @@ def remove(connection: BaseDatabaseWrapper) -> None:
         table.remove(connection)
     invoice_triggers.remove(connection)
     template_triggers.remove(connection)
+    journal_triggers.remove(connection)
 
 
 def install_after_migrate(using: str, **kwargs: Any) -> None:
@@ -53,3 +56,5 @@ def install_after_migrate(using: str, **kwargs: Any) -> None:
     if set(invoice_triggers.TABLES) <= known:
         invoice_triggers.install(connection)
         template_triggers.install(connection)
+    if set(journal_triggers.TABLES) <= known:
+        journal_triggers.install(connection)

@@ -18,7 +18,7 @@ from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from hpcbilling import exports_page, frontpage, saved_filters, search
+from hpcbilling import exports_page, frontpage, reports_page, saved_filters, search
 
 logger = logging.getLogger("hpcbilling.console")
 View = Callable[..., HttpResponseBase]
@@ -32,11 +32,17 @@ class FinanceAdminSite(admin.AdminSite):
     enable_nav_sidebar = False  # wide tables need the room; the bar on top leads to the main lists
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        links = [*frontpage.main_lists(request), *exports_page.nav_link(request)]
+        links = [*frontpage.main_lists(request), *reports_page.nav_link(request), *exports_page.nav_link(request)]
         return {**super().each_context(request), "console_nav": links}
 
     def get_urls(self) -> list[Any]:
-        return [*search.urls(self), *saved_filters.urls(self), *exports_page.urls(self), *super().get_urls()]
+        return [
+            *search.urls(self),
+            *saved_filters.urls(self),
+            *exports_page.urls(self),
+            *reports_page.urls(self),
+            *super().get_urls(),
+        ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**frontpage.context(request), **(extra_context or {})})

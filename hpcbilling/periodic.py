@@ -108,6 +108,7 @@ TASKS = (
     Task("send_reminders", (), timedelta(hours=1)),
     Task("expire_subscriptions", (), timedelta(minutes=5)),
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
+    Task("post_journal", (), timedelta(minutes=10)),
     Task("import_exchange_rates", (), timedelta(days=1), exchange_feed_configured),
     Task("deliver_invoices", (), timedelta(minutes=5)),
     Task("evaluate_alerts", (), timedelta(minutes=5)),

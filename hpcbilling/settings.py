@@ -394,6 +394,24 @@ APPROVAL_ACTS: dict[str, str] = {
     "accept_transfer": "payments.approvals.ACCEPT_TRANSFER",
     "match_line": "payments.approvals.MATCH_LINE",
     "pay_invoice": "billing.approvals.PAY_INVOICE",
+    "write_off": "billing.approvals.WRITE_OFF",
+}
+# What makes entries of the journal, in the order in which it is posted.
+JOURNAL_SOURCES: dict[str, str] = {
+    "receipts": "billing.ledger.of_receipts.ISSUED",
+    "voided_receipts": "billing.ledger.of_receipts.VOIDED",
+    "invoices": "billing.ledger.of_invoices.INVOICES",
+    "credit_notes": "billing.ledger.of_invoices.CREDIT_NOTES",
+    "earned_fees": "billing.ledger.of_fees.EARNED",
+    "fees_taken_back": "billing.ledger.of_fees.TAKEN_BACK",
+    "invoice_payments": "billing.ledger.of_money.PAYMENTS",
+    "invoice_returns": "billing.ledger.of_money.RETURNS",
+    "balances": "billing.ledger.of_money.BALANCES",
+    "write_offs": "billing.ledger.of_money.WRITE_OFFS",
+    "receipts_by_hand": "payments.ledger.BY_HAND",
+    "payments": "payments.ledger.MONEY",
+    "refunds": "payments.ledger.REFUNDED",
+    "disputes": "payments.ledger.DISPUTED",
 }
 WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",
@@ -451,6 +469,15 @@ EMAIL_TIMEOUT = 20  # seconds a step: all steps together stay below the lease of
 DEFAULT_FROM_EMAIL: str = env.sender("DEFAULT_FROM_EMAIL", default=f"noreply@{urlsplit(SITE_BASE_URL).hostname}")
 
 # --- exports: the tables that finance may take away, in the order of the page ---
+REPORTS: dict[str, str] = {
+    "revenue": "billing.reports.revenue.REVENUE_REPORT",
+    "recurring": "billing.reports.recurring.RECURRING_REPORT",
+    "ageing": "billing.reports.ageing.AGEING_REPORT",
+    "deferred": "billing.reports.deferred.DEFERRED_REPORT",
+    "tax": "billing.reports.tax.TAX_REPORT",
+    "tax_return": "billing.reports.tax.TAX_SUMMARY",
+    "uninvoiced": "billing.reports.uninvoiced.UNINVOICED_REPORT",
+}
 EXPORTS: dict[str, str] = {
     "receipts": "billing.exports.RECEIPTS",
     "paid_receipts": "billing.exports.PAID",

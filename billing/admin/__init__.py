@@ -6,16 +6,19 @@ from billing.admin import (
     exchange,
     invoices,
     jobs,
+    journal,
     months,
+    periods,
     rates,
     receipts,
     subscriptions,
     templates,
     tiers,
     usage_prices,
+    write_offs,
 )
 
 __all__ = [
-    "adjustments", "charges", "exchange", "invoices", "jobs", "months", "rates", "receipts", "subscriptions",
-    "templates", "tiers", "usage_prices",
+    "adjustments", "charges", "exchange", "invoices", "jobs", "journal", "months", "periods", "rates", "receipts",
+    "subscriptions", "templates", "tiers", "usage_prices", "write_offs",
 ]  # fmt: skip

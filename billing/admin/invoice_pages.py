@@ -213,7 +213,8 @@ def _credit(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, form
 
 def _of_credit(invoice: Invoice, net: Decimal, tax: Decimal, *, cancel: bool) -> list[str]:
     total = net + tax
-    back = max(invoice.amount_paid + invoice.amount_credited + total - invoice.total, Decimal(0))
+    given_up = max(invoice.amount_written_off - total, Decimal(0))
+    back = max(invoice.amount_paid + invoice.amount_credited + given_up + total - invoice.total, Decimal(0))
     sums = {"sum": money_text(total, invoice.currency), "net": money_text(net, invoice.currency),
             "tax": money_text(tax, invoice.currency), "back": money_text(back, invoice.currency),
             "who": invoice.organisation.name}  # fmt: skip

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin import invoice_pages
 from billing.admin.invoice_inlines import NoticeInline, ReturnInline
 from billing.admin.invoice_papers import SEND, documents_of, emails_of
+from billing.admin.write_offs import WriteOffActions
 from billing.invoicing.problems import blocking, in_words
 from billing.models import (
     CreditEntry,
@@ -133,7 +134,7 @@ class OverdueFilter(admin.SimpleListFilter):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(PageActions, ReadOnlyAdmin):
+class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     list_display = ("number", "organisation", "of_month", "amount", "due", "due_date", "standing", "open_problems")
     list_display_links = ("number",)
     list_filter = ("status", OverdueFilter, TestFilter, "year", "month", "currency")
@@ -143,10 +144,12 @@ class InvoiceAdmin(PageActions, ReadOnlyAdmin):
     change_list_template = "admin/billing/invoice/change_list.html"
     change_form_template = "admin/billing/invoice/change_form.html"
     inlines = (LineInline, TaxInline, NoteInline, PaymentInline, ReturnInline, NoticeInline)
-    actions = page_actions = ("refresh_action", "finalize_action", "cancel_action", "send_action")
+    actions = page_actions = (
+        "refresh_action", "finalize_action", "cancel_action", "send_action", *WriteOffActions.write_off_actions,
+    )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("standing", "to_resolve", "organisation", "of_month")}),
-        (_("Money"), {"fields": ("net", "off", "tax_sum", "amount", "paid", "credited", "due")}),
+        (_("Money"), {"fields": ("net", "off", "tax_sum", "amount", "paid", "credited", "written_off", "due")}),
         (_("Document"), {"fields": ("invoice_number", "issue_date", "due_date", "paid_at", "canceled_at",
                                     "cancel_reason", "watermark", "conversion", "digest", "template", "papers",
                                     "emails", "created_by",
@@ -235,6 +238,10 @@ class InvoiceAdmin(PageActions, ReadOnlyAdmin):
     def paid(self, row: Invoice) -> str:
         return money_text(row.amount_paid, row.currency)
 
+    @admin.display(description=_("written off"))
+    def written_off(self, row: Invoice) -> str:
+        return money_text(row.amount_written_off, row.currency)
+
     @admin.display(description=_("credited"))
     def credited(self, row: Invoice) -> str:
         return money_text(row.amount_credited, row.currency)
@@ -258,6 +265,8 @@ class InvoiceAdmin(PageActions, ReadOnlyAdmin):
     def has_page_action(self, obj: Invoice, name: str) -> bool:
         if name == "send_action":
             return bool(obj.invoice_number)
+        if name in self.write_off_actions:
+            return self.may_write_off(obj, name)
         if obj.status != InvoiceStatus.DRAFT:
             return False
         return name != "finalize_action" or not blocking(obj.problems)

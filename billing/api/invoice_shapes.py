@@ -109,7 +109,8 @@ class InvoicePaymentSerializer(serializers.Serializer):
 
 
 class InvoiceSerializer(serializers.Serializer):
-    """`total` = `subtotal` - `discount` + `tax`; `amount_due` = `total` - `amount_paid` - `amount_credited`."""
+    """`total` = `subtotal` - `discount` + `tax`; `amount_due` = `total` - `amount_paid` - `amount_credited` -
+    `amount_written_off`."""
 
     uuid = serializers.UUIDField()
     number = serializers.CharField(source="invoice_number", allow_null=True, help_text="Null on a draft.")
@@ -126,6 +127,7 @@ class InvoiceSerializer(serializers.Serializer):
     total = AmountField()
     amount_paid = AmountField()
     amount_credited = AmountField()
+    amount_written_off = AmountField()
     amount_due = AmountField()
     tax_inclusive = serializers.BooleanField(help_text="The amounts of the lines hold the tax already.")
     original_currency = serializers.CharField()

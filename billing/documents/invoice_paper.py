@@ -94,7 +94,7 @@ def bill_of(invoice: Invoice) -> Bill:
             BillTax(row.label, row.rate, row.base, row.amount) for row in invoice.taxes.order_by("category", "rate")
         ),
         inclusive=invoice.tax_inclusive, subtotal=invoice.subtotal, discount=invoice.discount, total=invoice.total,
-        paid=invoice.amount_paid, credited=invoice.amount_credited, due=invoice.amount_due,
+        paid=invoice.amount_paid, credited=invoice.amount_credited, due=invoice.amount_due + invoice.amount_written_off,
         conversion=_conversion(invoice), state=State(STATES.get(InvoiceStatus(invoice.status), "pending")),
         note=notes_words(invoice), digest=invoice.digest, verify_url=f"{page}?{question}", verify_page=page,
         changed_at=max((moment for moment in moments if moment is not None), default=timezone.now()),

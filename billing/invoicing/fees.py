@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -51,7 +53,8 @@ def lines_of(
 
 
 def _line(month: Month, charge: SubscriptionCharge) -> InvoiceLine:
-    english, thai = in_both(lambda: _words(month, charge))
+    plan, zone = charge.price.plan, month.organisation.zone
+    english, thai = _words(str(charge.kind), plan.name, plan.name_th, charge.period_start, charge.period_end, zone)
     return InvoiceLine(
         kind=LineKind.FEE if charge.kind == ChargeKind.FEE else LineKind.PRORATION,
         description=english, description_th=thai, subscription=charge.subscription, quantity=Decimal(1),
@@ -65,20 +68,27 @@ def _line(month: Month, charge: SubscriptionCharge) -> InvoiceLine:
     )  # fmt: skip
 
 
-def _words(month: Month, charge: SubscriptionCharge) -> str:
-    plan = charge.price.plan
-    what = {
-        ChargeKind.FEE: _("%(plan)s, %(days)s"),
-        ChargeKind.PRORATION: _("%(plan)s, part of a period, %(days)s"),
-        ChargeKind.CREDIT: _("%(plan)s, credit for the rest of a period, %(days)s"),
-    }[ChargeKind(charge.kind)]
-    name = plan.name_th if is_thai() and plan.name_th else plan.name
-    return what % {"plan": name, "days": period_text(month, charge.period_start, charge.period_end)}
+@lru_cache(maxsize=4096)
+def _words(kind: str, name: str, name_th: str, start: datetime, end: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """The same for every subscription of a plan whose period it is."""
+
+    def words() -> str:
+        what = {
+            ChargeKind.FEE: _("%(plan)s, %(days)s"),
+            ChargeKind.PRORATION: _("%(plan)s, part of a period, %(days)s"),
+            ChargeKind.CREDIT: _("%(plan)s, credit for the rest of a period, %(days)s"),
+        }[ChargeKind(kind)]
+        return what % {"plan": name_th if is_thai() and name_th else name, "days": days_text(start, end, zone)}
+
+    return in_both(words)
 
 
 def period_text(month: Month, start: datetime, end: datetime) -> str:
     """First and last day in the organisation's zone."""
-    zone = month.organisation.zone
+    return days_text(start, end, month.organisation.zone)
+
+
+def days_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     first = timezone.localtime(start, zone).date()
     last = timezone.localtime(end - timedelta(microseconds=1), zone).date()
     return day_text(first) if first == last else f"{day_text(first)} – {day_text(last)}"

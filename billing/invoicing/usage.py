@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q, Sum
@@ -21,6 +22,8 @@ from core.decimals import ExactSum, plain
 from usage.models import Period, UsageAggregate
 
 TOKENS = ("request_tokens", "response_tokens", "cached_tokens", "reasoning_tokens")
+USAGE = str(LineKind.USAGE)
+QUANTITIES = tuple(str(each) for each in Quantity.values)
 SUMS = ("total_value", "event_count", *TOKENS)
 # A class of tokens, and the part of it that may have a price of its own.
 PARTS = ((Quantity.REQUEST_TOKENS, Quantity.CACHED_TOKENS), (Quantity.RESPONSE_TOKENS, Quantity.REASONING_TOKENS))
@@ -102,7 +105,7 @@ class UsageLines:
 
     def _quantities(self, one: Series) -> Iterator[tuple[str, Decimal, PricingPlan | None]]:
         """What of the series is priced by what; anything without a price becomes a problem."""
-        plans = {kind: self.table.price(one.metric, kind, one.unit, one.model_id) for kind in Quantity.values}
+        plans = {kind: self.table.price(one.metric, kind, one.unit, one.model_id) for kind in QUANTITIES}
         if not any(plans.values()):
             if one.metric not in self.priced_by_meter:
                 self._problem("no_price", one, amount=plain(one.sums["total_value"] or one.sums["event_count"]))
@@ -134,15 +137,15 @@ class UsageLines:
         english, thai = describe(plan, kind, one)
         single = charged.parts[0].unit_price if len(charged.parts) == 1 else None
         line = InvoiceLine(
-            kind=LineKind.USAGE, description=english, description_th=thai, project_id=one.project_id,
-            pricing_plan=plan, metric_name=one.meter or one.metric, unit=one.unit, quantity=quantity,
+            kind=USAGE, description=english, description_th=thai, project_id=one.project_id,
+            pricing_plan_id=plan.pk, metric_name=one.meter or one.metric, unit=one.unit, quantity=quantity,
             unit_price=single, currency=self.month.currency, period_start=self.month.start,
             period_end=self.month.end,
             source={
                 "priced_by": str(kind), "model_id": one.model_id, "charge_model": str(plan.charge_model),
                 "package_size": plain(plan.package_size) if plan.package_size is not None else None,
                 "parts": [[plain(value) for value in part] for part in charged.parts], "amount": plain(charged.amount),
-                "sums": {name: plain(value) for name, value in one.sums.items()}, "meter": one.meter,
+                "sums": {name: plain(value) if value else "0" for name, value in one.sums.items()}, "meter": one.meter,
                 "own_price": plan.organisation_id is not None,
             },
         )  # fmt: skip
@@ -185,14 +188,19 @@ class UsageLines:
 
 def describe(plan: PricingPlan, kind: str, one: Series) -> tuple[str, str]:
     """The words of the price, else the metric; then the AI model, and which tokens."""
+    return _described(plan.description, plan.description_th, one.meter or one.metric, one.model_id, str(kind))
 
-    def words(own: str) -> str:
-        parts = [own or one.meter or one.metric, one.model_id]
+
+@lru_cache(maxsize=4096)
+def _described(own: str, own_th: str, name: str, model: str, kind: str) -> tuple[str, str]:
+    """The same for every organisation that has the price."""
+
+    def words(label: str) -> str:
+        parts = [label or name, model]
         parts += [str(Quantity(kind).label)] if kind != Quantity.VALUE else []
         return " · ".join(part for part in parts if part)
 
-    english = in_both(lambda: words(plan.description))[0]
-    return english, in_both(lambda: words(plan.description_th or plan.description))[1]
+    return in_both(lambda: words(own))[0], in_both(lambda: words(own_th or own))[1]
 
 
 def _minimum_words(label: str) -> str:

@@ -14,6 +14,20 @@ from billing.models.invoices import (
     InvoiceTemplate,
     LineKind,
 )
+from billing.models.journal import (
+    PERIOD_TRANSITIONS,
+    AccountingPeriod,
+    ExportColumn,
+    ExportedEntry,
+    JournalEntry,
+    JournalExport,
+    JournalPosting,
+    JournalState,
+    LedgerAccount,
+    PeriodStatus,
+    SourceKind,
+    WriteOff,
+)
 from billing.models.money_in import InvoicePayment, InvoiceReturn
 from billing.models.months import AdjustmentKind, ClosedMonth, MonthAdjustment
 from billing.models.notices import InvoiceNotice, NoticeKind
@@ -23,9 +37,11 @@ from billing.models.rates import CpuBasis, Rate, RateVersion
 from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, ReceiptItem, ReceiptStatus
 
 __all__ = [
-    "INVOICE_TRANSITIONS", "RECEIPT_TRANSITIONS", "AdjustmentKind", "ChargeKind", "ChargeModel", "ClosedMonth",
-    "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount", "DocumentCounter", "ExchangeRate", "Invoice",
-    "InvoiceDocument", "InvoiceLine", "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax",
-    "InvoiceTemplate", "LineKind", "MonthAdjustment", "NoticeKind", "PriceAt", "PricingPlan", "PricingStep", "Quantity",
-    "Rate", "RateVersion", "Receipt", "ReceiptItem", "ReceiptStatus", "SubscriptionCharge",
+    "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
+    "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount",
+    "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceDocument", "InvoiceLine",
+    "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate",
+    "JournalEntry", "JournalExport", "JournalPosting", "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment",
+    "NoticeKind", "PeriodStatus", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion",
+    "Receipt", "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "WriteOff",
 ]  # fmt: skip

@@ -98,7 +98,8 @@ class InvoiceTemplate(models.Model):
 class Invoice(models.Model):
     """One live invoice an organisation and month. Once finalized neither its lines nor its money change; credit notes
     correct it. ``total`` = ``subtotal`` - ``discount`` + ``tax`` (the tax is inside with ``tax_inclusive``);
-    ``amount_due`` = ``total`` - ``amount_paid`` - ``amount_credited``. Amounts have the places of ``currency``.
+    ``amount_due`` = ``total`` - ``amount_paid`` - ``amount_credited`` - ``amount_written_off``. Amounts have the places
+    of ``currency``.
 
     ``original_currency``, ``exchange_rate``, ``conversion_date``, ``conversion_source``: filled where any line was
     priced in another currency than the invoice's.
@@ -122,6 +123,7 @@ class Invoice(models.Model):
     total = models.DecimalField(_("total"), **DOCUMENT_MONEY)
     amount_paid = models.DecimalField(_("paid so far"), **DOCUMENT_MONEY)
     amount_credited = models.DecimalField(_("credited"), **DOCUMENT_MONEY)
+    amount_written_off = models.DecimalField(_("written off"), **DOCUMENT_MONEY)
     amount_due = models.DecimalField(_("due"), **DOCUMENT_MONEY)
     tax_inclusive = models.BooleanField(_("tax is inside the prices"), default=False)
     discounts = models.ManyToManyField(Discount, blank=True, related_name="+", verbose_name=_("discounts"))
@@ -188,7 +190,7 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(subtotal__gte=0, discount__gte=0, tax__gte=0, total__gte=0, amount_paid__gte=0,
-                                   amount_credited__gte=0, amount_due__gte=0),
+                                   amount_credited__gte=0, amount_written_off__gte=0, amount_due__gte=0),
                 name="invoices_amounts_not_negative",
             ),
         )  # fmt: skip

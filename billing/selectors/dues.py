@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from enum import IntEnum
 
 from django.conf import settings
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from billing.models import Invoice, InvoiceStatus
 
@@ -29,9 +29,16 @@ def unpaid() -> QuerySet[Invoice]:
     return Invoice.objects.filter(status=InvoiceStatus.FINALIZED, amount_due__gt=0).exclude(pk__in=disputed)
 
 
+def owing() -> QuerySet[Invoice]:
+    """``unpaid``, and what was written off: nobody is reminded of it, but it was not paid either."""
+    disputed = Invoice.objects.filter(online_payments__disputes__status="open").values("pk")
+    left = Q(amount_due__gt=0) | Q(amount_written_off__gt=0)
+    return Invoice.objects.filter(left, status=InvoiceStatus.FINALIZED).exclude(pk__in=disputed)
+
+
 def dues_of(organisations: Iterable[int], day: date) -> dict[int, Dues]:
     """By key, those that are past due or further on ``day``; one statement."""
-    rows = unpaid().filter(organisation__in=list(organisations))
+    rows = owing().filter(organisation__in=list(organisations))
     oldest = rows.order_by().values("organisation").annotate(first=Min("due_date"))
     found = {row["organisation"]: standing((day - row["first"]).days) for row in oldest}
     return {key: dues for key, dues in found.items() if dues}
@@ -39,7 +46,7 @@ def dues_of(organisations: Iterable[int], day: date) -> dict[int, Dues]:
 
 def late_organisations(day: date) -> set[int]:
     """Keys of all that are past due or further on ``day``."""
-    rows = unpaid().filter(due_date__lte=day - timedelta(days=past_due_after()))
+    rows = owing().filter(due_date__lte=day - timedelta(days=past_due_after()))
     return set(rows.order_by().values_list("organisation", flat=True))
 
 

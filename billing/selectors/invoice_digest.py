@@ -10,14 +10,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from billing.digest import document_hash
-from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceTax
+from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceTax
 from core.decimals import plain
 from core.money import places
 
+# What ``invoice_digest`` reads of a line; rows with these names will do.
+SAID_OF_LINES = (
+    "line_number", "kind", "description", "description_th", "quantity", "unit", "unit_price", "total", "discount",
+    "net", "original_currency", "original_amount", "exchange_rate", "tax_rate",
+)  # fmt: skip
 
-def invoice_digest(invoice: Invoice, lines: Iterable[InvoiceLine], taxes: Iterable[InvoiceTax]) -> str:
+
+def invoice_digest(invoice: Invoice, lines: Iterable[Any], taxes: Iterable[InvoiceTax]) -> str:
+    decimals = places(invoice.currency)
+
     def money(value: Any) -> str:
-        return f"{value:.{places(invoice.currency)}f}"
+        return f"{value:.{decimals}f}"
 
     content = {
         "kind": "invoice", "number": invoice.invoice_number, "uuid": str(invoice.uuid),

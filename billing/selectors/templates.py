@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from django.db.models import F, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Organisation
 from billing.models import Invoice, InvoiceStatus, InvoiceTemplate
@@ -29,9 +30,14 @@ def standard_look() -> Look:
 
 def template_for(organisation: Organisation) -> InvoiceTemplate | None:
     """The organisation's own default, else that for all; None: the built-in document."""
+    return templates_for([organisation.pk])[organisation.pk]
+
+
+def templates_for(organisations: Collection[int]) -> dict[int, InvoiceTemplate | None]:
+    """``template_for`` of many, by the organisation's key, in one statement."""
     rows = InvoiceTemplate.objects.filter(is_default=True, is_active=True)
-    own = rows.filter(organisation=organisation) | rows.filter(organisation=None)
-    return own.order_by(F("organisation").asc(nulls_last=True)).first()
+    found = {row.organisation_id: row for row in rows.filter(Q(organisation__in=organisations) | Q(organisation=None))}
+    return {key: found.get(key, found.get(None)) for key in organisations}
 
 
 def template_of(invoice: Invoice) -> InvoiceTemplate | None:

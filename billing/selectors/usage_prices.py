@@ -11,8 +11,9 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Organisation
 from billing.charging import Charged, Step, charge
-from billing.models import PricingPlan, Quantity
+from billing.models import ChargeModel, PricingPlan, Quantity
 
+STEPPED = (ChargeModel.GRADUATED, ChargeModel.VOLUME)
 Key = tuple[str, str, str, str]  # metric, quantity, unit, AI model
 
 
@@ -74,5 +75,5 @@ def charge_by(plan: PricingPlan, quantity: Decimal) -> Charged:
     """What a quantity costs by a price, unrounded, in its currency; without its minimum charge."""
     return charge(
         model=plan.charge_model, quantity=quantity, price_per_unit=plan.price_per_unit,
-        package_size=plan.package_size, steps=steps_of(plan),
+        package_size=plan.package_size, steps=steps_of(plan) if plan.charge_model in STEPPED else (),
     )  # fmt: skip

@@ -28,6 +28,7 @@ from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
 from billing.services.numbers import CREDIT_NOTES, document_number
 from billing.services.receipts import TotalChanged
+from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -146,9 +147,11 @@ def _write(
 
 
 def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
-    """The sums of the invoice after the note. What was paid and is not due any more is the organisation's; returned."""
+    """The sums of the invoice after the note. What was paid and is not due any more is the organisation's; returned.
+    What was written off of it counts as due."""
+    take_back_write_off(actor=actor, invoice=invoice, reason=f"credit note {note.number}", up_to=note.total)
     credited = invoice.amount_credited + note.total
-    over = max(invoice.amount_paid + credited - invoice.total, Decimal(0))
+    over = max(invoice.amount_paid + credited + invoice.amount_written_off - invoice.total, Decimal(0))
     paid = invoice.amount_paid - over
     if over:
         CreditEntry.objects.create(
@@ -157,8 +160,9 @@ def _follow(actor: Actor, invoice: Invoice, note: CreditNote) -> Decimal:
             created_at=now_for(invoice.organisation),
         )  # fmt: skip
     Invoice.objects.filter(pk=invoice.pk).update(
-        amount_credited=credited, amount_paid=paid, amount_due=invoice.total - paid - credited
-    )
+        amount_credited=credited, amount_paid=paid,
+        amount_due=invoice.total - paid - credited - invoice.amount_written_off,
+    )  # fmt: skip
     invoice.refresh_from_db()
     return over
 

@@ -19,7 +19,7 @@ from accounts.bill_contacts import bill_contacts
 from accounts.models import Organisation
 from accounts.services.outbox import Letter, queue_emails, site_url
 from billing.models import Invoice
-from billing.selectors.dues import Dues, dues_of, late_organisations, unpaid
+from billing.selectors.dues import Dues, dues_of, late_organisations, owing
 from billing.services.invoicing import lock_organisations
 from core.clock import of, today_for
 from core.context import Actor
@@ -74,7 +74,7 @@ def follow_dues(*, actor: Actor, organisation: Organisation, day: date | None = 
     done = Followed()
     wanted = _marked() if dues == Dues.NONE else _could_move() | _marked()
     rows = wanted.filter(organisation=organisation).select_related("plan", "organisation", "user").order_by("pk")
-    oldest = unpaid().filter(organisation=organisation).order_by("due_date", "pk").first() if dues else None
+    oldest = owing().filter(organisation=organisation).order_by("due_date", "pk").first() if dues else None
     for row in rows:
         try:
             with transaction.atomic():

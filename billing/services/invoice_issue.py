@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
+from accounts.services.announcements import announce
 from audit import services as audit
-from billing.announcements import FINALIZED, PAID, tell_of_invoice
+from billing.announcements import FINALIZED, PAID, of_invoice, tell_of_invoice
 from billing.invoicing.months import Month
 from billing.invoicing.problems import HasProblems, blocking
 from billing.models import (
@@ -24,20 +27,28 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceStatus,
+    InvoiceTax,
     LineKind,
     SubscriptionCharge,
 )
-from billing.selectors.invoice_digest import invoice_digest
-from billing.selectors.templates import template_for
+from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
+from billing.selectors.templates import templates_for
 from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations
-from billing.services.numbers import INVOICES, document_number
+from billing.services.numbers import INVOICES, Number, document_number, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
+from core import sets
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import Conflict
 from core.money import places, quantize
-from core.states import transition
+from core.periods import today
+from core.states import transition, transition_all
+
+FEW = 500
+NUMBERED = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED)
+ISSUED = ("invoice_number", "fiscal_year", "serial", "issue_date", "due_date", "seller", "buyer", "amount_paid",
+          "amount_due", "digest", "template_id", "updated_at")  # fmt: skip
 
 
 class NotReady(Conflict):
@@ -46,39 +57,62 @@ class NotReady(Conflict):
     code = "invoice_not_ready"
 
 
-@transaction.atomic
 def finalize_invoice(*, actor: Actor, invoice: Invoice, expected: Decimal | None = None) -> bool:
     """draft -> finalized, with the next number; paid at once where nothing is left to pay. False when it was already.
 
     What is in the organisation's favour is used for it. Raises ``HasProblems``, ``NotReady`` when the month is not over
     or was not when the draft was computed, ``TotalChanged`` when the draft asks for another sum than ``expected``.
     """
-    lock_organisations([invoice.organisation_id])
+    done = finalize_invoices(actor=actor, invoices=[invoice], expected=expected)
     invoice.refresh_from_db()
-    if invoice.status in (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED):
-        return False
-    lines = list(invoice.lines.order_by("line_number"))
-    if invoice.status == InvoiceStatus.DRAFT:  # any other state the transition refuses
-        _check(invoice, lines, expected)
-    used = min(max(balance(invoice.organisation, invoice.currency), Decimal(0)), invoice.total)
-    values = _issue(invoice, lines, used)
-    transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS, **values)
-    if used:
-        _entry(actor, invoice, -used, "used for the invoice")
-    _carry(invoice, lines)
-    tell_of_invoice(FINALIZED, invoice)
-    audit.record(
-        actor=actor, action="invoice_finalize", target=str(invoice), entity=invoice,
-        changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
-        extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
-               "total": invoice.total, "currency": invoice.currency, "due": invoice.due_date,
-               "from_balance": used, "number": invoice.invoice_number, "digest": invoice.digest},
-    )  # fmt: skip
-    settle_if_paid(actor, invoice)
-    return True
+    return bool(done)
 
 
-def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None) -> None:
+@transaction.atomic
+def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: Decimal | None = None) -> list[Invoice]:
+    """``finalize_invoice`` for many, all or nothing, in the same statements for any number: those that it finalized, in
+    the order of their numbers, which is that of ``invoices``. Raises what that raises, of the first that has it."""
+    lock_organisations({each.organisation_id for each in invoices})
+    keys = [each.pk for each in invoices]
+    found = Invoice.objects.filter(pk__in=keys).select_related("organisation").in_bulk()
+    drafts = [found[pk] for pk in keys if found[pk].status not in NUMBERED]
+    if not drafts:
+        return []
+    lines, taxes = _beside(drafts)
+    for invoice in drafts:
+        if invoice.status != InvoiceStatus.DRAFT:
+            transition(invoice, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS)  # refuses it
+        _check(invoice, lines[invoice.pk], expected)
+    used = _use_balances(drafts)
+    _issue(drafts, lines, taxes, used)
+    entries = [_used_entry(actor, invoice, used[invoice.pk]) for invoice in drafts if used[invoice.pk]]
+    CreditEntry.objects.bulk_create(entries, batch_size=FEW)
+    _carry(drafts)
+    announce(of_invoice(FINALIZED, each) for each in drafts)
+    audit.record_all(actor=actor, entries=[_note(invoice, used[invoice.pk]) for invoice in drafts])
+    for invoice in drafts:
+        if not invoice.amount_due:
+            settle_if_paid(actor, invoice)
+    return drafts
+
+
+def _beside(
+    invoices: Sequence[Invoice],
+) -> tuple[Mapping[int, list[Any]], Mapping[int, list[InvoiceTax]]]:
+    """What documents say of lines and taxes, by invoice and in their order; lines without what they were made of, which
+    is much and says nothing here."""
+    lines: dict[int, list[Any]] = defaultdict(list)
+    taxes: dict[int, list[InvoiceTax]] = defaultdict(list)
+    keys = [each.pk for each in invoices]
+    rows = InvoiceLine.objects.filter(invoice__in=keys).order_by("invoice", "line_number")
+    for line in rows.values_list("invoice_id", *SAID_OF_LINES, named=True):
+        lines[line.invoice_id].append(line)
+    for tax in InvoiceTax.objects.filter(invoice__in=keys).order_by("invoice", "category", "rate"):
+        taxes[tax.invoice_id].append(tax)
+    return lines, taxes
+
+
+def _check(invoice: Invoice, lines: Sequence[Any], expected: Decimal | None) -> None:
     month = Month(invoice.organisation, invoice.first_day)
     if now_for(invoice.organisation) < month.end:
         raise NotReady(_("The month is not over yet."))
@@ -92,21 +126,56 @@ def _check(invoice: Invoice, lines: list[InvoiceLine], expected: Decimal | None)
         raise TotalChanged(_("The draft asks for another sum now; please look at it again."))
 
 
-def _issue(invoice: Invoice, lines: list[InvoiceLine], used: Decimal) -> dict[str, Any]:
-    """Everything that makes it a document, as one UPDATE writes it."""
-    issued = today_for(invoice.organisation)
-    due = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
-    number = document_number(INVOICES, settings.BILLING_INVOICE_PREFIX, issued, test=invoice.is_test)
-    values: dict[str, Any] = {
-        "invoice_number": number.text, "fiscal_year": number.fiscal_year, "serial": number.serial,
-        "issue_date": issued, "due_date": due, "seller": site_seller(), "buyer": buyer_of(invoice.organisation),
-        "amount_paid": used, "amount_due": invoice.total - used, "updated_at": timezone.now(),
-        "template": template_for(invoice.organisation),
-    }  # fmt: skip
-    for name, value in values.items():
-        setattr(invoice, name, value)
-    taxes = invoice.taxes.order_by("category", "rate")
-    return {**values, "digest": invoice_digest(invoice, lines, taxes)}
+def _issue(
+    drafts: Sequence[Invoice], lines: Mapping[int, list[Any]], taxes: Mapping[int, list[InvoiceTax]],
+    used: Mapping[int, Decimal],
+) -> None:  # fmt: skip
+    """Everything that makes them documents; then they are finalized."""
+    seller, now = site_seller(), timezone.now()
+    templates = templates_for({invoice.organisation_id for invoice in drafts})
+    for invoice, (issued, number) in zip(drafts, _numbers(drafts), strict=True):
+        invoice.invoice_number, invoice.fiscal_year, invoice.serial = number.text, number.fiscal_year, number.serial
+        invoice.issue_date, invoice.updated_at = issued, now
+        invoice.due_date = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
+        invoice.seller, invoice.buyer = seller, buyer_of(invoice.organisation)
+        invoice.template = templates[invoice.organisation_id]
+        invoice.amount_paid, invoice.amount_due = used[invoice.pk], invoice.total - used[invoice.pk]
+        invoice.digest = invoice_digest(invoice, lines[invoice.pk], taxes[invoice.pk])
+    values = {invoice.pk: [getattr(invoice, name) for name in ISSUED] for invoice in drafts}
+    draft = {"status": InvoiceStatus.DRAFT.value}
+    rows = Invoice.objects.filter(pk__in=list(values))
+    if sets.update(Invoice, values, ISSUED, where=draft) != len(drafts) or transition_all(
+        rows, InvoiceStatus.FINALIZED, table=INVOICE_TRANSITIONS
+    ) != len(drafts):
+        raise NotReady(_("A draft was changed meanwhile; look at it again."))
+    for invoice in drafts:
+        invoice.status = InvoiceStatus.FINALIZED
+
+
+def _numbers(drafts: Sequence[Invoice]) -> list[tuple[date, Number]]:
+    """Day of issue and number of each: of real ones in one go, of those of test clocks one by one."""
+    prefix, day = settings.BILLING_INVOICE_PREFIX, today()
+    real = (
+        iter(next_numbers(INVOICES, prefix, day, many)) if (many := sum(not each.is_test for each in drafts)) else None
+    )
+    found = []
+    for invoice in drafts:
+        if real is not None and not invoice.is_test:
+            found.append((day, next(real)))
+        else:
+            own = today_for(invoice.organisation)
+            found.append((own, document_number(INVOICES, prefix, own, test=True)))
+    return found
+
+
+def _note(invoice: Invoice, used: Decimal) -> audit.Entry:
+    return audit.Entry(
+        "invoice_finalize", str(invoice), entity=invoice,
+        changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
+        extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
+               "total": invoice.total, "currency": invoice.currency, "due": invoice.due_date,
+               "from_balance": used, "number": invoice.invoice_number, "digest": invoice.digest},
+    )  # fmt: skip
 
 
 def buyer_of(organisation: Organisation) -> dict[str, str]:
@@ -125,31 +194,51 @@ def balance(organisation: Organisation, currency: str) -> Decimal:
     return quantize(Decimal(rows.aggregate(sum=Sum("amount"))["sum"] or 0), places(currency))
 
 
-def _entry(actor: Actor, invoice: Invoice, amount: Decimal, reason: str) -> CreditEntry:
-    return CreditEntry.objects.create(
-        organisation=invoice.organisation, amount=amount, currency=invoice.currency, invoice=invoice, reason=reason,
-        created_by=actor.name, created_at=now_for(invoice.organisation),
+def _use_balances(drafts: Sequence[Invoice]) -> dict[int, Decimal]:
+    """What of each is paid by what is in its organisation's favour; the first uses it first."""
+    left: dict[tuple[int, str], Decimal] = {}
+    rows = CreditEntry.objects.filter(organisation__in={each.organisation_id for each in drafts})
+    for owner, currency, sum_ in rows.order_by().values_list("organisation_id", "currency").annotate(sum=Sum("amount")):
+        left[owner, currency] = quantize(Decimal(sum_), places(currency))
+    used = {}
+    for invoice in drafts:
+        key = (invoice.organisation_id, invoice.currency)
+        used[invoice.pk] = min(max(left.get(key, Decimal(0)), Decimal(0)), invoice.total)
+        left[key] = left.get(key, Decimal(0)) - used[invoice.pk]
+    return used
+
+
+def _used_entry(actor: Actor, invoice: Invoice, used: Decimal) -> CreditEntry:
+    return CreditEntry(
+        organisation=invoice.organisation, amount=-used, currency=invoice.currency, invoice=invoice,
+        reason="used for the invoice", created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
 
 
-def _carry(invoice: Invoice, lines: list[InvoiceLine]) -> None:
+def _carry(drafts: Sequence[Invoice]) -> None:
     """A credit that was larger than the rest of the invoice becomes one of the next month."""
-    for line in lines:
-        if line.kind != LineKind.OTHER or "carried" not in line.source:
-            continue
+    of_key = {invoice.pk: invoice for invoice in drafts}
+    others = InvoiceLine.objects.filter(invoice__in=list(of_key), kind=LineKind.OTHER).order_by("pk")
+    carried = [(of_key[line.invoice_id], line) for line in others if "carried" in line.source]
+    if not carried:
+        return
+    origins = SubscriptionCharge.objects.in_bulk([line.source["charge"] for _invoice, line in carried])
+    rows = []
+    for invoice, line in carried:
         month = Month(invoice.organisation, invoice.first_day)
-        origin = SubscriptionCharge.objects.get(pk=line.source["charge"])
-        SubscriptionCharge.objects.create(
-            subscription=origin.subscription, kind=ChargeKind.CREDIT, price=origin.price,
+        origin = origins[line.source["charge"]]
+        rows.append(SubscriptionCharge(
+            subscription_id=origin.subscription_id, kind=ChargeKind.CREDIT, price_id=origin.price_id,
             period_start=origin.period_start, period_end=origin.period_end, amount=-line.total,
             currency=invoice.currency, due_at=month.end,
             explanation={"carried_from": str(invoice), "charge": origin.pk},
-        )  # fmt: skip
+        ))  # fmt: skip
+    SubscriptionCharge.objects.bulk_create(rows, batch_size=FEW)
 
 
 def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:
-    """finalized -> paid, when nothing is due any more."""
-    if invoice.amount_due or invoice.status != InvoiceStatus.FINALIZED:
+    """finalized -> paid, when nothing is due any more and nothing was given up."""
+    if invoice.amount_due or invoice.amount_written_off or invoice.status != InvoiceStatus.FINALIZED:
         return False
     moved = transition(invoice, InvoiceStatus.PAID, table=INVOICE_TRANSITIONS, paid_at=now_for(invoice.organisation))
     if moved:

@@ -15,6 +15,7 @@ from audit import services as audit
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import lock_organisations
+from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -63,6 +64,7 @@ def record_payment(
         invoice=invoice, amount=amount, currency=currency, method=method, reference=reference,
         received_on=received_on, source=source, created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
+    take_back_write_off(actor=actor, invoice=invoice, reason=f"paid after all: {reference}", up_to=amount)
     used = min(amount, invoice.amount_due)
     if amount > used:
         CreditEntry.objects.create(

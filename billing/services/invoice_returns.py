@@ -18,6 +18,7 @@ from billing.models import INVOICE_TRANSITIONS, CreditEntry, Invoice, InvoiceRet
 from billing.selectors.invoices import OF_RETURNS
 from billing.services.invoice_issue import balance, settle_if_paid
 from billing.services.invoicing import lock_organisations
+from billing.services.write_offs import take_back_write_off
 from core.context import Actor
 from core.money import places, quantize
 from core.states import transition
@@ -37,7 +38,7 @@ def follow_returns(*, actor: Actor, invoice: Invoice, source: str, gone: Decimal
     if not more:
         return more
     before = invoice.status
-    from_balance = _give_back(invoice, more) if more > 0 else _take_in(invoice, -more)
+    from_balance = _give_back(invoice, more) if more > 0 else _take_in(actor, invoice, -more)
     if from_balance:
         CreditEntry.objects.create(
             organisation=invoice.organisation, amount=-from_balance, currency=invoice.currency, invoice=invoice,
@@ -84,8 +85,9 @@ def _give_back(invoice: Invoice, amount: Decimal) -> Decimal:
     return amount - owed
 
 
-def _take_in(invoice: Invoice, amount: Decimal) -> Decimal:
-    """As a payment would: what is due first. What goes to the balance, with a minus."""
+def _take_in(actor: Actor, invoice: Invoice, amount: Decimal) -> Decimal:
+    """As a payment would: what is due first, and what was given up. What goes to the balance, with a minus."""
+    take_back_write_off(actor=actor, invoice=invoice, reason="its money came back", up_to=amount)
     used = min(amount, invoice.amount_due) if invoice.status == InvoiceStatus.FINALIZED else NOUGHT
     if used:
         Invoice.objects.filter(pk=invoice.pk).update(

@@ -14,14 +14,14 @@ from django.db.models import Count
 from accounts.models import Organisation
 from billing.invoicing.problems import blocking
 from billing.models import Invoice, InvoiceStatus
-from billing.services.invoice_issue import finalize_invoice
+from billing.services.invoice_issue import finalize_invoices
 from billing.services.invoicing import Slice, draft_invoices
 from core.clock import real
 from core.context import Actor
 from core.errors import AppError, BadInput, UsageError
 from core.periods import month_start, today
 
-SLICE = 50
+SLICE = 250
 
 
 @dataclass(slots=True)
@@ -104,16 +104,19 @@ def _one_slice(actor: Actor, organisations: Sequence[Organisation], month: date)
 
 
 def _finalize(actor: Actor, drafted: Slice, run: Run) -> set[int]:
-    done = set()
-    for invoice in drafted.drafted:
-        if blocking(invoice.problems):
-            continue
-        try:
-            if finalize_invoice(actor=actor, invoice=invoice):
-                done.add(invoice.pk)
-        except (AppError, DatabaseError, ValueError) as error:
-            run.failed[invoice.organisation.name] = _why(error)
-    return done
+    ready = [invoice for invoice in drafted.drafted if not blocking(invoice.problems)]
+    return _finalize_all(actor, ready, run)
+
+
+def _finalize_all(actor: Actor, ready: Sequence[Invoice], run: Run) -> set[int]:
+    """As with drafts: when one of them cannot be, they are done one by one."""
+    try:
+        return {invoice.pk for invoice in finalize_invoices(actor=actor, invoices=ready)}
+    except (AppError, DatabaseError, ValueError) as error:
+        if len(ready) == 1:
+            run.failed[ready[0].organisation.name] = _why(error)
+            return set()
+    return set().union(*(_finalize_all(actor, [invoice], run) for invoice in ready))
 
 
 def _describe(invoices: Sequence[Invoice], numbered: set[int]) -> Iterator[dict[str, Any]]:

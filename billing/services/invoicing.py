@@ -29,6 +29,7 @@ from billing.models import (
 from billing.selectors.discounts import discount_tables
 from billing.selectors.prices import PriceBook
 from billing.selectors.usage_prices import price_tables
+from core import sets
 from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -38,7 +39,7 @@ from core.states import transition
 from usage.services.claims import claim_jobs_by_account, release_jobs_of
 
 KEPT = ("subtotal", "discount", "tax", "total", "amount_due", "currency", "tax_inclusive", "original_currency",
-        "exchange_rate", "conversion_date", "conversion_source", "problems", "watermark")  # fmt: skip
+        "exchange_rate", "conversion_date", "conversion_source", "problems", "watermark", "updated_at")  # fmt: skip
 
 
 class NotDraft(Conflict):
@@ -160,7 +161,9 @@ def _fill(
     if not months:
         return []
     new = [_blank(actor, month, now) for pk, month in months.items() if pk not in drafts]
-    drafts = drafts | {each.organisation_id: each for each in Invoice.objects.bulk_create(new)}
+    for invoice, key in zip(new, sets.new_keys(Invoice, len(new)), strict=True):
+        invoice.pk = key  # jobs and fees carry it before it is written
+    drafts = drafts | {each.organisation_id: each for each in new}
     tables, books = price_tables(months, of_months[0].first), books_of(months.values())
     by_meter = metered(list(months.values()), tables)
     discounts = discount_tables(months, of_months[0].first)
@@ -191,42 +194,35 @@ def _claim(work: jobs.Work, drafts: dict[int, Invoice], charges: dict[int, list[
     for candidates, accounts in work.claimable():
         documents = {account: drafts[organisation].claim for account, organisation in accounts.items()}
         claim_jobs_by_account(candidates, documents=documents)
-    changed = []
-    for organisation, found in charges.items():
-        for charge in found:
-            charge.claimed_by = drafts[organisation].claim
-            changed.append(charge)
-    SubscriptionCharge.objects.bulk_update(changed, ["claimed_by"], batch_size=500)
+    claims = {charge.pk: (drafts[pk].claim,) for pk, found in charges.items() for charge in found}
+    sets.update(SubscriptionCharge, claims, ["claimed_by"])
 
 
 def _write(actor: Actor, built: list[Built], before: Before) -> list[Invoice]:
-    empty = [
-        each.invoice for each in built if not each.lines and not each.invoice.problems and each.invoice.pk not in before
-    ]
-    Invoice.objects.filter(pk__in=[each.pk for each in empty]).delete()
-    kept = [each for each in built if each.invoice not in empty]
-    Invoice.objects.bulk_update([each.invoice for each in kept], KEPT, batch_size=100)
-    InvoiceLine.objects.bulk_create([line for each in kept for line in each.lines], batch_size=500)
-    InvoiceTax.objects.bulk_create([tax for each in kept for tax in each.taxes], batch_size=500)
+    kept = [each for each in built if each.lines or each.invoice.problems or each.invoice.pk in before]
+    sets.insert(Invoice, [each.invoice for each in kept if each.invoice.pk not in before])
+    again = [each.invoice for each in kept if each.invoice.pk in before]
+    sets.update(Invoice, {each.pk: [getattr(each, name) for name in KEPT] for each in again}, KEPT)
+    sets.insert(InvoiceLine, [line for each in kept for line in each.lines])
+    sets.insert(InvoiceTax, [tax for each in kept for tax in each.taxes])
     links = Invoice.discounts.through
-    links.objects.filter(invoice__in=[each.invoice.pk for each in kept]).delete()
-    links.objects.bulk_create(
-        [links(invoice_id=each.invoice.pk, discount_id=row.pk) for each in kept for row in each.discounts]
+    if again:
+        links.objects.filter(invoice__in=[each.pk for each in again]).delete()
+    sets.insert(
+        links, [links(invoice_id=each.invoice.pk, discount_id=row.pk) for each in kept for row in each.discounts]
     )
-    for each in kept:
-        _note(actor, each, before)
+    audit.record_all(actor=actor, entries=[entry for each in kept if (entry := _note(each, before))])
     return [each.invoice for each in kept]
 
 
-def _note(actor: Actor, built: Built, before: Before) -> None:
+def _note(built: Built, before: Before) -> audit.Entry | None:
     """A draft that came out as it was needs no entry."""
     invoice = built.invoice
     says = (invoice.total, invoice.problems, [(line.description, line.quantity, line.total) for line in built.lines])
     if before.get(invoice.pk) == says:
-        return
-    audit.record(
-        actor=actor, action="invoice_refresh" if invoice.pk in before else "invoice_draft", target=str(invoice.pk),
-        entity=invoice,
+        return None
+    return audit.Entry(
+        "invoice_refresh" if invoice.pk in before else "invoice_draft", str(invoice.pk), entity=invoice,
         extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
                "lines": len(built.lines), "total": invoice.total, "currency": invoice.currency,
                "problems": [each["code"] for each in invoice.problems]},

@@ -29,12 +29,18 @@ def next_number(series: str, prefix: str, on: date) -> Number:
     Holds the series until the caller's transaction ends, so take it late; when that
     transaction is undone, the number was never given.
     """
+    return next_numbers(series, prefix, on, 1)[0]
+
+
+def next_numbers(series: str, prefix: str, on: date, many: int) -> list[Number]:
+    """The next ``many`` numbers at once."""
     year = fiscal_year(on, settings.FISCAL_YEAR_START_MONTH)
     lock_for_transaction("numbers", series)
     counter, _made = DocumentCounter.objects.get_or_create(series=series, fiscal_year=year)
-    DocumentCounter.objects.filter(pk=counter.pk).update(last=F("last") + 1)
+    DocumentCounter.objects.filter(pk=counter.pk).update(last=F("last") + many)
     counter.refresh_from_db()
-    return Number(f"{prefix}{year}-{counter.last:06d}", year, counter.last)
+    serials = range(counter.last - many + 1, counter.last + 1)
+    return [Number(f"{prefix}{year}-{serial:06d}", year, serial) for serial in serials]
 
 
 def document_number(series: str, prefix: str, on: date, *, test: bool = False) -> Number:

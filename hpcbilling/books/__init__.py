@@ -13,6 +13,7 @@ from hpcbilling.books.invoices import (
     invoice_totals,
 )
 from hpcbilling.books.jobs import billed_jobs, held_jobs, job_claims, job_products, receipt_prices, reviews
+from hpcbilling.books.journal import journal, journal_balance, journal_periods, journal_receivable
 from hpcbilling.books.money import audit_payments, invoice_money, open_attempts, payments, refunds, transfers
 from hpcbilling.books.months import closed_months
 from hpcbilling.books.papers import invoice_documents, stored_files
@@ -35,5 +36,6 @@ INVARIANTS: dict[str, Callable[[], list[str]]] = {
         audit_trail, audit_receipts, audit_payments, audit_rates, current_rates, held_jobs, job_products, reviews,
         audit_chain, invoice_totals, invoice_dues, invoice_numbers, invoice_digests, invoice_claims, credit_notes,
         invoice_money, stored_files, invoice_documents,
+        invoice_money, journal, journal_balance, journal_receivable, journal_periods,
     )
 }  # fmt: skip

@@ -20,6 +20,7 @@ from billing.models import (
     InvoiceStatus,
     InvoiceTax,
     LineKind,
+    WriteOff,
 )
 from billing.selectors.invoice_digest import is_note_unchanged, is_unchanged
 from billing.services.numbers import CREDIT_NOTES, INVOICES
@@ -48,26 +49,30 @@ def invoice_totals() -> list[str]:
 
 
 def invoice_dues() -> list[str]:
-    """Due = total - paid - credited; paid is what came in, less what went back, and what moved from or to the balance;
-    credited is the sum of the credit notes; paid ones owe nothing, open ones owe something."""
+    """Due = total - paid - credited - written off; paid is what came in, less what went back, and what moved from or to
+    the balance; credited is the sum of the credit notes; paid ones owe nothing, open ones owe something."""
     back = _sums(InvoiceReturn.objects.values("invoice"), amount="amount")
     came = _sums(InvoicePayment.objects.values("invoice"), amount="amount")
     moved = _sums(CreditEntry.objects.filter(invoice__isnull=False).values("invoice"), amount="amount")
     notes = _sums(CreditNote.objects.values("invoice"), total="total")
+    written = _sums(WriteOff.objects.values("invoice"), amount="amount")
     wrong = []
     for row in Invoice.objects.order_by("pk").iterator(1000):
         paid = came.get(row.pk, {}).get("amount", NOUGHT) - moved.get(row.pk, {}).get("amount", NOUGHT)
         paid -= back.get(row.pk, {}).get("amount", NOUGHT)
         credited = notes.get(row.pk, {}).get("total", NOUGHT)
-        if row.amount_due != row.total - row.amount_paid - row.amount_credited:
+        given_up = written.get(row.pk, {}).get("amount", NOUGHT)
+        if row.amount_due != row.total - row.amount_paid - row.amount_credited - row.amount_written_off:
             wrong.append(f"invoice {row}: {row.amount_due} due of {row.total}")
         elif row.amount_paid != paid:
             wrong.append(f"invoice {row}: {row.amount_paid} paid, {paid} came in and stayed")
         elif row.amount_credited != credited:
             wrong.append(f"invoice {row}: {row.amount_credited} credited, its notes say {credited}")
+        elif row.amount_written_off != given_up:
+            wrong.append(f"invoice {row}: {row.amount_written_off} written off, its rows say {given_up}")
         elif row.status == InvoiceStatus.PAID and row.amount_due:
             wrong.append(f"invoice {row} is paid, but {row.amount_due} is due")
-        elif row.status == InvoiceStatus.FINALIZED and not row.amount_due:
+        elif row.status == InvoiceStatus.FINALIZED and not row.amount_due and not row.amount_written_off:
             wrong.append(f"invoice {row} is open, and nothing is due")
     return wrong[:SHOWN]
 

@@ -140,7 +140,9 @@ class _Move:
         on_top = self.state.amount_minor - self.payment.captured_cents
         if not self.provider.takes_excess or on_top <= 0:
             return Applied(EventOutcome.PROCESSED, "already paid")
-        Payment.objects.filter(pk=self.payment.pk).update(captured_cents=self.state.amount_minor)
+        Payment.objects.filter(pk=self.payment.pk).update(
+            captured_cents=self.state.amount_minor, updated_at=timezone.now()
+        )
         self.payment.refresh_from_db()
         self.target.add(self.actor, self.payment, from_minor(on_top, self.payment.currency))
         audit.record(
@@ -219,8 +221,9 @@ class _Move:
         if captured > self.payment.captured_cents:
             why = {"review_reason": reason} if self.payment.status == PaymentStatus.NEEDS_REVIEW else {}
             Payment.objects.filter(pk=self.payment.pk).update(
-                captured_cents=captured, captured_at=self.state.captured_at or timezone.now(), **why
-            )
+                captured_cents=captured, captured_at=self.state.captured_at or timezone.now(),
+                updated_at=timezone.now(), **why,
+            )  # fmt: skip
             self.payment.refresh_from_db()
         if self.payment.status == PaymentStatus.NEEDS_REVIEW:
             return

@@ -45,6 +45,7 @@ OTHERS = {
     "<path:content_type_id>": lambda world: "1",
     "<path:object_id>": lambda world: "1",
     "<int:year>": lambda world: "2026",
+    "<str:kind>": lambda world: "csv",
 }
 NO_OBJECTS = ("<int:year>", "<slug:token>", "<slug:provider_name>", "<slug:name>", "<path:content_type_id>")
 ABSENT = {"<uuid:uuid>": ABSENT_UUID, "<slug:code>": "none", "<path:pk>": "none", "<path:object_id>": "no-such"}

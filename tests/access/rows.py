@@ -136,6 +136,14 @@ def _bills(world: Any) -> None:
     _new(world, "billing.CreditNote", invoice=invoice, number="CN-1", fiscal_year=2026, serial=1, issue_date=DAY,
          reason="agreed", currency="THB", subtotal=ONE, tax=0, total=ONE, created_by="finance")  # fmt: skip
     _new(world, "billing.CreditEntry", organisation=physics, reason="agreed", created_by="finance", **MONEY)
+    _new(world, "billing.WriteOff", invoice=invoice, written_on=DAY, reason="lost", created_by="finance", **MONEY)
+    entry = _new(world, "billing.JournalEntry", kind="write_off", source_id=999, date=DAY, fact_date=DAY, currency="THB",
+                 postings_count=1, posted_by="system", organisation=physics, invoice=invoice)  # fmt: skip
+    _new(world, "billing.JournalPosting", entry=entry, position=1, debit="bad_debt", credit="receivable", amount=ONE)
+    _new(world, "billing.AccountingPeriod", month=date(2026, 7, 1), closed_by="finance", closed_at=NOON)
+    _new(world, "billing.JournalExport", last_day=DAY, entries=1, created_by="finance")
+    for label in ("billing.LedgerAccount", "billing.ExportColumn"):
+        world.rows[label] = apps.get_model(label)._default_manager.first()
     month = _new(world, "billing.ClosedMonth", month=date(2026, 8, 1), closed_by="finance")
     _new(world, "billing.MonthAdjustment", closed_month=month, kind="late_usage", dated=DAY, jobs=1, reason="late", receipt=world.row("billing.Receipt"),
          made_by="finance", **MONEY)  # fmt: skip

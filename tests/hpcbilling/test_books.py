@@ -19,11 +19,14 @@ from accounts.services.files import keep_file
 from audit import triggers
 from billing import triggers as rate_triggers
 from billing.models import (
+    AccountingPeriod,
     ClosedMonth,
     CreditNoteLine,
     DocumentCounter,
     Invoice,
     InvoicePayment,
+    JournalEntry,
+    JournalPosting,
     Rate,
     RateVersion,
     Receipt,
@@ -31,6 +34,7 @@ from billing.models import (
 )
 from billing.selectors.genuine import digest_of
 from billing.services.credit_notes import write_credit_note
+from billing.services.journal import post_journal
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
 from core.context import Actor
@@ -104,6 +108,20 @@ def open_a_second_attempt() -> None:
     Payment.objects.filter(pk=second.pk).update(status="pending", receipt=first.receipt)
 
 
+def alter_journal(model: Any, **values: Any) -> None:
+    post_journal(actor=Actor("fin"))
+    connection.check_constraints()
+    rate_triggers.remove(connection)
+    model.objects.update(**values)
+
+
+def close_the_books_before_posting() -> None:
+    """The period of an entry was closed before it was posted, says the database."""
+    post_journal(actor=Actor("fin"))
+    month = JournalEntry.objects.earliest("date").date.replace(day=1)
+    AccountingPeriod.objects.create(month=month, closed_by="fin", closed_at=timezone.now() - timedelta(days=900))
+
+
 DAMAGE: dict[str, Any] = {
     "receipt_totals": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(total=1),
     "receipt_taxes": lambda: Receipt.objects.filter(pk=first_live_item().receipt_id).update(tax_rate=7),
@@ -137,6 +155,10 @@ DAMAGE: dict[str, Any] = {
     "audit_rates": lambda: change_versions(RateVersion.objects.filter(tier="mu"), set_by="mallory"),
     "audit_payments": lambda: Refund.objects.filter(pk=Refund.objects.latest("pk").pk).update(
         amount_cents=F("amount_cents") + 1),
+    "journal": lambda: alter_journal(JournalPosting, amount=F("amount") + 1),
+    "journal_balance": lambda: alter_journal(JournalEntry, postings_count=F("postings_count") + 1),
+    "journal_receivable": lambda: Invoice.objects.update(amount_due=F("amount_due") + 1),
+    "journal_periods": close_the_books_before_posting,
     "invoice_totals": unguarded(total=F("total") + 1, amount_due=F("amount_due") + 1),
     "invoice_dues": lambda: Invoice.objects.update(amount_due=F("amount_due") + 1),
     "invoice_numbers": unguarded(serial=F("serial") + 1000),
