@@ -52,6 +52,7 @@ def _people(world: Any) -> None:
     hook = _new(world, "accounts.WebhookEndpoint", url="https://hooks.example.org/x", secret="whsec_" + "a" * 32,
                 created_by="owner", organisation=physics)  # fmt: skip
     _new(world, "accounts.WebhookDelivery", endpoint=hook, message_id="msg_1", event_type="ping", body="{}")
+    _new(world, "accounts.TestClock", name="Year end", frozen_time=NOON, created_by="finance")
     _new(world, "accounts.Work", kind="export", title="Export", owner=finance)
     _new(world, "accounts.TierOverride", username="alice", tier_id="mu", reason="agreed", set_by="finance")
     for label in (
