@@ -10,18 +10,11 @@ from django.utils import timezone
 
 from accounts.models import Organisation, Project, ProjectLead
 from billing.models import Receipt
-from tests.browser.addresses import CONSOLE, PAGES
+from tests.browser.addresses import CONSOLE, CUT, PAGES
 from tests.factories import make_jobs
 
 # The server runs beside the test, so its data must be committed.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-# Words in the head of a page that a reader does not see whole.
-CUT = """() => [...document.querySelectorAll(".brand span, .nav a")].filter((part) => {
-  const box = part.getBoundingClientRect();
-  return box.right > innerWidth || part.scrollWidth > part.clientWidth + 1;
-}).map((part) => part.textContent)"""
 
 
 def lead(username: str, *accounts: str) -> Project:
