@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.models import ApiKey
 from accounts.services.api_keys import revoke_key
@@ -44,7 +44,7 @@ class ApiKeyAdmin(PageActions, ReadOnlyAdmin):
     actions = ("revoke_action",)
     page_actions = ("revoke_action",)
 
-    @admin.display(description=_("may"))
+    @admin.display(description=pgettext_lazy("what a key is allowed", "may"))
     def scope_words(self, row: ApiKey) -> str:
         return ", ".join(row.scopes)
 

@@ -24,12 +24,18 @@ from pathlib import Path
 import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
+from django.utils import dates
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("accounts", "audit", "billing", "core", "hpcbilling", "payments", "subscriptions", "usage", "templates")
 LANGUAGES = ("en", "th")
 # Header lines that would change with every run, or say nothing.
 NOISE = re.compile(r'^"(Project-Id|Report-Msgid|POT-Crea|PO-Rev|Last-Tr|Language-Team|Generated-By).*\n', re.MULTILINE)
+# Ours would also be said where Django writes the month, the weekday or the hour of the day: such a text needs a context.
+DATE_TEXTS = {
+    *map(str, [*dates.WEEKDAYS.values(), *dates.WEEKDAYS_ABBR.values(), *dates.MONTHS.values(), *dates.MONTHS_3.values()]),
+    "midnight", "noon", "a.m.", "p.m.", "AM", "PM",
+}  # fmt: skip
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%[sd]")
 
 
@@ -70,6 +76,8 @@ def placeholders(text: str) -> set[str]:
 def faults(message: Message) -> Iterator[str]:
     """What is wrong with one translation."""
     sources, targets = texts(message.id), texts(message.string)
+    if not message.context and DATE_TEXTS.intersection(sources):
+        yield "is a word of Django's dates, which it would change too: give it a context"
     if message.fuzzy:
         yield "is a guess (fuzzy)"
     if not all(targets):
