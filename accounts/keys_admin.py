@@ -20,6 +20,7 @@ REVOKE = ConfirmedAction(
     status=(),
     headers=(_("name"), _("begins with"), _("owner"), _("last used")),
     row=lambda row: (row.name, row.key_prefix, row.owner, moment_text(row.last_used_at)),
+    danger=True,
     advice=_("Programs that use it are refused from now on. It cannot be taken back."),
     button=lambda n: ngettext("Revoke %(n)d key", "Revoke %(n)d keys", n) % {"n": n},
     done=lambda n: ngettext("%(n)d key is revoked.", "%(n)d keys are revoked.", n) % {"n": n},
