@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.extract import extract
+from django.utils import dates, translation
 
 from tests.translations import APPS, DATE_TEXTS, ROOT
 
 # babel names a context in place "1c"; the plain ones take the text first.
-KEYWORDS = {name: None for name in ("gettext", "gettext_lazy", "gettext_noop", "_", "ngettext", "ngettext_lazy")} | {
-    name: ((1, "c"), 2) for name in ("pgettext", "pgettext_lazy")
-}
+KEYWORDS = dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "_", "ngettext", "ngettext_lazy")) | dict.fromkeys(
+    ("pgettext", "pgettext_lazy"), ((1, "c"), 2)
+)
 
 TAG = re.compile(r"""{%\s*translate\s+["']([^"']+)["']\s*%}""")
 
@@ -39,3 +40,14 @@ def test_no_text_of_ours_is_a_word_of_djangos_dates_without_a_context() -> None:
     seen = {(path.relative_to(ROOT).as_posix(), text) for path in sources for text in messages(path)}
     assert len(seen) > 1000, "the texts are found at all"
     assert {pair for pair in seen if pair[1] in DATE_TEXTS} == set()
+
+
+def test_the_words_are_those_that_django_writes() -> None:
+    with translation.override("en"):
+        ours = [
+            *dates.WEEKDAYS.values(),
+            *dates.WEEKDAYS_ABBR.values(),
+            *dates.MONTHS.values(),
+            *dates.MONTHS_3.values(),
+        ]
+        assert set(map(str, ours)) < DATE_TEXTS
