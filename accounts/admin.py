@@ -9,7 +9,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
-from django.forms import CheckboxSelectMultiple
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -30,7 +30,7 @@ from accounts import (  # noqa: F401 - some register on import
 )
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Tier, User
-from accounts.roles import GROUPS
+from accounts.roles import GROUPS, group_text
 from accounts.second_factor_admin import ResetsSecondFactors
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
@@ -40,6 +40,16 @@ from core.context import Actor, actor_of
 from core.wording import moment_text
 
 
+class GroupsField(ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return group_text(obj.name)
+
+
+class GroupsFilter(admin.RelatedFieldListFilter):
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        return [(pk, group_text(str(name))) for pk, name in super().field_choices(field, request, model_admin)]
+
+
 @admin.register(User)
 class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
     """Users are made inactive, never deleted: receipts name them. Only a superuser touches superusers."""
@@ -47,7 +57,7 @@ class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
     form = EditUserForm
     add_form = NewUserForm
     list_display = ("username", "role", "is_active", "is_superuser", "last_login", "created_at")
-    list_filter = ("role", "is_active", "groups")
+    list_filter = ("role", "is_active", ("groups", GroupsFilter))
     search_fields = ("username",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -62,7 +72,8 @@ class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Boxes, not a picker: there are few groups."""
-        return super().formfield_for_manytomany(db_field, request, widget=CheckboxSelectMultiple, **kwargs)
+        own = {"form_class": GroupsField, "widget": CheckboxSelectMultiple}
+        return super().formfield_for_manytomany(db_field, request, **own, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         begin = self.admin_site.admin_view(self.view_as_view)

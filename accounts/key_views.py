@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -35,7 +35,9 @@ class KeyForm(forms.Form):
         help_text=gettext_lazy("A project's key sends and reads for that project alone. Your own acts in your name."),
     )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=255, help_text=gettext_lazy("Where it is used."))
-    scopes = forms.MultipleChoiceField(label=gettext_lazy("May"), widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(
+        label=pgettext_lazy("what a key is allowed", "May"), widget=forms.CheckboxSelectMultiple
+    )
     expires_on = forms.DateField(
         label=gettext_lazy("Valid until"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
         help_text=gettext_lazy("The last day. Empty: until it is revoked."),

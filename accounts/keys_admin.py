@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.models import ApiKey
 from accounts.services.api_keys import revoke_key
@@ -20,6 +20,7 @@ REVOKE = ConfirmedAction(
     status=(),
     headers=(_("name"), _("begins with"), _("owner"), _("last used")),
     row=lambda row: (row.name, row.key_prefix, row.owner, moment_text(row.last_used_at)),
+    danger=True,
     advice=_("Programs that use it are refused from now on. It cannot be taken back."),
     button=lambda n: ngettext("Revoke %(n)d key", "Revoke %(n)d keys", n) % {"n": n},
     done=lambda n: ngettext("%(n)d key is revoked.", "%(n)d keys are revoked.", n) % {"n": n},
@@ -44,7 +45,7 @@ class ApiKeyAdmin(PageActions, ReadOnlyAdmin):
     actions = ("revoke_action",)
     page_actions = ("revoke_action",)
 
-    @admin.display(description=_("may"))
+    @admin.display(description=pgettext_lazy("what a key is allowed", "may"))
     def scope_words(self, row: ApiKey) -> str:
         return ", ".join(row.scopes)
 

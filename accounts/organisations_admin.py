@@ -27,11 +27,11 @@ from core.admin import EditInline, ReadOnlyAdmin
 
 
 class _StampedAdmin(AuditedAdmin):
-    """The database writes ``created_at``: before it has, there is no time to show."""
+    """The database writes ``created_at``, and a row has no id before it is one: there is nothing to show yet."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
-        return fields if obj is not None else [name for name in fields if name != "created_at"]
+        return fields if obj is not None else [name for name in fields if name not in ("created_at", "uuid")]
 
 
 class MemberFormSet(BaseInlineFormSet):

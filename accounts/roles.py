@@ -13,6 +13,7 @@ from typing import Any
 from django.apps import apps as installed
 from django.apps.registry import Apps
 from django.db import DEFAULT_DB_ALIAS
+from django.utils.translation import pgettext_lazy
 
 APPS = ("audit", "accounts", "subscriptions", "usage", "billing", "payments", "hpcbilling")
 VIEW_ALL = (*(f"{app}.view_*" for app in APPS), "auth.view_group")
@@ -57,6 +58,21 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Support": ("accounts.view_user", "accounts.look_as_user", "usage.view_job", "billing.view_receipt"),
     "Auditor": VIEW_ALL,
 }  # fmt: skip
+
+# The names stay English in the database, as permissions and sign-on rules know them; people read them in theirs.
+LABELS = {
+    "Admin": pgettext_lazy("group", "Admin"),
+    "Finance": pgettext_lazy("group", "Finance"),
+    "Rates editor": pgettext_lazy("group", "Rates editor"),
+    "Operator": pgettext_lazy("group", "Operator"),
+    "Support": pgettext_lazy("group", "Support"),
+    "Auditor": pgettext_lazy("group", "Auditor"),
+}
+
+
+def group_text(name: str) -> str:
+    """A group's name for people; a site's own as it stands."""
+    return str(LABELS.get(name, name))
 
 
 def sync_groups(using: str = DEFAULT_DB_ALIAS, apps: Apps = installed, **kwargs: Any) -> None:

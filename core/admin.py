@@ -155,6 +155,7 @@ class ConfirmedAction:
     cells under ``headers``, ``money`` the amount and currency of a row, where it has one; ``run`` gets the text
     that was asked for, empty where ``field_label`` is. What ``run`` returns counts as done unless it is false;
     ``say`` makes a message of it for each row. ``most``: rows at a time, few for changes that ask somebody outside.
+    ``danger``: what it takes away does not come back by another click; its button looks like it.
     """
 
     name: str
@@ -171,6 +172,7 @@ class ConfirmedAction:
     advice: str | Promise = ""
     say: Callable[[Any, Any], str] | None = None
     most: int = MOST_ROWS
+    danger: bool = False
 
     def answer(self, site: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """First POST shows the page, the second (with ``confirm``) acts on each row by itself."""
@@ -197,6 +199,7 @@ class ConfirmedAction:
             "field_label": self.field_label,
             "advice": self.advice,
             "button": self.button(len(rows)),
+            "danger": self.danger,
             "headers": self.headers,
             "rows": [self._line(row) for row in rows],
             "has_money": self.money is not None,

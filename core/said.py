@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext, ngettext
@@ -45,6 +47,31 @@ def to_store(value: object) -> Stored:
     if isinstance(value, (list, tuple)):
         return [to_store(each) for each in value]
     return value if isinstance(value, int) else str(value)
+
+
+def lines(texts: Iterable[str]) -> Said:
+    """Several texts under each other, each of which stays as it was said."""
+    found = list(texts)
+    return say("\n".join(f"%(line{place})s" for place in range(len(found))), **{
+        f"line{place}": text for place, text in enumerate(found)
+    })  # fmt: skip
+
+
+def written(text: str, *, most: int) -> str:
+    """For a column of text, ``most`` characters: what was said as JSON, anything else as it stands."""
+    if isinstance(text, Said) and len(kept := json.dumps(text.stored, ensure_ascii=False)) <= most:
+        return kept
+    return text[:most]
+
+
+def read(kept: str) -> str:
+    """What ``written`` kept, in the language of the reader."""
+    if not kept.startswith("["):
+        return kept
+    try:
+        return heard(json.loads(kept))
+    except ValueError:  # a text that begins like that
+        return kept
 
 
 def heard(stored: Stored) -> str:

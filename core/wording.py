@@ -10,7 +10,7 @@ from babel import Locale
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, get_currency_symbol
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from core.context import SYSTEM
@@ -122,3 +122,27 @@ def _zone(local: datetime) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'+' if minutes > 0 else MINUS}{hours}" + (f":{rest:02d}" if rest else "")
+
+
+# Units of the meters and quotas that come with the product; a site's own are shown as it wrote them.
+UNITS = {
+    "jobs": pgettext_lazy("unit", "jobs"),
+    "requests": pgettext_lazy("unit", "requests"),
+    "request": pgettext_lazy("unit", "request"),
+    "tokens": pgettext_lazy("unit", "tokens"),
+    "token": pgettext_lazy("unit", "token"),
+    "page": pgettext_lazy("unit", "page"),
+    "pages": pgettext_lazy("unit", "pages"),
+    "call": pgettext_lazy("unit", "call"),
+    "calls": pgettext_lazy("unit", "calls"),
+    "image": pgettext_lazy("unit", "image"),
+    "images": pgettext_lazy("unit", "images"),
+    "seconds": pgettext_lazy("unit", "seconds"),
+    "minutes": pgettext_lazy("unit", "minutes"),
+    "hours": pgettext_lazy("unit", "hours"),
+    "bytes": pgettext_lazy("unit", "bytes"),
+}
+
+
+def unit_text(unit: str) -> str:
+    return str(UNITS.get(unit, unit))

@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
+from django.templatetags.static import static
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,6 +24,7 @@ class HpcBillingConfig(AppConfig):
 
         registry.register({"demo_seed": _("Demo world made")})
         collector.register()
+        _name_icons()
         _hide_tables_of_single_sign_on()
         # The last app of all: by now ``migrate`` has created the permissions of every other.
         post_migrate.connect(sync_groups, sender=self, dispatch_uid="accounts.groups")
@@ -34,3 +37,15 @@ def _hide_tables_of_single_sign_on() -> None:
     for model in list(admin.site._registry):
         if model._meta.app_label in ("account", "socialaccount"):
             admin.site.unregister(model)
+
+
+def _name_icons() -> None:
+    """Django names the pictures of yes and no "True" and "False" in every language; so readers would hear them."""
+    from django.contrib.admin.templatetags import admin_list
+
+    admin_list._boolean_icon = _icon  # type: ignore[attr-defined]
+
+
+def _icon(value: bool | None) -> str:
+    name, word = {True: ("yes", _("Yes")), False: ("no", _("No")), None: ("unknown", _("Unknown"))}[value]
+    return format_html('<img src="{}" alt="{}">', static(f"admin/img/icon-{name}.svg"), word)

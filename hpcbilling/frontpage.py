@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Exists, Max, Model, OuterRef, Q, Sum
+from django.db.models import Count, Exists, Model, OuterRef, Q, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,12 +25,14 @@ from core.clock import real
 from core.periods import today
 from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
+from hpcbilling.models import PeriodicTask
 from hpcbilling.payment_findings import payment_findings
 from payments.models import Payment, PaymentEvent, Refund, RefundStatus
 from subscriptions.models import LIVE, Subscription, SubscriptionStatus
+from usage.finding import BILLABLE
 from usage.models import Adjustment, Hold, ImportRun, ImportStatus, Job, Meter, QuarantinedRow, ReviewStatus
+from usage.selectors.freshness import data_until
 from usage.services.holds import never_closed
-from usage.services.quarantine import SOURCE as RELEASED
 
 STALE_IMPORT = timedelta(hours=26)
 RECENT = timedelta(days=7)
@@ -66,7 +68,7 @@ class Age:
 def context(request: HttpRequest) -> dict[str, Any]:
     """Everything the page shows; each part only to those who may open the list behind it."""
     viewer, now = request.user, timezone.now()
-    latest = _latest_import()
+    latest = data_until()
     data: dict[str, Any] = {
         "findings": counted(_findings(viewer, now, latest)),
         "latest_import": latest,
@@ -87,10 +89,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
             "refunds_url": list_url(Refund, status__exact=RefundStatus.SUCCEEDED, settled_at__gte=_since(now)),
         }
     if viewer.has_perm("usage.view_job") and viewer.has_perm("billing.view_receipt"):
-        data |= {"noted": morning.noted(), "unbilled_url": list_url(Job, claimed_by__exact="")}
+        data |= {"noted": morning.noted(), "unbilled_url": list_url(Job, billing=BILLABLE)}
+    tasks = {task.name: task for task in PeriodicTask.objects.all()}
     data["standing"] = [
-        *(morning.imports() if viewer.has_perm("usage.view_importrun") else []),
-        *([morning.chain()] if viewer.has_perm("audit.view_auditlog") else []),
+        *(morning.imports(tasks) if viewer.has_perm("usage.view_importrun") else []),
+        *([morning.chain(tasks)] if viewer.has_perm("audit.view_auditlog") else []),
         *morning.under_way(viewer),
     ]
     return data
@@ -115,6 +118,8 @@ def _findings(viewer: Viewer, now: datetime, latest: datetime | None) -> list[Fi
     found = list(payment_findings(viewer, now))
     if viewer.has_perm("usage.view_importrun"):
         found += _usage_findings(now, latest)
+    if viewer.has_perm("hpcbilling.view_periodictask"):
+        found.append(_failed_tasks())
     found += _review_findings(viewer)
     if acts := acts_of(viewer):
         waiting = Approval.objects.filter(status=ApprovalStatus.OPEN, act__in=acts).exclude(
@@ -174,10 +179,21 @@ def _usage_findings(now: datetime, latest: datetime | None) -> list[Finding]:
         Finding(
             int(stale),
             _("usage is not up to date"),
-            _("Last good import: %(moment)s. Check the timer and the connection to Slurm.") % {"moment": since},
+            _("Data up to %(moment)s. Check the timer and the connection to Slurm.") % {"moment": since},
             list_url(ImportRun),
         ),
     ]
+
+
+def _failed_tasks() -> Finding:
+    """An import for which no source answered leaves no import run: only its task knows."""
+    return Finding(
+        PeriodicTask.objects.filter(last_status="failed"),
+        _("periodic tasks failed at their last run"),
+        _("The error stands beside each. They run again by themselves; what they bring is missing until then."),
+        list_url(PeriodicTask, last_status="failed"),
+        "bad",
+    )
 
 
 def _review_findings(viewer: Viewer) -> list[Finding]:
@@ -212,14 +228,8 @@ def _forgotten_usage(now: datetime) -> Finding:
         User.objects.filter(Exists(old.filter(username=OuterRef("pk")))),
         _("users with unbilled usage older than 60 days"),
         _("Create their receipts, or ask them to."),
-        list_url(Job, claimed_by__exact="", end_at__lt=before.isoformat()),
+        list_url(Job, billing=BILLABLE, end_at__lt=before.isoformat()),
     )
-
-
-def _latest_import() -> datetime | None:
-    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
-    moment: datetime | None = good.aggregate(latest=Max("finished_at"))["latest"]
-    return moment
 
 
 def _ages(now: datetime) -> list[Age]:

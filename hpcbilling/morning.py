@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Max, Sum
+from django.db.models import Sum
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
@@ -30,10 +31,11 @@ from core.periods import month_start, previous_month, today
 from hpcbilling.findings import list_url
 from hpcbilling.models import Figures, PeriodicTask
 from payments.models import Refund, RefundStatus
-from usage.models import ImportRun, ImportStatus
-from usage.services.quarantine import SOURCE as RELEASED
+from usage.models import Job
+from usage.selectors.freshness import data_until_by_cluster
 
 NAME = "morning"
+IMPORT = "import_usage"  # and with the cluster behind it, where there are several
 MONTHS = 3
 DAYS = 30
 
@@ -80,7 +82,8 @@ def note() -> dict[str, Any]:
         done = _done(proof) if proof and proof.usage.cost else None
         months.append({"month": month.isoformat(), "closed": closed, "over": place > 0, "done": done})
         month = previous_month(month)
-    data = {"jobs": left.jobs, "cost": str(left.unbilled), "months": months}
+    jobs = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).count()  # those whose cost it is
+    data = {"jobs": jobs, "cost": str(left.unbilled), "months": months}
     Figures.objects.update_or_create(name=NAME, defaults={"data": data, "noted_at": timezone.now()})
     return data
 
@@ -131,21 +134,26 @@ def paid_by_day(now: datetime) -> tuple[charts.BarChart, list[tuple[date, Decima
     return chart, [(day, total) for day, total in days if total]
 
 
-def imports() -> list[Standing]:
-    """The last good import of each cluster."""
-    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
-    rows = good.order_by("cluster").values("cluster").annotate(at=Max("finished_at"))
-    day_ago = timezone.now() - timedelta(hours=26)
+def imports(tasks: Mapping[str, PeriodicTask]) -> list[Standing]:
+    """How far the usage of each cluster goes, and whether its periodic import (of ``tasks``, by name) failed."""
     where = reverse("admin:usage_importrun_changelist")
+    day_ago = timezone.now() - timedelta(hours=26)
     return [
         Standing(
-            _("Usage of %(cluster)s") % {"cluster": row["cluster"] or _("all clusters")},
-            *(("good", _("up to date")) if row["at"] and row["at"] > day_ago else ("warn", _("late"))),
-            _("last import %(moment)s") % {"moment": wording.moment_text(row["at"])} if row["at"] else "",
-            f"{where}?cluster={row['cluster']}",
+            _("Usage of %(cluster)s") % {"cluster": cluster or _("all clusters")},
+            *_how_fresh(until is not None and until > day_ago, tasks.get(f"{IMPORT} {cluster}") or tasks.get(IMPORT)),
+            _("data up to %(moment)s") % {"moment": wording.moment_text(until)} if until else "",
+            f"{where}?cluster={cluster}",
         )
-        for row in rows
+        for cluster, until in data_until_by_cluster()
     ]
+
+
+def _how_fresh(fresh: bool, task: PeriodicTask | None) -> tuple[str, str]:
+    """Tone and word. An import that failed leaves no run when no source answered, so its task is asked."""
+    if task and task.last_status == "failed":
+        return "bad", _("the last import failed")
+    return ("good", _("up to date")) if fresh else ("warn", _("late"))
 
 
 def under_way(viewer: User | AnonymousUser) -> list[Standing]:
@@ -170,10 +178,10 @@ def under_way(viewer: User | AnonymousUser) -> list[Standing]:
     return found
 
 
-def chain() -> Standing:
+def chain(tasks: Mapping[str, PeriodicTask]) -> Standing:
     """What the last daily verification said of the audit log."""
     number = AuditLog.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    last = PeriodicTask.objects.filter(name="verify_audit").first()
+    last = tasks.get("verify_audit")
     entries = _("%(number)s entries") % {"number": wording.decimal_text(Decimal(number), 0)}
     where = reverse("admin:audit_auditlog_changelist")
     if last is None or last.last_run_at is None:

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit import heads
+from core.said import written
 from hpcbilling.models import PeriodicTask
 from payments import providers
 from usage.services.opening import source_of
@@ -182,14 +183,14 @@ def _run(task: Task) -> Outcome:
     try:
         call_command(task.name, *task.arguments, stdout=out, stderr=out)
     except CommandError as refusal:
-        code, error = refusal.returncode, str(refusal)
+        code, error = refusal.returncode, refusal.args[0] if refusal.args else ""
     except SystemExit as leaving:
         code, error = int(leaving.code or 0), out.getvalue()
     except Exception as fault:
         logger.exception("periodic task %s failed", task.key)
         code, error = 1, f"{type(fault).__name__}: {fault}"
     status = {0: "done", 3: "partial", 75: "busy"}.get(code, "failed")
-    return Outcome(task.key, status, error[:ERROR_LENGTH] if code else "")
+    return Outcome(task.key, status, written(error, most=ERROR_LENGTH) if code else "")
 
 
 def _release(outcome: Outcome) -> None:

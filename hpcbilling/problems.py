@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.csrf import csrf_failure as csrf_page
-from django.views.defaults import page_not_found
+from django.views.defaults import bad_request, page_not_found
 
 from core import context
 from core.problems import CONTENT_TYPE, plain_problem, problem
@@ -45,7 +46,8 @@ class ApiProblemsMiddleware:
 
 
 class OwnNotFoundMiddleware:
-    """With DEBUG Django shows its own page for an address that is none; people shall see the site's there, too."""
+    """With DEBUG Django shows its own page for an address that is none, or that asks for what cannot be; people shall
+    see the site's there, too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -57,9 +59,11 @@ class OwnNotFoundMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """What a view does not find."""
+        """What a view does not find, or cannot understand."""
         if isinstance(exception, Http404) and not is_api(request):
             return page_not_found(request, exception)
+        if isinstance(exception, BadRequest) and not is_api(request):
+            return bad_request(request, exception)
         return None
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import Identity, Session, Tier, User
 from accounts.organisation_forms import AddressForm, refuse
+from accounts.roles import group_text
 from accounts.services import email_changes
 from accounts.services.sessions import end_sessions
 from accounts.tiers import TierResolver, describe_reason
@@ -65,7 +66,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "form": address,
         "waiting": email_changes.waiting(user),
         "others": len(sessions) - 1,
-        "groups": user.groups.order_by("name"),
+        "groups": [group_text(name) for name in user.groups.order_by("name").values_list("name", flat=True)],
     }
     return render(request, "accounts/profile.html", context, status=400 if address.errors else 200)
 

@@ -1,4 +1,4 @@
-"""One box of the console: a receipt, a job, a person or a payment by whatever number somebody has in hand.
+"""One box of the console: a receipt, an invoice, a job, a person or a payment by whatever number somebody has in hand.
 
 Exact look-ups into indexes only, so it is as quick among ten million jobs as among ten. Each kind only for those
 who may open its list.
@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import fold_username
-from billing.models import Receipt
+from billing.models import CreditNote, Invoice, InvoicePayment, Receipt
 from core import wording
 from payments.models import BankTransfer, Payment, Refund
 from payments.services.transfers import plain_reference
@@ -69,6 +69,20 @@ def _receipts(term: str) -> QuerySet[Receipt]:
     return Receipt.objects.filter(condition).select_related("user").order_by("-pk")
 
 
+def _invoices(term: str) -> QuerySet[Invoice]:
+    """By number, by the number of a draft, or by the reference of money that came in for it."""
+    paid = InvoicePayment.objects.filter(reference=term).order_by("-pk").values_list("invoice", flat=True)
+    condition = Q(invoice_number__in=[term, term.upper()]) | Q(pk__in=list(paid[: SHOWN + 1]))
+    if (number := whole_number(term.lstrip("#"))) is not None:
+        condition |= Q(pk=number)
+    return Invoice.objects.filter(condition).select_related("organisation").order_by("-pk")
+
+
+def _credit_notes(term: str) -> QuerySet[CreditNote]:
+    notes = CreditNote.objects.filter(number__in=[term, term.upper()])
+    return notes.select_related("invoice__organisation").order_by("-pk")
+
+
 def _jobs(term: str) -> QuerySet[Job]:
     return Job.objects.filter(jobs_called(term)).order_by("-pk")
 
@@ -104,6 +118,18 @@ KINDS = (
     Kind(
         Receipt, _("Receipts"), _receipts,
         lambda row: (row.username, wording.money_text(row.total, row.currency), str(row.get_status_display())),
+    ),
+    Kind(
+        Invoice, _("Invoices"), _invoices,
+        lambda row: (
+            row.organisation.name, wording.money_text(row.total, row.currency), str(row.get_status_display()),
+        ),
+    ),
+    Kind(
+        CreditNote, _("Credit notes"), _credit_notes,
+        lambda row: (
+            row.invoice.organisation.name, str(row.invoice), wording.money_text(row.total, row.currency),
+        ),
     ),
     Kind(
         Job, _("Jobs"), _jobs,

@@ -22,6 +22,7 @@ from core.context import actor_of
 from core.periods import today
 from usage.models import Job
 from usage.selectors.budgets import budget_of
+from usage.selectors.freshness import data_until
 
 
 @require_safe
@@ -33,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     candidates = candidates_of(username, None, None, off=OffLimits.load(book))
     pairs = pairs_of(recently.jobs(), candidates)
     has_jobs = bool(pairs) or Job.objects.filter(username=username).exists()
-    context: dict[str, Any] = {"latest_import": usage.latest_import(), "has_jobs": has_jobs}
+    context: dict[str, Any] = {"latest_import": data_until(), "has_jobs": has_jobs}
     if has_jobs:
         days = usage.by_day(recently, book, pairs)
         month = month_figures(days, now)

@@ -40,6 +40,28 @@ class Way:
     method: Method
     trouble: str = ""
 
+    @property
+    def name(self) -> str:
+        """Several providers may call a way by the same word."""
+        return f"{self.method.label} ({self.provider.label})"
+
+
+def closed_ways(ways: list[Way], currency: str) -> str:
+    """One line for the ways that do not take this sum, by what they take; empty when there are none."""
+    names: dict[str, list[str]] = {}
+    for way in ways:
+        if way.trouble:
+            names.setdefault(_taken(way.method, currency), []).append(way.name)
+    parts = [_("%(ways)s: %(taken)s") % {"ways": ", ".join(found), "taken": taken} for taken, found in names.items()]
+    return _("Not for this sum: %(ways)s.") % {"ways": "; ".join(parts)} if parts else ""
+
+
+def _taken(method: Method, currency: str) -> str:
+    if currency not in method.limits:
+        return _("not in %(currency)s") % {"currency": currency}
+    least, most = (money_text(from_minor(limit, currency), currency) for limit in method.limits[currency])
+    return _("%(least)s to %(most)s") % {"least": least, "most": most}
+
 
 def ways_to_pay(document: Receipt | Invoice) -> list[Way]:
     """Every way, usable ones first. A provider that is not set up is left out (``doctor`` names it).

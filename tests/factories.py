@@ -20,7 +20,7 @@ NOON = datetime(2026, 10, 15, 5, 0, tzinfo=UTC)  # noon in Bangkok
 
 def make_run() -> ImportRun:
     run, _made = ImportRun.objects.get_or_create(
-        source="csv", actor="system", status=ImportStatus.DONE, defaults={"finished_at": NOON}
+        source="csv", actor="system", status=ImportStatus.DONE, defaults={"finished_at": NOON, "data_until": NOON}
     )
     return run
 

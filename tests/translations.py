@@ -11,6 +11,7 @@ what Django's own Thai for them lacks.
 from __future__ import annotations
 
 import argparse
+import calendar
 import io
 import os
 import re
@@ -30,6 +31,11 @@ APPS = ("accounts", "audit", "billing", "core", "hpcbilling", "payments", "subsc
 LANGUAGES = ("en", "th")
 # Header lines that would change with every run, or say nothing.
 NOISE = re.compile(r'^"(Project-Id|Report-Msgid|POT-Crea|PO-Rev|Last-Tr|Language-Team|Generated-By).*\n', re.MULTILINE)
+# Ours would also be said where Django writes the month, the weekday or the hour of the day: such a text needs a context.
+DATE_TEXTS = {
+    *calendar.day_name, *calendar.day_abbr, *calendar.month_name[1:], *map(str.lower, calendar.month_abbr[1:]),
+    "midnight", "noon", "a.m.", "p.m.", "AM", "PM",
+}  # fmt: skip
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%[sd]")
 
 
@@ -84,6 +90,11 @@ def faults(message: Message) -> Iterator[str]:
         yield "begins with a line break on one side only"
 
 
+def check_dates(found: Catalog) -> list[str]:
+    words = [message.id for message in found if not message.context and message.id in DATE_TEXTS]
+    return [f"{word!r} is a word of Django's dates, which it would change too: give it a context" for word in words]
+
+
 def check(found: Catalog) -> list[str]:
     complaints = []
     for message in found:
@@ -133,7 +144,7 @@ def main() -> int:
     found = collect()
     if options.update:
         update(found)
-    complaints = check(found["th"]) + check_scripts()
+    complaints = check(found["th"]) + check_dates(found["th"]) + check_scripts()
     for complaint in complaints:
         print(complaint)  # noqa: T201
     print(f"{len(found['th'])} texts, {len(complaints)} to mend in Thai")  # noqa: T201

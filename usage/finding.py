@@ -7,6 +7,7 @@ import re
 from django.db.models import Q
 
 BIGGEST = 2**63 - 1
+BILLABLE = "billable"  # of the console's filter ``billing``: ended, of some cost, and no document's yet
 _ARRAY_TASK = re.compile(r"([0-9]+)[_+][0-9]+\Z")
 
 

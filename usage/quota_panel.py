@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from core.clock import now_for
-from core.wording import quantity_text
+from core.wording import quantity_text, unit_text
 from subscriptions.models import USABLE, Subscription, SubscriptionStatus
 from usage.quotas import open_windows, standings
 
@@ -20,7 +20,7 @@ def panel(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
     found = standings([each for each in windows if each.limit is not None])
     rows = [
         {
-            "metric": each.window.metric,
+            "metric": unit_text(each.window.metric),
             "within": each.window.get_window_display(),
             "used": quantity_text(each.used),
             "held": quantity_text(each.window.held) if each.window.held else "",

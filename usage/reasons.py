@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from core.said import Said, say
@@ -40,3 +43,37 @@ def said(reason: str) -> Said:
 def in_words(reason: str) -> str:
     """The reason for people; a code that is not listed stays as it is."""
     return str(REASONS.get(reason, reason))
+
+
+# What is said beside the reason is kept in English, as a program that reads it finds it; people read it in theirs.
+_DETAILS = (
+    gettext_noop("%(n)s fields, the header has %(width)s"),
+    gettext_noop("the row names no user and is not a step"),
+    gettext_noop("%(n)s s elapsed between times %(between)s s apart"),
+    gettext_noop("%(name)s has %(n)s characters, %(most)s are allowed"),
+    gettext_noop("%(name)s is not valid UTF-8"),
+    gettext_noop("%(name)s holds a control character"),
+    gettext_noop("an amount or a product does not fit into 64 bits"),
+    gettext_noop("%(text)s is no whole number"),
+    gettext_noop("%(text)s is not an amount"),
+    gettext_noop("%(text)s is not a duration"),
+    gettext_noop("%(text)s has more than 59 minutes or seconds"),
+    gettext_noop("%(text)s is not a time"),
+    gettext_noop("%(text)s is not an epoch time of a job"),
+    gettext_noop("the state is empty"),
+    gettext_noop("%(text)s is not a job id"),
+    gettext_noop("%(text)s is not a number"),
+    gettext_noop("%(text)s does not fit into 64 bits"),
+    gettext_noop("a job is not a JSON object"),
+)
+_PATTERNS = [
+    (re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(each)), re.DOTALL), each) for each in _DETAILS
+]
+
+
+def detail_in_words(detail: str) -> str:
+    """``detail`` of a refused row for people; what is not known stays as it is."""
+    for pattern, text in _PATTERNS:
+        if found := pattern.fullmatch(detail):
+            return gettext(text) % found.groupdict()
+    return detail

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from accounts.models.organisations import Project
 from accounts.models.users import User
@@ -40,7 +40,7 @@ class ApiKey(models.Model):
     key_prefix = models.CharField(_("begins with"), max_length=16, editable=False)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
     name = LineField(_("name"), max_length=255)
-    scopes = models.JSONField(_("may"), default=list)
+    scopes = models.JSONField(pgettext_lazy("what a key is allowed", "may"), default=list)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     created_by = models.CharField(_("created by"), max_length=64)

@@ -37,7 +37,7 @@ from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInli
 from core.context import Actor
 from core.list_filters import TestFilter
 from core.templatetags.hpc import status_chip
-from core.wording import decimal_text, money_text, month_text, quantity_text
+from core.wording import decimal_text, money_text, month_text, quantity_text, unit_text
 
 SHOWN_LINES = 200
 
@@ -59,7 +59,7 @@ class LineInline(ReadOnlyInline):
 
     @admin.display(description=_("quantity"))
     def amount(self, line: InvoiceLine) -> str:
-        return f"{quantity_text(line.quantity)} {line.unit}".strip()
+        return f"{quantity_text(line.quantity)} {unit_text(line.unit)}".strip()
 
     @admin.display(description=_("unit price"))
     def price(self, line: InvoiceLine) -> str:
@@ -338,6 +338,7 @@ CANCEL = replace(
     title=_("Cancel drafts"),
     field_label=_("Reason"),
     advice=_("Their jobs and fees can be billed again."),
+    danger=True,
     button=lambda n: ngettext("Cancel %(n)d draft", "Cancel %(n)d drafts", n) % {"n": n},
     done=lambda n: ngettext("%(n)d draft canceled.", "%(n)d drafts canceled.", n) % {"n": n},
     run=lambda actor, row, text: cancel_draft(actor=actor, invoice=row, reason=text),

@@ -219,6 +219,8 @@ VOID = replace(
     name="void_action",
     title=_("Void receipts"),
     field_label=_("Reason"),
+    advice=_("Their jobs can be billed again, on another receipt. Their numbers stay, and cannot be used again."),
+    danger=True,
     status=(ReceiptStatus.PENDING, ReceiptStatus.REFUNDED),
     button=lambda n: ngettext("Void %(n)d receipt", "Void %(n)d receipts", n) % {"n": n},
     done=lambda n: ngettext("%(n)d receipt voided.", "%(n)d receipts voided.", n) % {"n": n},
@@ -229,5 +231,6 @@ VOID_ADJUSTING = replace(
     name="void_adjusting_action",
     title=_("Void receipts by adjustment of a closed month"),
     field_label=_("Reason, kept with the receipt and with the adjustment"),
+    advice=_("Their jobs can be billed again; those of a closed month only by an adjustment of it."),
     run=lambda actor, receipt, text: void_by_adjustment(actor=actor, receipt=receipt, reason=text),
 )

@@ -36,7 +36,10 @@ class InvoicePayment(models.Model):
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="invoice_payments_positive"),
             models.CheckConstraint(condition=~models.Q(reference=""), name="invoice_payments_has_reference"),
         )
-        indexes = (models.Index(fields=["source"], condition=~models.Q(source=""), name="idx_invoice_payments_source"),)
+        indexes = (
+            models.Index(fields=["source"], condition=~models.Q(source=""), name="idx_invoice_payments_source"),
+            models.Index(fields=["reference"], name="idx_invoice_payments_reference"),
+        )
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} · {self.reference}"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -24,9 +24,8 @@ from billing.selectors.efficiency import Use, cpu_use
 from billing.selectors.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
 from billing.selectors.prices import Price, PriceBook
 from core.periods import days_window
-from usage.models import ACTIVE_STATES, Hold, ImportRun, ImportStatus, Job
+from usage.models import ACTIVE_STATES, Hold, Job
 from usage.models.jobs import JobQuerySet
-from usage.services.quarantine import SOURCE as RELEASED
 
 Pairs = Set[tuple[str, str]]  # of user and account
 STATUS_LABELS: dict[str, str | Promise] = {
@@ -233,13 +232,6 @@ def row_of(job: Job, book: PriceBook | None = None) -> UsageRow:
 def rows_of(jobs: list[Job], book: PriceBook | None = None) -> list[UsageRow]:
     """These jobs, priced, in their order."""
     return _price(jobs, book or PriceBook.load())
-
-
-def latest_import() -> datetime | None:
-    """When usage was last brought in without failing; a row that finance released brings none of its own."""
-    good = ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
-    moment: datetime | None = good.aggregate(latest=Max("finished_at"))["latest"]
-    return moment
 
 
 # --- pricing a set of jobs ---------------------------------------------------

@@ -86,9 +86,9 @@ def _short_link(text: str, tier: str) -> str:
 
 
 def _numbers(request: HttpRequest) -> HttpResponse:
-    asked = "hours" in request.GET
-    defaults = {**PlaygroundForm.DEFAULTS, "tier": _own_tier(request)}
-    form = PlaygroundForm(request.GET if asked else defaults)
+    given = {name: value for name, value in request.GET.items() if name in PlaygroundForm.base_fields}
+    asked = bool(given)
+    form = PlaygroundForm({**PlaygroundForm.DEFAULTS, "tier": _own_tier(request), **given})
     context: dict[str, Any] = {"form": form, "asked": asked}
     if form.is_valid():
         data = form.cleaned_data

@@ -32,6 +32,7 @@ from core.context import actor_of
 from core.errors import BadInput
 from core.exports import Column, Kind, Row, table_response
 from core.periods import today
+from usage.selectors.freshness import data_until
 
 MOST_MEMBERS = 200
 RECEIPTS = 10
@@ -63,7 +64,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     led = _find(request, pk)
-    context: dict[str, Any] = {"project": led, "leads": True, "latest_import": usage.latest_import()}
+    context: dict[str, Any] = {"project": led, "leads": True, "latest_import": data_until()}
     if not led.accounts:
         return render(request, "billing/project_empty.html", context)
     form, flt = _window(request, led)

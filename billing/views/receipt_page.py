@@ -32,10 +32,10 @@ class Step:
     tone: str = ""
 
 
-def context(receipt: Receipt, page_number: str | None, *, every_line: bool = False) -> dict[str, Any]:
-    """``every_line``: all of them on one page, for paper."""
+def context(receipt: Receipt, page_number: str | None) -> dict[str, Any]:
+    """One page of its lines, on screen and on paper; every line on paper is what the PDF is for."""
     items = receipt.items.order_by("job_id_display", "id")
-    page = Paginator(items, max(items.count(), 1) if every_line else LINES_PER_PAGE).get_page(page_number)
+    page = Paginator(items, LINES_PER_PAGE).get_page(page_number)
     jobs = Job.objects.in_bulk([item.job_key for item in page], field_name="job_key")
     products = arithmetic(receipt)
     # Payments are an app above this one; the receipt only follows its own reverse relation.

@@ -183,7 +183,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "organisation": seller_of(receipt),
         "long_pdf": is_long(receipt),
         "provable": bool(settings.AUDIT_HEADS_FILE),
-        **receipt_page.context(receipt, request.GET.get("page"), every_line=request.GET.get("lines") == "all"),
+        **receipt_page.context(receipt, request.GET.get("page")),
     }
     return render(request, "billing/receipt.html", context)
 

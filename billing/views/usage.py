@@ -33,6 +33,7 @@ from core.context import actor_of
 from core.errors import BadInput
 from core.exports import table_response
 from core.paging import BadCursor
+from usage.selectors.freshness import data_until
 
 VIEWS = {"detail": _("Every job"), "aggregate": _("By account"), "billed": _("Billed jobs")}
 PAGE_SIZE = 50
@@ -67,17 +68,17 @@ def index(request: HttpRequest, project: int | None = None) -> HttpResponse:
         "periods": PERIODS,
         "period": form.chosen_period,
         "active": _active(request, form, led),
-        "latest_import": usage.latest_import(),
+        "latest_import": data_until(),
     }
     if led:
         context["leads"] = True
     if led and not led.accounts:
         return render(request, "billing/project_empty.html", context)
-    if form.errors:  # no figures: they would be those of another question
-        return render(request, "billing/usage.html", context, status=400)
     found = choices(flt)
     form.offer(found)
     context["several"] = {name for name in ("clusters", "partitions") if len(getattr(found, name)) > 1}
+    if form.errors:  # no figures: they would be those of another question
+        return render(request, "billing/usage.html", context, status=400)
     form.show_days()
     book = PriceBook.load()
     context["totals"] = usage.totals(flt, book)

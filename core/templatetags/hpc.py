@@ -221,3 +221,9 @@ def query_of(context: template.Context, *names: str) -> str:
     for name in set(data) - set(names):
         del data[name]
     return "?" + data.urlencode()
+
+
+@register.filter
+def unit(name: str) -> str:
+    """``tokens`` in the language of the page; a unit that is the site's own as it stands."""
+    return wording.unit_text(name)

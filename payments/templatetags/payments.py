@@ -19,6 +19,11 @@ def ways_to_pay(document: Receipt | Invoice) -> list[Way]:
 
 
 @register.simple_tag
+def closed_ways(ways: list[Way], currency: str) -> str:
+    return selectors.closed_ways(ways, currency)
+
+
+@register.simple_tag
 def payer_notice(document: Receipt | Invoice) -> str:
     return selectors.payer_notice(document)
 

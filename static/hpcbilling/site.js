@@ -1,7 +1,10 @@
-// For receipts. Without it the page does the same, with one click more.
+// For receipts. Without it the browser's own command prints the same.
 
-// "Print" on a receipt leads to the page with every line: open the print dialogue there, once.
-if (location.hash === "#print") {
+// "Print" leads to #print, on this page or from another: open the print dialogue there, once.
+function printOnce() {
+  if (location.hash !== "#print") return;
   history.replaceState(null, "", location.pathname + location.search);
-  addEventListener("load", () => print());
+  print();
 }
+addEventListener("load", printOnce);
+addEventListener("hashchange", printOnce);

@@ -179,6 +179,7 @@ CANCEL = replace(
     title=_("Cancel subscriptions"),
     field_label=_("Reason; their holders can read it"),
     status=LIVE,
+    danger=True,
     advice=_("They end at once and for good; who wants it again must ask anew."),
     button=lambda n: ngettext("Cancel %(n)d subscription", "Cancel %(n)d subscriptions", n) % {"n": n},
     done=lambda n: ngettext("%(n)d subscription canceled.", "%(n)d subscriptions canceled.", n) % {"n": n},

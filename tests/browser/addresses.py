@@ -10,6 +10,13 @@ ARGUMENTS = [
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 
+# Words in the head of a page that a reader does not see whole: outside the window or the box of their own menu.
+CUT = """() => [...document.querySelectorAll(".brand span, .nav a")].filter((part) => {
+  const box = part.getBoundingClientRect(), menu = (part.closest("nav") || document.body).getBoundingClientRect();
+  return part.scrollWidth > part.clientWidth + 1 || box.left < Math.max(0, menu.left - 1)
+    || box.right > Math.min(innerWidth, menu.right + 1) || box.top < menu.top - 1 || box.bottom > menu.bottom + 1;
+}).map((part) => part.textContent)"""
+
 PAGES = [
     "/",
     "/usage/",

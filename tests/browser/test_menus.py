@@ -1,13 +1,19 @@
-"""The account menu, with a mouse and with the keyboard alone."""
+"""The menus: every entry of the main one is seen, the account's opens and closes with a mouse and with the keyboard."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from django.utils import timezone
+
+from accounts.models import Member, MemberRole
+from tests.browser.addresses import CUT
+from tests.browser.test_stories import lead
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OPEN = "details.me[open]"
+WIDTHS = (360, 600, 768, 900, 1024, 1180, 1440)
 
 
 def opened(visit: Any, **options: Any) -> Any:
@@ -59,3 +65,58 @@ def test_without_the_script_the_button_alone_opens_and_closes_it(visit: Any, ali
     person = opened(visit, java_script_enabled=False)
     person.page.click("details.me summary")
     assert person.page.locator(OPEN).count() == 0
+
+
+@pytest.mark.parametrize("username", ["alice", "root"])
+def test_every_entry_of_the_main_menu_is_seen_at_every_width(
+    visit: Any, alice: Any, superuser: Any, username: str
+) -> None:
+    """For somebody who has all of them, and for staff; a menu that scrolls without a bar hides its end."""
+    project = lead(username, "physics")
+    Member.objects.create(
+        organisation=project.organisation, user={"alice": alice, "root": superuser}[username], role=MemberRole.OWNER
+    )
+    person = visit()
+    person.sign_in(username)
+    for language in ("en", "th"):
+        person.page.click(f"button[value={language}]")
+        for width in WIDTHS:
+            person.page.set_viewport_size({"width": width, "height": 800})
+            entries = person.page.locator(".nav a")
+            assert entries.count() == (7 if username == "root" else 6)
+            assert person.page.evaluate(CUT) == [], (language, width)
+            assert person.overflow() == 0, (language, width)
+
+
+def test_the_menu_of_the_console_shows_where_one_is(visit: Any, superuser: Any) -> None:
+    """On a phone its lists wrap; scrolled sideways without a bar, the one that is open was out of sight."""
+    root = visit()
+    root.sign_in("root")
+    for width in (390, 1440):
+        root.page.set_viewport_size({"width": width, "height": 900})
+        for path in ("/admin/", "/admin/audit/auditlog/"):
+            root.go(path)
+            box = root.page.locator(".console-nav a[aria-current]").bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            menu = root.page.locator(".console-nav")
+            assert menu.evaluate("e => e.scrollWidth - e.clientWidth") == 0
+            assert root.overflow() == 0
+
+
+def test_the_proof_of_a_month_shows_its_money_on_a_phone(visit: Any, usage: None, superuser: Any) -> None:
+    root = visit()
+    root.sign_in("root")
+    root.page.set_viewport_size({"width": 390, "height": 900})
+    month = timezone.localdate()
+    root.go(f"/admin/billing/closedmonth/{month:%Y-%m}/")
+    cells = root.page.locator("table.proof :is(tbody, tfoot) td").all()
+    assert cells
+    for cell in cells:
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert "Money (THB)" in root.page.locator("table.proof tfoot td").last.evaluate(
+        "e => getComputedStyle(e, '::before').content"
+    )
+    assert root.overflow() == 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from billing.services.receipts import create_receipts
 from core.context import Actor
+from tests.browser.test_stories import lead
+from tests.factories import make_jobs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LISTS = ["/admin/billing/receipt/", "/admin/usage/job/", "/admin/audit/auditlog/", "/admin/accounts/user/"]
@@ -90,3 +94,21 @@ def test_a_list_without_rows_says_so(boss: Any) -> None:
     boss.go("/admin/payments/bankline/")
     assert "There is nothing here yet" in boss.page.locator(".no-rows").inner_text()
     assert boss.page.locator("#changelist .actions").count() == 0
+
+
+def test_a_name_without_a_break_scrolls_no_page_sideways(visit: Any, alice: Any) -> None:
+    account = "a" * 90
+    project = lead("alice", account)
+    make_jobs(3, account=account, job_name="n" * 90, end_at=timezone.now() - timedelta(days=1))
+    (receipt,) = create_receipts(actor=Actor("alice"), username="alice", project=project.pk)
+    (job,) = make_jobs(1, account=account, end_at=timezone.now() - timedelta(days=1))
+    person = visit()
+    person.sign_in("alice")
+    for width in (390, 900, 1280):
+        person.page.set_viewport_size({"width": width, "height": 900})
+        for path in (
+            "/", f"/usage/?account={account}", "/usage/?view=aggregate", f"/usage/{job.pk}/",
+            "/receipts/new/?start=&end=", receipt.get_absolute_url(), f"/projects/{project.pk}/",
+        ):  # fmt: skip
+            person.go(path)
+            assert person.overflow() == 0, (width, path)

@@ -10,18 +10,11 @@ from django.utils import timezone
 
 from accounts.models import Organisation, Project, ProjectLead
 from billing.models import Receipt
-from tests.browser.addresses import CONSOLE, PAGES
+from tests.browser.addresses import CONSOLE, CUT, PAGES
 from tests.factories import make_jobs
 
 # The server runs beside the test, so its data must be committed.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-# Words in the head of a page that a reader does not see whole.
-CUT = """() => [...document.querySelectorAll(".brand span, .nav a")].filter((part) => {
-  const box = part.getBoundingClientRect();
-  return box.right > innerWidth || part.scrollWidth > part.clientWidth + 1;
-}).map((part) => part.textContent)"""
 
 
 def lead(username: str, *accounts: str) -> Project:
@@ -177,7 +170,7 @@ def test_pages_fit_a_phone_in_both_languages(visit: Any, usage: None, scheme: st
     assert alice.complaints == []
 
 
-def test_print_opens_every_line_and_the_dialogue_once(visit: Any, usage: None) -> None:
+def test_print_opens_the_dialogue_once_and_paper_has_the_total_once(visit: Any, usage: None) -> None:
     alice = visit()
     alice.sign_in("alice")
     alice.go("/receipts/new/?start=&end=")
@@ -187,9 +180,14 @@ def test_print_opens_every_line_and_the_dialogue_once(visit: Any, usage: None) -
     alice.go(f"/receipts/{first_receipt()}/")
     alice.page.click("main >> text=Print")
     alice.page.wait_for_function("window.printed === 1")
-    assert alice.page.url.endswith("?lines=all")
+    assert "#" not in alice.page.url
+    alice.page.click("main >> text=Print")
+    alice.page.wait_for_function("window.printed === 2")
     alice.page.reload()
     assert alice.page.evaluate("window.printed") is None
+    alice.page.emulate_media(media="print")
+    feet = "[...document.querySelectorAll('tfoot')].map((foot) => getComputedStyle(foot).display)"
+    assert set(alice.page.evaluate(feet)) == {"table-row-group"}, "a foot group is repeated on every sheet"
     assert alice.complaints == []
 
 

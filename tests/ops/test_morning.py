@@ -87,10 +87,44 @@ def test_the_audit_chain_is_what_its_last_verification_said(as_finance: Any, sta
 
 def test_each_cluster_says_when_it_was_last_read(as_finance: Any) -> None:
     make_run()
-    ImportRun.objects.update(cluster="alpha", status="done", finished_at=timezone.now())
+    ImportRun.objects.update(cluster="alpha", status="done", data_until=timezone.now())
     assert "Usage of alpha up to date" in text(as_finance.get("/admin/"))
-    ImportRun.objects.update(finished_at=timezone.now() - timedelta(hours=27))
+    ImportRun.objects.update(data_until=timezone.now() - timedelta(hours=27))
     assert "Usage of alpha late" in text(as_finance.get("/admin/"))
+
+
+@pytest.mark.parametrize("name", ["import_usage", "import_usage alpha"])
+@pytest.mark.parametrize("group", ["Finance", "Operator"])
+def test_an_import_for_which_no_source_answered_is_seen(client: Any, make_user: Any, name: str, group: str) -> None:
+    """It leaves no import run, and the runs before it would still look fresh."""
+    make_run()
+    ImportRun.objects.update(cluster="alpha", status="done", data_until=timezone.now())
+    task = PeriodicTask.objects.create(name=name, last_run_at=timezone.now(), last_status="failed", last_error="No")
+    client.force_login(make_user("somebody", role="admin", groups=[group]))
+    response = client.get("/admin/")
+    assert "Usage of alpha the last import failed" in text(response)
+    assert "up to date" not in text(response)
+    (found,) = [each for each in response.context["findings"] if each.what.startswith("periodic tasks")]
+    assert found.number == 1
+    assert [row.pk for row in client.get(found.url).context["cl"].result_list] == [task.pk]
+    PeriodicTask.objects.update(last_status="done")
+    assert "Usage of alpha up to date" in text(client.get("/admin/"))
+
+
+def test_what_is_not_billed_is_counted_and_listed_as_the_same_jobs(as_finance: Any, alice: Any) -> None:
+    """Its money is that of billable jobs: free, running, held and empty ones are not among those it links to."""
+    account_tier("physics", "mu")
+    billable = make_job()
+    for other in ({"state": "NODE_FAIL"}, {"state": "RUNNING", "end_at": None}, {"hold": "runaway"},
+                  {"elapsed_seconds": 0}):  # fmt: skip
+        make_job(**other)
+    settled = make_job(username="bob", claimed_by="receipt:9")
+    morning.note()
+    context = as_finance.get("/admin/").context
+    assert (context["noted"].jobs, context["noted"].cost) == (1, Decimal("8.00"))
+    assert [job.pk for job in as_finance.get(context["unbilled_url"]).context["cl"].result_list] == [billable.pk]
+    billed = as_finance.get("/admin/usage/job/", {"billing": "billed"})
+    assert [job.pk for job in billed.context["cl"].result_list] == [settled.pk]
 
 
 def test_long_work_and_own_requests_stand_there_while_they_last(as_finance: Any, make_user: Any) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import Receipt
+from billing.models import Invoice, Receipt
+from billing.services.credit_notes import write_credit_note
+from billing.services.invoice_payments import record_payment
 from billing.services.receipts import create_receipts
 from core.context import SYSTEM
 from hpcbilling.search import search
 from payments.models import Payment
+from tests.billing.invoicing import draft, fee, finalized, make_customer
 from tests.factories import account_tier, make_job
 from tests.pages.conftest import text
 from tests.payments.conftest import call
@@ -79,6 +84,39 @@ def test_a_payment_reference_finds_the_payment_and_its_receipt(as_finance: Any, 
         assert words in page
 
 
+@pytest.fixture
+def invoice(receipt: Receipt) -> Invoice:
+    project = make_customer()
+    fee(project, "300")
+    return finalized(project)
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_an_invoice_is_found_by_its_number_and_by_what_paid_it(as_finance: Any, invoice: Invoice, small: bool) -> None:
+    record_payment(
+        actor=SYSTEM, invoice=invoice, amount=Decimal(100), currency="THB", method="transfer", reference="KB-77 112",
+        received_on=date(2026, 11, 20),
+    )  # fmt: skip
+    number = str(invoice.invoice_number)
+    for term in (number.lower() if small else number, "KB-77 112"):
+        response = as_finance.get(SEARCH, {"q": term})
+        assert response.headers["Location"] == f"/admin/billing/invoice/{invoice.pk}/change/", term
+
+
+def test_a_draft_is_found_by_its_own_number(as_finance: Any) -> None:
+    project = make_customer()
+    fee(project, "300")
+    found = draft(project)
+    response = as_finance.get(SEARCH, {"q": f"#{found.pk}"})
+    assert response.headers["Location"] == f"/admin/billing/invoice/{found.pk}/change/"
+
+
+def test_a_credit_note_is_found_by_its_number(as_finance: Any, invoice: Invoice) -> None:
+    note = write_credit_note(actor=SYSTEM, invoice=invoice, reason="too much")
+    response = as_finance.get(SEARCH, {"q": note.number})
+    assert response.headers["Location"] == f"/admin/billing/creditnote/{note.pk}/change/"
+
+
 def test_a_number_finds_every_kind_that_has_it(as_finance: Any, alice: Any) -> None:
     jobs = [make_job(job_id=4711, job_key=f"{cluster}:4711:1", cluster=cluster) for cluster in ("a", "b")]
     make_job(job_id=4712)
@@ -102,7 +140,7 @@ def test_what_is_not_there_is_said_and_explained(as_finance: Any, receipt: Recei
 
 
 def test_without_a_term_it_says_what_can_be_found(as_finance: Any) -> None:
-    assert "A receipt number, a job id" in text(as_finance.get(SEARCH))
+    assert "The number of a receipt, an invoice or a credit note, a job id" in text(as_finance.get(SEARCH))
 
 
 def test_nobody_finds_what_they_may_not_open(client: Any, make_user: Any, payment: Payment) -> None:
@@ -131,7 +169,10 @@ def test_every_look_up_can_use_an_index(rf: Any, finance: Any, receipt: Receipt)
             list(search(request, term))
     found = {each["sql"] for each in asked.captured_queries if " FROM " in each["sql"] and "perm" not in each["sql"]}
     tables = {re.search(r'FROM "([a-z_]+)"', statement)[1] for statement in found}
-    assert tables >= {"jobs", "receipts", "users", "payments", "refunds", "bank_transfers"}
+    assert tables >= {
+        "jobs", "receipts", "users", "payments", "refunds", "bank_transfers", "invoices", "invoice_payments",
+        "credit_notes",
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         for statement in found:

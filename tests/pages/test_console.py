@@ -22,7 +22,8 @@ from usage.models import ImportRun, QuarantinedRow
 
 @pytest.fixture
 def fresh_import(db: None) -> ImportRun:
-    return ImportRun.objects.create(source="sacct", actor="system", status="done", finished_at=timezone.now())
+    now = timezone.now()
+    return ImportRun.objects.create(source="sacct", actor="system", status="done", finished_at=now, data_until=now)
 
 
 def test_a_quiet_morning_says_so(as_finance: Any, fresh_import: Any) -> None:
@@ -175,7 +176,7 @@ def test_the_forms_of_a_user_are_thai(thai_console: Any, alice: Any, path: str) 
 def test_the_way_back_from_a_question_keeps_the_filter_of_the_list(as_finance: Any, receipt: Any) -> None:
     where = "/admin/billing/receipt/?status__exact=pending"
     page = as_finance.post(where, {"action": "void_action", "_selected_action": [receipt.pk]}).text
-    assert '<a href="/admin/billing/receipt/?status__exact=pending">Cancel</a>' in page
+    assert '<a href="/admin/billing/receipt/?status__exact=pending">Go back</a>' in page
 
 
 def test_the_state_of_a_month_or_a_rate_is_not_that_of_a_job_in_thai(thai_console: Any, receipt: Any) -> None:

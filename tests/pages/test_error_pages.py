@@ -31,6 +31,17 @@ def test_an_address_that_is_none_shows_our_page_with_debug_too(
     assert "DEBUG" not in response.text
 
 
+@pytest.mark.parametrize("path", ["/receipts/?status=nope", "/usage/?view=nope"])
+def test_what_cannot_be_understood_shows_our_page_with_debug_too(
+    client: Client, alice: Any, debugging: None, path: str
+) -> None:
+    client.force_login(alice)
+    response = client.get(path)
+    assert response.status_code == 400
+    assert "The request cannot be understood" in text(response)
+    assert "DEBUG" not in response.text
+
+
 def test_an_address_without_its_last_slash_is_still_completed_with_debug(client: Client, debugging: None) -> None:
     assert client.get("/playground").headers["Location"] == "/playground/"
 

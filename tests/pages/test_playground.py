@@ -148,3 +148,19 @@ def test_the_token_is_in_no_link(client: Any, db: None) -> None:
 def test_a_script_beyond_all_headers_is_refused_in_words(client: Any, db: None) -> None:
     page = client.post("/playground/", {"view": "script", "script": "#" * 70_000})
     assert "65,536 characters" in text(page)
+
+
+@pytest.mark.parametrize(("query", "price"), [("hours=5", "40.00"), ("cpus=2", "24.00"), ("hours=5&cpus=1", "5.00")])
+def test_a_link_that_names_some_fields_leaves_the_others_as_they_begin(
+    client: Any, db: None, query: str, price: str
+) -> None:
+    page = client.get(f"/playground/?{query}")
+    assert "required" not in text(page)
+    assert price in text(page)
+
+
+@pytest.mark.parametrize("query", ["nodes=-1", "cpus=x", "hours="])
+def test_a_field_that_does_not_fit_is_never_passed_over(client: Any, db: None, query: str) -> None:
+    page = client.get(f"/playground/?{query}")
+    assert page.context["form"].errors.keys() == {query.split("=", maxsplit=1)[0]}
+    assert "answer" not in page.context

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from core.periods import today
 from tests.factories import make_job, make_jobs
@@ -219,3 +220,12 @@ def test_a_newcomer_is_told_what_will_appear(as_alice: Any) -> None:
     assert "No jobs of yours have arrived yet" in text(as_alice.get("/"))
     assert "No jobs fit this filter" in text(as_alice.get("/usage/"))
     assert "No receipts yet" in text(as_alice.get("/receipts/"))
+
+
+def test_with_a_wrong_day_what_can_be_chosen_stays_a_list(as_alice: Any, alice: Any) -> None:
+    make_job(end_at=timezone.now(), account="physics")
+    page = as_alice.get("/usage/?start=yesterday")
+    assert page.status_code == 400
+    for name in ("account", "state"):
+        assert f'<select name="{name}"' in page.content.decode()
+    assert "physics" in text(page)

@@ -15,6 +15,7 @@ from core.said import heard
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import LIVE, read_json, row, run_import, write
 from usage.models import Cluster, ImportRun
+from usage.selectors.freshness import data_until
 
 pytestmark = pytest.mark.django_db
 EPOCH_FILE = LIVE / "sacct-X-epoch.psv"
@@ -96,6 +97,7 @@ def test_without_dates_a_first_look_goes_back_thirty_days_and_the_next_two_befor
     run_import(source="sacct")
     first_calls = len(sacct.calls)
     assert Cluster.objects.get(name="bench").read_until == SHORTLY_AFTER
+    assert data_until() == SHORTLY_AFTER, "a live source goes as far as its window, not as its last job"
     again = run_import(source="sacct")
     starts = [datetime.fromisoformat(f"{call[call.index('-S') + 1]}Z") for call in sacct.calls]
     ends = [datetime.fromisoformat(f"{call[call.index('-E') + 1]}Z") for call in sacct.calls]

@@ -38,7 +38,8 @@ class ImportRunAdmin(ReadOnlyAdmin):
     list_filter = ("status", ReadFilter, ClusterFilter)
     search_fields = ("file_name", "=file_sha256")
     fieldsets = (
-        (None, {"fields": ("source", "cluster", "window_start", "window_end", "status", "error", "remarks")}),
+        (None, {"fields": ("source", "cluster", "window_start", "window_end", "data_until", "status", "error",
+                           "remarks")}),
         (_("Rows"), {"fields": ("rows_read", "imported", "updated", "duplicate", "steps", "pending", "refused_rows",
                                 "reasons")}),
         (_("File"), {"fields": ("file_name", "file_sha256", "names", "delimiter", "timezone")}),

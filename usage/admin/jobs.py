@@ -18,8 +18,9 @@ from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.exports import csv_lines, csv_response
 from core.list_filters import KnownFilter
-from usage.finding import jobs_called
+from usage.finding import BILLABLE, jobs_called
 from usage.models import Cluster, Hold, Job
+from usage.models.jobs import JobQuerySet
 from usage.parsing import KNOWN_STATES
 from usage.raws import read_raw
 from usage.services.holds import clear_hold, longest_start, never_closed
@@ -50,6 +51,20 @@ class HoldFilter(admin.SimpleListFilter):
         return queryset
 
 
+class BillingFilter(admin.SimpleListFilter):
+    """What the front page calls not billed yet: free, running and held jobs are no document's either."""
+
+    title, parameter_name = _("billing"), "billing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(BILLABLE, gettext("Billable, not billed yet")), ("billed", gettext("Billed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == BILLABLE and isinstance(queryset, JobQuerySet):
+            return queryset.unbilled().chargeable(settings.BILLING_FREE_STATES)
+        return queryset.exclude(claimed_by="") if self.value() == "billed" else queryset
+
+
 class ClusterFilter(KnownFilter):
     title, parameter_name = _("cluster"), "cluster"
     known = staticmethod(lambda: Cluster.objects.order_by("name").values_list("name", flat=True))
@@ -70,7 +85,14 @@ class JobAdmin(PageActions, ReadOnlyAdmin):
         "job_id_display", "username", "account", "state", "end_at", "elapsed_seconds", "cpus", "gpus", "mem_mib",
         "claimed_by", "flag",
     )  # fmt: skip
-    list_filter = (HoldFilter, ("end_at", admin.DateFieldListFilter), ClusterFilter, StateFilter, SourceFilter)
+    list_filter = (
+        BillingFilter,
+        HoldFilter,
+        ("end_at", admin.DateFieldListFilter),
+        ClusterFilter,
+        StateFilter,
+        SourceFilter,
+    )
     list_per_page = 100
     ordering = ("-id",)  # as they came: that order has an index for all users together
     search_fields = ("username",)  # shows the box; what it finds is said below

@@ -23,7 +23,7 @@ from core.list_filters import KnownFilter
 from usage.admin.jobs import SourceFilter
 from usage.models import Job, QuarantinedRow, ReviewStatus
 from usage.raws import join_cells, split_line
-from usage.reasons import REASONS, in_words
+from usage.reasons import REASONS, detail_in_words, in_words
 from usage.services.opening import zones
 from usage.services.quarantine import SOURCE, dismiss_row, is_json, release_row
 
@@ -91,7 +91,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("state", "why", "detail", "raw", "job_id_display", "username", "line_no", "source", "run")},
+            {"fields": ("state", "why", "details", "raw", "job_id_display", "username", "line_no", "source", "run")},
         ),
         (_("Decision"), {"fields": ("corrected", "job_link", "note", "decided_by", "decided_at")}),
     )
@@ -99,6 +99,10 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     @admin.display(description=_("reason"), ordering="reason")
     def why(self, row: QuarantinedRow) -> str:
         return in_words(row.reason)
+
+    @admin.display(description=_("detail"))
+    def details(self, row: QuarantinedRow) -> str:
+        return detail_in_words(row.detail) or "–"
 
     @admin.display(description=_("text of the row"))
     def beginning(self, row: QuarantinedRow) -> str:
@@ -154,6 +158,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             "title": gettext("Correct and release a row"),
             "row": row,
             "why": in_words(row.reason),
+            "detail": detail_in_words(row.detail),
             "form": form,
             "zone": zones(row.run.timezone)(row.run.cluster).key,
             "needs_header": not is_json(row) and not row.run.columns,

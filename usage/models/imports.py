@@ -60,12 +60,17 @@ VERDICTS = ("imported", "updated", "duplicate", "steps", "pending", "quarantined
 
 
 class ImportRun(models.Model):
-    """One run of the importer. The counters by verdict add up to ``rows_read``."""
+    """One run of the importer. The counters by verdict add up to ``rows_read``.
+
+    ``data_until``: the end of a live source's window (never after the moment of asking), the last End in a file;
+    None when that says nothing: a run of one user, a file in which nothing has ended.
+    """
 
     source = models.CharField(_("source"), max_length=20)
     cluster = models.CharField(_("cluster"), max_length=64, blank=True)
     window_start = models.DateTimeField(_("from"), null=True, blank=True)
     window_end = models.DateTimeField(_("to"), null=True, blank=True)
+    data_until = models.DateTimeField(_("data up to"), null=True, blank=True)
     file_name = models.CharField(_("file"), max_length=255, blank=True)
     file_sha256 = models.CharField(_("SHA-256 of the file"), max_length=64, blank=True)
     columns = models.JSONField(

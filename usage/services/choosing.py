@@ -46,6 +46,12 @@ def values(jobs: pa.Table, name: str) -> set[str]:
     return set(pc.unique(jobs[name]).to_pylist())
 
 
+def last_end(jobs: pa.Table, before: int | None) -> int | None:
+    """The newest of the ends, in seconds since 1970, and of one that was found ``before``; None without any."""
+    newest: int | None = pc.max(jobs["end_at"]).as_py() if len(jobs) else None
+    return max((each for each in (newest, before) if each is not None), default=None)
+
+
 def last_of_each(jobs: pa.Table) -> tuple[pa.Table, Counter[str]]:
     """One record a key, and the verdicts of the others. The last wins, but "not ended" never replaces "ended"."""
     verdicts: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -66,6 +66,7 @@ class _Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     strange_states: set[str] = field(default_factory=set)
+    last_end: int | None = None  # seconds since 1970, of what has ended
 
     def columns(self) -> dict[str, Any]:
         counts = {name: self.verdicts[name] for name in VERDICTS}
@@ -198,6 +199,7 @@ class _Import:
         verdicts.update(repeats)
         self._lock(choosing.values(jobs, "cluster"))
         self.tally.strange_states |= choosing.values(jobs, "state") - KNOWN_STATES
+        self.tally.last_end = choosing.last_end(jobs, self.tally.last_end)
         refused, changes = list(batch.refused), adjustments.Noted()
         with transaction.atomic():
             lock_for_transaction("usage-import")
@@ -231,6 +233,15 @@ class _Import:
             self.locks.enter_context(run_lock(f"import:{cluster}"))
             self.locked.add(cluster)
 
+    def _data_until(self) -> datetime | None:
+        """See ``ImportRun``: not when a file was read, but how far it goes."""
+        request = self.request
+        if request.user:
+            return None
+        if self.source.live:
+            return min((each for each in (request.end, request.asked_at) if each), default=None)
+        return None if self.tally.last_end is None else datetime.fromtimestamp(self.tally.last_end, UTC)
+
     def _finish(self, status: ImportStatus, error: str = "") -> ImportResult:
         seconds = time.monotonic() - self.began
         notes = [*self.opened.notes, *self.source.notes, *_left_out_notes(self.tally.left_out)]
@@ -247,6 +258,7 @@ class _Import:
                 error=error,
                 notes=to_store(notes),
                 file_sha256=self.source.file_sha256,
+                data_until=self._data_until(),
                 finished_at=timezone.now(),
             )
             if self.counted and not error:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop
 
 from core import registry
 from core.errors import AppError, BadInput, Misconfigured, Unavailable, UsageError
-from core.said import say
+from core.said import lines, say
 from usage import clusters
 from usage.models import Cluster
 from usage.sources import connections
@@ -104,7 +104,7 @@ def open_source(key: str, request: SourceRequest) -> Opened:
             notes.append(say(words, source=name, why=error.message))
         except (Unavailable, BadInput, UsageError) as error:
             notes.append(say(gettext_noop("%(source)s passed over: %(why)s"), source=name, why=error.message))
-    raise Unavailable(_("No usage source answered.") + "\n" + "\n".join(notes), notes=notes)
+    raise Unavailable(lines([say(gettext_noop("No usage source answered.")), *notes]), notes=notes)
 
 
 def _open(key: str, request: SourceRequest, notes: list[str]) -> Opened:

@@ -18,7 +18,7 @@ from core.errors import BadInput
 from core.locks import lock_for_transaction
 from usage.models import ImportRun, ImportStatus, QuarantinedRow, ReviewStatus
 from usage.raws import split_line
-from usage.reasons import in_words
+from usage.reasons import detail_in_words, in_words
 from usage.records import BadRow, JobRecord, clean
 from usage.services.frozen import frozen_windows
 from usage.services.opening import zones
@@ -109,7 +109,7 @@ def parse(row: QuarantinedRow, text: str) -> JobRecord:
     if isinstance(item, JobRecord):
         return item
     if isinstance(item, BadRow):
-        why = f"{in_words(item.reason)}. {item.detail}".strip()
+        why = f"{in_words(item.reason)}. {detail_in_words(item.detail)}".strip()
         raise BadInput(_("Not released: %(why)s") % {"why": why}, field="text", reason=item.reason)
     raise BadInput(_("This is a step of a job. Steps are never billed: dismiss it."), field="text", reason="step")
 
