@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0013_invoice_templates'),
+        ('billing', '0014_journal'),
     ]
 
     operations = [
