@@ -210,7 +210,8 @@ def test_prune_deletes_sessions_that_ended_and_no_live_one() -> None:
         session = SessionStore()
         session.set_expiry(timezone.now() + timedelta(days=days))
         session.create()
-    assert prune(older_than="1d") == {"throttle": 0, "sessions": 1, "webhooks": 0, "emails": 0, "deliveries": 0}
+    gone = prune(older_than="1d")
+    assert (gone.pop("sessions"), set(gone.values())) == (1, {0})
     assert Session.objects.count() == 1
 
 
