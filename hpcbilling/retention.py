@@ -36,7 +36,7 @@ from accounts.models import (
 )
 from audit import checkpoints
 from core.context import SYSTEM
-from core.errors import Misconfigured, UsageError
+from core.errors import UsageError
 from payments.models import EventOutcome, PaymentEvent
 
 DECIDED = (EventOutcome.PROCESSED, EventOutcome.IGNORED)
@@ -82,7 +82,7 @@ def _idempotency(before: datetime, dry_run: bool) -> int:
 def _audit(before: datetime, dry_run: bool) -> int:
     days = settings.AUDIT_RETENTION_DAYS
     if not days:
-        raise Misconfigured("AUDIT_RETENTION_DAYS is 0: no row of the audit log may go.")
+        raise UsageError("AUDIT_RETENTION_DAYS is 0: no row of the audit log may go.")
     if before > timezone.now() - timedelta(days=days) + timedelta(minutes=1):
         raise UsageError(f"AUDIT_RETENTION_DAYS={days}: younger audit rows stay; write --older-than {days}d.")
     if dry_run:

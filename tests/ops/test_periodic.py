@@ -32,7 +32,12 @@ pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 2, 5, 0, tzinfo=UTC)
 DAILY = Task("clearsessions", (), timedelta(days=1))
-NOT_SET_UP = ("import_usage", "sync_models", "import_exchange_rates")  # no Slurm, no model server, no rates to ask for
+NOT_SET_UP = (
+    "import_usage",
+    "sync_models",
+    "import_exchange_rates",
+    "sign_audit_head",
+)  # no Slurm, no model server, no rates to ask for, no key
 BROKEN = Task("prune", ("--what", "receipts"), timedelta(days=1))
 
 
@@ -205,7 +210,8 @@ def test_prune_deletes_sessions_that_ended_and_no_live_one() -> None:
         session = SessionStore()
         session.set_expiry(timezone.now() + timedelta(days=days))
         session.create()
-    assert prune(older_than="1d") == {"throttle": 0, "sessions": 1, "webhooks": 0, "emails": 0, "deliveries": 0}
+    gone = prune(older_than="1d")
+    assert (gone.pop("sessions"), set(gone.values())) == (1, {0})
     assert Session.objects.count() == 1
 
 

@@ -18,9 +18,9 @@ from hpcbilling.upgrades import faults
 APPS = {"hpcbilling", "payments", "billing", "usage", "subscriptions", "accounts", "audit"}
 # The first release: what is newer must be fit for an upgrade without a pause.
 RELEASED = {
-    "accounts": "0014_idempotent_requests", "audit": "0002_action_index", "billing":
-    "0011_payments_and_notices", "hpcbilling": "0003_saved_filters", "payments": "0006_invoices",
-    "subscriptions": "0002_cycles_and_fees", "usage": "0009_partition_events",
+    "accounts": "0016_bills_by_email", "audit": "0002_action_index", "billing": "0013_invoice_templates",
+    "hpcbilling": "0003_saved_filters", "payments": "0006_invoices", "subscriptions": "0003_next_cycle",
+    "usage": "0009_partition_events",
 }  # fmt: skip
 
 
