@@ -38,7 +38,7 @@ BILLING = (
     Guard(
         "receipts_hold_the_months", "billing/services/receipts.py",
         '    lock_for_transaction("months", shared=True)  # no month closes while it is being billed', "    pass",
-        ("tests/billing/test_months.py::test_a_receipt_made_while_the_month_closes_is_either_before_it_or_not_at_all",),
+        ("tests/billing/test_months.py::test_a_month_waits_for_a_receipt_that_is_being_made",),
         "postgres",
     ),
     Guard(
@@ -172,7 +172,7 @@ MONEY = (
     Guard(
         "one_request_asks_the_provider", "payments/services/checkout.py",
         "if not mine.update(asked_at=now):", "if mine.update(asked_at=now) and False:",
-        ("tests/payments/conformance/test_outside.py::test_ten_requests_at_once_open_one_checkout",), "postgres",
+        ("tests/payments/test_checkout.py::test_while_one_request_asks_the_provider_another_does_not",),
     ),
     Guard(
         "two_people_are_two", "accounts/services/approvals.py",
