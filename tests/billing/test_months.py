@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -196,6 +198,29 @@ def test_a_receipt_made_while_the_month_closes_is_either_before_it_or_not_at_all
 
     at_once(6, work)
     assert books() == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_month_waits_for_a_receipt_that_is_being_made(alice: Any) -> None:
+    """Its figures would not know of the receipt, and the receipt not of the close."""
+    make_job()
+    with ThreadPoolExecutor(1) as finance:
+        with transaction.atomic():
+            bill()
+            closing = finance.submit(closed_in_a_thread)
+            with pytest.raises(TimeoutError):
+                closing.result(timeout=2)
+        assert closing.result(timeout=60) == "", "nothing is left open: the receipt counts"
+    assert books() == []
+
+
+def closed_in_a_thread() -> str:
+    """Its note; what is left open would be an error."""
+    try:
+        return close_month(actor=FIN, month=OCTOBER).note
+    finally:
+        connection.close()
 
 
 # --- closed ------------------------------------------------------------------

@@ -6,13 +6,17 @@ import html
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from audit.models import AuditLog
 from billing.models import Receipt
 from billing.services.receipts import mark_paid
 from core.context import Actor
 from payments.models import Payment
-from payments.services.checkout import NotPayable, start_payment
+from payments.services import checkout
+from payments.services.checkout import NotPayable, StillAsking, start_payment
+from tests.fakes.providers import Providers
+from tests.payments.rigs import RIGS, new_receipt
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +88,20 @@ def test_starting_twice_finds_the_same_attempt(receipt: Receipt) -> None:
     second = start_payment(actor=Actor("alice"), receipt=receipt)
     assert (first.pk, first.checkout_url) == (second.pk, second.checkout_url)
     assert AuditLog.objects.filter(action="payment_start").count() == 1
+
+
+def test_while_one_request_asks_the_provider_another_does_not(
+    fakes: Providers, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every provider knows a second question for the first one again."""
+    monkeypatch.setattr(checkout, "LOOKS", 1)
+    rig, receipt = RIGS["stripe.card"](fakes), new_receipt()
+    rig.start(receipt)
+    Payment.objects.update(external_payment_id="", checkout_url="", asked_at=timezone.now())  # no answer yet
+    before = len(fakes.stripe.requests)
+    with pytest.raises(StillAsking):
+        rig.start(receipt)
+    assert len(fakes.stripe.requests) == before
 
 
 def test_a_paid_receipt_cannot_be_paid_again(receipt: Receipt) -> None:
