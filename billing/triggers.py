@@ -34,8 +34,8 @@ def install(connection: BaseDatabaseWrapper) -> None:
     for table in ALL:
         table.install(connection)
     invoice_triggers.install(connection)
-    template_triggers.install(connection)
     journal_triggers.install(connection)
+    template_triggers.install(connection)
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
@@ -43,8 +43,8 @@ def remove(connection: BaseDatabaseWrapper) -> None:
     for table in ALL:
         table.remove(connection)
     invoice_triggers.remove(connection)
-    template_triggers.remove(connection)
     journal_triggers.remove(connection)
+    template_triggers.remove(connection)
 
 
 def install_after_migrate(using: str, **kwargs: Any) -> None:

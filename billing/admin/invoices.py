@@ -144,9 +144,8 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     change_list_template = "admin/billing/invoice/change_list.html"
     change_form_template = "admin/billing/invoice/change_form.html"
     inlines = (LineInline, TaxInline, NoteInline, PaymentInline, ReturnInline, NoticeInline)
-    actions = page_actions = (
-        "refresh_action", "finalize_action", "cancel_action", "send_action", *WriteOffActions.write_off_actions,
-    )  # fmt: skip
+    page_actions = ("refresh_action", "finalize_action", "cancel_action", "send_action", *WriteOffActions.of_write_offs)
+    actions = page_actions
     fieldsets = (
         (None, {"fields": ("standing", "to_resolve", "organisation", "of_month")}),
         (_("Money"), {"fields": ("net", "off", "tax_sum", "amount", "paid", "credited", "written_off", "due")}),
@@ -238,10 +237,6 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     def paid(self, row: Invoice) -> str:
         return money_text(row.amount_paid, row.currency)
 
-    @admin.display(description=_("written off"))
-    def written_off(self, row: Invoice) -> str:
-        return money_text(row.amount_written_off, row.currency)
-
     @admin.display(description=_("credited"))
     def credited(self, row: Invoice) -> str:
         return money_text(row.amount_credited, row.currency)
@@ -265,7 +260,7 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     def has_page_action(self, obj: Invoice, name: str) -> bool:
         if name == "send_action":
             return bool(obj.invoice_number)
-        if name in self.write_off_actions:
+        if name in self.of_write_offs:
             return self.may_write_off(obj, name)
         if obj.status != InvoiceStatus.DRAFT:
             return False

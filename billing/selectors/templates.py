@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, QuerySet
 
 from accounts.models import Organisation
 from billing.models import Invoice, InvoiceStatus, InvoiceTemplate
@@ -30,14 +30,19 @@ def standard_look() -> Look:
 
 def template_for(organisation: Organisation) -> InvoiceTemplate | None:
     """The organisation's own default, else that for all; None: the built-in document."""
-    return templates_for([organisation.pk])[organisation.pk]
-
-
-def templates_for(organisations: Collection[int]) -> dict[int, InvoiceTemplate | None]:
-    """``template_for`` of many, by the organisation's key, in one statement."""
     rows = InvoiceTemplate.objects.filter(is_default=True, is_active=True)
-    found = {row.organisation_id: row for row in rows.filter(Q(organisation__in=organisations) | Q(organisation=None))}
-    return {key: found.get(key, found.get(None)) for key in organisations}
+    own = rows.filter(organisation=organisation) | rows.filter(organisation=None)
+    return own.order_by(F("organisation").asc(nulls_last=True)).first()
+
+
+def templates_for(organisations: Collection[int]) -> dict[int, int]:
+    """``template_for`` of many, by key; who is not in it has the built-in document. One statement."""
+    rows = InvoiceTemplate.objects.filter(is_default=True, is_active=True)
+    chosen = rows.filter(organisation__in=list(organisations)) | rows.filter(organisation=None)
+    found: dict[int | None, int] = dict(chosen.order_by("pk").values_list("organisation_id", "pk"))
+    for_all = found.get(None)
+    keys = {owner: found.get(owner) or for_all for owner in organisations}
+    return {owner: key for owner, key in keys.items() if key is not None}
 
 
 def template_of(invoice: Invoice) -> InvoiceTemplate | None:

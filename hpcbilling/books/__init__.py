@@ -35,7 +35,6 @@ INVARIANTS: dict[str, Callable[[], list[str]]] = {
         job_claims, billed_jobs, receipt_states, closed_months, payments, refunds, open_attempts, transfers,
         audit_trail, audit_receipts, audit_payments, audit_rates, current_rates, held_jobs, job_products, reviews,
         audit_chain, invoice_totals, invoice_dues, invoice_numbers, invoice_digests, invoice_claims, credit_notes,
-        invoice_money, stored_files, invoice_documents,
-        invoice_money, journal, journal_balance, journal_receivable, journal_periods,
+        invoice_money, stored_files, invoice_documents, journal, journal_balance, journal_receivable, journal_periods,
     )
 }  # fmt: skip
