@@ -7,16 +7,17 @@ RUN /venv/bin/pip install --require-hashes -r requirements.txt
 WORKDIR /app
 COPY . .
 # Texts and static files are made here, so that the running container writes nothing but its data.
-# The values below serve this step only; the image holds no settings.
+# The values below serve this step only (the key is made up and forgotten); the image holds no settings.
 RUN /venv/bin/pybabel -q compile -D 'django djangojs' -d locale \
- && SECRET_KEY=only-to-collect-static-files-and-never-to-sign-anything ALLOWED_HOSTS=build SITE_BASE_URL=https://build \
+ && SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=build SITE_BASE_URL=https://build \
     /venv/bin/python manage.py collectstatic --noinput -v0
 
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 READ_DOT_ENV=0 PORT=8000
 # TrueType, for documents in Thai.
 RUN apt-get update && apt-get install -y --no-install-recommends fonts-thai-tlwg-ttf && rm -rf /var/lib/apt/lists/*
-RUN groupadd --system --gid 10001 app && useradd --system --uid 10001 --gid app --home-dir /app app
+RUN groupadd --system --gid 10001 app && useradd --system --uid 10001 --gid app --home-dir /app app \
+ && install -d -o app -g app /var/lib/hpcbilling
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test lint browser-test screenshots guide-pictures bench soak storms docs lock messages clean help
+.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench soak storms guards faults docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,6 +40,15 @@ fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests;
 test: $(VENV)/.dev $(MESSAGES) ## the whole suite, on SQLite and on PostgreSQL
 	@$(PY) -m tests --db both -n 2
 
+POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \
+  tests/payments/test_webhooks.py tests/payments/test_double_money.py tests/usage/test_quotas.py tests/usage/test_events_api.py \
+  tests/ops/test_health.py tests/ops/test_pooled.py tests/ops/test_periodic.py tests/pages/test_downloads.py tests/accounts/test_lockout.py
+test-pgbouncer: $(VENV)/.dev $(MESSAGES) ## what the web server and the runner do, through a real pgbouncer in transaction mode
+	@$(PY) -m tests --db pgbouncer -n 2 $(POOLED_TESTS)
+
+alerts-test: ## the alert rules of deploy/prometheus, by promtool (Debian: apt-get install prometheus)
+	@promtool check rules deploy/prometheus/alerts.yml && promtool test rules deploy/prometheus/alerts_test.yml
+
 lint: $(VENV)/.dev $(MESSAGES) ## ruff, mypy, import direction, migrations, translations
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	DEBUG=1 $(VENV)/bin/mypy .
@@ -68,6 +77,12 @@ STORM_CALLS ?= 1000
 STORM_SEEDS ?= 20
 storms: $(VENV)/.dev $(MESSAGES) ## payment calls doubled, shuffled and forged, at full size, on both databases
 	@STORM_CALLS=$(STORM_CALLS) STORM_SEEDS=$(STORM_SEEDS) ORDERS=120 LOST=100 $(PY) -m tests --db both -n 2 tests/payments/test_storms.py tests/payments/test_signatures.py
+
+faults: $(VENV)/.dev $(MESSAGES) ## docs/faults.md at its full counts, on both databases; hours. SEED=… repeats, ONLY=F20 chooses
+	@$(PY) -m tests.faults $(ONLY) -n 2
+
+guards: $(VENV)/.dev $(MESSAGES) ## take each guard away in a copy of the tree: a test must fail for every one; an hour
+	@$(PY) -m tests.guards $(NAMES)
 
 messages: $(VENV)/.dev ## collect new texts into locale/*/django.po (needs gettext)
 	@$(PY) -m tests.translations --update

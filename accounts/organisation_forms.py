@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import MemberRole, Organisation
-from accounts.models.organisations import CURRENCY_PATTERN
+from accounts.models.organisations import CURRENCY_PATTERN, LANGUAGES
 from core.errors import AppError
 
 ROLE_HELP = _(
@@ -47,6 +47,11 @@ class SettingsForm(forms.Form):
     """What the owners decide themselves; fields that stand are shown, and not read."""
 
     billing_email = forms.EmailField(label=_("E-mail for bills"), required=False, max_length=254)
+    language = forms.ChoiceField(label=_("Language of bills"), choices=LANGUAGES, help_text=_("Of its e-mails."))
+    email_invoices = forms.BooleanField(
+        label=_("Invoices by e-mail"), required=False,
+        help_text=_("Each invoice goes to the e-mail for bills, with its PDF."),
+    )  # fmt: skip
     bill_reminders = forms.BooleanField(
         label=_("Reminders of bills"), required=False,
         help_text=_("E-mails before an invoice is due, and while it is overdue."),

@@ -42,7 +42,7 @@ class EmailAdmin(PageActions, ReadOnlyAdmin):
     search_fields = ("recipient_email", "subject", "kind")
     list_per_page = 50
     fields = (
-        "recipient_email", "subject", "text", "kind", "language", "organisation", "state", "attempts",
+        "recipient_email", "subject", "text", "files", "kind", "language", "organisation", "state", "attempts",
         "next_attempt_at", "claimed_until", "error_message", "message_id", "created_at", "sent_at",
     )  # fmt: skip
     actions = page_actions = ("send_again_action",)
@@ -57,6 +57,10 @@ class EmailAdmin(PageActions, ReadOnlyAdmin):
     def text(self, row: EmailNotification) -> str:
         """As it was sent, but for links that are as good as a password."""
         return without_secrets(row.body_text)
+
+    @admin.display(description=_("attached files"))
+    def files(self, row: EmailNotification) -> str:
+        return ", ".join(each["name"] for each in row.attachments) or "–"
 
     @admin.action(description=_("Send again …"), permissions=["resend"])
     def send_again_action(self, request: HttpRequest, queryset: QuerySet[EmailNotification]) -> HttpResponse | None:

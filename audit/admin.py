@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
@@ -13,6 +15,7 @@ from audit import registry
 from audit.exporting import recorded
 from audit.exports import COLUMNS, log_rows
 from audit.models import AuditLog
+from audit.standing import standing
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.exports import csv_response, table_lines
@@ -52,6 +55,9 @@ class AuditLogAdmin(ReadOnlyAdmin):
     search_help_text = _("Exact user, target, request id or id of the row")
     list_per_page = 100
     actions = ("export_csv",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "standing": standing()})
 
     @admin.display(description=_("number"), ordering="id")
     def number(self, row: AuditLog) -> int:

@@ -46,3 +46,56 @@ class AuditLog(models.Model):
     @property
     def action_label(self) -> str:
         return registry.label(self.action)
+
+
+class AuditCheckpoint(models.Model):
+    """Rows up to ``last_id`` were written to an archive and taken out of the table; signed, and never changed.
+
+    ``signature`` (Ed25519 by ``key``) covers all the rest: see ``audit.checkpoints``.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(_("time"))
+    first_id = models.BigIntegerField(_("first entry"))
+    last_id = models.BigIntegerField(_("last entry"), unique=True)
+    last_hash = models.CharField(_("hash"), max_length=64)
+    last_ts = models.DateTimeField(_("time of the last entry"))
+    archive = models.CharField(_("archive"), max_length=255)
+    sha256 = models.CharField(_("SHA-256 of the archive"), max_length=64)
+    key = models.CharField(_("key"), max_length=16)
+    signature = models.CharField(_("signature"), max_length=128)
+
+    class Meta:
+        db_table = "audit_checkpoints"
+        ordering = ("-last_id",)
+        verbose_name = _("audit checkpoint")
+        verbose_name_plural = _("audit checkpoints")
+        constraints = (
+            models.CheckConstraint(condition=models.Q(last_id__gte=models.F("first_id")), name="audit_checkpoint_span"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.first_id}–#{self.last_id}"
+
+
+class AuditVerification(models.Model):
+    """What ``verify_audit`` found, so that the console can show how far the log was looked at."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+    first_id = models.BigIntegerField(_("first entry"))
+    last_id = models.BigIntegerField(_("last entry"))
+    head_hash = models.CharField(_("hash"), max_length=64)
+    signed_id = models.BigIntegerField(_("last signed entry"), null=True)
+    ok = models.BooleanField(_("intact"))
+    first_bad = models.BigIntegerField(_("first bad entry"), null=True)
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+
+    class Meta:
+        db_table = "audit_verifications"
+        ordering = ("-id",)
+        verbose_name = _("audit verification")
+        verbose_name_plural = _("audit verifications")
+
+    def __str__(self) -> str:
+        return f"#{self.first_id}–#{self.last_id}"

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from billing import invoice_triggers, journal_triggers
+from billing import invoice_triggers, journal_triggers, template_triggers
 from core.append_only import AppendOnly
 
 RATE_VERSIONS = AppendOnly(
@@ -20,6 +20,11 @@ OF_INVOICES = (
     AppendOnly("credit_note_lines", same="id = NEW.id OR (note_id = NEW.note_id AND line_id = NEW.line_id)"),
     AppendOnly("credit_entries", same="id = NEW.id"),
     AppendOnly("invoice_payments", same="id = NEW.id"),
+    AppendOnly(
+        "invoice_documents",
+        same="id = NEW.id OR (invoice_id = NEW.invoice_id AND language = NEW.language AND state_hash = NEW.state_hash)",
+    ),
+    AppendOnly("stored_files", same="sha256 = NEW.sha256"),
     AppendOnly("invoice_returns", same="id = NEW.id"),
 )
 ALL = (RATE_VERSIONS, *OF_INVOICES, *journal_triggers.OF_JOURNAL)
@@ -30,6 +35,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
         table.install(connection)
     invoice_triggers.install(connection)
     journal_triggers.install(connection)
+    template_triggers.install(connection)
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
@@ -38,6 +44,7 @@ def remove(connection: BaseDatabaseWrapper) -> None:
         table.remove(connection)
     invoice_triggers.remove(connection)
     journal_triggers.remove(connection)
+    template_triggers.remove(connection)
 
 
 def install_after_migrate(using: str, **kwargs: Any) -> None:
@@ -48,5 +55,6 @@ def install_after_migrate(using: str, **kwargs: Any) -> None:
             table.install(connection)
     if set(invoice_triggers.TABLES) <= known:
         invoice_triggers.install(connection)
+        template_triggers.install(connection)
     if set(journal_triggers.TABLES) <= known:
         journal_triggers.install(connection)

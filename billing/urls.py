@@ -32,10 +32,12 @@ urlpatterns = [
     path("subscriptions/<uuid:uuid>/change/", subscriptions.change, name="plan_change"),
     path("subscriptions/<uuid:uuid>/cancel/", subscriptions.cancel, name="subscription_cancel"),
     path("subscriptions/<uuid:uuid>/keep/", subscriptions.keep, name="subscription_keep"),
+    path("receipts/<int:pk>/proof.json", documents.receipt_proof, name="receipt_proof"),
     path("invoices/", invoices.index, name="invoices"),
     path("invoices/<uuid:uuid>/", invoices.detail, name="invoice"),
     path("invoices/<uuid:uuid>.pdf", documents.invoice, {"language": "en"}, name="invoice_pdf"),
     path("invoices/<uuid:uuid>.th.pdf", documents.invoice, {"language": "th"}, name="invoice_pdf_th"),
+    path("invoices/<uuid:uuid>/proof.json", documents.invoice_proof, name="invoice_proof"),
     path("invoices/<uuid:uuid>/lines/<int:number>/", invoices.line, name="invoice_line"),
     path("verify/", documents.verify, name="verify"),
 ]

@@ -15,10 +15,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class AppendOnly:
-    """``same`` says in SQL, of ``NEW`` and a stored row, when SQLite's INSERT OR REPLACE would overwrite it."""
+    """``same`` says in SQL, of ``NEW`` and a stored row, when SQLite's INSERT OR REPLACE would overwrite it.
+
+    ``may_go`` says in SQL, of ``OLD``, which rows may be deleted after all.
+    """
 
     table: str
     same: str
+    may_go: str = "1 = 0"
 
     def install(self, connection: BaseDatabaseWrapper) -> None:
         with connection.cursor() as cursor:
@@ -45,7 +49,8 @@ class AppendOnly:
         table = self.table
         return (
             f"""CREATE OR REPLACE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN RAISE EXCEPTION '{table} is append-only: % refused', TG_OP; END $$""",
+            BEGIN IF TG_OP = 'DELETE' THEN IF {self.may_go} THEN RETURN OLD; END IF; END IF;
+            RAISE EXCEPTION '{table} is append-only: % refused', TG_OP; END $$""",
             f"""CREATE OR REPLACE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table}
             FOR EACH ROW EXECUTE FUNCTION {table}_append_only()""",
             f"""CREATE OR REPLACE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
@@ -55,11 +60,11 @@ class AppendOnly:
     def _sqlite(self) -> tuple[str, ...]:
         table = self.table
         return (
-            *(
-                f"""CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table}
-                BEGIN SELECT RAISE(ABORT, '{table} is append-only: {verb} refused'); END"""
-                for verb in ("UPDATE", "DELETE")
-            ),
+            f"""CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}
+            BEGIN SELECT RAISE(ABORT, '{table} is append-only: UPDATE refused'); END""",
+            f"DROP TRIGGER IF EXISTS {table}_no_delete",  # an older one may be there, without the exception
+            f"""CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} WHEN NOT ({self.may_go})
+            BEGIN SELECT RAISE(ABORT, '{table} is append-only: DELETE refused'); END""",
             # INSERT OR REPLACE deletes the row in its way without asking the DELETE trigger.
             f"""CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}
             WHEN EXISTS (SELECT 1 FROM {table} WHERE {self.same})

@@ -11,11 +11,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from core.money import places
-from hpcbilling import payment_checks
+from hpcbilling import payment_checks, unsafe
 from usage import clusters
 from usage.sources import connections
 
-METRICS_TOKEN_LENGTH = 16
 PRICED_PLACES = 2  # decimal places of every money column
 
 
@@ -83,9 +82,9 @@ def _addresses() -> Iterator[CheckMessage]:
 
 
 def _secrets() -> Iterator[CheckMessage]:
-    if len(settings.SECRET_KEY) < settings.SECRET_KEY_LENGTH or settings.SECRET_KEY.startswith("insecure-"):
+    if unsafe.is_weak(settings.SECRET_KEY):
         yield Error(
-            f"SECRET_KEY is shorter than {settings.SECRET_KEY_LENGTH} characters or is the one for development.",
+            f"SECRET_KEY is shorter than {unsafe.SECRET_KEY_LENGTH} characters, says little or is for development.",
             hint="python3 -c 'import secrets; print(secrets.token_urlsafe(64))'",
             id="hpcbilling.E003",
         )
@@ -99,5 +98,5 @@ def _metrics() -> Iterator[CheckMessage]:
             hint="Set a token, or METRICS_ENABLED=0.",
             id="hpcbilling.W005",
         )
-    if token and len(token) < METRICS_TOKEN_LENGTH:
-        yield Error(f"METRICS_TOKEN is shorter than {METRICS_TOKEN_LENGTH} characters.", id="hpcbilling.E006")
+    if token and len(token) < unsafe.METRICS_TOKEN_LENGTH:
+        yield Error(f"METRICS_TOKEN is shorter than {unsafe.METRICS_TOKEN_LENGTH} characters.", id="hpcbilling.E006")

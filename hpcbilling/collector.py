@@ -14,6 +14,7 @@ from django.db.utils import Error as DatabaseTrouble
 from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from audit import heads
 from hpcbilling.ops import probe
 from usage.models import VERDICTS
 
@@ -53,6 +54,8 @@ def _read() -> list[Metric]:
             _receipts(cursor),
             _emails(cursor),
             _audit_rows(cursor),
+            *_audit_proof(cursor),
+            *_tasks(connection, cursor),
             *_last_import(connection, cursor),
             _usage_rows(cursor),
         ]
@@ -81,6 +84,32 @@ def _audit_rows(cursor: CursorWrapper) -> Metric:
     cursor.execute(_AUDIT_ROWS)
     metric.add_metric([], cursor.fetchone()[0])
     return metric
+
+
+def _audit_proof(cursor: CursorWrapper) -> list[Metric]:
+    """What the newest verification said, and the newest signed head, where there is one that we may read."""
+    intact = GaugeMetricFamily("hpcbilling_audit_intact", "1 when the newest verification found the log whole")
+    cursor.execute("SELECT ok FROM audit_verifications ORDER BY id DESC LIMIT 1")
+    if newest := cursor.fetchone():
+        intact.add_metric([], int(newest[0]))
+    signed = GaugeMetricFamily("hpcbilling_audit_signed_rows", "Newest row of the audit log under a signed head")
+    at = GaugeMetricFamily("hpcbilling_audit_signed_timestamp_seconds", "When the newest head was signed")
+    log = heads.peek()
+    if log and (head := log.newest):
+        signed.add_metric([], head["id"])
+        at.add_metric([], datetime.fromisoformat(head["at"]).timestamp())
+    return [intact, signed, at]
+
+
+def _tasks(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> list[Metric]:
+    """The periodic work: when each task last ended, and whether it failed."""
+    ended = GaugeMetricFamily("hpcbilling_task_last_run_timestamp_seconds", "End of its last run", labels=["task"])
+    failed = GaugeMetricFamily("hpcbilling_task_failed", "1 when its last run failed", labels=["task"])
+    cursor.execute("SELECT name, last_run_at, last_status FROM periodic_tasks WHERE last_run_at IS NOT NULL")
+    for name, moment, status in cursor.fetchall():
+        ended.add_metric([name], _instant(connection, moment).timestamp())
+        failed.add_metric([name], int(status == "failed"))
+    return [ended, failed]
 
 
 def _last_import(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> list[Metric]:

@@ -14,9 +14,13 @@ from django.core import checks
 from django.db import DatabaseError, InterfaceError, transaction
 
 from billing.documents import fonts
+from billing.selectors.templates import standard_look
+from billing.template_words import in_words
+from billing.templating import sandbox
+from billing.templating.problems import Refused
 from core import registry
 from core.errors import AppError
-from hpcbilling import payment_diagnosis
+from hpcbilling import payment_diagnosis, site_diagnosis
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
 from usage.services.opening import AUTO, source_of
@@ -46,7 +50,15 @@ def examine() -> Iterator[Finding]:
     yield _time_zone()
     yield _thai()
     yield _documents()
+    yield from _site()
+    yield _templates()
     yield from _system_checks()
+
+
+def _site() -> Iterator[Finding]:
+    """Whatever is around the program; what asks the database only where that can be asked."""
+    for name, level, message in site_diagnosis.examine(migrated=readiness()["migrations"] == "ok"):
+        yield Finding(name, level, message)
 
 
 def _database() -> Iterator[Finding]:
@@ -190,6 +202,16 @@ def _documents() -> Finding:
         return Finding("documents", "problem" if settings.PDF_FONT else "note", words)
     bold = "" if pair.bold is not pair.regular else " It has no bold file here."
     return Finding("documents", "ok", f"Thai documents are set in {pair.regular.path}.{bold}")
+
+
+def _templates() -> Finding:
+    """Whether the process that sets invoices by templates runs here: the standard look, read by it."""
+    try:
+        sandbox.check(*standard_look())
+    except Refused as refused:
+        words = f"Templates of invoices cannot be set here: {in_words(refused.problems[0])}"
+        return Finding("templates", "note", f"{words} Invoices have the built-in look until then.")
+    return Finding("templates", "ok", "Templates of invoices are set in a process of their own.")
 
 
 def _system_checks() -> Iterator[Finding]:

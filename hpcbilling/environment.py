@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
+from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,15 +37,37 @@ GROUP_NAMES = {
     "support": "Support", "auditor": "Auditor",
 }  # fmt: skip
 DAYS_MOST = 365
+Reader = Callable[..., Any]
+
+
+def _noted(read: Reader) -> Reader:
+    """A value that cannot be used is kept for the message, and the default stands in until all has been read."""
+
+    @wraps(read)
+    def reading(self: Environment, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return read(self, var, *args, **kwargs)
+        except ImproperlyConfigured as error:
+            self.refused.append(str(error))
+            return read(self, f"{var}{UNSET}", *args, **kwargs)
+
+    return reading
+
+
+UNSET = "__refused"  # no variable ends so
 
 
 class Environment(environ.FileAwareEnv):
-    """Every refusal is ``ImproperlyConfigured``, which manage.py turns into exit 78.
+    """Refusals are kept in ``refused`` until ``refuse_to_start`` raises them together: exit 78 of manage.py.
 
     Messages hold the value only where it cannot be a secret.
     """
 
     ENVIRON = _Variables()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[str] = []
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **kwargs: Any) -> Any:
         try:
@@ -64,6 +88,12 @@ class Environment(environ.FileAwareEnv):
             wanted = f"{least} or more" if most is None else f"{least} to {most}"
             raise ImproperlyConfigured(f"{var}={number}: {wanted} is wanted.")
         return number
+
+    def switch(self, var: str, *, default: bool) -> bool:
+        """1 or 0; empty means the default."""
+        if not self.get_value(var, cast=str, default="").strip():
+            return default
+        return bool(self.get_value(var, cast=bool, default=default))
 
     def percent(self, var: str, *, default: str) -> Decimal:
         """A rate in percent, 0 to 100, with at most two decimal places."""
@@ -234,6 +264,21 @@ class Environment(environ.FileAwareEnv):
             return read_partitions(self.get_value(var, cast=str, default=""))
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}: {error}.") from None
+
+
+for _name in (
+    "str", "bool", "int", "list", "whole", "switch", "percent", "amount", "choice", "text", "names",
+    "group_roles", "hours", "days", "limits", "networks", "zone", "database", "mail", "sender", "clusters",
+    "partitions",
+):  # fmt: skip
+    setattr(Environment, _name, _noted(getattr(Environment, _name)))
+
+
+def refuse_to_start(wrong: list[str], *, debug: bool) -> None:
+    """Everything that could not be used, and what is not safe, in one message. Raises ``ImproperlyConfigured``."""
+    if wrong:
+        words = f"Refusing to start with DEBUG {'on' if debug else 'off'}. Mend these environment variables:"
+        raise ImproperlyConfigured("\n  ".join((words, *dict.fromkeys(wrong))))
 
 
 def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, str]]:

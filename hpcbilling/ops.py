@@ -59,11 +59,15 @@ def probe() -> Iterator[BaseDatabaseWrapper]:
     connection = connections.create_connection(DEFAULT_DB_ALIAS)
     options = {**connection.settings_dict.get("OPTIONS", {})}
     if connection.vendor == "postgresql":
-        options |= {"connect_timeout": PROBE_SECONDS, "options": f"-c statement_timeout={PROBE_SECONDS}s"}
+        options |= {"connect_timeout": PROBE_SECONDS}
     else:
         options |= {"timeout": PROBE_SECONDS}
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     try:
+        if connection.vendor == "postgresql":  # of this transaction alone: a pooler takes no options of a session
+            connection.set_autocommit(False)
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{PROBE_SECONDS}s'")
         yield connection
     finally:
         connection.close()

@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from audit import heads
 from hpcbilling.models import PeriodicTask
 from payments import providers
 from usage.services.opening import source_of
@@ -109,6 +110,7 @@ TASKS = (
     Task("sync_models", (), timedelta(hours=1), model_server_configured),
     Task("post_journal", (), timedelta(minutes=10)),
     Task("import_exchange_rates", (), timedelta(days=1), exchange_feed_configured),
+    Task("deliver_invoices", (), timedelta(minutes=5)),
     Task("evaluate_alerts", (), timedelta(minutes=5)),
     Task("reconcile_payments", (), timedelta(hours=1), payments_in_use),
     Task("retry_payments", (), timedelta(hours=1), payments_in_use),
@@ -121,6 +123,7 @@ TASKS = (
         clusters=True,
     ),
     Task("refresh_aggregates", (), timedelta(hours=1)),
+    Task("sign_audit_head", (), timedelta(hours=1), heads.configured),
     Task("verify_audit", (), timedelta(days=1)),
     Task("clearsessions", (), timedelta(days=1)),
     Task("prune", ("--what", "throttle,emails,deliveries,idempotency", "--older-than", "90d"), timedelta(days=1)),

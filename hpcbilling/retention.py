@@ -1,4 +1,7 @@
-"""What may be deleted when it is old. Money, usage and the audit log are not on this list.
+"""What may be deleted when it is old. Money and usage are not on this list.
+
+Rows of the audit log are moved to an archive under a signed checkpoint (``audit.checkpoints``), only where that is
+asked for by name and AUDIT_RETENTION_DAYS permits it.
 
 Of messages of payment providers that are decided, the content goes and the row stays: its id and hash still tell a
 repeat, its outcome what was done. Calls that were rejected go whole. What waits, or did not match, is not touched.
@@ -15,6 +18,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -30,7 +34,9 @@ from accounts.models import (
     SignInPressure,
     WebhookDelivery,
 )
-from core.errors import UsageError
+from audit import checkpoints
+from core.context import SYSTEM
+from core.errors import Misconfigured, UsageError
 from payments.models import EventOutcome, PaymentEvent
 
 DECIDED = (EventOutcome.PROCESSED, EventOutcome.IGNORED)
@@ -73,6 +79,18 @@ def _idempotency(before: datetime, dry_run: bool) -> int:
     return _gone(IdempotentRequest.objects.filter(created_at__lt=before, claimed_until__lt=timezone.now()), dry_run)
 
 
+def _audit(before: datetime, dry_run: bool) -> int:
+    days = settings.AUDIT_RETENTION_DAYS
+    if not days:
+        raise Misconfigured("AUDIT_RETENTION_DAYS is 0: no row of the audit log may go.")
+    if before > timezone.now() - timedelta(days=days) + timedelta(minutes=1):
+        raise UsageError(f"AUDIT_RETENTION_DAYS={days}: younger audit rows stay; write --older-than {days}d.")
+    if dry_run:
+        span = checkpoints.old_rows(before)
+        return span.rows if span else 0
+    return checkpoints.archive(actor=SYSTEM, before=before)
+
+
 def _gone(rows: QuerySet[Any], dry_run: bool) -> int:
     return rows.count() if dry_run else rows.delete()[0]
 
@@ -84,7 +102,9 @@ KINDS: dict[str, Callable[[datetime, bool], int]] = {
     "emails": _emails,
     "deliveries": _deliveries,
     "idempotency": _idempotency,
+    "audit": _audit,
 }
+USUAL = tuple(kind for kind in KINDS if kind != "audit")  # what goes when nothing is named
 
 
 def age(text: str) -> timedelta:

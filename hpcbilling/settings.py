@@ -2,9 +2,11 @@
 
 Every variable is listed in ``.env.example`` (a test compares the two). A secret
 may also be given as ``NAME_FILE``, the path of a file that holds it. Production
-(``DEBUG`` off) refuses to start when something a demo may leave open is unset.
+(``DEBUG`` off) refuses to start when something a demo may leave open is unset
+or not safe (``hpcbilling.unsafe``), with every name in one message.
 """
 
+import sys
 from decimal import Decimal
 from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network
@@ -13,12 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from core.logs import logging_to_console
-from hpcbilling.environment import Environment, of_each_cluster
+from hpcbilling.environment import Environment, of_each_cluster, refuse_to_start
 from hpcbilling.single_sign_on import SECOND_FACTOR_ROLES, check_single_sign_on, origin_of
+from hpcbilling.unsafe import refusals
 from usage.sbatch_partitions import Partition
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,7 +31,6 @@ if env.bool("READ_DOT_ENV", default=True) and (BASE_DIR / ".env").is_file():
 DEBUG: bool = env.bool("DEBUG", default=False)
 
 # --- secrets and hosts -------------------------------------------------------
-SECRET_KEY_LENGTH = 50
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
@@ -38,7 +39,7 @@ SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
 # How many reverse proxies of ours append to X-Forwarded-For; 0 trusts only the socket.
 TRUSTED_PROXY_COUNT: int = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0)
 
-# --- payments (needed early: the refusals below look at them) ----------------
+# --- payments ------------------------------------------------------------------
 # Providers that payers may choose, the first one the usual.
 PAYMENT_PROVIDER_NAMES: list[str] = env.names("PAYMENT_PROVIDER", default=["dummy"] if DEBUG else [])
 PAYMENT_PROVIDER: str = PAYMENT_PROVIDER_NAMES[0] if PAYMENT_PROVIDER_NAMES else ""
@@ -89,28 +90,14 @@ if DEBUG:
     ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
     SITE_BASE_URL = SITE_BASE_URL or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
     PAYMENT_WEBHOOK_SECRET = PAYMENT_WEBHOOK_SECRET or "insecure-development-webhook-secret"
-else:
-    _missing = [
-        f"{name}: {why}"
-        for name, value, why in (
-            ("SECRET_KEY", len(SECRET_KEY) >= SECRET_KEY_LENGTH, "set a random text of 50 characters or more"),
-            ("ALLOWED_HOSTS", ALLOWED_HOSTS, "set the host names that this site answers to"),
-            ("SITE_BASE_URL", SITE_BASE_URL, "set the public address, such as https://billing.example.ac.th"),
-        )
-        if not value
-    ]
-    if "dummy" in PAYMENT_PROVIDER_NAMES:
-        _missing.append("PAYMENT_PROVIDER: dummy is for DEBUG=1 only; name a real provider or leave it empty")
-    _missing += [
-        f"{needed}: PAYMENT_PROVIDER names {name}, which needs it"
-        for name in PAYMENT_PROVIDER_NAMES
-        for needed in PAYMENT_PROVIDER_NEEDS.get(name, ())
-        if not globals()[needed]
-    ]
-    if _missing:
-        raise ImproperlyConfigured(
-            "Refusing to start with DEBUG off. Mend these environment variables:\n  " + "\n  ".join(_missing)
-        )
+
+# --- proof of the audit log: see docs/audit.md --------------------------------
+AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", default="")
+AUDIT_PUBLIC_KEYS: list[str] = env.list("AUDIT_PUBLIC_KEYS", default=[])
+AUDIT_HEADS_FILE: str = env.str("AUDIT_HEADS_FILE", default="")
+# Rows older than this may be archived by prune; 0: none ever.
+AUDIT_RETENTION_DAYS: int = env.whole("AUDIT_RETENTION_DAYS", default=0, least=0)
+AUDIT_ARCHIVE_FOLDER: str = env.str("AUDIT_ARCHIVE_FOLDER", default="")
 
 # --- applications ------------------------------------------------------------
 INSTALLED_APPS = [
@@ -138,6 +125,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "hpcbilling.headers.SecureHeadersMiddleware",
     "hpcbilling.middleware.RequestContextMiddleware",
     "hpcbilling.problems.ApiProblemsMiddleware",
     "hpcbilling.middleware.NoStoreMiddleware",
@@ -184,6 +172,12 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hpcbilling.sqlite3'}")
 }
+# A pooler that gives a server to each transaction stands before the database; commands may go past it.
+DATABASE_POOLED: bool = env.bool("DATABASE_POOLED", default=False)
+DATABASE_DIRECT_URL: str = env.str("DATABASE_DIRECT_URL", default="")
+if DATABASE_DIRECT_URL and Path(sys.argv[0]).name == "manage.py":
+    DATABASES["default"] = env.database("DATABASE_DIRECT_URL", default="sqlite:///unusable.sqlite3")
+    DATABASE_POOLED = False
 _db = DATABASES["default"]
 _db["ATOMIC_REQUESTS"] = False
 if _db["ENGINE"] == "django.db.backends.sqlite3":
@@ -199,6 +193,10 @@ else:
     _db.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     # Statements that say so themselves (core.prepared) are prepared, no others; with None the driver prepares nothing.
     _db["OPTIONS"].setdefault("prepare_threshold", 1_000_000)
+    # Nothing of ours may outlive a transaction then: no cursor on the server, no statement prepared there.
+    _db["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
+    if DATABASE_POOLED:
+        _db["OPTIONS"]["prepare_threshold"] = None
 # In the process itself; holds the counters of core.throttle and nothing that must last.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
@@ -273,7 +271,7 @@ OIDC_LINK_USERS: bool = env.bool("OIDC_LINK_USERS", default=False)
 OIDC_SECOND_FACTOR_AMR: list[str] = env.names("OIDC_SECOND_FACTOR_AMR", default=[])
 OIDC_HTTP_ALLOWED: bool = DEBUG
 if OIDC_ENABLED:
-    check_single_sign_on(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED)
+    env.refused += check_single_sign_on(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, http_allowed=OIDC_HTTP_ALLOWED)
     INSTALLED_APPS[-1:-1] = [
         "allauth", "allauth.account", "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect",
     ]  # fmt: skip
@@ -444,7 +442,7 @@ DUNNING_REMIND_AFTER_DAYS: list[int] = env.days("DUNNING_REMIND_AFTER_DAYS", def
 DUNNING_PAST_DUE_DAYS: int = env.whole("DUNNING_PAST_DUE_DAYS", default=7, least=0, most=365)
 DUNNING_SUSPEND_DAYS: int = env.whole("DUNNING_SUSPEND_DAYS", default=30, least=0, most=730)
 if 0 < DUNNING_SUSPEND_DAYS < max(DUNNING_PAST_DUE_DAYS, 1):
-    raise ImproperlyConfigured(
+    env.refused.append(
         f"DUNNING_SUSPEND_DAYS={DUNNING_SUSPEND_DAYS}: 0, or DUNNING_PAST_DUE_DAYS ({DUNNING_PAST_DUE_DAYS}) or more is"
         " wanted."
     )
@@ -586,9 +584,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- observability -----------------------------------------------------------
-METRICS_ENABLED: bool = env.bool("METRICS_ENABLED", default=True)
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+METRICS_ENABLED: bool = env.switch("METRICS_ENABLED", default=DEBUG or bool(METRICS_TOKEN))
 LOG_FORMAT: str = env.choice("LOG_FORMAT", default="text" if DEBUG else "json", among=("json", "text"))
 LOG_LEVEL: str = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_to_console(LOG_FORMAT, LOG_LEVEL)
 PROMETHEUS_EXPORT_MIGRATIONS = False
+
+# --- the start is refused with all that is wrong in one message ----------------
+refuse_to_start([*env.refused, *refusals(globals())], debug=DEBUG)

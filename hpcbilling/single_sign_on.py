@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
-
 SECOND_FACTOR_ROLES = ("admin", "finance", "rates-editor", "operator", "support", "auditor", "superuser")
 
 
@@ -15,8 +13,8 @@ def origin_of(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def check_single_sign_on(issuer: str, client_id: str, client_secret: str, *, http_allowed: bool) -> None:
-    """Raises ``ImproperlyConfigured`` with all that is wrong, each by the name of its variable."""
+def check_single_sign_on(issuer: str, client_id: str, client_secret: str, *, http_allowed: bool) -> list[str]:
+    """All that is wrong, each by the name of its variable."""
     parts = urlsplit(issuer)
     wrong = []
     if parts.scheme not in (("https", "http") if http_allowed else ("https",)) or not parts.netloc:
@@ -30,5 +28,4 @@ def check_single_sign_on(issuer: str, client_id: str, client_secret: str, *, htt
     ]
     if find_spec("allauth") is None or find_spec("jwt") is None:
         wrong.append("OIDC_ISSUER: install the extra first: pip install --require-hashes -r requirements-sso.txt")
-    if wrong:
-        raise ImproperlyConfigured("Single sign-on cannot be switched on:\n  " + "\n  ".join(wrong))
+    return wrong

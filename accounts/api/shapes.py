@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.membership import ALL, BILLING, SETTINGS
 from accounts.models import BillingMode, Member, MemberRole, Organisation, Project
-from accounts.models.organisations import CURRENCY_PATTERN
+from accounts.models.organisations import CURRENCY_PATTERN, LANGUAGE_CODES
 from core.serializers import StrictSerializer, TextField
 
 
@@ -24,6 +24,8 @@ class OrganisationSerializer(serializers.Serializer):
     bill_reminders = serializers.BooleanField(help_text="Whether it gets reminders of unpaid invoices.")
     currency = serializers.CharField()
     time_zone = serializers.CharField()
+    language = serializers.ChoiceField(LANGUAGE_CODES)
+    email_invoices = serializers.BooleanField(help_text="Invoices go to `billing_email`, with their PDF.")
     is_active = serializers.BooleanField()
     is_test = serializers.BooleanField(help_text="It lives by a test clock; its documents are no real ones.")
     created_at = serializers.DateTimeField()
@@ -65,8 +67,9 @@ class ProjectSerializer(serializers.Serializer):
 
 
 class OrganisationChangeSerializer(StrictSerializer):
-    """Owners change `billing_email`, `bill_reminders`, `time_zone` and `currency`; the rest needs
-    `accounts.change_organisation`."""
+    """Owners change `billing_email`, `bill_reminders`, `time_zone`, `currency`, `language` and `email_invoices`.
+
+    The rest needs `accounts.change_organisation`."""
 
     name = TextField(required=False, max_length=160)
     tier = TextField(required=False, max_length=40, allow_null=True)
@@ -75,6 +78,8 @@ class OrganisationChangeSerializer(StrictSerializer):
     bill_reminders = serializers.BooleanField(required=False)
     currency = serializers.RegexField(CURRENCY_PATTERN, required=False, help_text="Stands once something was billed.")
     time_zone = TextField(required=False, max_length=60, help_text="Stands once usage was counted.")
+    language = serializers.ChoiceField(LANGUAGE_CODES, required=False)
+    email_invoices = serializers.BooleanField(required=False)
     is_active = serializers.BooleanField(required=False)
 
 

@@ -2,6 +2,7 @@
 
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
+from accounts.models.files import StoredFile
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.identities import EmailChange, Identity
 from accounts.models.members import Invitation, Member, MemberRole
@@ -29,6 +30,7 @@ __all__ = [
     "ApiKey", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode", "ClockStatus", "DeliveryStatus",
     "EmailChange", "EmailNotification", "EmailStatus", "IdempotentRequest", "Identity", "Invitation", "KnownNetwork",
     "Member", "MemberRole", "Organisation", "Project", "ProjectAccount", "ProjectLead", "RecoveryCode", "Role",
-    "RuleKind", "Scope", "SecondFactor", "Session", "SignInPressure", "TestClock", "Tier", "TierOverride", "TierRule",
-    "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "WebhookKind", "Work", "WorkPiece", "WorkStatus",
+    "RuleKind", "Scope", "SecondFactor", "Session", "SignInPressure", "StoredFile", "TestClock", "Tier",
+    "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "WebhookKind", "Work",
+    "WorkPiece", "WorkStatus",
 ]  # fmt: skip

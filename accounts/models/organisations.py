@@ -19,6 +19,8 @@ from accounts.models.users import User
 from core.lines import LineField
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
+LANGUAGES = (("en", "English"), ("th", "ไทย"))
+LANGUAGE_CODES = tuple(code for code, _name in LANGUAGES)
 
 
 def site_currency() -> str:
@@ -27,6 +29,11 @@ def site_currency() -> str:
 
 def site_zone() -> str:
     return str(settings.TIME_ZONE)
+
+
+def site_language() -> str:
+    """The site's own where it is one of ours; it may be a dialect (``en-us``)."""
+    return "th" if str(settings.LANGUAGE_CODE).startswith("th") else "en"
 
 
 def check_zone(name: str) -> None:
@@ -57,6 +64,12 @@ class Organisation(models.Model):
         default=site_zone,
         validators=[check_zone],
         help_text=_("Where its hours, days and months begin."),
+    )
+    language = models.CharField(
+        _("language of bills"), max_length=8, choices=LANGUAGES, default=site_language, help_text=_("Of its e-mails.")
+    )
+    email_invoices = models.BooleanField(
+        _("invoices by e-mail"), default=True, help_text=_("Each invoice goes to the e-mail for bills, with its PDF.")
     )
     bill_reminders = models.BooleanField(
         _("reminders of bills"), default=True,

@@ -44,6 +44,8 @@ class EmailNotification(models.Model):
     subject = models.CharField(_("subject"), max_length=255)
     body_text = models.TextField(_("text"))
     body_html = models.TextField(_("page"), blank=True)
+    # [{"name", "sha256", "type"}] of files in ``stored_files``: named by their content, not copied.
+    attachments = models.JSONField(_("attached files"), default=list, blank=True)
     dedupe_key = models.CharField(max_length=120, unique=True, null=True, blank=True, editable=False)
     message_id = models.CharField(_("message id"), max_length=255, blank=True)
     status = models.CharField(_("status"), max_length=8, choices=EmailStatus, default=EmailStatus.PENDING)
@@ -60,6 +62,9 @@ class EmailNotification(models.Model):
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")
         indexes = (
+            models.Index(
+                fields=["invoice_id"], condition=models.Q(invoice_id__isnull=False), name="idx_email_of_invoice"
+            ),
             models.Index(
                 fields=["next_attempt_at"], condition=models.Q(status="pending"), name="idx_email_notifications_due"
             ),

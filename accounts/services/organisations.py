@@ -18,8 +18,12 @@ from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction
 from core.registry import load
 
-ORGANISATION_FIELDS = ("name", "tier", "billing_mode", "billing_email", "bill_reminders", "currency", "time_zone")
-OWNER_FIELDS = ("billing_email", "bill_reminders", "time_zone", "currency")  # the rest is agreed with the site
+ORGANISATION_FIELDS = (
+    "name", "tier", "billing_mode", "billing_email", "bill_reminders", "currency", "time_zone", "language",
+    "email_invoices",
+)  # fmt: skip
+# The rest is agreed with the site.
+OWNER_FIELDS = ("billing_email", "bill_reminders", "time_zone", "currency", "language", "email_invoices")
 PROJECT_FIELDS = ("name", "description")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -34,6 +34,14 @@ SECRET_KINDS = frozenset({"invitation", "email_change"})
 SECRET = re.compile(r"(/invitations/|/account/email/)[\w-]{20,}")
 
 
+class Attachment(NamedTuple):
+    """``name`` is what the recipient saves it as, ``sha256`` its name in the store, ``type`` its media type."""
+
+    name: str
+    sha256: str
+    type: str = "application/pdf"
+
+
 def site_url(path: str) -> str:
     """The full address of a page of ours, for the texts of e-mails."""
     return f"{settings.SITE_BASE_URL}{path}"
@@ -50,12 +58,15 @@ def queue_email(
     invoice_id: int | None = None,
     payment_id: int | None = None,
     dedupe_key: str | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> EmailNotification:
     """Render ``templates/emails/<kind>.<language>.{subject.txt,txt,html}`` now, queue it in the caller's transaction.
 
     The templates see ``context`` and ``site_name``, ``site_url``, ``language``, ``subject``. An unknown language is
     the site's. What is about the same (``dedupe_key``) is queued once: the row that there is comes back, whatever
-    became of it. Raises ``BadInput`` for an address that is none.
+    became of it. ``attachments`` are files of ``services.files``.
+
+    Raises ``BadInput`` for an address that is none.
     """
     address = checked_address(recipient)
     key = _key(dedupe_key)
@@ -69,6 +80,7 @@ def queue_email(
                 kind=kind, recipient_email=address, language=language, organisation=organisation, subject=subject,
                 invoice_id=invoice_id, payment_id=payment_id, body_text=text, body_html=page, dedupe_key=key,
                 message_id=new_message_id(), next_attempt_at=timezone.now(),
+                attachments=[each._asdict() for each in attachments],
             )  # fmt: skip
     except IntegrityError:  # the same at the same moment
         stored = EmailNotification.objects.filter(dedupe_key=key).first() if key else None

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import EMAIL_TRANSITIONS, EmailNotification, EmailStatus
+from accounts.services.files import FileDamaged, read_file
 from accounts.services.outbox import SECRET_KINDS, without_secrets
 from core.errors import Unavailable
 from core.states import transition
@@ -78,7 +79,11 @@ def _claim(pk: int) -> EmailNotification | None:
 def _send(email: EmailNotification, post: _Post) -> str:
     try:
         post.send(_message(email))
-    except (OSError, ValueError) as error:  # what servers answer, lost connections, what cannot be written as a header
+    except (
+        OSError,
+        ValueError,
+        FileDamaged,
+    ) as error:  # what servers answer, lost connections, what cannot be written as a header
         logger.warning("e-mail %s was not sent: %r", email.pk, error)
         post.close()
         return _keep_failed(email, error)
@@ -96,6 +101,8 @@ def _message(email: EmailNotification) -> EmailMultiAlternatives:
         message.reply_to = [settings.ORG_EMAIL]
     if email.body_html:
         message.attach_alternative(email.body_html, "text/html")
+    for each in email.attachments:
+        message.attach(each["name"], read_file(each["sha256"]), each["type"])
     return message
 
 

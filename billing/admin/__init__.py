@@ -12,6 +12,7 @@ from billing.admin import (
     rates,
     receipts,
     subscriptions,
+    templates,
     tiers,
     usage_prices,
     write_offs,
@@ -19,5 +20,5 @@ from billing.admin import (
 
 __all__ = [
     "adjustments", "charges", "exchange", "invoices", "jobs", "journal", "months", "periods", "rates", "receipts",
-    "subscriptions", "tiers", "usage_prices", "write_offs",
+    "subscriptions", "templates", "tiers", "usage_prices", "write_offs",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin import invoice_pages
 from billing.admin.invoice_inlines import NoticeInline, ReturnInline
+from billing.admin.invoice_papers import SEND, documents_of, emails_of
 from billing.admin.write_offs import WriteOffActions
 from billing.invoicing.problems import blocking, in_words
 from billing.models import (
@@ -143,14 +144,14 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     change_list_template = "admin/billing/invoice/change_list.html"
     change_form_template = "admin/billing/invoice/change_form.html"
     inlines = (LineInline, TaxInline, NoteInline, PaymentInline, ReturnInline, NoticeInline)
-    actions = page_actions = (
-        "refresh_action", "finalize_action", "cancel_action", *WriteOffActions.write_off_actions,
-    )  # fmt: skip
+    page_actions = ("refresh_action", "finalize_action", "cancel_action", "send_action", *WriteOffActions.of_write_offs)
+    actions = page_actions
     fieldsets = (
         (None, {"fields": ("standing", "to_resolve", "organisation", "of_month")}),
         (_("Money"), {"fields": ("net", "off", "tax_sum", "amount", "paid", "credited", "written_off", "due")}),
         (_("Document"), {"fields": ("invoice_number", "issue_date", "due_date", "paid_at", "canceled_at",
-                                    "cancel_reason", "watermark", "conversion", "digest", "created_by",
+                                    "cancel_reason", "watermark", "conversion", "digest", "template", "papers",
+                                    "emails", "created_by",
                                     "created_at")}),
     )  # fmt: skip
 
@@ -236,10 +237,6 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
     def paid(self, row: Invoice) -> str:
         return money_text(row.amount_paid, row.currency)
 
-    @admin.display(description=_("written off"))
-    def written_off(self, row: Invoice) -> str:
-        return money_text(row.amount_written_off, row.currency)
-
     @admin.display(description=_("credited"))
     def credited(self, row: Invoice) -> str:
         return money_text(row.amount_credited, row.currency)
@@ -252,15 +249,32 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
         text = f"1 {row.original_currency} = {rate} {row.currency}"
         return f"{text} · {console_day(row.conversion_date)} · {row.conversion_source}"
 
+    @admin.display(description=_("documents"))
+    def papers(self, row: Invoice) -> str:
+        return documents_of(row)
+
+    @admin.display(description=_("e-mails"))
+    def emails(self, row: Invoice) -> str:
+        return emails_of(row)
+
     def has_page_action(self, obj: Invoice, name: str) -> bool:
-        if name in self.write_off_actions:
+        if name in self.of_write_offs:
             return self.may_write_off(obj, name)
+        if name == "send_action":
+            return bool(obj.invoice_number)
         if obj.status != InvoiceStatus.DRAFT:
             return False
         return name != "finalize_action" or not blocking(obj.problems)
 
     def has_finalize_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.finalize_invoice")
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.send_invoice")
+
+    @admin.action(description=_("Send by e-mail …"), permissions=["send"])
+    def send_action(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> HttpResponse | None:
+        return SEND.answer(self, request, queryset)
 
     def has_draft_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.change_invoice")

@@ -57,7 +57,11 @@ TAKE_BACK = ConfirmedAction(
 class WriteOffActions(ConsoleAdmin):
     """The two acts on an invoice, for the console's invoices."""
 
-    write_off_actions = ("write_off_action", "take_back_write_off_action")
+    of_write_offs = ("write_off_action", "take_back_write_off_action")
+
+    @admin.display(description=_("written off"))
+    def written_off(self, row: Invoice) -> str:
+        return money_text(row.amount_written_off, row.currency)
 
     def has_write_off_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.write_off_invoice")

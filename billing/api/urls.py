@@ -6,6 +6,7 @@ from django.urls import path
 
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
 from billing.api.invoice_acts import CreditNotesView, FinalizeView, ReceivedView
+from billing.api.invoice_documents import InvoicePdfView, InvoiceSendView
 from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
 from billing.api.journal import JournalView, TrialBalanceView
@@ -14,6 +15,7 @@ from billing.api.rates import RatesView
 from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
 from billing.api.reports import ReportFileView, ReportsView, ReportView
 from billing.api.subscriptions import CancelView, ChangePreviewView, ChangeView, ChargesView, KeepView
+from billing.api.templates import TemplatePreviewView, TemplatesView, TemplateVariablesView, TemplateView
 from billing.api.usage_prices import UsagePricesView, UsagePriceView
 
 urlpatterns = [
@@ -44,6 +46,12 @@ urlpatterns = [
     path("reports", ReportsView.as_view(), name="reports"),
     path("reports/<slug:name>", ReportView.as_view(), name="report"),
     path("reports/<slug:name>.<str:kind>", ReportFileView.as_view(), name="report_file"),
+    path("invoices/<uuid:uuid>/pdf", InvoicePdfView.as_view(), name="invoice_pdf"),
+    path("invoices/<uuid:uuid>/send", InvoiceSendView.as_view(), name="invoice_send"),
+    path("invoice-templates", TemplatesView.as_view(), name="invoice_templates"),
+    path("invoice-templates/preview", TemplatePreviewView.as_view(), name="invoice_template_preview"),
+    path("invoice-templates/variables", TemplateVariablesView.as_view(), name="invoice_template_variables"),
+    path("invoice-templates/<int:pk>", TemplateView.as_view(), name="invoice_template"),
     path("rates", RatesView.as_view(), name="rates"),
     path("usage-prices", UsagePricesView.as_view(), name="usage_prices"),
     path("usage-prices/<int:pk>", UsagePriceView.as_view(), name="usage_price"),

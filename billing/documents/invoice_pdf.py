@@ -13,6 +13,7 @@ from billing.documents.invoice_paper import Bill, BillLine, bill_of
 from billing.documents.receipt_pdf import Block, Front, flow
 from billing.documents.receipts import typefaces
 from billing.documents.sheet import ACCENT, BOTTOM, INK, INK2, LEFT, RIGHT, TOP, Sheets
+from billing.documents.template_values import across_of
 from billing.documents.text import Typeface
 from billing.models import Invoice
 from core import wording
@@ -52,10 +53,7 @@ def render(bill: Bill, *, regular: Typeface, bold: Typeface) -> bytes:
 
 
 def _dress(sheets: Sheets, bill: Bill, page: int, count: int) -> None:
-    across = {"void": _("CANCELED"), "draft": _("DRAFT")}.get(bill.state.status)
-    if bill.is_test:
-        across = _("TEST")
-    if across:
+    if across := across_of(bill):
         sheets.across(across, "#f3dcd9")
     sheets.rule(BOTTOM - 18)
     words, size = sheets.regular.fit(f"{bill.seller.name} · {_('Invoice')} {bill.number}", 8, RIGHT - LEFT - 120, 6)

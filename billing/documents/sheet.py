@@ -52,9 +52,9 @@ class Sheets:
 
     # --- drawing -----------------------------------------------------------------
     def text(self, x: float, y: float, words: str, size: float, *, bold: bool = False, colour: str = INK,
-             align: str = "left") -> float:  # fmt: skip
+             align: str = "left", face: Typeface | None = None) -> float:  # fmt: skip
         """Words with their baseline at ``y``; ``x`` is their left edge, right edge or middle. Gives their width."""
-        face = self.bold if bold else self.regular
+        face = face or (self.bold if bold else self.regular)
         width = face.width(words, size)
         left = x - {"left": 0.0, "right": width, "center": width / 2}[align]
         operators = [f"BT {_rgb(colour)} rg 1 0 0 1 {left:.2f} {y:.2f} Tm"]
@@ -88,6 +88,12 @@ class Sheets:
             for row, column, length in code.strips
         )
         self._canvas.addLiteral(" ".join([f"{_rgb(INK)} rg", *strips, "f"]))
+
+    def picture(self, x: float, y: float, width: float, height: float, content: bytes) -> None:
+        """A PNG or JPEG picture, embedded once however often it is drawn."""
+        from reportlab.lib.utils import ImageReader
+
+        self._canvas.drawImage(ImageReader(BytesIO(content)), x, y, width, height, mask="auto")
 
     def mark(self, x: float, y: float, size: float) -> None:
         """The ledger of the site's head, as on its pages."""

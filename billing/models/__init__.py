@@ -1,5 +1,6 @@
 """Prices and documents."""
 
+from billing.models.documents import InvoiceDocument
 from billing.models.fees import ChargeKind, SubscriptionCharge
 from billing.models.invoices import (
     INVOICE_TRANSITIONS,
@@ -38,9 +39,9 @@ from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, Recei
 __all__ = [
     "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
     "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount",
-    "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceLine", "InvoiceNotice",
-    "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate", "JournalEntry",
-    "JournalExport", "JournalPosting", "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment", "NoticeKind",
-    "PeriodStatus", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion", "Receipt",
-    "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "WriteOff",
+    "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceDocument", "InvoiceLine",
+    "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate",
+    "JournalEntry", "JournalExport", "JournalPosting", "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment",
+    "NoticeKind", "PeriodStatus", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion",
+    "Receipt", "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "WriteOff",
 ]  # fmt: skip

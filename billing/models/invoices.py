@@ -69,6 +69,17 @@ class InvoiceTemplate(models.Model):
         verbose_name_plural = _("invoice templates")
         constraints = (
             models.UniqueConstraint(
+                fields=["organisation", "name", "version"], name="invoice_templates_version_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["name", "version"],
+                condition=models.Q(organisation__isnull=True),
+                name="invoice_templates_version_unique_for_all",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_default=False) | models.Q(is_active=True), name="invoice_templates_default_active"
+            ),
+            models.UniqueConstraint(
                 fields=["organisation"],
                 condition=models.Q(is_default=True, organisation__isnull=False),
                 name="invoice_templates_one_default_an_organisation",
@@ -151,9 +162,13 @@ class Invoice(models.Model):
             ("finalize_invoice", gettext_noop("Can finalize invoices")),
             ("credit_invoice", gettext_noop("Can write credit notes")),
             ("pay_invoice", gettext_noop("Can record payments of invoices")),
+            ("send_invoice", gettext_noop("Can send invoices by e-mail")),
         )
         indexes = (
             models.Index(fields=["organisation", "status"], name="idx_invoice_org_status"),
+            models.Index(
+                fields=["id"], condition=models.Q(pdf_hash="", invoice_number__isnull=False), name="idx_invoice_no_pdf"
+            ),
             models.Index(fields=["due_date", "status"], name="idx_invoice_due_date_status"),
         )
         constraints = (

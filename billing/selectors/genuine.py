@@ -83,7 +83,7 @@ def verdict(*, number: str, digest: str) -> Verdict:
 
     The stored hash is compared first; lines are read only for one who holds the right one.
     """
-    found = _find(number)
+    found = find_document(number)
     issued = found.digest if found and found.digest else NOBODYS
     if not hmac.compare_digest(issued, digest) or found is None:
         return Verdict.UNKNOWN
@@ -91,7 +91,7 @@ def verdict(*, number: str, digest: str) -> Verdict:
     return Verdict.GENUINE if hmac.compare_digest(now, digest) else Verdict.CHANGED
 
 
-def _find(number: str) -> Receipt | Invoice | None:
+def find_document(number: str) -> Receipt | Invoice | None:
     """One look: which kind it would be is told by how the number begins, known or not."""
     numbers, text = numbers_like(number), number.strip().lower()
     prefixes = (settings.BILLING_INVOICE_PREFIX.lower(), settings.BILLING_RECEIPT_PREFIX.lower())

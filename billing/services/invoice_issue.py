@@ -32,6 +32,7 @@ from billing.models import (
     SubscriptionCharge,
 )
 from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
+from billing.selectors.templates import templates_for
 from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations
 from billing.services.numbers import INVOICES, Number, document_number, next_numbers
@@ -47,7 +48,7 @@ from core.states import transition, transition_all
 FEW = 500
 NUMBERED = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED)
 ISSUED = ("invoice_number", "fiscal_year", "serial", "issue_date", "due_date", "seller", "buyer", "amount_paid",
-          "amount_due", "digest", "updated_at")  # fmt: skip
+          "amount_due", "template", "digest", "updated_at")  # fmt: skip
 
 
 class NotReady(Conflict):
@@ -130,15 +131,17 @@ def _issue(
     used: Mapping[int, Decimal],
 ) -> None:  # fmt: skip
     """Everything that makes them documents; then they are finalized."""
-    seller, now = site_seller(), timezone.now()
+    seller, now, looks = site_seller(), timezone.now(), templates_for({each.organisation_id for each in drafts})
     for invoice, (issued, number) in zip(drafts, _numbers(drafts), strict=True):
         invoice.invoice_number, invoice.fiscal_year, invoice.serial = number.text, number.fiscal_year, number.serial
         invoice.issue_date, invoice.updated_at = issued, now
         invoice.due_date = issued + timedelta(days=settings.BILLING_INVOICE_DAYS)
         invoice.seller, invoice.buyer = seller, buyer_of(invoice.organisation)
+        invoice.template_id = looks.get(invoice.organisation_id)
         invoice.amount_paid, invoice.amount_due = used[invoice.pk], invoice.total - used[invoice.pk]
         invoice.digest = invoice_digest(invoice, lines[invoice.pk], taxes[invoice.pk])
-    values = {invoice.pk: [getattr(invoice, name) for name in ISSUED] for invoice in drafts}
+    columns = ["template_id" if name == "template" else name for name in ISSUED]
+    values = {invoice.pk: [getattr(invoice, name) for name in columns] for invoice in drafts}
     draft = {"status": InvoiceStatus.DRAFT.value}
     rows = Invoice.objects.filter(pk__in=list(values))
     if sets.update(Invoice, values, ISSUED, where=draft) != len(drafts) or transition_all(
@@ -171,7 +174,7 @@ def _note(invoice: Invoice, used: Decimal) -> audit.Entry:
         changes={"status": [InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED]},
         extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
                "total": invoice.total, "currency": invoice.currency, "due": invoice.due_date,
-               "from_balance": used, "digest": invoice.digest},
+               "from_balance": used, "number": invoice.invoice_number, "digest": invoice.digest},
     )  # fmt: skip
 
 

@@ -7,23 +7,26 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.http import content_disposition_header
 from django.utils.text import get_valid_filename
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.services.throttle import network_of
 from accounts.services.work import TooMuch
+from audit.proofs import public_key
 from billing.documents.fonts import NoThaiFont
-from billing.documents.invoice_pdf import invoice_pdf
 from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
 from billing.models import Receipt
-from billing.selectors.genuine import verdict
+from billing.selectors.genuine import Verdict, find_document, verdict
 from billing.selectors.invoices import find_invoice
+from billing.selectors.position import Document, position_of, proof_of
+from billing.services.invoice_documents import document_of
 from billing.views.reach import find_receipt
 from billing.work_pdf import ask_for_pdf, file_name, find_pdf, is_long
 from core.context import actor_of, client_ip
@@ -45,7 +48,7 @@ def receipt(request: HttpRequest, pk: int, language: str) -> HttpResponse:
     except NoThaiFont as error:
         context = {"message": error.message, "receipt": found}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
-    return _pdf(content, file_name(found, language))
+    return pdf_response(content, file_name(found, language))
 
 
 @require_safe
@@ -54,14 +57,39 @@ def invoice(request: HttpRequest, uuid: UUID, language: str) -> HttpResponse:
     """Whoever may open the invoice's page may take its PDF."""
     found = find_invoice(request.user, uuid)
     try:
-        content = invoice_pdf(invoice=found, language=language)
+        content = document_of(invoice=found, language=language).content
     except NoThaiFont as error:
         context = {"message": error.message, "invoice": found}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
-    return _pdf(content, f"{found}-{language}.pdf")
+    return pdf_response(content, f"{found}-{language}.pdf")
 
 
-def _pdf(content: bytes, name: str) -> HttpResponse:
+@require_safe
+@login_required
+def receipt_proof(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whoever may open the receipt's page may take the proof that it stands in the audit log."""
+    return _proof(request, find_receipt(request, pk))
+
+
+@require_safe
+@login_required
+def invoice_proof(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The same for an invoice."""
+    return _proof(request, find_invoice(request.user, uuid))
+
+
+def _proof(request: HttpRequest, document: Document) -> HttpResponse:
+    found = proof_of(document, request.user)
+    if found is None:
+        raise Http404(_("There is no proof of this document yet: the audit log is signed once an hour."))
+    response = JsonResponse(found, json_dumps_params={"ensure_ascii": False})
+    name = f"{get_valid_filename(str(document).lstrip('#'))}.proof.json"
+    response["Content-Disposition"] = str(content_disposition_header(as_attachment=True, filename=name))
+    patch_cache_control(response, private=True, no_store=True)
+    return response
+
+
+def pdf_response(content: bytes, name: str) -> HttpResponse:
     response = HttpResponse(content, content_type="application/pdf")
     name = get_valid_filename(name.lstrip("#"))
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))
@@ -90,7 +118,7 @@ def _long(request: HttpRequest, found: Receipt, language: str) -> HttpResponse:
 @require_safe
 @never_cache
 def verify(request: HttpRequest) -> HttpResponse:
-    """Open to everybody, so many times a minute. Says genuine, changed or not genuine, and nothing else."""
+    """Open to everybody, so many times a minute. Says genuine (and where in the log), changed or not genuine."""
     seconds = seconds_to_wait("verify", network_of(client_ip(request)), most=settings.VERIFY_MAX_PER_MINUTE)
     if seconds:
         busy = render(request, "billing/verify_busy.html", {"seconds": seconds}, status=429)
@@ -98,5 +126,10 @@ def verify(request: HttpRequest) -> HttpResponse:
         return busy
     asked = bool(request.GET.get("number") or request.GET.get("hash"))
     form = VerifyForm(request.GET if asked else None)
-    answer = verdict(number=form.cleaned_data["number"], digest=form.cleaned_data["hash"]) if form.is_valid() else None
-    return render(request, "billing/verify.html", {"form": form, "answer": answer})
+    answer, where = None, None
+    if form.is_valid():
+        answer = verdict(number=form.cleaned_data["number"], digest=form.cleaned_data["hash"])
+        found = find_document(form.cleaned_data["number"]) if answer == Verdict.GENUINE else None
+        where = position_of(found) if found else None
+    context = {"form": form, "answer": answer, "where": where, "key": public_key() if where and where.head else ""}
+    return render(request, "billing/verify.html", context)

@@ -64,6 +64,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "projects": any(row.project_id for row in paper.lines),
         "may_pay": memberships(request.user, BILLING).filter(organisation=invoice.organisation).exists(),
         "in_parts": settings.BILLING_PARTIAL_PAYMENTS,
+        "provable": bool(settings.AUDIT_HEADS_FILE and invoice.digest),
     }  # fmt: skip
     return render(request, "billing/invoice.html", context)
 

@@ -182,6 +182,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "is_mine": receipt.username == actor_of(request).name,
         "organisation": seller_of(receipt),
         "long_pdf": is_long(receipt),
+        "provable": bool(settings.AUDIT_HEADS_FILE),
         **receipt_page.context(receipt, request.GET.get("page"), every_line=request.GET.get("lines") == "all"),
     }
     return render(request, "billing/receipt.html", context)

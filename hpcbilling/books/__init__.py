@@ -16,6 +16,7 @@ from hpcbilling.books.jobs import billed_jobs, held_jobs, job_claims, job_produc
 from hpcbilling.books.journal import journal, journal_balance, journal_periods, journal_receivable
 from hpcbilling.books.money import audit_payments, invoice_money, open_attempts, payments, refunds, transfers
 from hpcbilling.books.months import closed_months
+from hpcbilling.books.papers import invoice_documents, stored_files
 from hpcbilling.books.rates import current_rates, receipt_rates
 from hpcbilling.books.receipts import (
     one_currency,
@@ -34,6 +35,6 @@ INVARIANTS: dict[str, Callable[[], list[str]]] = {
         job_claims, billed_jobs, receipt_states, closed_months, payments, refunds, open_attempts, transfers,
         audit_trail, audit_receipts, audit_payments, audit_rates, current_rates, held_jobs, job_products, reviews,
         audit_chain, invoice_totals, invoice_dues, invoice_numbers, invoice_digests, invoice_claims, credit_notes,
-        invoice_money, journal, journal_balance, journal_receivable, journal_periods,
+        invoice_money, stored_files, invoice_documents, journal, journal_balance, journal_receivable, journal_periods,
     )
 }  # fmt: skip

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from billing import sql
 from billing.models import InvoicePayment, InvoiceReturn
 from core.money import from_minor, places
-from hpcbilling.books.rows import SHOWN, entries, extra, rows, same_id
+from hpcbilling.books.rows import SHOWN, entries, extra, logged, rows, same_id
 from payments.models import Payment
 from payments.payables import source_of
 from payments.services.returns import kept_cents
@@ -148,7 +148,7 @@ def _logged(entity: str, actions: tuple[str, ...], table: str, done: str, curren
     uncounted = rows(
         f"""SELECT x.id, COALESCE(a.many, 0) FROM {table} x LEFT JOIN
         (SELECT a.entity_id, COUNT(*) AS many FROM {entries(entity, *actions)} GROUP BY a.entity_id) a
-        ON a.entity_id = CAST(x.id AS text) WHERE {done} AND COALESCE(a.many, 0) <> 1"""
+        ON a.entity_id = CAST(x.id AS text) WHERE {done} AND COALESCE(a.many, 0) <> 1 AND {logged("x.created_at")}"""
     )
     return [f"{entity} {row[0]} is not what entry #{row[1]} says" for row in wrong] + [
         f"{entity} {row[0]} stands {row[1]} times in the audit log" for row in uncounted

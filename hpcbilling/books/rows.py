@@ -46,6 +46,11 @@ def entries(entity: str, *actions: str) -> str:
     return f"(SELECT * FROM audit_log WHERE entity_type = '{entity}' AND action IN ({known})) a"
 
 
+def logged(moment: str) -> str:
+    """SQL: what happened at that moment must stand in the table; entries up to a checkpoint are in an archive."""
+    return f"NOT EXISTS (SELECT 1 FROM audit_checkpoints c WHERE c.last_ts >= {moment})"
+
+
 def differs(stored: str, logged: str) -> str:
     """Text that is not what the entry says; an entry that does not say it proves nothing."""
     return f"COALESCE({logged}, {stored}) <> {stored}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from audit import chain
+from django.conf import settings
+
+from audit import chain, heads
 from audit.hashing import plain
-from audit.models import AuditLog
+from audit.models import AuditCheckpoint, AuditLog
 from billing import sql
 from billing.models import RateVersion
 from billing.services.rates import PRICES
-from hpcbilling.books.rows import SHOWN, differs, entries, extra, rows, same_id
+from hpcbilling.books.rows import SHOWN, differs, entries, extra, logged, rows, same_id
 
 _LIFE = ("receipt_create", "mark_paid", "receipt_void", "receipt_refunded", "receipt_paid_again")
 
@@ -24,10 +26,10 @@ def audit_trail() -> list[str]:
         f"""SELECT r.id, r.status, {made}, {paid}, {void}, {refunded}, {again} FROM receipts r LEFT JOIN
         (SELECT entity_id, {counts} FROM audit_log WHERE entity_type = 'receipt' GROUP BY entity_id) a
         ON a.entity_id = CAST(r.id AS text)
-        WHERE {made} <> 1 OR {paid} <> CASE WHEN r.paid_at IS NULL THEN 0 ELSE 1 END
+        WHERE {logged("r.created_at")} AND ({made} <> 1 OR {paid} <> CASE WHEN r.paid_at IS NULL THEN 0 ELSE 1 END
         OR {void} <> CASE WHEN r.status = 'void' THEN 1 ELSE 0 END
         OR {refunded} - {again} <>
-        CASE WHEN r.status = 'refunded' OR (r.status = 'void' AND r.paid_at IS NOT NULL) THEN 1 ELSE 0 END"""
+        CASE WHEN r.status = 'refunded' OR (r.status = 'void' AND r.paid_at IS NOT NULL) THEN 1 ELSE 0 END)"""
     )
     return [
         f"receipt {row[0]} ({row[1]}): created {row[2]} times, paid {row[3]} times, voided {row[4]} times,"
@@ -71,6 +73,7 @@ def audit_receipts() -> list[str]:
 def audit_rates() -> list[str]:
     """Every version of rates is what was set, by whom and why, and none is gone."""
     versions = {str(version.pk): version for version in RateVersion.objects.all()}
+    archived = AuditCheckpoint.objects.order_by("-last_id").values_list("last_ts", flat=True).first()
     wrong, seen = [], set()
     for entry in AuditLog.objects.filter(action="rate_update", entity_type="rateversion").order_by("id"):
         version = versions.get(entry.entity_id)
@@ -80,7 +83,12 @@ def audit_rates() -> list[str]:
         elif fault := _differences(version, entry):
             wrong.append(f"rate version {version.pk}: {fault} not as entry #{entry.pk} says")
         seen.add(entry.entity_id)
-    wrong += [f"rate version {pk} was set by nobody" for pk in versions if pk not in seen]
+    unseen = (version for pk, version in versions.items() if pk not in seen)
+    wrong += [
+        f"rate version {version.pk} was set by nobody"
+        for version in unseen
+        if archived is None or version.created_at > archived
+    ]
     return wrong[:SHOWN]
 
 
@@ -97,6 +105,11 @@ def _is(stored: Any, told: Any) -> bool:
 
 
 def audit_chain() -> list[str]:
-    """The hash chain is whole."""
-    verdict = chain.verify()
+    """The hash chain is whole, and holds every head that was signed."""
+    log = heads.load()
+    if heads.is_lost(log):
+        return [f"{settings.AUDIT_HEADS_FILE} held signed heads and is gone, empty or unreadable"]
+    if log and log.faults:
+        return [f"{settings.AUDIT_HEADS_FILE}: {fault}" for fault in log.faults]
+    verdict = chain.verify(heads=log.heads if log else {})
     return [] if verdict.ok else [f"row #{verdict.first_bad}: {verdict.reason}"]

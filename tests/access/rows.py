@@ -125,6 +125,7 @@ def _bills(world: Any) -> None:
         effective_from=DAY,
         set_by="finance",
     )
+    _new(world, "billing.InvoiceTemplate", name="House style", html_content="x", created_by="finance")
     invoice = _new(world, "billing.Invoice", organisation=physics, month=9, year=2026, currency="THB", created_by="finance",
                    subtotal=ONE, total=ONE, amount_due=ONE)  # fmt: skip
     _new(world, "billing.InvoiceLine", invoice=invoice, line_number=1, kind="other", description="Calls", quantity=ONE,

@@ -56,7 +56,8 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                "billing.add_rateversion", "payments.resolve_payment", "payments.refund_payment", "payments.retry_payment",
                "payments.replay_paymentevent", "payments.review_banktransfer", "payments.match_bankline", "usage.change_quarantinedrow", "usage.change_adjustment",
                "usage.change_job", "usage.change_alertrule", "usage.change_alerthistory"}  # fmt: skip
-    allowed |= {f"billing.{act}_invoice" for act in ("add", "change", "finalize", "credit", "pay")}
+    allowed |= {f"billing.{act}_invoice" for act in ("add", "change", "finalize", "credit", "pay", "send")}
+    allowed |= {"billing.add_invoicetemplate", "billing.change_invoicetemplate"}
     allowed |= {"billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",
                 "billing.add_discount", "billing.change_discount", "subscriptions.add_planprice"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
@@ -200,7 +201,7 @@ def test_a_sites_own_group_is_audited_and_the_products_groups_are_only_shown(cli
 def test_a_slurm_account_given_to_a_project_is_audited_with_the_project(client: Client, superuser: Any) -> None:
     client.force_login(superuser)
     form = {"name": "Physics", "tier": "mu", "billing_mode": "receipts", "is_active": "on", "currency": "THB",
-            "time_zone": "Asia/Bangkok", "members-TOTAL_FORMS": 0, "members-INITIAL_FORMS": 0}  # fmt: skip
+            "time_zone": "Asia/Bangkok", "language": "en", "members-TOTAL_FORMS": 0, "members-INITIAL_FORMS": 0}  # fmt: skip
     client.post(reverse("admin:accounts_organisation_add"), form)
     inline = {"accounts-TOTAL_FORMS": 1, "accounts-INITIAL_FORMS": 0, "accounts-0-account": "phys01"}
     inline |= {"leads-TOTAL_FORMS": 1, "leads-INITIAL_FORMS": 0, "leads-0-user": superuser.pk}

@@ -37,5 +37,6 @@ CONSOLE = [
     "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/accounts/emailnotification/", "/admin/accounts/organisation/", "/admin/usage/importrun/upload/",
     "/admin/billing/receipt/?status__exact=pending", "/style/", "/admin/subscriptions/subscription/",
     "/admin/usage/meter/", "/admin/usage/meter/add/", "/admin/usage/usageaggregate/", "/admin/usage/quotawindow/",
+    "/admin/billing/invoicetemplate/", "/admin/billing/invoicetemplate/add/",
     "/admin/subscriptions/aimodel/", "/admin/subscriptions/plan/",
 ]  # fmt: skip

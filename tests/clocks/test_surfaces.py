@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,9 +15,12 @@ from django.test import Client
 from accounts.models import Member, Organisation, Project, ProjectAccount, TestClock, Work
 from accounts.services.organisations import create_organisation
 from accounts.services.work import run_next
+from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
+from billing.documents.templated import template_pdf
 from billing.models import Invoice
 from billing.selectors.proof import prove
+from billing.selectors.templates import standard_look
 from billing.selectors.usage import UsageFilter, totals
 from core.clock import of_tests, real
 from hpcbilling import morning
@@ -156,6 +160,16 @@ def test_a_test_says_so_on_its_page_its_paper_and_over_the_api(alice: Any, invoi
     (page,) = pages(invoice_pdf(invoice=invoice, language="en"))
     assert squeezed("TEST: no real document") in page
     assert squeezed(str(invoice)).startswith("TEST-INV")
+
+
+def test_a_template_of_finances_own_cannot_leave_the_mark_off(invoice: Invoice) -> None:
+    bill = bill_of(invoice)
+    html, css = standard_look()
+    look = {"html": html, "css": css, "language": "en"}
+    (page,) = pages(template_pdf(bill=bill, **look).content)
+    assert "TEST" in page.replace(squeezed(str(invoice)), "")
+    (page,) = pages(template_pdf(bill=replace(bill, is_test=False), **look).content)
+    assert "TEST" not in page.replace(squeezed(str(invoice)), "")
 
 
 def test_a_real_one_does_not(finance: Any) -> None:

@@ -14,7 +14,8 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from accounts.models import Tier
+from accounts.models import StoredFile, Tier
+from accounts.services.files import keep_file
 from audit import triggers
 from billing import triggers as rate_triggers
 from billing.models import (
@@ -83,6 +84,13 @@ def unguarded(**values: Any) -> Callable[[], object]:
         Invoice.objects.update(**values)
 
     return change
+
+
+def swap_a_file() -> None:
+    name = keep_file(content=b"as it was made", media_type="text/plain")
+    connection.check_constraints()
+    rate_triggers.remove(connection)
+    StoredFile.objects.filter(pk=name).update(content=b"as it was not")
 
 
 def take_back_more() -> None:
@@ -157,6 +165,8 @@ DAMAGE: dict[str, Any] = {
     "invoice_digests": unguarded(notes="paid in cash"),
     "invoice_claims": lambda: Job.objects.filter(account="books").update(claimed_by="invoice:999"),
     "credit_notes": take_back_more,
+    "stored_files": swap_a_file,
+    "invoice_documents": unguarded(pdf_hash="0" * 64),
     "invoice_money": lambda: InvoicePayment.objects.create(
         invoice=Invoice.objects.exclude(invoice_number=None).first(), amount=1, currency="THB", method="stripe",
         reference="ch_1", received_on=date(2026, 11, 1), created_by="x", source="payment:999999"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from io import StringIO
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.core import checks
 from django.core.management import call_command
 
@@ -131,6 +133,119 @@ def test_a_word_that_is_none_is_reported_by_check_and_doctor(setting: dict[str, 
         assert (done.returncode, code in done.stderr) == (1, True), command
     done = manage("doctor", **GOOD, **setting)
     assert (done.returncode, code in done.stdout) == (78, True)
+
+
+# --- what is set, and not safe -------------------------------------------------
+LIVE_STRIPE = {"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
+UNSAFE = {
+    "SECRET_KEY": [{"SECRET_KEY": "x" * 60}, {"SECRET_KEY": "insecure-" + GOOD["SECRET_KEY"]},
+                   {"SECRET_KEY": "django-insecure-" + GOOD["SECRET_KEY"]}, {"SECRET_KEY": "short"}, {"SECRET_KEY": ""}],
+    "SECRET_KEY_FALLBACKS": [{"SECRET_KEY_FALLBACKS": "old"}],
+    "ALLOWED_HOSTS": [{"ALLOWED_HOSTS": "*"}, {"ALLOWED_HOSTS": "a.example.ac.th,*"}, {"ALLOWED_HOSTS": "."},
+                      {"ALLOWED_HOSTS": "*.example.ac.th"}],
+    "SITE_BASE_URL": [{"SITE_BASE_URL": "http://billing.example.ac.th"}, {"SITE_BASE_URL": "billing.example.ac.th"},
+                      {"SITE_BASE_URL": "https://"}],
+    "CSRF_TRUSTED_ORIGINS": [{"CSRF_TRUSTED_ORIGINS": "http://other.example"}, {"CSRF_TRUSTED_ORIGINS": "https://*.example"}],
+    "DATABASE_URL": [{"DATABASE_URL": f"postgres://billing:{word}@db:5432/billing"}
+                     for word in ("postgres", "password", "changeme", "billing", "hpcbilling", "CHANGE-ME")]
+                    + [{"DATABASE_URL": "postgres://billing@db.example.ac.th/billing"}],
+    "ADMIN_PASSWORD": [{"ADMIN_PASSWORD": word} for word in ("admin", "changeme", "hpc-demo", "short-9", "correct-horse-battery")],
+    "EMAIL_URL": [{"EMAIL_URL": "smtp+tls://billing:password@mail.example.ac.th:587"}],
+    "SEED_DEMO_USERS": [{"SEED_DEMO_USERS": "1"}],
+    "PAYMENT_PROVIDER": [{"PAYMENT_PROVIDER": "dummy"}, {"PAYMENT_PROVIDER": "stripe,dummy", **LIVE_STRIPE}],
+    "STRIPE_WEBHOOK_SECRET": [{"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE, "STRIPE_WEBHOOK_SECRET": word}
+                              for word in ("", " ", "changeme")],
+    "METRICS_TOKEN": [{"METRICS_ENABLED": "1", "METRICS_TOKEN": ""}, {"METRICS_TOKEN": "short"}],
+}  # fmt: skip
+
+
+def named(message: str) -> set[str]:
+    """The variables that a refusal names."""
+    return set(re.findall(r"^  (\w+): ", message, re.M))
+
+
+@pytest.mark.parametrize(("name", "change"), [(name, change) for name, all_ in UNSAFE.items() for change in all_])
+def test_each_unsafe_setting_is_refused_by_its_name_and_no_other_is(name: str, change: dict[str, str]) -> None:
+    done = manage("check", **GOOD | change)
+    assert done.returncode == 78, done.stdout
+    assert named(done.stderr) == {name}
+    for value in change.values():
+        assert len(value) < 8 or name in ("SITE_BASE_URL", "ALLOWED_HOSTS") or value not in done.stderr, "no secret"
+
+
+EVERYTHING = {name: value for changes in UNSAFE.values() for name, value in changes[0].items()} | {
+    "PAYMENT_PROVIDER": "stripe,dummy"
+}
+
+
+def test_everything_unsafe_is_named_in_one_message_with_what_cannot_be_read_at_all() -> None:
+    done = manage("migrate", **EVERYTHING | {"TIME_ZONE": "Mars", "SACCT_TIMEOUT": "soon"})
+    assert done.returncode == 78
+    assert named(done.stderr) == UNSAFE.keys()
+    assert "TIME_ZONE='Mars'" in done.stderr
+    assert "SACCT_TIMEOUT='soon'" in done.stderr
+    assert done.stderr.count("Refusing to start") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_gunicorn_refuses_with_the_same_message_and_code_and_does_not_try_again() -> None:
+    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0"}
+    gunicorn = str(Path(sys.executable).parent / "gunicorn")
+    done = subprocess.run(
+        [gunicorn, "hpcbilling.wsgi", "--bind", "127.0.0.1:0"], cwd=ROOT, env=clean | EVERYTHING, timeout=60,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert named(done.stderr) == UNSAFE.keys()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("sign", "word"),
+    [
+        ({"SITE_BASE_URL": "https://billing.example.ac.th"}, "SITE_BASE_URL"),
+        ({"DATABASE_URL": "postgres://u:long-pass-phrase@10.1.2.3/billing"}, "DATABASE_URL"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"STRIPE_SECRET_KEY": "sk_live_123"}, "STRIPE_SECRET_KEY"),
+        ({"RAZORPAY_KEY_ID": "rzp_live_123"}, "RAZORPAY_KEY_ID"),
+    ],
+)
+def test_debug_is_refused_where_it_looks_like_production(sign: dict[str, str], word: str) -> None:
+    done = manage("check", DEBUG="1", **sign)
+    assert (done.returncode, named(done.stderr)) == (78, {"DEBUG"})
+    assert word in done.stderr
+    assert "long-pass-phrase" not in done.stderr
+    assert "live_123" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["postgres://postgres:postgres@localhost/x", "postgres://u:@//run/postgresql/x", "postgres://u:p@[::1]/x"],
+)
+def test_a_desk_with_a_database_of_its_own_may_have_debug_and_any_password(address: str) -> None:
+    done = manage("check", DEBUG="1", DATABASE_URL=address)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_a_token_a_production_site_has_no_metrics() -> None:
+    without = {name: value for name, value in GOOD.items() if name != "METRICS_TOKEN"}
+    code = "from django.conf import settings; print(settings.METRICS_ENABLED)"
+    for environment, enabled in ((without, "False"), (GOOD, "True"), ({"DEBUG": "1"}, "True")):
+        assert manage("shell", "--no-imports", "-c", code, **environment).stdout.strip() == enabled
+
+
+def test_the_shipped_production_configuration_passes_the_deployment_check() -> None:
+    """What compose passes to the web server, with only what it demands and the metrics token filled in."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    given = {"POSTGRES_PASSWORD": "kettle-93-harbour-violet", **GOOD}
+    environment = {}
+    for name, value in compose["services"]["web"]["environment"].items():
+        environment[name] = re.sub(
+            r"\$\{(\w+)(?::[?-]([^}]*))?\}", lambda hole: given.get(hole[1], hole[2] or ""), str(value)
+        )
+    assert "set " not in "".join(environment.values()), "everything demanded is given"
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **environment)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_dummy_provider_is_refused_in_production() -> None:

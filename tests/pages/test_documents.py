@@ -168,7 +168,7 @@ def test_what_was_changed_in_the_database_is_not_genuine_any_more(client: Client
 
 def test_no_answer_names_anybody_or_any_amount(client: Client, receipt: Any) -> None:
     for digest in (receipt.digest, "0" * 64):
-        words = text(ask(client, receipt.document_number, digest))
+        words = re.sub(r"[0-9a-f]{64}", "", text(ask(client, receipt.document_number, digest)))
         for secret in ("alice", "University", "8.00", "physics", str(receipt.issued_on.year), "501"):
             assert secret not in words.replace(str(receipt.document_number), ""), secret
 

@@ -65,13 +65,14 @@ def test_a_viewer_sees_no_button_that_would_refuse(world: World) -> None:
 
 def test_settings_are_saved_and_what_is_wrong_is_said_beside_the_field(world: World) -> None:
     browser, path = world.client("owner"), f"/organisations/{world.physics.uuid}/settings/"
-    good = {"billing_email": "n@example.ac.th", "time_zone": "Asia/Tokyo", "currency": "USD"}
+    good = {"billing_email": "n@example.ac.th", "time_zone": "Asia/Tokyo", "currency": "USD", "language": "th"}
     assert "Saved." in text(browser.post(path, good, follow=True))
     assert "nothing was changed" in text(browser.post(path, good, follow=True))
     answer = browser.post(path, {**good, "currency": "baht"})
     assert (answer.status_code, "Three capital letters" in text(answer)) == (400, True)
     saved = Organisation.objects.get(pk=world.physics.pk)
     assert (saved.billing_email, saved.time_zone, saved.currency) == ("n@example.ac.th", "Asia/Tokyo", "USD")
+    assert (saved.language, saved.email_invoices) == ("th", False)  # a box that is not ticked is off
 
 
 def test_a_currency_that_stands_is_shown_and_not_read(world: World, alice: Any) -> None:
@@ -84,7 +85,7 @@ def test_a_currency_that_stands_is_shown_and_not_read(world: World, alice: Any) 
     create_receipts(actor=Actor("alice"), username="alice", project=world.project.pk)
     browser, path = world.client("owner"), f"/organisations/{world.physics.uuid}/settings/"
     assert re.search(r'<input[^>]*name="currency"[^>]* disabled', browser.get(path).content.decode())
-    browser.post(path, {"billing_email": "", "time_zone": "UTC", "currency": "USD"})
+    browser.post(path, {"billing_email": "", "time_zone": "UTC", "currency": "USD", "language": "en"})
     saved = Organisation.objects.get(pk=world.physics.pk)
     assert (saved.currency, saved.time_zone, saved.billing_email) == ("THB", "UTC", "")
 
@@ -179,7 +180,7 @@ def _inline(world: World, roles: dict[str, str]) -> dict[str, Any]:
                    f"members-{place}-user": row.user_id, f"members-{place}-role": roles.get(row.user_id, row.role)}  # fmt: skip
         if roles.get(str(row.user_id)) == "gone":
             fields |= {f"members-{place}-role": row.role, f"members-{place}-DELETE": "on"}
-    return {"name": "Physics", "billing_mode": "receipts", "currency": "THB", "time_zone": "Asia/Bangkok",
+    return {"name": "Physics", "billing_mode": "receipts", "currency": "THB", "time_zone": "Asia/Bangkok", "language": "en",
             "is_active": "on", **fields}  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
 from tests.factories import account_tier, make_job
 from tests.fakes.providers import Providers
+from tests.invariants import invariants_hold  # noqa: F401 - after every test
 
 _ids = itertools.count(1)
 

@@ -69,6 +69,7 @@ def test_payments_come_with_their_money_in_units_of_the_currency(paid: Payment) 
     assert row["idempotency_key"] == paid.idempotency_key
 
 
+@pytest.mark.forged("a payment in another currency")
 def test_amounts_of_a_currency_without_places_stay_whole(paid: Payment) -> None:
     Payment.objects.update(currency="JPY")
     (row,) = rows(PAYMENTS, NOVEMBER)

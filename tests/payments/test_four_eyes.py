@@ -98,6 +98,7 @@ def test_the_one_who_asked_may_take_it_back(receipt: Receipt) -> None:
     assert AuditLog.objects.filter(action="approval_declined", actor="fin").exists()
 
 
+@pytest.mark.forged("a receipt that is changed by hand")
 def test_what_was_paid_meanwhile_is_not_confirmed(receipt: Receipt) -> None:
     approval = asked(receipt)
     mark_paid(actor=Actor("provider:dummy"), receipt=receipt, method="dummy", tx_ref="ch_1")
@@ -116,6 +117,7 @@ def test_voiding_the_receipt_ends_what_was_asked_for_it(receipt: Receipt) -> Non
         approve(actor=SECOND, approval=approval)
 
 
+@pytest.mark.forged("a receipt that is changed by hand")
 def test_up_to_the_amount_and_without_a_limit_one_person_is_enough(receipt: Receipt, settings: Any) -> None:
     settings.FOUR_EYES_ABOVE = Decimal("8.00")
     assert mark_paid_by_hand(actor=FIN, receipt=receipt, tx_ref="slip 7") is True

@@ -74,6 +74,7 @@ WANTED = {
 }
 
 
+@pytest.mark.forged("payments put into each state")
 def test_each_line_counts_what_its_list_shows(as_finance: Client, payment: Payment) -> None:
     assert lines(as_finance) == {}, "an open payment needs nobody"
     make_everything(payment)
@@ -92,6 +93,7 @@ def test_a_payment_is_no_longer_given_up_once_its_receipt_is_void(as_finance: Cl
     assert lines(as_finance) == {}
 
 
+@pytest.mark.forged("payments put into each state")
 def test_the_queries_do_not_grow(
     as_finance: Client,
     payment: Payment,
@@ -102,6 +104,7 @@ def test_the_queries_do_not_grow(
         as_finance.get("/admin/")
 
 
+@pytest.mark.forged("payments put into each state")
 def test_an_operator_sees_messages_and_no_money(client: Client, make_user: Any, payment: Payment) -> None:
     make_everything(payment)
     client.force_login(make_user("opr", role="admin", groups=["Operator"]), backend=BACKEND)
@@ -110,6 +113,7 @@ def test_an_operator_sees_messages_and_no_money(client: Client, make_user: Any, 
     }  # fmt: skip
 
 
+@pytest.mark.forged("payments put into each state")
 def test_a_group_without_rights_to_payments_sees_nothing_of_them(
     client: Client,
     make_user: Any,

@@ -195,6 +195,20 @@ def test_no_body_however_odd_is_an_error_of_ours_even_when_it_is_signed(
     assert receive(provider_name=name, body=body, headers=headers).http_status in (200, 400)
 
 
+@every
+def test_a_body_that_names_anything_twice_is_refused_though_it_is_signed(
+    fakes: Providers, receipt: Receipt, name: str
+) -> None:
+    """Two readers of ``{"id": 1, "id": 2}`` may see two things: what was checked must be what is used."""
+    payment, body, _headers = a_call(fakes, name, receipt)
+    first = json.dumps(next(iter(json.loads(body)))).encode()
+    twice = body.replace(b"{", b"{" + first + b': "x", ', 1)
+    assert json.loads(twice) == json.loads(body), "only a strict reader sees the difference"
+    answer = receive(provider_name=name, body=twice, headers=signed(fakes, name, twice))
+    assert answer.http_status == 400
+    assert status_of(payment) == "pending"
+
+
 def signed(fakes: Providers, name: str, body: bytes) -> dict[str, str]:
     """Headers that make ``body`` a true call of the provider, by the provider's own recipe."""
     import base64

@@ -80,6 +80,7 @@ def test_a_storm_of_doubled_and_shuffled_calls_pays_once(
     assert_books()
 
 
+@pytest.mark.forged("the same payment is taken back to its beginning for each order")
 @pytest.mark.django_db
 @pytest.mark.parametrize("way", WAYS)
 def test_every_order_of_the_events_of_one_payment_ends_the_same(fakes: Providers, receipt: Receipt, way: str) -> None:

@@ -259,6 +259,17 @@ def test_reading_takes_the_same_memory_for_ten_times_the_rows(file: Path, monkey
     assert peak(8_000) < 2 * peak(800) + 300_000
 
 
+def test_a_block_has_a_bound_in_lines_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of a few bytes each would otherwise be hundreds of thousands at once, and memory without end."""
+    monkeypatch.setattr(lines, "MOST_LINES", 7)
+    whole = b"".join(b"%d\n" % number for number in range(100)) + b"the end"
+    reader, blocks = lines.Lines(io.BytesIO(whole)), []
+    while block := reader.block():
+        blocks.append(block)
+    assert b"".join(blocks) == whole
+    assert max(block.count(b"\n") for block in blocks) == 7
+
+
 KINDS = ["cut", "pipe", "byte", "newline", "drop"]
 
 

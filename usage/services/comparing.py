@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from core.locks import need_session
 from core.periods import day_start, month_start, next_month
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def months_of(start: datetime, end: datetime) -> list[Span]:
 
 
 def prepare() -> None:
-    """Make the temporary tables anew; the connection keeps them."""
+    """Make the temporary tables anew; the connection keeps them. ``Misconfigured`` behind a pooler, which does not."""
+    need_session()
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
         cursor.execute(f"DROP TABLE IF EXISTS {SINGLES}")

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import IntegrityError, connection, transaction
 
+from core.locks import need_session
 from core.periods import Window
 from usage.records import COLUMNS
 from usage.services import bulk
@@ -57,7 +58,8 @@ class Outcome:
 
 
 def prepare() -> None:
-    """Make the temporary tables anew; call it once a run."""
+    """Make the temporary tables anew; call it once a run. ``Misconfigured`` behind a pooler, which keeps none."""
+    need_session()
     with connection.cursor() as cursor:
         for table, columns in (("import_stage", COMPARED), ("import_change", STORED)):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")

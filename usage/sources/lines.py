@@ -7,6 +7,7 @@ from typing import Protocol
 
 LINE_LIMIT = 1 << 20
 BLOCK = 8 << 20
+MOST_LINES = 50_000  # of a block: what becomes of a line costs as much for a short one as for a long one
 PIECE = 1 << 16  # what may be lost where an archive is cut off
 
 
@@ -56,7 +57,8 @@ class Lines:
         return line.removesuffix(b"\r")
 
     def block(self) -> bytes:
-        """About ``BLOCK`` bytes of whole lines; empty at the end. Counting them is the caller's."""
+        """About ``BLOCK`` bytes of whole lines, ``MOST_LINES`` at the most; empty at the end. Counting them is the
+        caller's."""
         while len(self._held) - self._at < BLOCK and self._more():
             pass
         end = self._held.rfind(b"\n", self._at, self._at + BLOCK) + 1
@@ -64,7 +66,10 @@ class Lines:
             pass  # one line longer than a block
         if not end or (self._ended and len(self._held) - self._at <= BLOCK):
             end = len(self._held)
-        found, self._at = self._held[self._at : end], end
+        found = self._held[self._at : end]
+        if found.count(b"\n") > MOST_LINES:
+            found = found[: len(found) - len(found.split(b"\n", MOST_LINES)[-1])]
+        self._at += len(found)
         if not found:
             self._raise_trouble()
         return found

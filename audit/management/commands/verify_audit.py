@@ -1,12 +1,16 @@
-"""Verify the hash chain of the audit log, and with --head that it still holds a sealed head."""
+"""Verify the hash chain of the audit log, and that it still holds every head that was signed."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from audit import chain
+from django.db import DatabaseError
+
+from audit import chain, heads, keys
+from audit.models import AuditVerification
 from core.commands import AppCommand
 from core.errors import UsageError
 
@@ -16,21 +20,46 @@ class Command(AppCommand):
     help = "Verify the audit chain. Exit 1 when a row was changed, removed or swapped; the row is named."
 
     def add_options(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--head", metavar="FILE", help="a head written by seal_audit that the chain must contain")
+        parser.add_argument(
+            "--head", metavar="FILE",
+            help="a head written by seal_audit, or a file of signed heads, that the chain must contain;"
+            " the heads of AUDIT_HEADS_FILE are always looked at",
+        )  # fmt: skip
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        sealed, head = None, options["head"]
-        if head:
+        log, sealed = heads.load(), None
+        if options["head"]:
             try:
-                sealed = chain.open_seal(Path(head).read_text(encoding="utf-8"))
-            except OSError as error:
+                text = Path(options["head"]).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"The head file cannot be read: {error}") from error
-        verdict = chain.verify(sealed)
-        self.exit_code = 0 if verdict.ok else 1
-        self.reason = verdict.reason
-        return {"rows": verdict.rows, "ok": verdict.ok, "first_bad": verdict.first_bad, "head": verdict.head}
+            if '"kind"' in text:
+                log = heads.read(text, keys.trusted_keys())
+            else:
+                sealed = chain.open_seal(text)
+        verdict = chain.verify(sealed, log.heads if log else {})
+        fault = log.faults[0] if log and log.faults else ""
+        if heads.is_lost(log):
+            fault = f"{heads.path()} held signed heads and is gone, empty or unreadable"
+        self.exit_code = 0 if verdict.ok and not fault else 1
+        self.reason = fault or verdict.reason
+        self._note(verdict, log, fault)
+        first_bad = verdict.first_bad
+        return {"rows": verdict.rows, "ok": not self.exit_code, "first_bad": first_bad, "head": verdict.head}
+
+    def _note(self, verdict: chain.Verdict, log: heads.HeadLog | None, fault: str) -> None:
+        """For the console; a copy of the database that cannot be written is verified all the same."""
+        newest = log.newest if log else None
+        with suppress(DatabaseError):
+            AuditVerification.objects.create(
+                first_id=verdict.first, last_id=verdict.last, head_hash=verdict.head, ok=verdict.ok and not fault,
+                first_bad=verdict.first_bad, reason=self.reason[:255],
+                signed_id=newest["id"] if newest else None,
+            )  # fmt: skip
 
     def describe(self, result: dict[str, Any]) -> str:
         if result["ok"]:
             return f"The audit chain is intact: {result['rows']} rows, head {result['head']}"
+        if result["first_bad"] is None:
+            return f"The signed heads are BROKEN: {self.reason}"
         return f"The audit chain is BROKEN at row #{result['first_bad']}: {self.reason}"

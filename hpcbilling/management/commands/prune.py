@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core.commands import AppCommand
-from hpcbilling.retention import KINDS, age, prune
+from hpcbilling.retention import KINDS, USUAL, age, prune
 
 
 class Command(AppCommand):
@@ -14,7 +14,7 @@ class Command(AppCommand):
 
     def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--what", default=",".join(KINDS), help=f"comma-separated: {', '.join(KINDS)} (default: all)"
+            "--what", default=",".join(USUAL), help=f"comma-separated: {', '.join(KINDS)} (default: all but audit)"
         )
         parser.add_argument("--older-than", default="90d", help="age, such as 90d (default) or 12h")
         parser.add_argument("--dry-run", action="store_true", help="count, delete nothing")

@@ -192,6 +192,7 @@ def test_too_little_is_refused_with_words_and_other_ways(
     assert f"{rig.name}.{rig.method}".encode() not in answer.content
 
 
+@pytest.mark.forged("a total that only the provider refuses")
 @pytest.mark.parametrize("rig", ["stripe.card", "omise.promptpay"], indirect=True)
 def test_what_the_provider_itself_refuses_ends_the_attempt_with_its_reason(
     rig: Any, receipt: Receipt, settings: Any

@@ -205,6 +205,7 @@ def test_a_dispute_that_is_won_changes_nothing(rig: Any, paid: Payment) -> None:
     assert_books()
 
 
+@pytest.mark.forged("a payment set back to pending")
 @every()
 def test_a_refund_needs_a_reason_money_and_a_sensible_amount(rig: Rig, paid: Payment) -> None:
     for amount in (0, -1, 8001):

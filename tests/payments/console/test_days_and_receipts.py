@@ -59,6 +59,7 @@ def test_a_receipt_leads_to_its_payments(as_finance: Any, paid: Payment) -> None
     assert shown(as_finance, link[1]) == {paid.pk}
 
 
+@pytest.mark.forged("a receipt put into each state")
 @pytest.mark.parametrize(
     ("status", "offered"),
     [("pending", {"mark_paid_action", "void_action"}), ("paid", set()), ("refunded", {"void_action"}), ("void", set())],

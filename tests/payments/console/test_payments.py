@@ -22,6 +22,7 @@ from tests.payments.console.conftest import DAYS, EVENTS, FIN, PAYMENTS, REFUNDS
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.forged("payments put into each state")
 def test_the_list_shows_what_came_in_and_went_back(as_finance: Any, paid: Payment) -> None:
     Payment.objects.filter(pk=paid.pk).update(captured_cents=1100, refunded_cents=100)
     page = text(as_finance.get(PAYMENTS))
@@ -72,6 +73,7 @@ ENDS = [  # a success has money
 ]
 
 
+@pytest.mark.forged("payments put into each state")
 @pytest.mark.parametrize(("status", "captured", "refunded"), ENDS)
 def test_the_filter_for_credits_says_what_the_payment_says(
     payment: Payment, status: str, captured: int, refunded: int
@@ -95,6 +97,7 @@ def test_given_up_ends_with_a_newer_attempt_or_when_the_receipt_is_paid(failed: 
     assert rows.count() == 0
 
 
+@pytest.mark.forged("payments put into each state")
 def test_the_lists_need_no_more_queries_for_more_rows(
     as_finance: Any, paid: Payment, django_assert_max_num_queries: Any
 ) -> None:
@@ -152,6 +155,7 @@ def test_a_provider_that_does_not_answer_is_a_message(as_finance: Any, payment: 
     assert "0 payments compared" in words
 
 
+@pytest.mark.forged("payments put into each state")
 def test_no_more_payments_are_asked_about_at_once_than_a_request_has_time_for(
     as_finance: Any, payment: Payment
 ) -> None:

@@ -175,6 +175,7 @@ def test_an_auditor_decides_about_no_refund(as_auditor: Any, by_hand: Refund, ac
     assert action not in as_auditor.get(f"{REFUNDS}{by_hand.pk}/change/").content.decode()
 
 
+@pytest.mark.forged("refunds put into each state")
 def test_refunds_are_filtered_by_what_they_need(as_finance: Any, by_hand: Refund) -> None:
     assert shown(as_finance, REFUNDS, need="to_send") == {by_hand.pk}
     assert shown(as_finance, REFUNDS, need="trouble") == set()

@@ -1,0 +1,229 @@
+"""The log of signed heads: a file outside the database that is only ever appended to.
+
+One JSON object a line (sorted keys, no spaces), each with the SHA-256 of the line before in ``prev``:
+
+- ``head``: the chain reached row ``id`` with ``hash``; ``root`` is the hash tree over the hashes of the rows ``from``
+  to ``id`` (``audit.merkle``). A head without new rows says that there were none.
+- ``rotation``: the key that signs this line is followed by the key ``new``.
+- ``checkpoint``: the rows ``first`` to ``id`` are in the file ``archive`` with ``sha256``, and may be gone from here.
+
+A line that a crash cut off is skipped: the next one is linked to the last whole one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.utils import timezone
+
+from audit import keys, merkle
+from audit.hashing import GENESIS, stamp
+from audit.models import AuditLog, AuditVerification
+from core.errors import AppError, Busy, Conflict, Misconfigured
+
+PURPOSE = "head"
+SEGMENT = 4096  # rows under one head at most: a proof reads them all
+Line = dict[str, Any]
+
+
+@dataclass(slots=True)
+class HeadLog:
+    """What a file of heads holds. ``faults`` are lines that cannot be right, in words."""
+
+    lines: list[Line] = field(default_factory=list)
+    last: str = GENESIS  # SHA-256 of the last whole line
+    damaged: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def heads(self) -> dict[int, str]:
+        """Hash of the chain by row, as signed."""
+        return {line["id"]: line["hash"] for line in self.lines if line["kind"] == "head" and line["id"]}
+
+    @property
+    def newest(self) -> Line | None:
+        return next((line for line in reversed(self.lines) if line["kind"] == "head"), None)
+
+    def over(self, row: int) -> Line | None:
+        """The head whose tree holds the row."""
+        found = (line for line in reversed(self.lines) if line["kind"] == "head" and line["from"] <= row <= line["id"])
+        return next(found, None)
+
+
+def line_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read(content: str, trusted: Mapping[str, bytes]) -> HeadLog:
+    """Every line with its link and its signature looked at."""
+    log = HeadLog()
+    trusted = dict(trusted)
+    for number, text in enumerate(content.split("\n"), start=1):
+        if not text:
+            continue
+        line = _parsed(text)
+        if line is None:
+            log.damaged += 1
+            continue
+        if line["prev"] != log.last:
+            log.faults.append(f"line {number} does not follow the line before: lines are missing or changed")
+        elif not keys.is_signed(PURPOSE, line, trusted):
+            log.faults.append(f"the signature of line {number} is wrong, or by a key that is not trusted")
+        else:
+            log.lines.append(line)
+            if line["kind"] == "rotation":
+                new = bytes.fromhex(line["new"])
+                trusted[keys.key_id(new)] = new
+        log.last = line_hash(text)
+    return log
+
+
+def _parsed(text: str) -> Line | None:
+    wanted: dict[str, dict[str, type]] = {
+        "head": {"from": int, "id": int, "hash": str, "root": str},
+        "rotation": {"new": str},
+        "checkpoint": {"first": int, "id": int, "hash": str, "archive": str, "sha256": str},
+    }
+    try:
+        line = json.loads(text)
+        known = wanted[line["kind"]]
+        whole = all(isinstance(line[name], kind) for name, kind in {**known, "prev": str, "at": str}.items())
+    except (ValueError, KeyError, TypeError):
+        return None
+    return line if whole and keys.compact(line) == text else None
+
+
+def path() -> Path | None:
+    return Path(settings.AUDIT_HEADS_FILE) if settings.AUDIT_HEADS_FILE else None
+
+
+def configured() -> bool:
+    return bool(settings.AUDIT_HEADS_FILE and settings.AUDIT_SIGNING_KEY)
+
+
+def load() -> HeadLog | None:
+    """The log of ``AUDIT_HEADS_FILE``; None where there is none, or none that we may read."""
+    file = path()
+    try:
+        return read(file.read_text(encoding="utf-8", errors="replace"), keys.trusted_keys()) if file else None
+    except OSError:
+        return None
+
+
+def peek() -> HeadLog | None:
+    """The same for pages and numbers, which go on without it whatever is wrong; ``doctor`` says what that is."""
+    try:
+        return load()
+    except AppError:
+        return None
+
+
+def is_lost(log: HeadLog | None) -> bool:
+    """Heads were signed and seen before, and there is none any more."""
+    gone = log is None or not log.lines
+    return gone and path() is not None and AuditVerification.objects.filter(signed_id__isnull=False).exists()
+
+
+@contextmanager
+def _open_for_append() -> Iterator[tuple[HeadLog, BinaryIO, keys.SigningKey]]:
+    """The log under a lock that other signers respect. Raises ``Misconfigured``, ``Busy`` or ``Conflict``."""
+    file, key = path(), keys.signing_key()
+    if file is None or key is None:
+        raise Misconfigured("Set AUDIT_HEADS_FILE and AUDIT_SIGNING_KEY_FILE; audit_key --new FILE makes a key.")
+    try:
+        handle = file.open("a+b")
+    except OSError as error:
+        raise Misconfigured(f"AUDIT_HEADS_FILE cannot be written: {error}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy("Somebody else is signing; try again when that has finished.") from error
+        handle.seek(0)
+        log = read(handle.read().decode("utf-8", "replace"), keys.trusted_keys())
+        if log.faults:
+            raise Conflict(f"Nothing was signed: in {file}, {log.faults[0]}.")
+        yield log, handle, key
+
+
+def _append(log: HeadLog, handle: BinaryIO, key: keys.SigningKey, body: Line) -> Line:
+    line = key.signed(PURPOSE, {**body, "prev": log.last, "at": stamp(timezone.now())})
+    text = keys.compact(line)
+    handle.seek(0, os.SEEK_END)
+    torn = handle.tell() and _last_byte(handle) != b"\n"
+    handle.write((b"\n" if torn else b"") + text.encode() + b"\n")
+    handle.flush()
+    os.fsync(handle.fileno())
+    log.lines.append(line)
+    log.last = line_hash(text)
+    return line
+
+
+def _last_byte(handle: BinaryIO) -> bytes:
+    handle.seek(-1, os.SEEK_END)
+    return handle.read(1)
+
+
+def sign(*, begin_anew: bool = False) -> list[Line]:
+    """Append heads for what was written since the last one. Raises ``Conflict`` when the chain does not hold that one.
+
+    The rows since are verified first: a chain that was cut off or changed is never signed, nor is a file of heads
+    that is gone begun anew unless somebody says so.
+    """
+    from audit import chain  # which asks the checkpoints, and these us
+
+    with _open_for_append() as (log, handle, key):
+        if is_lost(log) and not begin_anew:
+            raise Conflict("Nothing was signed: AUDIT_HEADS_FILE held heads, and holds none now. Put it back.")
+        newest = log.newest
+        signed, since = (newest["id"], newest["hash"]) if newest else (0, GENESIS)
+        if not chain.holds(signed, since):
+            raise Conflict(f"Nothing was signed: the chain does not hold the signed row #{signed} any more.")
+        verdict = chain.verify_from(signed, since)
+        if not verdict.ok:
+            raise Conflict(f"Nothing was signed: the chain is broken at row #{verdict.first_bad}: {verdict.reason}.")
+        written: list[Line] = []
+        while signed < verdict.last or not written:
+            rows = list(
+                AuditLog.objects.filter(id__gt=signed, id__lte=verdict.last)
+                .order_by("id").values_list("id", "hash")[:SEGMENT]
+            )  # fmt: skip
+            end, since = rows[-1] if rows else (signed, since)
+            body = {
+                "kind": "head",
+                "from": signed + 1,
+                "id": end,
+                "hash": since,
+                "root": merkle.root([h for _, h in rows]),
+            }
+            written.append(_append(log, handle, key, body))
+            signed = end
+        return written
+
+
+def rotate(new: keys.SigningKey) -> Line:
+    """Say, signed with the key in use, which key comes next."""
+    with _open_for_append() as (log, handle, key):
+        return _append(log, handle, key, {"kind": "rotation", "new": new.public.hex()})
+
+
+def note_checkpoint(first: int, last: int, row_hash: str, archive: str, sha256: str) -> Line:
+    with _open_for_append() as (log, handle, key):
+        body = {
+            "kind": "checkpoint",
+            "first": first,
+            "id": last,
+            "hash": row_hash,
+            "archive": archive,
+            "sha256": sha256,
+        }
+        return _append(log, handle, key, body)

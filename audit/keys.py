@@ -1,0 +1,135 @@
+"""The key that signs heads of the chain, and the public keys that are believed.
+
+A key is PKCS#8 PEM, as ``openssl genpkey -algorithm ed25519`` writes it; a public key is 64 hexadecimal digits, or
+SubjectPublicKeyInfo PEM. The id of a key is the first 16 digits of the SHA-256 of the public key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from audit import ed25519
+from core.errors import BadInput, UsageError
+
+PRIVATE = bytes.fromhex("302e020100300506032b657004220420")  # DER of PKCS#8 before the 32 bytes of the seed
+PUBLIC = bytes.fromhex("302a300506032b6570032100")
+ALGORITHM = "Ed25519"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    seed: bytes
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.id})"
+
+    @property
+    def public(self) -> bytes:
+        return ed25519.public_key(self.seed)
+
+    @property
+    def id(self) -> str:
+        return key_id(self.public)
+
+    def signed(self, purpose: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The body with ``algorithm``, ``key`` and ``signature``, which covers all the rest and the purpose."""
+        whole = {**body, "algorithm": ALGORITHM, "key": self.id}
+        return {**whole, "signature": ed25519.sign(self.seed, message(purpose, whole)).hex()}
+
+
+def key_id(public: bytes) -> str:
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def message(purpose: str, body: Mapping[str, Any]) -> bytes:
+    """What is signed: the purpose, a line feed, and JSON with sorted keys and no spaces."""
+    return f"hpcbilling.audit.{purpose}.v1\n{compact(body)}".encode()
+
+
+def compact(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def is_signed(purpose: str, whole: Mapping[str, Any], trusted: Mapping[str, bytes]) -> bool:
+    """By one of the keys that are believed."""
+    body = {name: value for name, value in whole.items() if name != "signature"}
+    public = trusted.get(str(body.get("key")))
+    try:
+        signature = bytes.fromhex(str(whole.get("signature")))
+    except ValueError:
+        return False
+    return public is not None and ed25519.verify(public, message(purpose, body), signature)
+
+
+def signing_key() -> SigningKey | None:
+    """The key of ``AUDIT_SIGNING_KEY``; None where none is set. Raises ``BadInput`` when it is no key."""
+    text = settings.AUDIT_SIGNING_KEY
+    return SigningKey(_read(text, PRIVATE, "AUDIT_SIGNING_KEY")) if text else None
+
+
+def trusted_keys() -> dict[str, bytes]:
+    """Public keys by their ids: that of our own key, and those of ``AUDIT_PUBLIC_KEYS`` (former ones)."""
+    own = signing_key()
+    keys = [own.public] if own else []
+    keys += [read_public(text) for text in settings.AUDIT_PUBLIC_KEYS if text.strip()]
+    return {key_id(key): key for key in keys}
+
+
+def read_public(text: str) -> bytes:
+    """64 hexadecimal digits or PEM. Raises ``BadInput``."""
+    bare = text.strip()
+    if re.fullmatch(r"[0-9a-fA-F]{64}", bare):
+        return bytes.fromhex(bare)
+    return _read(bare, PUBLIC, "AUDIT_PUBLIC_KEYS")
+
+
+def _read(text: str, beginning: bytes, name: str) -> bytes:
+    armour = re.sub(r"-----[A-Z ]+-----|\s|\\n", "", text)
+    try:
+        der = base64.b64decode(armour, validate=True)
+    except binascii.Error:
+        der = b""
+    if len(der) != len(beginning) + ed25519.SIZE or not der.startswith(beginning):
+        raise BadInput(f"{name} is no Ed25519 key in PEM; manage.py audit_key --new FILE makes one.")
+    return der[len(beginning) :]
+
+
+def pem(kind: str, beginning: bytes, key: bytes) -> str:
+    return f"-----BEGIN {kind} KEY-----\n{base64.b64encode(beginning + key).decode()}\n-----END {kind} KEY-----\n"
+
+
+def public_pem(public: bytes) -> str:
+    return pem("PUBLIC", PUBLIC, public)
+
+
+def make_key(path: Path) -> SigningKey:
+    """A new key in a new file that only its owner may read. Raises ``UsageError`` when the file is there already."""
+    key = SigningKey(secrets.token_bytes(ed25519.SIZE))
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise UsageError(f"The key cannot be written to {path}: {error.strerror}") from error
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(pem("PRIVATE", PRIVATE, key.seed))
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def key_in(path: Path) -> SigningKey:
+    try:
+        return SigningKey(_read(path.read_text(encoding="ascii"), PRIVATE, str(path)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The key cannot be read: {error}") from error

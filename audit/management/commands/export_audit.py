@@ -1,0 +1,46 @@
+"""Write the audit log as NDJSON, for tools/verify_chain.py."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from audit import ndjson, services
+from audit.models import AuditLog
+from core.commands import AppCommand
+from core.context import SYSTEM
+from core.errors import UsageError
+
+
+class Command(AppCommand):
+    help = "Write the audit log as NDJSON (a row a line), which tools/verify_chain.py proves without this site."
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--out", required=True, metavar="FILE", help="where to; - is standard output")
+        parser.add_argument("--from", dest="first", type=int, default=1, metavar="ID", help="the first row (1)")
+        parser.add_argument("--dry-run", action="store_true", help="count the rows, write nothing")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        last = AuditLog.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        entries = AuditLog.objects.filter(id__gte=options["first"], id__lte=last)
+        if options["dry_run"]:
+            return {"rows": entries.count(), "last": last}
+        asked = {"format": "ndjson", "first": options["first"], "last": last}
+        services.record(actor=SYSTEM, action="export", target="audit_log", status="started", extra=asked)
+        count = 0
+        try:
+            with ExitStack() as opened:
+                handle: Any = self.stdout
+                if options["out"] != "-":
+                    handle = opened.enter_context(Path(options["out"]).open("w", encoding="utf-8"))
+                for line in ndjson.lines(entries):
+                    handle.write(line)  # each ends with its line feed, and self.stdout adds none to that
+                    count += 1
+        except OSError as error:
+            raise UsageError(f"The export cannot be written: {error}") from error
+        services.record(
+            actor=SYSTEM, action="export", target="audit_log", status="done", extra={**asked, "rows": count}
+        )
+        return {} if options["out"] == "-" else {"rows": count, "last": last}

@@ -1,0 +1,62 @@
+"""Asks the worker: a process of its own for each task, with a limit of time, and nothing of ours in its environment."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from billing.templating.problems import DOCUMENT, Problem, Refused
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 90.0  # by the clock, for a busy machine; of the processor the worker itself takes 25 at most
+MOST_OUT = 40_000_000
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8", "PATH": ""}
+
+
+class Pdf(NamedTuple):
+    content: bytes
+    pages: int
+
+
+class Pictures(NamedTuple):
+    """The first pages as SVG; ``pages`` is how many there are."""
+
+    svg: list[str]
+    pages: int
+
+
+def check(html: str, css: str) -> None:
+    """Raises ``Refused`` with everything that is wrong with a template."""
+    _ask({"task": "check", "html": html, "css": css})
+
+
+def pdf(**task: Any) -> Pdf:
+    """Keywords as the worker knows them. Raises ``Refused``."""
+    answer = _ask({"task": "pdf", **task})
+    return Pdf(base64.b64decode(answer["pdf"]), answer["pages"])
+
+
+def pictures(**task: Any) -> Pictures:
+    answer = _ask({"task": "svg", **task})
+    return Pictures(answer["svg"], answer["pages"])
+
+
+def _ask(task: dict[str, Any], *, seconds: float | None = None) -> dict[str, Any]:
+    command = [sys.executable, "-E", "-s", "-m", "billing.templating.worker"]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(task).encode(), capture_output=True, cwd=ROOT, env=ENVIRONMENT, check=False,
+            timeout=SECONDS if seconds is None else seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise Refused(Problem(DOCUMENT, 0, "limits")) from error
+    if done.returncode or len(done.stdout) > MOST_OUT:
+        raise Refused(Problem(DOCUMENT, 0, "limits"))
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "problems" in answer:
+        raise Refused(*(Problem(*each) for each in answer["problems"]))
+    return answer

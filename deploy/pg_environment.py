@@ -1,0 +1,16 @@
+"""Print libpq's variables for the postgres:// address on standard input: it is in no list of processes."""
+
+import shlex
+import sys
+from urllib.parse import unquote, urlsplit
+
+parts = urlsplit(sys.stdin.read().strip())
+folder, _slash, name = unquote(parts.path).lstrip("/").rpartition("/")
+found = {
+    "PGHOST": parts.hostname or ("/" + folder if folder else ""),
+    "PGPORT": str(parts.port or ""),
+    "PGUSER": unquote(parts.username or ""),
+    "PGPASSWORD": unquote(parts.password or ""),
+    "PGDATABASE": name,
+}
+print("\n".join(f"export {key}={shlex.quote(value)}" for key, value in found.items() if value))  # noqa: T201

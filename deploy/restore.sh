@@ -1,0 +1,28 @@
+#!/bin/sh
+# Restore a backup into an EMPTY database and prove it: checksums, migrations, books, audit log up to the head beside it.
+#
+#   DATABASE_URL=... deploy/restore.sh FOLDER/NAME
+#
+# DATABASE_URL is where to: a database that exists and is empty, or the path of a SQLite file that does not exist.
+# Exit 0: restored and proven. The site's other variables (SECRET_KEY or AUDIT_SIGNING_KEY) must be those of the backup.
+set -eu
+umask 077
+backup=${1:?"a backup that backup.sh wrote"}
+project=$(cd "$(dirname "$0")/.." && pwd)
+python=${PYTHON:-$project/.venv/bin/python}
+url=${DATABASE_DIRECT_URL:-${DATABASE_URL:?"DATABASE_URL is not set"}}
+
+(cd "$backup" && sha256sum --quiet --check SHA256SUMS)
+if [ -f "$backup/database.sqlite3" ]; then
+  file=${url#sqlite:///}
+  if [ -e "$file" ]; then echo "$file is there already" >&2; exit 1; fi
+  cp "$backup/database.sqlite3" "$file"
+else
+  eval "$(printf '%s' "$url" | "$python" "$project/deploy/pg_environment.py")"
+  tables=$(psql -XAtc "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+  if [ "$tables" != 0 ]; then echo "the database has $tables tables already" >&2; exit 1; fi
+  pg_restore --exit-on-error --no-owner --no-acl --single-transaction --dbname="$PGDATABASE" "$backup/database.dump"
+fi
+"$python" "$project/manage.py" migrate --noinput -v0
+"$python" "$project/manage.py" check_books
+"$python" "$project/manage.py" verify_audit --head "$backup/head.json"

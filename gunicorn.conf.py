@@ -1,0 +1,19 @@
+"""Read by gunicorn by itself when it starts in this folder; options on its command line win over it."""
+
+import os
+import sys
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hpcbilling.settings")
+
+
+def on_starting(server: Any) -> None:
+    """Read the settings before any worker does: what is refused ends the start with 78, like every command."""
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        _ = settings.DEBUG
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(78)

@@ -1,0 +1,26 @@
+"""Say whether the migrations that wait may run while the former version still serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.commands import AppCommand
+from hpcbilling.upgrades import pending
+
+
+class Command(AppCommand):
+    help = "Look at the migrations that wait: exit 1 when one must not run while the former version still serves."
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        found = [(str(migration), faults) for migration, faults in pending()]
+        stopping = [words for _name, faults in found for words in faults]
+        self.exit_code = 1 if stopping else 0
+        return {"pending": [name for name, _faults in found], "stop_first": stopping}
+
+    def describe(self, result: dict[str, Any]) -> str:
+        if result["stop_first"]:
+            return "\n".join(["Stop the web servers and the runner before migrate:", *result["stop_first"]])
+        waiting = result["pending"]
+        return (
+            f"{len(waiting)} migrations wait and may run while the former version serves." if waiting else "None waits."
+        )

@@ -1,0 +1,187 @@
+"""What ``doctor`` says of the site around the program: proxy, names, files, runner, proof, clock, people."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.http.request import validate_host
+from django.utils import timezone
+
+from accounts.models import User
+from audit import heads
+from audit.models import AuditVerification
+from billing.models import RateVersion
+from core.errors import AppError
+from core.wording import moment_text
+from hpcbilling.models import PeriodicTask
+
+Line = tuple[str, str, str]  # name, level, message
+RUNNER_LATE = timedelta(minutes=15)
+HEAD_LATE = timedelta(hours=3)
+CLOCK_OFF = timedelta(seconds=30)
+POOLER_PORTS = ("6432", "6543")
+SECRET_FILES = ("SECRET_KEY_FILE", "AUDIT_SIGNING_KEY_FILE", "STRIPE_SECRET_KEY_FILE", "OMISE_SECRET_KEY_FILE",
+                "RAZORPAY_KEY_SECRET_FILE", "ADMIN_PASSWORD_FILE", "DATABASE_URL_FILE")  # fmt: skip
+
+
+def examine(*, migrated: bool) -> Iterator[Line]:
+    """Those that ask the database only where it answers and is ``migrated``."""
+    yield from _names()
+    yield from _proxy()
+    yield from _static_files()
+    yield from _secret_files()
+    yield from _pooler()
+    yield from _engine()
+    if not migrated:
+        return
+    for look in (_people, _rates, _runner, _proof, _clock):
+        yield from _asked(look)
+
+
+def _asked(look: Callable[[], Iterator[Line]]) -> list[Line]:
+    """A table that cannot be read was said before."""
+    try:
+        with transaction.atomic():
+            return list(look())
+    except (DatabaseError, InterfaceError):
+        return []
+
+
+def _names() -> Iterator[Line]:
+    host = urlsplit(settings.SITE_BASE_URL).hostname or ""
+    if validate_host(host, settings.ALLOWED_HOSTS):
+        yield "names", "ok", f"The site answers to {host}."
+    else:
+        words = f"ALLOWED_HOSTS does not allow {host}, the name in SITE_BASE_URL: every page there is a 400. Add it."
+        yield "names", "note" if settings.DEBUG else "problem", words
+
+
+def _proxy() -> Iterator[Line]:
+    if settings.DEBUG or not settings.SECURE_SSL_REDIRECT:
+        return
+    if settings.TRUSTED_PROXY_COUNT:
+        yield "proxy", "ok", f"{settings.TRUSTED_PROXY_COUNT} proxies say who asks, and that it was over https."
+    else:
+        words = "TRUSTED_PROXY_COUNT is 0: behind a proxy with TLS every page leads to itself. Set 1 for one proxy."
+        yield "proxy", "note", words
+
+
+def _static_files() -> Iterator[Line]:
+    if settings.DEBUG:
+        return
+    if getattr(staticfiles_storage, "manifest_hash", "no manifest") or not hasattr(staticfiles_storage, "hashed_files"):
+        yield "static files", "ok", "Style sheets and scripts are collected."
+    else:
+        words = "Style sheets and scripts are not collected: every page is a 500. Run manage.py collectstatic."
+        yield "static files", "problem", words
+
+
+def _secret_files() -> Iterator[Line]:
+    """Files of secrets that others on this machine may read."""
+    named = [os.environ[name] for name in SECRET_FILES if os.environ.get(name)]
+    named += [str(Path(settings.BASE_DIR) / ".env")]
+    open_ones = []
+    for name in named:
+        try:
+            mode = Path(name).stat().st_mode
+        except OSError:
+            continue
+        if stat.S_ISREG(mode) and mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
+            open_ones.append(name)
+    if open_ones:
+        words = f"Others on this machine may read or change {', '.join(open_ones)}. Run chmod 0640 on it."
+        yield "secret files", "note", words
+
+
+def _pooler() -> Iterator[Line]:
+    if connection.vendor != "postgresql":
+        return
+    if settings.DATABASE_POOLED and not settings.DATABASE_DIRECT_URL:
+        words = "DATABASE_POOLED is on without DATABASE_DIRECT_URL, the address past the pooler: no import works."
+        yield "pooler", "problem", words
+    elif not settings.DATABASE_POOLED and str(connection.settings_dict.get("PORT")) in POOLER_PORTS:
+        words = "DATABASE_URL has a pooler's port. If it pools by transaction, set DATABASE_POOLED=1 (see there)."
+        yield "pooler", "note", words
+
+
+def _engine() -> Iterator[Line]:
+    if connection.vendor == "sqlite" and not settings.DEBUG:
+        words = "SQLite serves one machine and few users. Set DATABASE_URL to a PostgreSQL for more."
+        yield "engine", "note", words
+
+
+def _people() -> Iterator[Line]:
+    if not User.objects.filter(is_superuser=True, is_active=True).exists():
+        words = "Nobody can administer the site. Set ADMIN_PASSWORD and run manage.py bootstrap_admin."
+        yield "administrator", "note", words
+
+
+def _rates() -> Iterator[Line]:
+    if not RateVersion.objects.filter(effective_at__lte=timezone.now()).exists():
+        words = "No rates are in force: no receipt can be made. Set them in the console, under Rates."
+        yield "rates", "note", words
+
+
+def _runner() -> Iterator[Line]:
+    last = PeriodicTask.objects.order_by("-last_run_at").exclude(last_run_at=None).values_list("last_run_at", flat=True)
+    newest = last.first()
+    if newest is None:
+        words = "No periodic work has ever run. Start hpcbilling-due.timer, or manage.py run_due --loop."
+        yield "runner", "note", words
+    elif timezone.now() - newest > RUNNER_LATE:
+        words = f"No periodic work has ended since {moment_text(newest)}: is hpcbilling-due.timer alive?"
+        yield "runner", "note", words
+    failed = PeriodicTask.objects.filter(last_status="failed").order_by("name").values_list("name", "last_error")
+    for name, error in failed:
+        yield f"task {name}", "note", f"The last run failed: {' '.join(error.split())[:200]}"
+
+
+def _proof() -> Iterator[Line]:
+    newest = AuditVerification.objects.first()
+    if newest is not None and not newest.ok:
+        words = f"The audit log is not whole ({newest.reason}). Keep the database as it is; see docs/operations.md."
+        yield "audit log", "note", words
+    if not heads.configured():
+        words = "Nothing signs the audit log: set AUDIT_HEADS_FILE and AUDIT_SIGNING_KEY_FILE (see audit_key)."
+        yield "audit heads", "note", words
+        return
+    yield from _heads()
+
+
+def _heads() -> Iterator[Line]:
+    file = Path(settings.AUDIT_HEADS_FILE)
+    try:
+        log = heads.load()
+    except AppError as error:
+        yield "audit heads", "problem", error.message
+        return
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        yield "audit heads", "note", f"{file} cannot be written by this user: nothing is signed from here."
+    elif log is None or log.newest is None:
+        yield "audit heads", "note", f"{file} holds no head yet; the runner writes one within the hour."
+    elif log.faults:
+        yield "audit heads", "note", f"{file}: {log.faults[0]}."
+    elif timezone.now() - (signed := datetime.fromisoformat(log.newest["at"])) > HEAD_LATE:
+        yield "audit heads", "note", f"The newest head is of {moment_text(signed)}; run manage.py sign_audit_head."
+    else:
+        yield "audit heads", "ok", f"Signed up to entry {log.newest['id']}."
+
+
+def _clock() -> Iterator[Line]:
+    """Windows, expiries and signatures of webhooks are judged by our clock, moments of rows are also the database's."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        off = abs(timezone.now() - cursor.fetchone()[0])
+    if off > CLOCK_OFF:
+        words = f"Our clock and the database's differ by {off.total_seconds():.0f} s. Run NTP on both machines."
+        yield "clock", "note", words

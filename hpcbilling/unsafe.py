@@ -1,0 +1,145 @@
+"""Settings with which the start is refused: each is named, all at once. Pure.
+
+Refused is what lets a stranger in, gives secrets away or takes money that is none. What merely deserves a look is a
+warning of ``manage.py check --deploy`` (``hpcbilling.checks``) or of ``manage.py doctor``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+SECRET_KEY_LENGTH = 50
+SECRET_KEY_LETTERS = 10  # different ones
+METRICS_TOKEN_LENGTH = 16
+ADMIN_PASSWORD_LENGTH = 10
+INSECURE = ("insecure-", "django-insecure-")
+# Passwords that stand in examples of ours or of others, or that everybody tries first.
+SAMPLES = frozenset({
+    "admin", "admin123", "administrator", "adminpassword", "billing", "change-me", "change_me", "change-this",
+    "changeit", "changeme", "changethis", "correct-horse-battery", "correct-horse-battery-staple", "default",
+    "demo", "example", "hpc-demo", "hpcbilling", "letmein", "pass", "passw0rd", "password", "password1",
+    "password123", "postgres", "postgresql", "qwerty", "qwerty123", "replace-me", "root", "sample", "secret",
+    "secretpassword", "test", "your-password", "yourpassword", "123456", "12345678", "123456789", "1234567890",
+})  # fmt: skip
+LIVE_KEYS = {
+    "STRIPE_SECRET_KEY": ("sk_live_", "rk_live_"),
+    "RAZORPAY_KEY_ID": ("rzp_live_",),
+    "OMISE_SECRET_KEY": ("skey_live_",),
+}
+Settings = Mapping[str, Any]
+
+
+def refusals(found: Settings) -> list[str]:
+    """``NAME: what to do`` of each setting that is not safe, in the order of ``.env.example``. Holds no secret."""
+    return list(_with_debug(found) if found["DEBUG"] else _in_production(found))
+
+
+def is_sample(password: str) -> bool:
+    return password.strip().strip("<>{}[]").casefold() in SAMPLES
+
+
+def is_here(host: str) -> bool:
+    """Loopback, or a socket's folder: nobody else's machine."""
+    if not host or host.startswith(("/", "%2f", "%2F")) or host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "testserver"  # what Django's test client calls itself
+
+
+def _with_debug(found: Settings) -> Iterator[str]:
+    """DEBUG shows settings and statements to whoever makes an error happen: not where real people and money are."""
+    signs = []
+    address = urlsplit(found["SITE_BASE_URL"])
+    if address.scheme == "https" and not is_here(address.hostname or ""):
+        signs.append("SITE_BASE_URL is a public https address")
+    if not is_here(_database_host(found)):
+        signs.append("DATABASE_URL is on another machine")
+    if any("*" in host for host in found["ALLOWED_HOSTS"]):
+        signs.append("ALLOWED_HOSTS allows every name")
+    signs += [f"{name} is a key for real money" for name, starts in LIVE_KEYS.items() if found[name].startswith(starts)]
+    if signs:
+        yield f"DEBUG: is on, and this looks like production ({'; '.join(signs)}); set DEBUG=0"
+
+
+def _in_production(found: Settings) -> Iterator[str]:
+    yield from _keys(found)
+    yield from _addresses(found)
+    yield from _passwords(found)
+    yield from _payments(found)
+    yield from _metrics(found)
+
+
+def _keys(found: Settings) -> Iterator[str]:
+    key = found["SECRET_KEY"]
+    if is_weak(key):
+        words = f"set a random text of {SECRET_KEY_LENGTH} characters or more"
+        yield f"SECRET_KEY: {words}" + (" (this one is for development, or says little)" if key else "")
+    if any(is_weak(old) for old in found["SECRET_KEY_FALLBACKS"]):
+        yield "SECRET_KEY_FALLBACKS: a former key is short or for development; whoever guesses it can sign, too"
+
+
+def is_weak(key: str) -> bool:
+    too_plain = len(key) < SECRET_KEY_LENGTH or len(set(key)) < SECRET_KEY_LETTERS
+    return too_plain or key.startswith(INSECURE)
+
+
+def _addresses(found: Settings) -> Iterator[str]:
+    hosts = found["ALLOWED_HOSTS"]
+    if not hosts:
+        yield "ALLOWED_HOSTS: set the host names that this site answers to"
+    elif any("*" in host or host.strip() == "." for host in hosts):
+        yield "ALLOWED_HOSTS: set the site's own names; * lets anybody choose where links in e-mails lead"
+    address = found["SITE_BASE_URL"]
+    if not address:
+        yield "SITE_BASE_URL: set the public address, such as https://billing.example.ac.th"
+    elif urlsplit(address).scheme != "https" or not urlsplit(address).hostname:
+        yield "SITE_BASE_URL: must begin with https://; passwords and cookies travel to it"
+    for origin in found["CSRF_TRUSTED_ORIGINS"]:
+        if not origin.startswith("https://") or "*" in origin:
+            yield "CSRF_TRUSTED_ORIGINS: name https:// origins one by one, without *"
+            break
+
+
+def _passwords(found: Settings) -> Iterator[str]:
+    database = found["DATABASES"]["default"]
+    password, user = str(database.get("PASSWORD") or ""), str(database.get("USER") or "")
+    if password and (is_sample(password) or password == user):
+        yield "DATABASE_URL: its password is a sample or the user's name; make one of your own (POSTGRES_PASSWORD)"
+    elif not password and not is_here(_database_host(found)):
+        yield "DATABASE_URL: a database on another machine needs a password"
+    first = found["ADMIN_PASSWORD"]
+    if first and (is_sample(first) or len(first) < ADMIN_PASSWORD_LENGTH):
+        yield f"ADMIN_PASSWORD: is a sample, or shorter than {ADMIN_PASSWORD_LENGTH} characters"
+    if is_sample(str(found.get("EMAIL_HOST_PASSWORD") or "")):
+        yield "EMAIL_URL: its password is a sample"
+    if found["SEED_DEMO_USERS"]:
+        yield "SEED_DEMO_USERS: is for DEBUG=1 only; everybody knows the passwords of the demo users"
+
+
+def _payments(found: Settings) -> Iterator[str]:
+    names = found["PAYMENT_PROVIDER_NAMES"]
+    if "dummy" in names:
+        yield "PAYMENT_PROVIDER: dummy is for DEBUG=1 only; name a real provider or leave it empty"
+    for name in names:
+        for needed in found["PAYMENT_PROVIDER_NEEDS"].get(name, ()):
+            value = str(found[needed]).strip()
+            if not value:
+                yield f"{needed}: PAYMENT_PROVIDER names {name}, which needs it"
+            elif "SECRET" in needed and is_sample(value):
+                yield f"{needed}: is a sample; whoever knows it can say that a bill was paid"
+
+
+def _metrics(found: Settings) -> Iterator[str]:
+    token = found["METRICS_TOKEN"]
+    if found["METRICS_ENABLED"] and len(token) < METRICS_TOKEN_LENGTH:
+        yield f"METRICS_TOKEN: set {METRICS_TOKEN_LENGTH} characters or more, or METRICS_ENABLED=0"
+
+
+def _database_host(found: Settings) -> str:
+    database = found["DATABASES"]["default"]
+    return "" if database["ENGINE"].endswith("sqlite3") else str(database.get("HOST") or "")

@@ -1,0 +1,159 @@
+"""The drill: a backup is restored elsewhere, and books and audit log prove that it is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from audit import keys
+
+ROOT = Path(__file__).resolve().parents[2]
+SACCT = """\
+JobIDRaw|JobID|Cluster|User|Account|Partition|Submit|Start|End|ElapsedRaw|TotalCPU|AllocCPUS|ReqTRES|AllocTRES|NNodes|State
+101|101|tara|alice|physics|cpu|2026-10-02T08:00:00|2026-10-02T08:00:05|2026-10-02T10:00:05|7200|03:00:00|4|billing=4,cpu=1,mem=1G,node=1|billing=4,cpu=4,mem=8G,node=1|1|COMPLETED
+102|102|tara|bob|gov-lab|gpu|2026-10-03T08:00:00|2026-10-03T08:00:00|2026-10-03T09:00:00|3600|00:30:00|8|billing=8,cpu=8,mem=16G,node=1|billing=8,cpu=8,gres/gpu:a100=2,gres/gpu=2,mem=16G,node=1|1|TIMEOUT
+"""
+
+
+class Site:
+    """A production site by its environment: two databases, a folder, a signing key."""
+
+    def __init__(self, folder: Path, live: str, spare: str) -> None:
+        self.folder, self.live, self.spare = folder, live, spare
+        keys.make_key(folder / "key.pem")
+        self.environment = {
+            "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": "q8Zr-Lm2_Xv7" * 6, "LOG_LEVEL": "ERROR",
+            "ALLOWED_HOSTS": "billing.example.ac.th", "SITE_BASE_URL": "https://billing.example.ac.th",
+            "ADMIN_PASSWORD": "violet-harbour-93-kettle", "PYTHON": sys.executable,
+            "AUDIT_SIGNING_KEY_FILE": str(folder / "key.pem"), "AUDIT_HEADS_FILE": str(folder / "heads.ndjson"),
+        }  # fmt: skip
+
+    def run(self, *command: object, url: str = "", fails: bool = False) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=ROOT, env=self.environment | {"DATABASE_URL": url or self.live},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert bool(done.returncode) == fails, done.stdout + done.stderr
+        return done
+
+    def manage(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "manage.py", *arguments, **options)
+
+    def backup(self) -> Path:
+        return Path(self.run(ROOT / "deploy" / "backup.sh", self.folder / "backups").stdout.strip())
+
+    def hashes(self, url: str) -> dict[str, str]:
+        """SHA-256 of all rows of every table, in an order of their own."""
+        if url.startswith("sqlite"):
+            with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+                names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+                return {name: _hashed(database.execute(f'SELECT * FROM "{name}"')) for name in names}
+        import psycopg
+
+        host, _slash, name = url.removeprefix("postgres://postgres:@/").rpartition("/")
+        with psycopg.connect(host=host, user="postgres", dbname=name) as database:
+            listed = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            return {table: _hashed(database.execute(f'SELECT * FROM "{table}"')) for (table,) in listed}  # type: ignore[call-overload]
+
+
+def _hashed(rows: Any) -> str:
+    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
+
+
+@pytest.fixture
+def site(tmp_path: Path, db: None) -> Iterator[Site]:
+    if connection.vendor == "sqlite":
+        yield Site(tmp_path, f"sqlite:///{tmp_path / 'live.sqlite3'}", f"sqlite:///{tmp_path / 'spare.sqlite3'}")
+        return
+    if not (shutil.which("pg_dump") and shutil.which("pg_restore") and shutil.which("psql")):
+        pytest.skip("PostgreSQL's own programs (pg_dump, pg_restore, psql) are not installed")
+    import psycopg
+
+    host = connection.settings_dict["HOST"]
+    if not str(host).startswith("/"):
+        pytest.skip("the drill makes databases of its own on the local server of the tests")
+    names = [f"drill_{os.getpid()}_{part}" for part in ("live", "spare")]
+    with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as server:
+        for name in names:
+            server.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        yield Site(tmp_path, *(f"postgres://postgres:@/{host}/{name}" for name in names))
+        for name in names:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def filled(site: Site) -> Site:
+    """Usage, receipts, an administrator, signed heads."""
+    site.manage("migrate", "-v0")
+    site.manage("bootstrap_admin")
+    (site.folder / "usage.txt").write_text(SACCT)
+    site.manage("import_usage", "--source", "csv", "--file", site.folder / "usage.txt", "--timezone", "UTC")
+    site.manage("create_receipts", "--all")
+    site.manage("sign_audit_head")
+    return site
+
+
+def test_a_backup_that_is_restored_elsewhere_is_the_same_and_proves_it(filled: Site) -> None:
+    backup = filled.backup()
+    assert {file.name for file in backup.iterdir()} >= {"head.json", "heads.ndjson", "SHA256SUMS"}
+    assert backup.stat().st_mode & 0o077 == 0, "nobody else reads it"
+    before = filled.hashes(filled.live)
+    done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare)
+    assert "The audit chain is intact" in done.stdout
+    after = filled.hashes(filled.spare)
+    ignored = {"audit_verifications", "sqlite_sequence", "audit_log"}  # the proof itself is noted; sealing is an entry
+    assert {name: text for name, text in after.items() if name not in ignored} == {
+        name: text for name, text in before.items() if name not in ignored
+    }
+    assert len(after) > 60
+    assert filled.manage("verify_audit", "--head", backup / "head.json", url=filled.spare).returncode == 0
+    assert "is there already" in filled.run(
+        ROOT / "deploy" / "restore.sh", backup, url=filled.spare, fails=True
+    ).stderr or (connection.vendor == "postgresql"), "nothing is restored over a database"
+
+
+def test_a_backup_that_was_changed_or_is_older_than_its_head_is_refused(filled: Site) -> None:
+    backup = filled.backup()
+    file = next(each for each in backup.iterdir() if each.name.startswith("database"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100] + b"\0" * 100)
+    filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare, fails=True)
+    file.write_bytes(whole)
+    filled.manage("create_receipts", "--all")
+    filled.manage("seal_audit", "--out", filled.folder / "later.json")
+    filled.manage("seal_audit", "--out", filled.folder / "last.json")
+    shutil.copy(filled.folder / "last.json", backup / "head.json")
+    sums = [line for line in (backup / "SHA256SUMS").read_text().splitlines() if not line.endswith("head.json")]
+    (backup / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare, fails=True)
+    assert "BROKEN" in done.stdout, "the head of a later day is not in it"
+
+
+def test_old_backups_go_and_a_failed_one_leaves_no_folder_that_looks_whole(filled: Site) -> None:
+    folder = filled.folder / "backups"
+    old = folder / "20200101T000000Z"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    kept = filled.backup()
+    assert [each.name for each in sorted(folder.iterdir())] == [kept.name]
+    filled.environment["AUDIT_SIGNING_KEY_FILE"] = "/nonexistent"
+    filled.run(ROOT / "deploy" / "backup.sh", folder, fails=True)
+    assert [each.name for each in folder.iterdir() if not each.name.startswith(".")] == [kept.name]
+
+
+def test_no_password_of_the_database_is_an_argument_of_a_program() -> None:
+    for name in ("backup.sh", "restore.sh"):
+        text = (ROOT / "deploy" / name).read_text()
+        assert "pg_environment.py)" not in text
+        assert 'printf \'%s\' "$url" | "$python"' in text
+        subprocess.run(["sh", "-n", str(ROOT / "deploy" / name)], check=True)

@@ -1,0 +1,136 @@
+"""The ten most likely misconfigurations of a site: doctor finds each, and says what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from audit import heads
+from audit.models import AuditVerification
+from hpcbilling import site_diagnosis
+from hpcbilling.models import PeriodicTask
+from tests.audit.worlds import Signed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def site(settings: Any, tmp_path: Path, superuser: Any) -> Any:
+    """A production site at which all is well."""
+    from billing.models import RateVersion
+
+    settings.DEBUG, settings.BASE_DIR = False, tmp_path
+    settings.ALLOWED_HOSTS, settings.SITE_BASE_URL = [".example.ac.th"], "https://billing.example.ac.th"
+    settings.TRUSTED_PROXY_COUNT, settings.SECURE_SSL_REDIRECT = 1, True
+    settings.DATABASE_POOLED, settings.DATABASE_DIRECT_URL = False, ""
+    Signed(tmp_path, settings)
+    heads.sign()
+    PeriodicTask.objects.create(name="send_emails", last_run_at=timezone.now(), last_status="done")
+    assert RateVersion.objects.exists(), "a fresh site has rates"
+    return settings
+
+
+def said(level: str = "") -> dict[str, str]:
+    found = site_diagnosis.examine(migrated=True)
+    return {name: message for name, got, message in found if got == level or (not level and got != "ok")}
+
+
+def test_nothing_is_said_of_a_site_at_which_all_is_well(site: Any) -> None:
+    assert {name for name in said() if name != "engine"} == set()
+    assert {"names", "proxy", "static files", "audit heads"} <= said("ok").keys()
+
+
+def test_1_a_name_that_the_site_does_not_answer_to(site: Any) -> None:
+    site.ALLOWED_HOSTS = ["other.example"]
+    assert "ALLOWED_HOSTS" in said("problem")["names"]
+
+
+def test_2_a_proxy_that_was_not_announced(site: Any) -> None:
+    site.TRUSTED_PROXY_COUNT = 0
+    assert "TRUSTED_PROXY_COUNT" in said("note")["proxy"]
+
+
+def test_3_style_sheets_that_were_not_collected(site: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+    monkeypatch.setattr(
+        site_diagnosis, "staticfiles_storage", CompressedManifestStaticFilesStorage(location=tmp_path / "no")
+    )
+    assert "collectstatic" in said("problem")["static files"]
+
+
+def test_4_a_secret_that_others_may_read(site: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / ".env").write_text("SECRET_KEY=x")
+    for mode, found in ((0o644, True), (0o660, True), (0o640, False), (0o600, False)):
+        (tmp_path / ".env").chmod(mode)
+        assert ("secret files" in said()) == found, oct(mode)
+    key = tmp_path / "key.pem"
+    key.chmod(0o644)
+    monkeypatch.setenv("AUDIT_SIGNING_KEY_FILE", str(key))
+    assert str(key) in said("note")["secret files"]
+
+
+@pytest.mark.postgres
+def test_5_a_pooler_that_was_not_announced_or_that_commands_cannot_pass(site: Any, monkeypatch: Any) -> None:
+    from django.db import connection
+
+    site.DATABASE_POOLED = True
+    assert "DATABASE_DIRECT_URL" in said("problem")["pooler"]
+    site.DATABASE_POOLED = False
+    monkeypatch.setitem(connection.settings_dict, "PORT", "6432")
+    assert "DATABASE_POOLED=1" in said("note")["pooler"]
+
+
+def test_6_a_runner_that_never_ran_died_or_fails(site: Any) -> None:
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=1))
+    assert "hpcbilling-due.timer" in said("note")["runner"]
+    PeriodicTask.objects.update(last_run_at=timezone.now(), last_status="failed", last_error="no\nroute to host")
+    assert "no route to host" in said("note")["task send_emails"]
+    PeriodicTask.objects.all().delete()
+    assert "run_due" in said("note")["runner"]
+
+
+def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any) -> None:
+    AuditVerification.objects.create(first_id=1, last_id=9, head_hash="0" * 64, ok=False, first_bad=4, reason="row #4")
+    assert "row #4" in said("note")["audit log"]
+    AuditVerification.objects.all().delete()
+    Path(site.AUDIT_HEADS_FILE).write_text("")
+    assert "no head yet" in said("note")["audit heads"]
+    site.AUDIT_HEADS_FILE = ""
+    assert "AUDIT_HEADS_FILE" in said("note")["audit heads"]
+    site.AUDIT_HEADS_FILE, site.AUDIT_SIGNING_KEY = "/tmp/x", "no key"
+    assert "audit_key" in said("problem")["audit heads"]
+
+
+def test_8_a_clock_that_is_wrong(site: Any, monkeypatch: Any) -> None:
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no clock of its own")
+    real = timezone.now
+    monkeypatch.setattr(site_diagnosis.timezone, "now", lambda: real() + timedelta(minutes=3))
+    assert "NTP" in said("note")["clock"]
+
+
+def test_9_a_site_that_nobody_can_administer(site: Any, superuser: Any) -> None:
+    type(superuser).objects.update(is_superuser=False)
+    assert "bootstrap_admin" in said("note")["administrator"]
+
+
+def test_10_a_site_without_rates(site: Any, monkeypatch: Any) -> None:
+    from billing.models import RateVersion
+
+    monkeypatch.setattr(site_diagnosis, "RateVersion", RateVersion)
+    monkeypatch.setattr(
+        timezone, "now", lambda: RateVersion.objects.earliest("effective_at").effective_at - timedelta(days=9)
+    )
+    assert "Rates" in {name: message for name, _level, message in site_diagnosis._rates()}["rates"]
+
+
+def test_what_asks_the_database_is_left_out_where_it_cannot_answer(site: Any) -> None:
+    names = {name for name, _level, _message in site_diagnosis.examine(migrated=False)}
+    assert not names & {"runner", "rates", "audit heads", "administrator"}

@@ -1,0 +1,1 @@
+from tests.invariants import invariants_hold  # noqa: F401 - after every test
