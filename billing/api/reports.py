@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import date
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -31,15 +32,17 @@ from core.money import places
 from core.paging import cursor_of, next_url, read_cursor
 from core.serializers import PageQuery, StrictSerializer, problems
 
+_MONTH = re.compile(r"2[01][0-9]{2}-(0[1-9]|1[0-2])")
 
+
+@extend_schema_field({"type": "string", "pattern": "^2[01][0-9]{2}-(0[1-9]|1[0-2])$", "examples": ["2026-10"]})
 class MonthField(serializers.Field):
     """A month such as 2026-10."""
 
     def to_internal_value(self, data: Any) -> date:
-        try:
-            return datetime.strptime(str(data), "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
-        except ValueError:
-            raise serializers.ValidationError(_("A month such as 2026-10.")) from None
+        if not _MONTH.fullmatch(str(data)):
+            raise serializers.ValidationError(_("A month such as 2026-10."))
+        return date.fromisoformat(f"{data}-01")
 
     def to_representation(self, value: Any) -> str:
         return f"{value:%Y-%m}"
