@@ -18,7 +18,7 @@ from billing.models import Receipt
 from billing.services.receipts import create_receipts, mark_paid, void_receipt
 from core.context import Actor
 from core.errors import AppError
-from payments.models import OPEN_STATUSES, Payment, PaymentStatus, Refund
+from payments.models import OPEN_STATUSES, Payment, PaymentStatus, Refund, RefundStatus
 from payments.models.refunds import HOLDING
 from payments.services.reconciliation import sync_open
 from payments.services.refunds import refund_payment
@@ -180,9 +180,12 @@ class World:
             self.said[-1] += f" ({error.code})"
 
     def money(self) -> tuple[dict[str, int], dict[str, int]]:
-        """What the provider has, and what we think it has, in minor units. Refunds by hand go through a bank."""
+        """What the provider has, and what we know of it, in minor units. Refunds by hand go through a bank; one that came
+        on top of them at the provider is known and waits for a person."""
         captured = sum(Payment.objects.filter(provider="stripe").values_list("captured_cents", flat=True))
-        refunds = Refund.objects.filter(status__in=HOLDING, by_hand=False, payment__provider="stripe")
+        refunds = Refund.objects.filter(
+            status__in=(*HOLDING, RefundStatus.NEEDS_REVIEW), by_hand=False, payment__provider="stripe"
+        )
         ours = {"captured": captured, "refunded": sum(refunds.values_list("amount_cents", flat=True))}
         theirs = self.fake.money()
         return {name: theirs[name] for name in ours}, ours
