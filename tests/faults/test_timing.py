@@ -50,7 +50,8 @@ def test_a_key_that_was_nearly_right_is_refused_as_fast_as_nonsense() -> None:
 
 def test_a_name_that_exists_is_refused_as_fast_as_one_that_does_not(make_user: Any, settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    settings.AUTH_THROTTLE_MAX_FAILS = 10**6
+    settings.AUTH_THROTTLE_MAX_FAILS = settings.AUTH_THROTTLE_NAME_ATTEMPTS = 10**6
+    settings.AUTH_THROTTLE_NETWORK_ATTEMPTS = 10**6
     make_user("alice")
 
     def sign_in(name: str) -> None:

@@ -46,10 +46,10 @@ BILLING = (
         "numbers_are_counted_under_lock", "billing/services/numbers.py",
         '''    lock_for_transaction("numbers", series)
     counter, _made = DocumentCounter.objects.get_or_create(series=series, fiscal_year=year)
-    DocumentCounter.objects.filter(pk=counter.pk).update(last=F("last") + 1)
+    DocumentCounter.objects.filter(pk=counter.pk).update(last=F("last") + many)
 ''',
         '''    counter, _made = DocumentCounter.objects.get_or_create(series=series, fiscal_year=year)
-    DocumentCounter.objects.filter(pk=counter.pk).update(last=counter.last + 1)
+    DocumentCounter.objects.filter(pk=counter.pk).update(last=counter.last + many)
 ''',
         ("tests/billing/test_invoice_documents.py::test_of_many_who_finalize_at_once_one_does_and_numbers_have_no_gap",),
         "postgres",
