@@ -41,6 +41,7 @@ PAID_DAYS = 30
 AGES = ((0, 30), (31, 60), (61, 90), (91, None))
 MAIN_LISTS: tuple[type[Model], ...] = (
     Receipt,
+    Invoice,
     Payment,
     Refund,
     PaymentEvent,

@@ -24,7 +24,7 @@ from billing.models import ExportColumn, JournalEntry, JournalExport, JournalPos
 from billing.reports.fields import MonthField
 from billing.selectors.journal_export import FIELDS, account_of, chart, columns_of_export, rows_of_export
 from billing.services.journal_exports import export_journal, waiting
-from core.admin import ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.admin import CappedPaginator, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.exports import FORMATS, FORMULA_STARTS, table_response
@@ -177,7 +177,7 @@ class JournalExportAdmin(ReadOnlyAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"waiting": waiting().count(), "may_export": self._may(request)}
+        context = {"waiting": waiting()[: CappedPaginator.most].count(), "may_export": self._may(request)}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def _may(self, request: HttpRequest) -> bool:

@@ -127,5 +127,5 @@ def test_a_group_without_rights_to_payments_sees_nothing_of_them(
 
 def test_refunds_are_one_of_the_lists_on_top(as_finance: Client) -> None:
     names = [name for name, _url, _here in as_finance.get("/admin/").context["console_nav"]]
-    assert names[:4] == ["receipts", "payments", "refunds", "payment events"]
+    assert names[:5] == ["receipts", "invoices", "payments", "refunds", "payment events"]
     assert Refund in frontpage.MAIN_LISTS
