@@ -129,7 +129,10 @@ def the_ledger_is_even() -> list[str]:
     ):
         left[currency] += from_minor(minor, currency)  # type: ignore[assignment]
     below = _rows(
+        # below nothing only where money went back that the balance had been spent from (docs/dunning.md)
         """SELECT organisation_id, currency, SUM(amount) FROM credit_entries
+        WHERE organisation_id NOT IN
+          (SELECT i.organisation_id FROM invoice_returns r JOIN invoices i ON i.id = r.invoice_id)
         GROUP BY organisation_id, currency HAVING SUM(amount) < -0.00005"""
     )
     return [f"{currency}: {rest} too much" for currency, rest in sorted(left.items()) if rest] + [

@@ -145,6 +145,7 @@ def test_nothing_is_begun_for_what_asks_for_nothing(invoice: Invoice, fakes: Any
         begin(RIGS["dummy.page"](), invoice)
 
 
+@pytest.mark.forged("payments written past every service")
 def test_the_database_wants_exactly_one_receipt_or_invoice(invoice: Invoice, alice: Any) -> None:
     receipt = new_receipt()
     fields = {"user": alice, "provider": "dummy", "currency": "THB", "amount_cents": 1}
