@@ -87,7 +87,7 @@ def test_a_page_is_strict_plain_and_cheap(
     assert page.count("<h1") == 1
     levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels)), levels
-    labelled = set(re.findall(r'<label for="([^"]+)"', page))
+    labelled = set(re.findall(r'<label\b[^>]* for="([^"]+)"', page))
     shown = [field for field in re.findall(r"<(?:input|select|textarea)[^>]*>", page) if 'type="hidden"' not in field]
     assert {match[1] for field in shown if (match := re.search(r' id="([^"]+)"', field))} == labelled
     assert page.count("<table") == page.count("<caption")
