@@ -23,7 +23,7 @@ CONSOLE = ["/admin/", "/admin/usage/job/", "/admin/billing/receipt/", "/admin/au
 # Words that stay as they are in Thai: names, codes, units, the other language's own name.
 KEPT = {
     "English", "Asia", "Bangkok", "API", "CSV", "XLSX", "PDF", "SHA", "CPU", "GPU", "Slurm", "UTC", "THB", "HPC", "Billing", "GB", "COMPLETED", "PENDING", "RUNNING",
-    "SBATCH", "sbatch", "zzz", "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census",
+    "SBATCH", "sbatch", "zzz", "alice", "fin", "root", "physics", "ministry", "normal", "lattice", "census", "tools", "verify", "chain",
 }  # fmt: skip
 STATIC = Path(project.BASE_DIR) / "static" / "hpcbilling"
 
