@@ -82,7 +82,7 @@ def note() -> dict[str, Any]:
         done = _done(proof) if proof and proof.usage.cost else None
         months.append({"month": month.isoformat(), "closed": closed, "over": place > 0, "done": done})
         month = previous_month(month)
-    jobs = Job.objects.unbilled().chargeable(settings.BILLING_FREE_STATES).count()  # those whose cost it is
+    jobs = Job.objects.real().unbilled().chargeable(settings.BILLING_FREE_STATES).count()  # those whose cost it is
     data = {"jobs": jobs, "cost": str(left.unbilled), "months": months}
     Figures.objects.update_or_create(name=NAME, defaults={"data": data, "noted_at": timezone.now()})
     return data

@@ -61,7 +61,7 @@ class BillingFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == BILLABLE and isinstance(queryset, JobQuerySet):
-            return queryset.unbilled().chargeable(settings.BILLING_FREE_STATES)
+            return queryset.real().unbilled().chargeable(settings.BILLING_FREE_STATES)
         return queryset.exclude(claimed_by="") if self.value() == "billed" else queryset
 
 
