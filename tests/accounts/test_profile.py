@@ -30,7 +30,7 @@ def test_each_slurm_account_shows_its_tier_the_reason_and_the_prices(alice: Any)
     make_job(account="chemistry")
     page = signed_in("alice").get("/account/").content.decode()
     assert "rule 1: account physics" in page or "account physics" in page
-    assert page.count('<th scope="row">') >= 3
+    assert page.count('<th scope="row"') >= 3
     assert "chemistry" in page
 
 
@@ -41,7 +41,8 @@ def test_somebody_without_jobs_sees_what_they_would_pay(alice: Any) -> None:
 def test_sessions_are_listed_with_address_and_browser_and_never_with_their_key(alice: Any) -> None:
     here, there = signed_in("alice"), signed_in("alice", **BROWSER)
     page = here.get("/account/").content.decode()
-    assert "Firefox &lt;b&gt;on a phone&lt;/b&gt;" in page
+    assert "Firefox" in page, "the browser by its name"
+    assert "<b>on a phone</b>" not in page
     assert "127.0.0.1" in page
     for client in (here, there):
         assert client.session.session_key not in page

@@ -58,6 +58,10 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                "usage.change_job", "usage.change_alertrule", "usage.change_alerthistory"}  # fmt: skip
     allowed |= {f"billing.{act}_invoice" for act in ("add", "change", "finalize", "credit", "pay", "send")}
     allowed |= {"billing.add_invoicetemplate", "billing.change_invoicetemplate"}
+    allowed |= {"billing.write_off_invoice", "billing.close_accountingperiod", "billing.change_ledgeraccount",
+                "billing.add_journalexport", "billing.add_exportcolumn", "billing.change_exportcolumn",
+                "billing.delete_exportcolumn"}  # fmt: skip
+    allowed |= {f"accounts.{verb}_testclock" for verb in ("add", "change", "advance")}
     allowed |= {"billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",
                 "billing.add_discount", "billing.change_discount", "subscriptions.add_planprice"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
