@@ -80,7 +80,6 @@ def test_each_kind_is_kept_with_what_it_needs(organisation: Organisation, fields
         ({**PATTERN, "spike_comparison_period": "day"}, "spike_comparison_period"),
         ({**COST, "threshold_value": None}, "threshold_value"),
         ({**COST, "metric_name": "tokens"}, "metric_name"),
-        (COST, "organisation"),
     ],
 )  # fmt: skip
 def test_a_refusal_names_the_field(organisation: Organisation, fields: dict[str, Any], field: str) -> None:
@@ -90,16 +89,11 @@ def test_a_refusal_names_the_field(organisation: Organisation, fields: dict[str,
     assert not AlertRule.objects.exists()
 
 
-def test_cost_needs_slurm_accounts_for_events_have_no_price_yet(project: Project) -> None:
-    with pytest.raises(BadInput, match="no price") as refused:
-        create_rule(actor=FIN, name="Cost", organisation=project.organisation, project=project, **COST)
-    assert refused.value.details["field"] == "project"
-    other = Project.objects.create(organisation=project.organisation, name="Pressure")
-    other.accounts.create(account="pressure")
-    with pytest.raises(BadInput):
-        create_rule(actor=FIN, name="Cost", organisation=project.organisation, project=project, **COST)
+def test_cost_is_watched_of_projects_with_and_without_slurm_accounts(project: Project) -> None:
+    create_rule(actor=FIN, name="Cost", organisation=project.organisation, project=project, **COST)
     create_rule(actor=FIN, name="Cost", organisation=project.organisation, **COST)
     create_rule(actor=FIN, name="Cost", username="alice", **COST)
+    assert AlertRule.objects.count() == 3
 
 
 def test_a_rule_has_one_subject(organisation: Organisation) -> None:
