@@ -93,7 +93,9 @@ def said(response: Any) -> str:
 
 def test_every_route_of_organisations_is_in_this_test() -> None:
     routes = {str(pattern.pattern) for pattern in _patterns(get_resolver().url_patterns)}
-    routes = {route for route in routes if "test-clocks" not in route}  # of staff and owners: tests/clocks, tests/access
+    routes = {
+        route for route in routes if "test-clocks" not in route
+    }  # of staff and owners: tests/clocks, tests/access
     ours = {route for route in routes if re.search(r"organisations|projects/<uuid|invitations", route)}
     listed = {re.sub(r"\{\w\}", "*", path).replace("/guest", "/*").strip("/") for _m, path, *_ in ROUTES}
     apart = {"organisations", "organisations/*/leave", "invitations/*", "api/v1/organisations"}
