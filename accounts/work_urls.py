@@ -1,4 +1,4 @@
-"""My long work and its files; mounted at ``/work/``."""
+"""Long work of one's own and its files; mounted at ``/prepared/``."""
 
 from django.urls import path
 

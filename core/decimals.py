@@ -6,6 +6,7 @@ and sums and extremes are taken by functions of our own (``install``), never by 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from decimal import Decimal, localcontext
 from typing import Any, ClassVar
 
@@ -91,7 +92,7 @@ class ExactMin(_Exact):
     sqlite_name = "exact_min"
 
 
-class _Collect:
+class _Collect(ABC):
     def __init__(self) -> None:
         self.found: Decimal | None = None
 
@@ -104,8 +105,9 @@ class _Collect:
         return None if self.found is None else plain(self.found)
 
     @staticmethod
+    @abstractmethod
     def fold(one: Decimal, other: Decimal) -> Decimal:
-        raise NotImplementedError
+        """What two values come to."""
 
 
 class _Sum(_Collect):

@@ -28,7 +28,7 @@ urlpatterns = [
     path("webhooks/", include("accounts.webhook_urls")),
     path("", include("accounts.organisation_urls")),
     path("keys/", include("accounts.key_urls")),
-    path("work/", include("accounts.work_urls")),
+    path("prepared/", include("accounts.work_urls")),
     path("metering/", metering, name="metering"),
     path("subscriptions/", include("subscriptions.urls")),
     path("formula", FormulaView.as_view(), name="formula"),

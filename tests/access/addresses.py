@@ -32,7 +32,7 @@ FIRST = [
     ("api/v1/keys/", "accounts.ApiKey", "pk"), ("api/v1/organisations/", "accounts.Organisation", "uuid"),
     ("api/v1/projects/", "accounts.Project", "uuid"), ("api/v1/webhooks/", "accounts.WebhookEndpoint", "uuid"),
     ("admin/saved-filters/", "hpcbilling.SavedFilter", "pk"),
-    ("work/", "accounts.Work", "pk"),
+    ("prepared/", "accounts.Work", "pk"),
 ]  # fmt: skip
 # Arguments after the first, and those without an object.
 OTHERS = {

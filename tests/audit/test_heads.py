@@ -361,10 +361,12 @@ def test_other_columns_too(signed: Signed, sql: str) -> None:
     assert (verdict.ok, verdict.first_bad) in ((False, victim), (False, 0), (False, -5))
 
 
-@pytest.mark.parametrize(("column", "value"), [("ts", "x"), ("extra", '"x"'), ("changes", "7"), ("extra", "null")])
+# a moment that is none is kept by SQLite alone: PostgreSQL has a type for moments
+NO_MOMENT = [("ts", "x")] if connection.vendor == "sqlite" else []
+
+
+@pytest.mark.parametrize(("column", "value"), [*NO_MOMENT, ("extra", '"x"'), ("changes", "7"), ("extra", "null")])
 def test_what_cannot_even_be_read_is_a_bad_row_and_no_crash(signed: Signed, column: str, value: str) -> None:
-    if connection.vendor == "postgresql" and column == "ts":
-        pytest.skip("PostgreSQL keeps moments as moments")
     write(5)
     victim = last() - 2
     tamper(f"UPDATE audit_log SET {column} = '{value}' WHERE id = {victim}")

@@ -33,7 +33,7 @@ PAGES = [
     "/keys/new/",
     "/metering/",
     "/alerts/",
-    "/work/",
+    "/prepared/",
 ]
 CONSOLE = [
     "/admin/", "/admin/usage/job/", "/admin/usage/importrun/", "/admin/billing/receipt/", "/admin/billing/rateversion/",

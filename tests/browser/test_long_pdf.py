@@ -31,7 +31,7 @@ def test_it_is_made_while_somebody_does_something_else(
     person.go(receipt.get_absolute_url())
     assert person.overflow() == 0
     person.page.locator("main .actions form button").first.click()
-    person.page.wait_for_url("**/work/*/")
+    person.page.wait_for_url("**/prepared/*/")
     where = person.page.url.removeprefix(person.base)
     assert person.overflow() == 0
     assert violations(person, where) == [], "it waits"
@@ -41,7 +41,7 @@ def test_it_is_made_while_somebody_does_something_else(
     person.go("/usage/")
     Work.objects.update(status="queued", percent=None)
     person.page.click("details.me summary")
-    person.page.click(".me .menu a[href='/work/']")
+    person.page.click(".me .menu a[href='/prepared/']")
     person.page.click("main tbody a")
     run_next()
     person.page.locator("a[download]").wait_for()  # the page looks again by itself
@@ -51,6 +51,6 @@ def test_it_is_made_while_somebody_does_something_else(
         person.page.click("a[download]")
     content = Path(caught.value.path()).read_bytes()
     assert content == receipt_pdf(receipt=receipt, language="en")
-    assert violations(person, "/work/") == []
+    assert violations(person, "/prepared/") == []
     assert violations(person, f"/receipts/{receipt.pk}.th.pdf") == [], "what offers to make the other one"
     assert person.complaints == []

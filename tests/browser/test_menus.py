@@ -57,8 +57,8 @@ def test_it_closes_when_the_keyboard_has_left_it(visit: Any, alice: Any) -> None
 
 def test_its_links_are_followed(visit: Any, alice: Any) -> None:
     person = opened(visit, has_touch=True)
-    person.page.click(".me .menu a[href='/work/']")
-    person.page.wait_for_url("**/work/")
+    person.page.click(".me .menu a[href='/prepared/']")
+    person.page.wait_for_url("**/prepared/")
 
 
 def test_without_the_script_the_button_alone_opens_and_closes_it(visit: Any, alice: Any) -> None:

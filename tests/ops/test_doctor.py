@@ -106,11 +106,8 @@ def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any) -> No
     assert "audit_key" in said("problem")["audit heads"]
 
 
+@pytest.mark.postgres  # SQLite has no clock of its own
 def test_8_a_clock_that_is_wrong(site: Any, monkeypatch: Any) -> None:
-    from django.db import connection
-
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no clock of its own")
     real = timezone.now
     monkeypatch.setattr(site_diagnosis.timezone, "now", lambda: real() + timedelta(minutes=3))
     assert "NTP" in said("note")["clock"]

@@ -9,7 +9,7 @@ import pytest
 from tests.pages.conftest import text
 
 PRIVATE = ["/", "/usage/", "/usage.csv", "/receipts/", "/receipts/new/", "/receipts/1/", "/receipts/1/lines.csv",
-           "/subscriptions/", "/subscriptions/new/", "/work/"]  # fmt: skip
+           "/subscriptions/", "/subscriptions/new/", "/prepared/"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PRIVATE)

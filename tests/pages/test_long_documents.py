@@ -54,7 +54,7 @@ def test_the_file_is_the_one_that_a_small_receipt_gives_at_once(
 ) -> None:
     client = request.getfixturevalue(who)
     where = ask(client, receipt, suffix)
-    assert where == f"/work/{Work.objects.get().pk}/"
+    assert where == f"/prepared/{Work.objects.get().pk}/"
     assert "It waits for its turn" in text(client.get(where))
     assert client.get(f"{where}file/").status_code == 404, "it is not made yet"
     run_next()
@@ -133,8 +133,8 @@ def test_nobody_asks_without_end(as_alice: Client, receipt: Any) -> None:
                    "document": "en", "number": "x"})  # fmt: skip
     with pytest.raises(TooMuch):
         ask_for_pdf(actor=ALICE, receipt=receipt, language="en")
-    assert ask(as_alice, receipt) == "/work/"
-    assert "Wait until one of them has ended" in text(as_alice.get("/work/"))
+    assert ask(as_alice, receipt) == "/prepared/"
+    assert "Wait until one of them has ended" in text(as_alice.get("/prepared/"))
 
 
 def test_without_a_thai_font_nothing_is_queued(as_alice: Client, receipt: Any, settings: Any, tmp_path: Any) -> None:
@@ -153,14 +153,14 @@ def test_anothers_work_is_as_absent_as_none(
         run_next()
     for other in (as_bob, as_finance):
         method = other.post if what == "cancel/" else other.get
-        theirs, nobodys = method(where + what), method("/work/999999/" + what)
+        theirs, nobodys = method(where + what), method("/prepared/999999/" + what)
         assert theirs.status_code == nobodys.status_code == 404
         assert text(theirs) == text(nobodys)
-        assert str(receipt.document_number) not in text(other.get("/work/"))
+        assert str(receipt.document_number) not in text(other.get("/prepared/"))
     assert Work.objects.get().status != "canceled"
 
 
-@pytest.mark.parametrize("path", ["/work/", "/work/1/", "/work/1/file/"])
+@pytest.mark.parametrize("path", ["/prepared/", "/prepared/1/", "/prepared/1/file/"])
 def test_a_stranger_is_sent_to_sign_in(client: Client, db: None, path: str) -> None:
     assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
 
@@ -203,7 +203,7 @@ def test_the_page_says_how_far_it_is_and_looks_again_by_itself(as_alice: Client,
     assert (read(page).styles, read(page).inline_scripts) == ([], [])
     for words in ("40 %", "1,200 done", "Look again"):
         assert words in text(page)
-    assert "40 %" in text(as_alice.get("/work/"))
+    assert "40 %" in text(as_alice.get("/prepared/"))
 
 
 def test_progress_is_told_while_jobs_are_set(receipt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,18 +255,18 @@ def test_a_file_is_kept_a_week_and_then_goes_by_itself(as_alice: Client, receipt
 
 
 def test_an_empty_list_says_what_will_be_here(as_alice: Client) -> None:
-    assert "Nothing is being prepared" in text(as_alice.get("/work/"))
+    assert "Nothing is being prepared" in text(as_alice.get("/prepared/"))
 
 
 def test_titles_and_pages_are_in_the_language_of_the_reader(as_alice: Client, receipt: Any) -> None:
     where = ask(as_alice, receipt)
     assert f"Receipt {receipt.document_number} as PDF (English)" in text(as_alice.get(where))
-    assert f"Receipt {receipt.document_number} as PDF (English)" in text(as_alice.get("/work/"))
+    assert f"Receipt {receipt.document_number} as PDF (English)" in text(as_alice.get("/prepared/"))
 
 
 def test_pages_ask_little(as_alice: Client, receipt: Any, django_assert_max_num_queries: Any) -> None:
     where = ask(as_alice, receipt)
     run_next()
-    for path in (where, "/work/", f"/receipts/{receipt.pk}/"):
+    for path in (where, "/prepared/", f"/receipts/{receipt.pk}/"):
         with django_assert_max_num_queries(15):
             assert as_alice.get(path).status_code == 200

@@ -21,7 +21,7 @@ PAGES = [
     "/projects/{project}/usage/", "/projects/{project}/usage/?view=aggregate", "/projects/{project}/usage/?user=bob",
     "/projects/{project}/receipts/new/", "/projects/{project}/receipts/new/?start=&end=", "/playground/",
     "/playground/?view=script", "/account/", "/accounts/password/", "/payments/thanks?rid={receipt}", "/verify/",
-    "/nowhere/", "/receipts/999999/", "/subscriptions/", "/subscriptions/new/", "/work/",
+    "/nowhere/", "/receipts/999999/", "/subscriptions/", "/subscriptions/new/", "/prepared/",
 ]  # fmt: skip
 
 
