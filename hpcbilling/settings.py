@@ -7,8 +7,6 @@ or not safe (``hpcbilling.unsafe``), with every name in one message.
 """
 
 import sys
-from decimal import Decimal
-from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,12 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from core.logs import logging_to_console
-from hpcbilling.environment import Environment, of_each_cluster, refuse_to_start
+from hpcbilling.configuration.base import BASE_DIR, DEBUG, env
+from hpcbilling.configuration.billing import *  # noqa: F403 - every name is a setting
+from hpcbilling.configuration.payments import *  # noqa: F403
+from hpcbilling.environment import refuse_to_start
 from hpcbilling.single_sign_on import SECOND_FACTOR_ROLES, check_single_sign_on, origin_of
 from hpcbilling.unsafe import refusals
-from usage.sbatch_partitions import Partition
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = Environment()
-if env.bool("READ_DOT_ENV", default=True) and (BASE_DIR / ".env").is_file():
-    env.read_env(BASE_DIR / ".env")
-
-DEBUG: bool = env.bool("DEBUG", default=False)
 
 # --- secrets and hosts -------------------------------------------------------
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
@@ -38,58 +31,10 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
 # How many reverse proxies of ours append to X-Forwarded-For; 0 trusts only the socket.
 TRUSTED_PROXY_COUNT: int = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0)
-
-# --- payments ------------------------------------------------------------------
-# Providers that payers may choose, the first one the usual.
-PAYMENT_PROVIDER_NAMES: list[str] = env.names("PAYMENT_PROVIDER", default=["dummy"] if DEBUG else [])
-PAYMENT_PROVIDER: str = PAYMENT_PROVIDER_NAMES[0] if PAYMENT_PROVIDER_NAMES else ""
-PAYMENT_CURRENCY: str = env.str("PAYMENT_CURRENCY", default="THB").upper()
-PAYMENT_WEBHOOK_SECRET: str = env.str("PAYMENT_WEBHOOK_SECRET", default="")
-PAYMENT_WEBHOOK_TOLERANCE_SEC: int = env.whole("PAYMENT_WEBHOOK_TOLERANCE_SEC", default=300, least=1)
-# The dummy provider moves no money; outside DEBUG it does not exist.
-DUMMY_PROVIDER_ALLOWED: bool = DEBUG
-PAYMENT_PROVIDERS: dict[str, str] = {
-    "dummy": "payments.providers.dummy.provider.DummyProvider",
-    "manual": "payments.providers.manual.provider.ManualProvider",
-    "stripe": "payments.providers.stripe.provider.StripeProvider",
-    "omise": "payments.providers.omise.provider.OmiseProvider",
-    "razorpay": "payments.providers.razorpay.provider.RazorpayProvider",
-}
-# Settings that each needs before it may take real money, as its folder says.
-PAYMENT_PROVIDER_NEEDS: dict[str, tuple[str, ...]] = {
-    name: import_module(path.rsplit(".", 2)[0]).NEEDS for name, path in PAYMENT_PROVIDERS.items()
-}
-# Their addresses change only for tests and demonstrations.
-STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", default="")
-STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", default="")
-STRIPE_WEBHOOK_SECRET_OLD: str = env.str("STRIPE_WEBHOOK_SECRET_OLD", default="")
-STRIPE_METHODS: list[str] = env.names("STRIPE_METHODS", default=["card", "promptpay"], among=("card", "promptpay"))
-STRIPE_API_URL: str = env.str("STRIPE_API_URL", default="https://api.stripe.com")
-OMISE_SECRET_KEY: str = env.str("OMISE_SECRET_KEY", default="")
-OMISE_WEBHOOK_SECRET: str = env.str("OMISE_WEBHOOK_SECRET", default="")
-OMISE_WEBHOOK_SECRET_OLD: str = env.str("OMISE_WEBHOOK_SECRET_OLD", default="")
-OMISE_METHODS: list[str] = env.names("OMISE_METHODS", default=["promptpay", "card"], among=("card", "promptpay"))
-OMISE_REFUNDABLE: list[str] = env.names("OMISE_REFUNDABLE", default=["card"], among=("card", "promptpay"))
-OMISE_API_URL: str = env.str("OMISE_API_URL", default="https://api.omise.co")
-RAZORPAY_KEY_ID: str = env.str("RAZORPAY_KEY_ID", default="")
-RAZORPAY_KEY_SECRET: str = env.str("RAZORPAY_KEY_SECRET", default="")
-RAZORPAY_WEBHOOK_SECRET: str = env.str("RAZORPAY_WEBHOOK_SECRET", default="")
-RAZORPAY_WEBHOOK_SECRET_OLD: str = env.str("RAZORPAY_WEBHOOK_SECRET_OLD", default="")
-RAZORPAY_API_URL: str = env.str("RAZORPAY_API_URL", default="https://api.razorpay.com")
-# Where payers transfer to.
-ORG_BANK_NAME: str = env.str("ORG_BANK_NAME", default="")
-ORG_BANK_ACCOUNT: str = env.str("ORG_BANK_ACCOUNT", default="")
-ORG_BANK_HOLDER: str = env.str("ORG_BANK_HOLDER", default="")
-# {"omise.promptpay": {"THB": (Decimal("20"), Decimal("150000"))}}: other limits than the providers' usual ones.
-PAYMENT_LIMITS: dict[str, dict[str, tuple[Decimal, Decimal]]] = env.limits("PAYMENT_LIMITS")
-# Hours after a failure at which the payer gets a new checkout; as many retries as there are numbers.
-PAYMENT_RETRY_HOURS: list[int] = env.hours("PAYMENT_RETRY_HOURS", default=[24, 48, 96])
-
 if DEBUG:
     SECRET_KEY = SECRET_KEY or "insecure-development-key-never-used-when-debug-is-off"
     ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
     SITE_BASE_URL = SITE_BASE_URL or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
-    PAYMENT_WEBHOOK_SECRET = PAYMENT_WEBHOOK_SECRET or "insecure-development-webhook-secret"
 
 # --- proof of the audit log: see docs/audit.md --------------------------------
 AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", default="")
@@ -297,171 +242,6 @@ if OIDC_ENABLED:
             ],
         }
     }  # fmt: skip
-
-# --- usage and billing -------------------------------------------------------
-USAGE_SOURCES: dict[str, str] = {
-    "slurmrestd": "usage.sources.slurmrestd.SlurmrestdSource",
-    "sacct": "usage.sources.sacct.SacctSource",
-    "csv": "usage.sources.csvfile.CsvSource",
-}
-# Who knows stretches of time whose usage stands: functions that give windows, asked in the transaction that writes.
-USAGE_FROZEN: dict[str, str] = {"months": "billing.services.months.hold_closed_windows"}
-# Where metered events are kept, and what is taken in.
-EVENT_STORES: dict[str, str] = {"database": "usage.events.database.database_events"}
-EVENT_STORE: str = env.choice("EVENT_STORE", default="database", among=tuple(EVENT_STORES))
-EVENTS_MAX_ITEMS: int = env.whole("EVENTS_MAX_ITEMS", default=1000, least=1)
-EVENTS_MAX_BODY_BYTES: int = env.whole("EVENTS_MAX_BODY_BYTES", default=8 << 20, least=1 << 16)
-# One limit for what a body may hold, packed or not; files that people upload are another matter.
-DATA_UPLOAD_MAX_MEMORY_SIZE = EVENTS_MAX_BODY_BYTES
-EVENTS_MAX_METADATA_BYTES: int = env.whole("EVENTS_MAX_METADATA_BYTES", default=8192, least=256)
-EVENTS_MAX_AGE_DAYS: int = env.whole("EVENTS_MAX_AGE_DAYS", default=35, least=1)
-EVENTS_MAX_AHEAD_SECONDS: int = env.whole("EVENTS_MAX_AHEAD_SECONDS", default=300, least=0)
-EVENTS_LATE_AFTER_MINUTES: int = env.whole("EVENTS_LATE_AFTER_MINUTES", default=60, least=1)
-# How long quota stays set aside for a call that nobody reports.
-QUOTA_HOLD_SECONDS: int = env.whole("QUOTA_HOLD_SECONDS", default=600, least=1)
-# Who measures what a rule of each kind watches.
-ALERT_EVALUATORS: dict[str, str] = {
-    "usage_threshold": "usage.alerts.thresholds.usage_threshold",
-    "usage_spike": "usage.alerts.spikes.usage_spike",
-    "unusual_pattern": "usage.alerts.patterns.unusual_pattern",
-    "cost_threshold": "billing.alerts.cost_threshold",
-}
-FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
-SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
-SLURM_CONF: str = env.str("SLURM_CONF", default="")
-SLURM_JWT: str = env.str("SLURM_JWT", default="")
-SLURMRESTD_URL: str = env.str("SLURMRESTD_URL", default="").rstrip("/")
-SLURMRESTD_TOKEN: str = env.str("SLURMRESTD_TOKEN", default="")
-SLURMRESTD_USER: str = env.str("SLURMRESTD_USER", default="")
-SLURMRESTD_API_VERSION: str = env.str("SLURMRESTD_API_VERSION", default="")
-SLURMRESTD_TLS_VERIFY: str = env.str("SLURMRESTD_TLS_VERIFY", default="true")
-# A job longer than this is shown to finance before it is billed.
-USAGE_RUNAWAY_DAYS: int = env.whole("USAGE_RUNAWAY_DAYS", default=60, least=1)
-SLURMRESTD_TIMEOUT: int = env.whole("SLURMRESTD_TIMEOUT", default=60, least=1)
-SLURMRESTD_MAX_BYTES: int = env.whole("SLURMRESTD_MAX_BYTES", default=64 << 20, least=1 << 20)
-SACCT_TIMEOUT: int = env.whole("SACCT_TIMEOUT", default=120, least=1)
-USAGE_OVERLAP_DAYS: int = env.whole("USAGE_OVERLAP_DAYS", default=2, least=0)
-# Clusters that are imported one by one, and what is set for one of them alone (NAME__<cluster>).
-SLURM_CLUSTERS: list[str] = env.clusters("SLURM_CLUSTERS")
-SLURM_PER_CLUSTER: dict[str, dict[str, str]] = of_each_cluster(env, [SLURM_CLUSTER, *SLURM_CLUSTERS])
-# Defaults and node sizes of the partitions, for the quotes of the playground.
-SLURM_PARTITIONS: dict[str, Partition] = env.partitions("SLURM_PARTITIONS")
-# Jobs that ended in these Slurm states are kept and shown, never charged.
-BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
-# Which moment's rates price a job: that of the receipt, or the end of the job. Recorded on each receipt.
-BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
-# How a part of a plan's period is charged or given back: not at all, by local days, by seconds (billing.cycles).
-BILLING_PRORATION: str = env.choice("BILLING_PRORATION", default="day", among=("none", "day", "second"))
-# Checks of documents at /verify/ from one address.
-VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
-# Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
-FOUR_EYES_ABOVE: Decimal | None = env.amount("FOUR_EYES_ABOVE", default="")
-# Who knows what of an organisation cannot change any more: functions that give names of its fields.
-ORGANISATION_FIXED: dict[str, str] = {
-    "bills": "billing.organisations.fixed_fields",
-    "usage": "usage.organisations.fixed_fields",
-}
-# Whether anything was counted or billed for an organisation: then it is bound to no test clock any more.
-ORGANISATION_PASTS: dict[str, str] = {
-    "bills": "billing.organisations.has_past",
-    "subscriptions": "subscriptions.holders.has_past",
-    "usage": "usage.organisations.has_past",
-}
-# Whether organisations may be bound to test clocks; in production only where it says so.
-TEST_CLOCKS: bool = env.bool("TEST_CLOCKS", default=DEBUG)
-# What follows when a subscription starts, rests, goes on or ends.
-SUBSCRIPTION_HOOKS: dict[str, str] = {
-    "start": "billing.services.fees.on_start",
-    "suspend": "billing.services.fees.on_suspend",
-    "resume": "billing.services.fees.on_resume",
-    "cancel": "billing.services.fees.on_cancel",
-    "end": "billing.services.fees.on_end",
-}
-# What time does by itself to organisations with a test clock, in this order at each instant (core.clock.Step).
-CLOCK_STEPS: dict[str, str] = {
-    "renewals": "billing.clock_steps.RENEWALS",
-    "quotas": "usage.clock_steps.QUOTAS",
-    "invoices": "billing.clock_steps.INVOICES",
-    "reminders": "billing.clock_steps.REMINDERS",
-    "alerts": "usage.clock_steps.ALERTS",
-}
-# What else the page of a subscription shows: functions of the request and the subscription that give template values.
-SUBSCRIPTION_PANELS: dict[str, str] = {"quota": "usage.quota_panel.panel", "fees": "billing.views.subscriptions.panel"}
-APPROVAL_ACTS: dict[str, str] = {
-    "mark_paid": "billing.approvals.MARK_PAID",
-    "refund": "payments.approvals.REFUND",
-    "accept_payment": "payments.approvals.ACCEPT",
-    "accept_transfer": "payments.approvals.ACCEPT_TRANSFER",
-    "match_line": "payments.approvals.MATCH_LINE",
-    "pay_invoice": "billing.approvals.PAY_INVOICE",
-    "write_off": "billing.approvals.WRITE_OFF",
-}
-# What makes entries of the journal, in the order in which it is posted.
-JOURNAL_SOURCES: dict[str, str] = {
-    "receipts": "billing.ledger.of_receipts.ISSUED",
-    "voided_receipts": "billing.ledger.of_receipts.VOIDED",
-    "invoices": "billing.ledger.of_invoices.INVOICES",
-    "credit_notes": "billing.ledger.of_invoices.CREDIT_NOTES",
-    "earned_fees": "billing.ledger.of_fees.EARNED",
-    "fees_taken_back": "billing.ledger.of_fees.TAKEN_BACK",
-    "invoice_payments": "billing.ledger.of_money.PAYMENTS",
-    "invoice_returns": "billing.ledger.of_money.RETURNS",
-    "balances": "billing.ledger.of_money.BALANCES",
-    "write_offs": "billing.ledger.of_money.WRITE_OFFS",
-    "receipts_by_hand": "payments.ledger.BY_HAND",
-    "payments": "payments.ledger.MONEY",
-    "refunds": "payments.ledger.REFUNDED",
-    "disputes": "payments.ledger.DISPUTED",
-}
-WORK_KINDS: dict[str, str] = {
-    "import_file": "usage.work.IMPORT_FILE",
-    "receipt_preview": "billing.work.RECEIPT_PREVIEW",
-    "receipt_run": "billing.work.RECEIPT_RUN",
-    "receipt_pdf": "billing.work_pdf.RECEIPT_PDF",
-    "export": "hpcbilling.work.EXPORT",
-    "advance_clock": "accounts.clock_work.ADVANCE",
-}
-# Where sync_models reads AI models and their prices from; empty: nowhere.
-LITELLM_URL: str = env.str("LITELLM_URL", default="").rstrip("/")
-LITELLM_API_KEY: str = env.str("LITELLM_API_KEY", default="")
-# Who reads documents of exchange rates, and where import_exchange_rates asks for one every day; empty: nowhere.
-EXCHANGE_FEEDS: dict[str, str] = {"ecb": "billing.feeds.ecb.read"}
-EXCHANGE_RATES_URL: str = env.str("EXCHANGE_RATES_URL", default="").strip()
-EXCHANGE_RATES_FEED: str = env.choice("EXCHANGE_RATES_FEED", default="ecb", among=tuple(EXCHANGE_FEEDS))
-BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
-BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", most=20)
-BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)
-# Days from the issue of an invoice to the day on which it is due.
-BILLING_INVOICE_DAYS: int = env.whole("BILLING_INVOICE_DAYS", default=30, least=0, most=365)
-# Whether payers may pay an invoice in parts of their choice.
-BILLING_PARTIAL_PAYMENTS: bool = env.bool("BILLING_PARTIAL_PAYMENTS", default=True)
-# Reminders of unpaid invoices: days before the due day (0: none), days after it, then once a week.
-DUNNING_REMIND_BEFORE_DAYS: int = env.whole("DUNNING_REMIND_BEFORE_DAYS", default=3, least=0, most=60)
-DUNNING_REMIND_AFTER_DAYS: list[int] = env.days("DUNNING_REMIND_AFTER_DAYS", default=[1, 7, 14, 21, 30])
-# Days after the due day from which an organisation's subscriptions are past due, and from which they rest (0: never).
-DUNNING_PAST_DUE_DAYS: int = env.whole("DUNNING_PAST_DUE_DAYS", default=7, least=0, most=365)
-DUNNING_SUSPEND_DAYS: int = env.whole("DUNNING_SUSPEND_DAYS", default=30, least=0, most=730)
-if 0 < DUNNING_SUSPEND_DAYS < max(DUNNING_PAST_DUE_DAYS, 1):
-    env.refused.append(
-        f"DUNNING_SUSPEND_DAYS={DUNNING_SUSPEND_DAYS}: 0, or DUNNING_PAST_DUE_DAYS ({DUNNING_PAST_DUE_DAYS}) or more is"
-        " wanted."
-    )
-FISCAL_YEAR_START_MONTH: int = env.whole("FISCAL_YEAR_START_MONTH", default=10, least=1, most=12)
-BILLING_TAX_ENABLED: bool = env.bool("BILLING_TAX_ENABLED", default=False)
-BILLING_TAX_LABEL: str = env.text("BILLING_TAX_LABEL", default="VAT", most=30)
-BILLING_TAX_RATE: Decimal = env.percent("BILLING_TAX_RATE", default="7")
-BILLING_TAX_INCLUSIVE: bool = env.bool("BILLING_TAX_INCLUSIVE", default=False)
-ORG_NAME: str = env.str("ORG_NAME", default="HPC Billing")
-ORG_ADDRESS: str = env.str("ORG_ADDRESS", default="")
-ORG_TAX_ID: str = env.str("ORG_TAX_ID", default="")
-ORG_EMAIL: str = env.str("ORG_EMAIL", default="")
-# Typefaces of PDF documents; empty: a Thai one is looked for in the usual folders.
-PDF_FONT: str = env.str("PDF_FONT", default="")
-PDF_FONT_BOLD: str = env.str("PDF_FONT_BOLD", default="")
-PDF_FONT_FOLDERS: list[str] = [
-    "/usr/share/fonts", "/usr/local/share/fonts", str(Path.home() / ".local/share/fonts"), str(Path.home() / ".fonts"),
-    "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts",
-]  # fmt: skip
 
 # --- e-mail: queued in the database, sent by send_emails ----------------------
 globals().update(env.mail("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST and the rest

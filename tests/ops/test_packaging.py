@@ -26,12 +26,12 @@ from django.test import Client
 from hpcbilling.periodic import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = ROOT / "hpcbilling" / "settings.py"
+SETTINGS = [ROOT / "hpcbilling" / "settings.py", *sorted((ROOT / "hpcbilling" / "configuration").glob("*.py"))]
 
 
 def variables_read() -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(SETTINGS.read_text(encoding="utf-8"))):
+    for node in (node for path in SETTINGS for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if isinstance(node.func.value, ast.Name) and node.func.value.id == "env" and node.func.attr != "read_env":

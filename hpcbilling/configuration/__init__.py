@@ -1,0 +1,1 @@
+"""The settings by noun; ``hpcbilling.settings`` brings them together."""
