@@ -36,7 +36,7 @@ class WorkAdmin(ReadOnlyAdmin):
     list_select_related = ("owner",)
     list_per_page = 50
     ordering = ("-id",)
-    change_form_template = "admin/accounts/work/change_form.html"
+    change_form_template = "admin/accounts/long_work.html"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

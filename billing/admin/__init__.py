@@ -3,6 +3,7 @@
 from billing.admin import (
     adjustments,
     charges,
+    credit_notes,
     exchange,
     invoices,
     jobs,
@@ -19,6 +20,6 @@ from billing.admin import (
 )
 
 __all__ = [
-    "adjustments", "charges", "exchange", "invoices", "jobs", "journal", "months", "periods", "rates", "receipts",
-    "subscriptions", "templates", "tiers", "usage_prices", "write_offs",
+    "adjustments", "charges", "credit_notes", "exchange", "invoices", "jobs", "journal", "months", "periods", "rates",
+    "receipts", "subscriptions", "templates", "tiers", "usage_prices", "write_offs",
 ]  # fmt: skip

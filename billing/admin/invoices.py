@@ -19,9 +19,7 @@ from billing.admin.invoice_papers import SEND, documents_of, emails_of
 from billing.admin.write_offs import WriteOffActions
 from billing.invoicing.problems import blocking, in_words
 from billing.models import (
-    CreditEntry,
     CreditNote,
-    CreditNoteLine,
     Invoice,
     InvoiceLine,
     InvoicePayment,
@@ -338,64 +336,3 @@ CANCEL = replace(
     done=lambda n: ngettext("%(n)d draft canceled.", "%(n)d drafts canceled.", n) % {"n": n},
     run=lambda actor, row, text: cancel_draft(actor=actor, invoice=row, reason=text),
 )
-
-
-class NoteLineInline(ReadOnlyInline):
-    model = CreditNoteLine
-    fields = ("line", "amount", "of_tax")
-    readonly_fields = fields
-    show_change_link = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[CreditNoteLine]:
-        rows: QuerySet[CreditNoteLine] = super().get_queryset(request)
-        return rows.select_related("line", "note")
-
-    @admin.display(description=_("net"))
-    def amount(self, row: CreditNoteLine) -> str:
-        return money_text(row.net, row.note.currency)
-
-    @admin.display(description=_("tax"))
-    def of_tax(self, row: CreditNoteLine) -> str:
-        return money_text(row.tax, row.note.currency)
-
-
-@admin.register(CreditNote)
-class CreditNoteAdmin(ReadOnlyAdmin):
-    list_display = ("number", "invoice", "organisation", "issue_date", "reason", "sum")
-    list_filter = (("issue_date", admin.DateFieldListFilter), "currency")
-    list_select_related = ("invoice__organisation",)
-    search_fields = ("number", "invoice__invoice_number", "invoice__organisation__name", "reason")
-    list_per_page = 50
-    inlines = (NoteLineInline,)
-    fields = ("number", "invoice", "organisation", "issue_date", "reason", "net", "of_tax", "sum", "digest",
-              "created_by", "created_at")  # fmt: skip
-
-    @admin.display(description=_("organisation"))
-    def organisation(self, row: CreditNote) -> str:
-        return row.invoice.organisation.name
-
-    @admin.display(description=_("subtotal"))
-    def net(self, row: CreditNote) -> str:
-        return money_text(row.subtotal, row.currency)
-
-    @admin.display(description=_("tax"))
-    def of_tax(self, row: CreditNote) -> str:
-        return money_text(row.tax, row.currency)
-
-    @admin.display(description=_("total"), ordering="total")
-    def sum(self, row: CreditNote) -> str:
-        return format_html('<span class="num">{}</span>', money_text(row.total, row.currency))
-
-
-@admin.register(CreditEntry)
-class CreditEntryAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "organisation", "sum", "invoice", "credit_note", "reason", "created_by")
-    list_filter = ("currency", ("created_at", admin.DateFieldListFilter))
-    list_select_related = ("organisation", "invoice", "credit_note")
-    search_fields = ("organisation__name", "invoice__invoice_number", "reason")
-    list_per_page = 50
-    fields = ("organisation", "sum", "invoice", "credit_note", "reason", "created_by", "created_at")
-
-    @admin.display(description=_("amount"), ordering="amount")
-    def sum(self, row: CreditEntry) -> str:
-        return format_html('<span class="num">{}</span>', money_text(row.amount, row.currency))
