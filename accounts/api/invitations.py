@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +16,7 @@ from accounts.membership import MEMBERS
 from accounts.models import Invitation, MemberRole
 from accounts.reach import find_organisation, find_own
 from accounts.services import invitations as services
+from core.asking import read
 from core.context import actor_of
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
@@ -60,7 +60,7 @@ class InvitationsView(APIView):
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         """All invitations of an organisation, the newest first."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         organisation = find_organisation(request.user, uuid, MEMBERS).organisation
         found = page(organisation.invitations.all(), by=("id",), after=query.get("cursor", ""), size=query["limit"])
         rows = InvitationSerializer(found.rows, many=True).data
@@ -78,7 +78,7 @@ class InvitationsView(APIView):
         """
         organisation = find_organisation(request.user, uuid, MEMBERS).organisation
         wanted = {"language": translation.get_language() or settings.LANGUAGE_CODE}
-        wanted |= _read(NewInvitationSerializer, request.data)
+        wanted |= read(NewInvitationSerializer, request.data)
         made = services.invite(actor=actor_of(request._request), organisation=organisation, **wanted)
         made.refresh_from_db()
         return Response(InvitationSerializer(made).data, status=201)
@@ -100,11 +100,3 @@ class InvitationView(APIView):
 def _find(request: Request, uuid: UUID, invitation: UUID) -> Invitation:
     organisation = find_organisation(request.user, uuid, MEMBERS).organisation
     return find_own(organisation.invitations.select_related("organisation"), uuid=invitation)
-
-
-def _read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    """A body or query, checked. Raises DRF's ``ValidationError``, which answers by field."""
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 from accounts.keys import manageable_keys, own_keys, own_projects
 from accounts.models import ApiKey, Project, Scope, User
 from accounts.services.api_keys import Issued, issue_key, revoke_key, rotate_key
+from core.asking import read
 from core.context import actor_of
 from core.errors import BadInput
 from core.paging import next_url, page
@@ -69,7 +69,7 @@ class KeysView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your keys and those of projects whose keys are in your hands, newest first."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         found = page(
             own_keys(_user(request)), by=("created_at", "id"), after=query.get("cursor", ""), size=query["limit"]
         )
@@ -83,7 +83,7 @@ class KeysView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Make a key. Its text is in this answer and nowhere else."""
-        order = _read(NewKeySerializer, request.data)
+        order = read(NewKeySerializer, request.data)
         project = _project(request, order["project"])
         issued = issue_key(
             actor=actor_of(request._request), name=order["name"], scopes=order["scopes"],
@@ -113,7 +113,7 @@ class RotateView(APIView):
     )
     def post(self, request: Request, uuid: UUID) -> Response:
         """A new key with the same rights; the old one works on for `overlap_hours`. 409 when it works no more."""
-        overlap = timedelta(hours=_read(RotateSerializer, request.data)["overlap_hours"])
+        overlap = timedelta(hours=read(RotateSerializer, request.data)["overlap_hours"])
         return _once(rotate_key(actor=actor_of(request._request), key=_find(request, uuid, own=True), overlap=overlap))
 
 
@@ -142,10 +142,3 @@ def _user(request: Request) -> User:
     user = request.user
     assert isinstance(user, User)  # noqa: S101 - projects' keys do not come this far
     return user
-
-
-def _read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -28,10 +27,10 @@ from accounts.services.organisations import (
     set_organisation_active,
     set_project_active,
 )
-from core.context import Actor, actor_of
+from core.asking import actor, is_staff, read
 from core.errors import BadInput
 from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, page_of, problems
+from core.serializers import PageQuery, page_of, problems
 
 
 class OrganisationsView(APIView):
@@ -42,7 +41,7 @@ class OrganisationsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The organisations that you belong to; staff with `accounts.view_organisation` see all."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         found = page(
             organisations_of(request.user), by=("id",), after=query.get("cursor", ""), size=query["limit"],
             descending=False,
@@ -67,17 +66,17 @@ class OrganisationView(APIView):
     def patch(self, request: Request, uuid: UUID) -> Response:
         """Change what is named; a repeat changes nothing. 409 `field_fixed` where something was counted or billed."""
         reach = find_organisation(request.user, uuid, SETTINGS)
-        changes = _read(shapes.OrganisationChangeSerializer, request.data)
-        if changes.keys() - set(OWNER_FIELDS) and not _is_staff(request, "accounts.change_organisation"):
+        changes = read(shapes.OrganisationChangeSerializer, request.data)
+        if changes.keys() - set(OWNER_FIELDS) and not is_staff(request, "accounts.change_organisation"):
             raise PermissionDenied
         active = changes.pop("is_active", None)
         if changes.get("tier") is not None:
             changes["tier"] = _tier(changes["tier"])
         with transaction.atomic():
             if changes:
-                change_organisation(actor=_actor(request), organisation=reach.organisation, changes=changes)
+                change_organisation(actor=actor(request), organisation=reach.organisation, changes=changes)
             if active is not None:
-                set_organisation_active(actor=_actor(request), organisation=reach.organisation, active=active)
+                set_organisation_active(actor=actor(request), organisation=reach.organisation, active=active)
         return _organisation(request, find_organisation(request.user, uuid))
 
 
@@ -89,7 +88,7 @@ class MembersView(APIView):
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         """Who belongs to it, and as what."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         organisation = find_organisation(request.user, uuid).organisation
         found = page(
             organisation.members.all(), by=("id",), after=query.get("cursor", ""), size=query["limit"],
@@ -106,13 +105,13 @@ class MembersView(APIView):
     def post(self, request: Request, uuid: UUID) -> Response:
         """Staff with `accounts.add_member` alone: owners invite, so that nobody belongs without wanting to."""
         organisation = find_organisation(request.user, uuid).organisation
-        if not _is_staff(request, "accounts.add_member"):
+        if not is_staff(request, "accounts.add_member"):
             raise PermissionDenied
-        wanted = _read(shapes.NewMemberSerializer, request.data)
+        wanted = read(shapes.NewMemberSerializer, request.data)
         user = User.objects.filter(pk=fold_username(wanted["user"])).first()
         if user is None:
             raise BadInput(_("There is no such user."), field="user")
-        made = services.add_member(actor=_actor(request), organisation=organisation, user=user, role=wanted["role"])
+        made = services.add_member(actor=actor(request), organisation=organisation, user=user, role=wanted["role"])
         return Response(MemberSerializer(made).data, status=201)
 
 
@@ -125,17 +124,17 @@ class MemberView(APIView):
     def patch(self, request: Request, uuid: UUID, username: str) -> Response:
         """Another role. 409 `last_owner`: somebody must own it."""
         member = _member(find_organisation(request.user, uuid, MEMBERS), username)
-        role = _read(shapes.RoleSerializer, request.data)["role"]
-        services.change_member(actor=_actor(request), member=member, role=role)
+        role = read(shapes.RoleSerializer, request.data)["role"]
+        services.change_member(actor=actor(request), member=member, role=role)
         return Response(MemberSerializer(member).data)
 
     @extend_schema(operation_id="members_remove", responses={204: None, **problems(401, 403, 404, 409)})
     def delete(self, request: Request, uuid: UUID, username: str) -> Response:
         """Take somebody out; oneself with any role. 409 `last_owner`: somebody must own it."""
         reach = find_organisation(request.user, uuid)
-        if fold_username(username) != _actor(request).name:
+        if fold_username(username) != actor(request).name:
             reach.need(MEMBERS)
-        services.remove_member(actor=_actor(request), member=_member(reach, username))
+        services.remove_member(actor=actor(request), member=_member(reach, username))
         return Response(status=204)
 
 
@@ -147,7 +146,7 @@ class ProjectsView(APIView):
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         """The projects of an organisation, closed ones too."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         organisation = find_organisation(request.user, uuid).organisation
         projects = organisation.project_set.select_related("organisation").prefetch_related("accounts")
         found = page(projects, by=("id",), after=query.get("cursor", ""), size=query["limit"], descending=False)
@@ -162,8 +161,8 @@ class ProjectsView(APIView):
     def post(self, request: Request, uuid: UUID) -> Response:
         """A project without Slurm accounts: those are mapped by finance."""
         reach = find_organisation(request.user, uuid, SETTINGS)
-        wanted = _read(shapes.NewProjectSerializer, request.data)
-        made = create_project(actor=_actor(request), organisation=reach.organisation, **wanted)
+        wanted = read(shapes.NewProjectSerializer, request.data)
+        made = create_project(actor=actor(request), organisation=reach.organisation, **wanted)
         return Response(ProjectSerializer(made).data, status=201)
 
 
@@ -181,14 +180,14 @@ class ProjectView(APIView):
     def patch(self, request: Request, uuid: UUID) -> Response:
         """Change what is named. 409 `has_slurm_accounts`: the prices of jobs hang on whether it is active."""
         project, _reach = find_project(request.user, uuid, SETTINGS)
-        changes = _read(shapes.ProjectChangeSerializer, request.data)
+        changes = read(shapes.ProjectChangeSerializer, request.data)
         active = changes.pop("is_active", None)
-        actor, may_map = _actor(request), _is_staff(request, "accounts.change_project")
+        who, may_map = actor(request), is_staff(request, "accounts.change_project")
         with transaction.atomic():
             if active is not None:
-                set_project_active(actor=actor, project=project, active=active, with_accounts=may_map)
+                set_project_active(actor=who, project=project, active=active, with_accounts=may_map)
             if changes:
-                change_project(actor=actor, project=project, changes=changes)
+                change_project(actor=who, project=project, changes=changes)
         return Response(ProjectSerializer(find_project(request.user, uuid)[0]).data)
 
 
@@ -207,19 +206,3 @@ def _tier(code: str) -> Tier:
     if tier is None:
         raise BadInput(_("There is no such tier."), field="tier")
     return tier
-
-
-def _is_staff(request: Request, permission: str) -> bool:
-    return bool(request.user.is_staff and request.user.has_perm(permission))
-
-
-def _actor(request: Request) -> Actor:
-    return actor_of(request._request)
-
-
-def _read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    """A body or query, checked. Raises DRF's ``ValidationError``, which answers by field."""
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -20,7 +19,7 @@ from accounts.membership import SETTINGS, VIEW, memberships
 from accounts.models import ClockStatus, Organisation, Scope, TestClock
 from accounts.reach import find_organisation
 from accounts.services import test_clocks as services
-from core.context import Actor, actor_of
+from core.asking import actor, is_staff, read
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
@@ -63,7 +62,7 @@ class ClocksView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The clocks of your organisations; staff with `accounts.view_testclock` see all."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         found = page(visible_clocks(request), by=("id",), after=query.get("cursor", ""), size=query["limit"])
         rows = ClockSerializer(found.rows, many=True).data
         return Response({"next": next_url(request._request, found.cursor), "results": rows})
@@ -76,8 +75,8 @@ class ClocksView(APIView):
     def post(self, request: Request) -> Response:
         """A new clock, bound to nobody yet: staff with `accounts.add_testclock`. 409 `test_clocks_off`."""
         _need(request, "accounts.add_testclock")
-        wanted = _read(NewClockSerializer, request.data)
-        made = services.create_clock(actor=_actor(request), **wanted)
+        wanted = read(NewClockSerializer, request.data)
+        made = services.create_clock(actor=actor(request), **wanted)
         return Response(ClockSerializer(made).data, status=201)
 
 
@@ -103,9 +102,9 @@ class BindView(APIView):
         """
         clock = _find(request, uuid)
         _need(request, "accounts.change_testclock")
-        wanted = _read(BindSerializer, request.data)
+        wanted = read(BindSerializer, request.data)
         organisation = find_organisation(request.user, wanted["organisation"]).organisation
-        services.bind_organisation(actor=_actor(request), clock=clock, organisation=organisation)
+        services.bind_organisation(actor=actor(request), clock=clock, organisation=organisation)
         return Response(ClockSerializer(_find(request, uuid)).data)
 
 
@@ -127,21 +126,21 @@ class AdvanceView(APIView):
         clock = _find(request, uuid)
         if not may_advance(request, clock):
             raise PermissionDenied
-        to = _read(AdvanceSerializer, request.data)["to"]
-        there = send(actor=_actor(request), clock=clock, to=to)
+        to = read(AdvanceSerializer, request.data)["to"]
+        there = send(actor=actor(request), clock=clock, to=to)
         return Response(ClockSerializer(_find(request, uuid)).data, status=200 if there else 202)
 
 
 def visible_clocks(request: Request) -> QuerySet[TestClock]:
     rows = TestClock.objects.prefetch_related("organisations")
-    if _is_staff(request, "accounts.view_testclock"):
+    if is_staff(request, "accounts.view_testclock"):
         return rows
     mine = memberships(request.user, VIEW).values("organisation")
     return rows.filter(pk__in=Organisation.objects.filter(pk__in=mine).values("test_clock"))
 
 
 def may_advance(request: Request, clock: TestClock) -> bool:
-    if _is_staff(request, "accounts.advance_testclock"):
+    if is_staff(request, "accounts.advance_testclock"):
         return True
     bound = {each.pk for each in clock.organisations.all()}
     owned = set(memberships(request.user, SETTINGS).values_list("organisation_id", flat=True))
@@ -157,21 +156,5 @@ def _find(request: Request, uuid: UUID) -> TestClock:
 
 
 def _need(request: Request, permission: str) -> None:
-    if not _is_staff(request, permission):
+    if not is_staff(request, permission):
         raise PermissionDenied
-
-
-def _is_staff(request: Request, permission: str) -> bool:
-    return bool(request.user.is_staff and request.user.has_perm(permission))
-
-
-def _actor(request: Request) -> Actor:
-    return actor_of(request._request)
-
-
-def _read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    """A body or query, checked. Raises DRF's ``ValidationError``, which answers by field."""
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values

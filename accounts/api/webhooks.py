@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.models import DeliveryStatus, Organisation, User, WebhookDelivery, WebhookEndpoint
 from accounts.services import webhooks as services
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
-from core.context import Actor, actor_of
+from core.asking import actor, read
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
@@ -106,10 +106,10 @@ class WebhooksView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Add an address; only this answer holds its secret. 400 `address_refused`: it is not called from here."""
-        order = _read(NewEndpointSerializer, request.data)
+        order = read(NewEndpointSerializer, request.data)
         organisation = _organisation(request, order.pop("organisation"))
-        user = None if organisation else User.objects.get(pk=_actor(request).name)
-        made = services.create_endpoint(actor=_actor(request), organisation=organisation, user=user, **order)
+        user = None if organisation else User.objects.get(pk=actor(request).name)
+        made = services.create_endpoint(actor=actor(request), organisation=organisation, user=user, **order)
         return Response(SecretSerializer(made).data, status=201)
 
 
@@ -129,19 +129,19 @@ class WebhookView(APIView):
     def patch(self, request: Request, uuid: UUID) -> Response:
         """Change what is named. Switching off gives up what waits."""
         endpoint = find_endpoint(request.user, uuid)
-        order = _read(EndpointChangeSerializer, request.data)
+        order = read(EndpointChangeSerializer, request.data)
         active = order.pop("is_active", None)
         if order:
             kept = {"url": endpoint.url, "description": endpoint.description}
-            services.change_endpoint(actor=_actor(request), endpoint=endpoint, **{**kept, **order})
+            services.change_endpoint(actor=actor(request), endpoint=endpoint, **{**kept, **order})
         if active is not None:
-            (services.switch_on if active else services.switch_off)(actor=_actor(request), endpoint=endpoint)
+            (services.switch_on if active else services.switch_off)(actor=actor(request), endpoint=endpoint)
         return Response(EndpointSerializer(endpoint).data)
 
     @extend_schema(operation_id="webhooks_delete", responses={204: None, **problems(401, 403, 404)})
     def delete(self, request: Request, uuid: UUID) -> Response:
         """Switch it off. The row and its log stay; a repeat changes nothing."""
-        services.switch_off(actor=_actor(request), endpoint=find_endpoint(request.user, uuid))
+        services.switch_off(actor=actor(request), endpoint=find_endpoint(request.user, uuid))
         return Response(status=204)
 
 
@@ -152,7 +152,7 @@ class RotateView(APIView):
     def post(self, request: Request, uuid: UUID) -> Response:
         """A new secret, in this answer alone. The former one signs beside it until `old_secret_until`."""
         endpoint = find_endpoint(request.user, uuid)
-        services.rotate_secret(actor=_actor(request), endpoint=endpoint)
+        services.rotate_secret(actor=actor(request), endpoint=endpoint)
         return Response(SecretSerializer(endpoint).data)
 
 
@@ -191,12 +191,12 @@ class ReplayView(APIView):
         409 `webhook_off`: switch the address on first; `being_sent`: it is under way at this moment.
         """
         delivery = find_delivery(find_endpoint(request.user, uuid), pk)
-        services.replay(actor=_actor(request), delivery=delivery)
+        services.replay(actor=actor(request), delivery=delivery)
         return Response(DeliverySerializer(delivery).data)
 
 
 def _page(request: Request, rows: Any, query: type[PageQuery], shape: type[serializers.Serializer]) -> Response:
-    asked = _read(query, request.query_params)
+    asked = read(query, request.query_params)
     if asked.get("status"):
         rows = rows.filter(status=asked["status"])
     found = page(rows, by=("id",), after=asked.get("cursor", ""), size=asked["limit"])
@@ -211,14 +211,3 @@ def _organisation(request: Request, uuid: UUID | None) -> Organisation | None:
     if found is None:
         raise Http404(_("There is no such organisation."))
     return found
-
-
-def _read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values
-
-
-def _actor(request: Request) -> Actor:
-    return actor_of(request._request)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
@@ -11,17 +9,11 @@ from rest_framework.request import Request
 
 from accounts.models.users import fold_username
 from billing.models import Receipt
-from core.context import Actor, actor_of
-from core.serializers import StrictSerializer
+from core.asking import actor, read
+from core.asking import is_staff as sees_all
 from usage.models import Job
 
-
-def actor(request: Request) -> Actor:
-    return actor_of(request._request)
-
-
-def sees_all(request: Request, permission: str) -> bool:
-    return bool(request.user.is_staff and request.user.has_perm(permission))
+__all__ = ["actor", "find_job", "find_receipt", "read", "sees_all", "whose"]
 
 
 def whose(request: Request, wanted: str, permission: str) -> str | None:
@@ -52,11 +44,3 @@ def find_receipt(request: Request, pk: int) -> Receipt:
     if receipt is None:
         raise Http404(_("There is no such receipt."))
     return receipt
-
-
-def read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    """A body or query, checked. Raises DRF's ``ValidationError``, which answers by field."""
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values

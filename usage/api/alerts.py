@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.models import WebhookEndpoint
 from accounts.webhook_reach import own_endpoints, own_organisations
-from core.context import Actor, actor_of
+from core.asking import actor, read
 from core.decimals import plain
 from core.errors import BadInput
 from core.paging import next_url, page
@@ -164,7 +164,7 @@ class RulesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Rules on your Slurm usage, on organisations that you belong to and on projects that you lead."""
-        query = _read(PageQuery, request.query_params)
+        query = read(PageQuery, request.query_params)
         found = page(readable_rules(request.user), by=("id",), after=query.get("cursor", ""), size=query["limit"])
         results = [_rule(request, row) for row in found.rows]
         return Response({"next": next_url(request._request, found.cursor), "results": results})
@@ -176,9 +176,9 @@ class RulesView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Make a rule. Every refusal names its field."""
-        order = _read(NewRuleSerializer, request.data)
+        order = read(NewRuleSerializer, request.data)
         subject = _subject(request, order.pop("organisation", None), order.pop("project", None))
-        made = create_rule(actor=_actor(request), **_with_webhook(request, order), **subject)
+        made = create_rule(actor=actor(request), **_with_webhook(request, order), **subject)
         return Response(_rule(request, made), status=201)
 
 
@@ -198,18 +198,18 @@ class RuleView(APIView):
     def patch(self, request: Request, uuid: UUID) -> Response:
         """Change what is named. What a rule watches stays: make another rule for that."""
         rule = _changeable(request, uuid)
-        order = _read(RulePatchSerializer, request.data)
+        order = read(RulePatchSerializer, request.data)
         active = order.pop("is_active", None)
         if order:
-            change_rule(actor=_actor(request), rule=rule, **_with_webhook(request, order))
+            change_rule(actor=actor(request), rule=rule, **_with_webhook(request, order))
         if active is not None:
-            switch_rule(actor=_actor(request), rule=rule, on=active)
+            switch_rule(actor=actor(request), rule=rule, on=active)
         return Response(_rule(request, find_rule(request.user, uuid)))
 
     @extend_schema(operation_id="alerts_delete", responses={204: None, **problems(401, 403, 404)})
     def delete(self, request: Request, uuid: UUID) -> Response:
         """Switch it off. The rule and what it raised stay; a repeat changes nothing."""
-        switch_rule(actor=_actor(request), rule=_changeable(request, uuid), on=False)
+        switch_rule(actor=actor(request), rule=_changeable(request, uuid), on=False)
         return Response(status=204)
 
 
@@ -223,7 +223,7 @@ class HistoryView(APIView):
     )
     def get(self, request: Request) -> Response:
         """What was raised, the newest first."""
-        query = _read(HistoryQuery, request.query_params)
+        query = read(HistoryQuery, request.query_params)
         exact = {"status": query.get("status"), "alert_rule__uuid": query.get("rule")}
         rows = readable_alerts(request.user).filter(**{name: value for name, value in exact.items() if value})
         found = page(rows, by=("id",), after=query.get("cursor", ""), size=query["limit"])
@@ -247,7 +247,7 @@ class AcknowledgeView(APIView):
     def post(self, request: Request, uuid: UUID) -> Response:
         """Say that you have seen it. A repeat changes nothing."""
         alert = find_alert(request.user, uuid)
-        acknowledge(actor=_actor(request), alert=alert)
+        acknowledge(actor=actor(request), alert=alert)
         return Response(AlertSerializer(find_alert(request.user, uuid)).data)
 
 
@@ -277,7 +277,7 @@ def _subject(request: Request, organisation: UUID | None, project: UUID | None) 
         if owner is None:
             raise Http404(_("There is no such organisation."))
         return {"organisation": owner}
-    return {"username": _actor(request).name}
+    return {"username": actor(request).name}
 
 
 def _with_webhook(request: Request, order: dict[str, Any]) -> dict[str, Any]:
@@ -288,14 +288,3 @@ def _with_webhook(request: Request, order: dict[str, Any]) -> dict[str, Any]:
     if endpoint is None:
         raise BadInput(_("There is no such webhook address."), field="webhook")
     return {**order, "webhook": endpoint}
-
-
-def _read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    values: dict[str, Any] = checked.validated_data
-    return values
-
-
-def _actor(request: Request) -> Actor:
-    return actor_of(request._request)
