@@ -115,8 +115,8 @@ def the_chain_holds() -> list[str]:
 
 
 def the_ledger_is_even() -> list[str]:
-    """I8: in each currency, what the log says came in and went back less what the tables hold is nothing; and nobody's
-    credit is below nothing."""
+    """I8: in each currency, what the log says came in and went back less what the tables hold is nothing; and a
+    credit is below nothing only where money went back that it had been spent from."""
     left: Counter[str] = Counter()
     entries = AuditLog.objects.filter(action__in=("payment_succeeded", "refund_request", "refund_found"))
     for action, extra in entries.values_list("action", "extra"):

@@ -16,10 +16,12 @@ def glossary() -> dict[str, str]:
     return {row[0]: row[1] for row in rows[1:] if not row[0].startswith("-")}
 
 
-def catalogue() -> dict[str, str]:
+def catalogue(*, every_context: bool = False) -> dict[str, str]:
     with (ROOT / "locale" / "th" / "LC_MESSAGES" / "django.po").open("rb") as handle:
         texts = read_po(handle)
-    return {text.id: str(text.string) for text in texts if isinstance(text.id, str) and not text.context}
+    return {
+        text.id: str(text.string) for text in texts if isinstance(text.id, str) and (every_context or not text.context)
+    }
 
 
 def test_a_term_is_translated_as_the_glossary_says() -> None:
@@ -36,3 +38,30 @@ def test_no_page_calls_a_receipt_or_an_invoice_anything_else() -> None:
     for english, thai in catalogue().items():
         if re.search(r"\breceipts?\b", english, re.I) and "receipt number)" not in english:
             assert "ใบเสร็จ" not in thai, english
+
+
+# Bold words of the guides that are no words of a page: roles of this product's documents, and acts of a sentence.
+SENTENCES = {
+    "Look",
+    "Create",
+    "Receipts → Create receipts",
+    "credit note",
+    "adjustment",
+    "voided",
+    "PDF",
+    "ตรวจดู",
+    "สร้าง",
+    "ยกเลิก",
+}
+
+
+def test_the_guides_call_menus_and_buttons_what_the_pages_call_them() -> None:
+    known = catalogue(every_context=True)
+    words = {re.sub(r"[ …]+$", "", each).lower() for pair in known.items() for each in pair}
+    missing = {}
+    for page in sorted((ROOT / "docs" / "guide").glob("*.md")):
+        bold = set(re.findall(r"\*\*([^*]+)\*\*", page.read_text(encoding="utf-8"))) - SENTENCES
+        found = {each for name in bold for each in re.split(r" → ", name) if each.lower() not in words}
+        if found:
+            missing[page.name] = found
+    assert missing == {}
