@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import world
+
 METRICS = 19
 MONTH = date(2026, 9, 1)
 START = datetime(2026, 8, 31, 17, tzinfo=UTC)  # of that month in Bangkok
@@ -45,22 +47,10 @@ def fill(number: int) -> None:
         cursor.execute("CHECKPOINT")
 
 
-def truncate(tables: str) -> None:
-    """Also those that the database keeps as they are."""
-    from django.db import connection
-
-    from billing import triggers
-
-    triggers.remove(connection)
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {tables} CASCADE")
-    triggers.install(connection)
-
-
 def empty() -> None:
     from django.db import connection
 
-    truncate("invoices, document_counters, subscription_charges, usage_aggregates, pricing_plans, journal_state")
+    world.truncate("invoices, document_counters, subscription_charges, usage_aggregates, pricing_plans, journal_state")
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM subscriptions WHERE organisation_id IN"
                        " (SELECT id FROM organisations WHERE name LIKE 'Bench %')")  # fmt: skip
@@ -120,7 +110,7 @@ def let_go() -> None:
     """As before the run: no invoice, every fee free, and nothing left to write or to clean up."""
     from django.db import connection
 
-    truncate("invoices, document_counters")
+    world.truncate("invoices, document_counters")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE subscription_charges SET claimed_by = '' WHERE claimed_by <> ''")
         cursor.execute("VACUUM (ANALYZE) subscription_charges, invoices, invoice_line_items")

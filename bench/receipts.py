@@ -128,8 +128,8 @@ def _undo() -> None:
     """As before: no receipt, every job free, and nothing left to write or to clean up."""
     from django.db import connection
 
+    world.truncate("receipts, document_counters")
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE receipts, document_counters CASCADE")
         cursor.execute("UPDATE jobs SET claimed_by = '' WHERE claimed_by <> ''")
         cursor.execute("VACUUM (ANALYZE) jobs")
         cursor.execute("CHECKPOINT")
