@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ class Pdf(NamedTuple):
 class Pictures(NamedTuple):
     """The first pages as SVG; ``pages`` is how many there are."""
 
-    svg: list[str]
+    svg: tuple[str, ...]
     pages: int
 
 
@@ -41,8 +42,14 @@ def pdf(**task: Any) -> Pdf:
 
 
 def pictures(**task: Any) -> Pictures:
-    answer = _ask({"task": "svg", **task})
-    return Pictures(answer["svg"], answer["pages"])
+    """The last few are remembered: the same task gives the same pages."""
+    return _drawn(json.dumps({"task": "svg", **task}))
+
+
+@lru_cache(maxsize=4)
+def _drawn(task: str) -> Pictures:
+    answer = _ask(json.loads(task))
+    return Pictures(tuple(answer["svg"]), answer["pages"])
 
 
 def _ask(task: dict[str, Any], *, seconds: float | None = None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -12,6 +13,8 @@ from django.utils.text import capfirst
 
 register = template.Library()
 NOTHING = {"", "-", "–"}
+TAG = re.compile(r"<[^>]*>")
+SHOWN = re.compile(r"<(?:img|input|svg)\b")  # seen without a word in it
 
 
 @register.filter(is_safe=True)
@@ -21,12 +24,19 @@ def column_name(text: str) -> str:
 
 
 @register.filter
-def labelled(row: Iterable[str], headers: list[dict[str, Any]]) -> Iterator[SafeString]:
+def cell_names(headers: list[dict[str, Any]]) -> list[SafeString]:
+    """What the cells below the heads of a list are called, escaped; once a page."""
+    return [escape(column_name(strip_tags(str(header["text"])).strip())) for header in headers]
+
+
+@register.filter
+def labelled(row: Iterable[str], names: list[SafeString]) -> SafeString:
     """The cells of a row as Django made them, each with the name of its column; what is empty is marked."""
-    names = [escape(column_name(strip_tags(str(header["text"])).strip())) for header in headers]
+    cells = []
     for name, cell in zip(names, row, strict=True):
         marks = f' data-label="{name}"' if name and not cell.startswith('<td class="action-checkbox') else ""
-        if "<img" not in cell and "<input" not in cell and "<svg" not in cell and strip_tags(cell).strip() in NOTHING:
+        if TAG.sub("", cell).strip() in NOTHING and not SHOWN.search(cell):
             marks += " data-blank"
-        # The cell is Django's own safe text, "<td ..." or "<th ..."; what is put into it is escaped above.
-        yield mark_safe(f"{cell[:3]}{marks}{cell[3:]}")  # noqa: S308
+        cells.append(f"{cell[:3]}{marks}{cell[3:]}")
+    # A cell is Django's own safe text, "<td ..." or "<th ..."; what is put into it is escaped above.
+    return mark_safe("".join(cells))  # noqa: S308
