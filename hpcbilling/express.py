@@ -8,12 +8,14 @@ that failed) goes the usual way behind this, which alone says what is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch, resolve
 from django_prometheus.middleware import PrometheusAfterMiddleware
-from django_prometheus.utils import Time
+from django_prometheus.utils import Time, TimeSince
 
 from accounts.api_auth import user_of
 from accounts.services.api_keys import digest_of
@@ -34,12 +36,14 @@ ACCEPTED_KINDS = ("", "*/*", JSON)
 
 
 class SingleEventsMiddleware:
-    """Stands behind what every answer needs (request id, problems, security headers) and before all else."""
+    """Stands behind what every answer needs (security headers, request id, problems) and before all else."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self._metrics = PrometheusAfterMiddleware(get_response)
+        self._metrics: Any = PrometheusAfterMiddleware(get_response).metrics
         self._match: ResolverMatch | None = None
+        self._counters: dict[tuple[str, str, str], list[Any]] = {}
+        self._seconds: Any = None
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = Time()
@@ -48,23 +52,44 @@ class SingleEventsMiddleware:
             return self.get_response(request)
         response["Content-Length"] = str(len(response.content))
         response["Allow"] = "GET, POST, HEAD, OPTIONS"
+        response["Cache-Control"] = "private, no-store"
         self._count(request, response, began)
         return response
 
     def _count(self, request: HttpRequest, response: HttpResponse, began: float) -> None:
-        """The figures by view that the usual way leaves."""
-        self._match = self._match or resolve(PATH)
-        request.resolver_match = self._match
-        self._metrics.process_request(request)
-        request.prometheus_after_middleware_event = began  # type: ignore[attr-defined]
-        self._metrics.process_view(request, self._match.func)
-        self._metrics.process_response(request, response)
+        """The figures that ``PrometheusAfterMiddleware`` leaves of the usual way. Children of labels are kept: to find
+        the fifteen of them anew takes as long as a third of the answer."""
+        request.resolver_match = self._match = self._match or resolve(PATH)
+        transport = "https" if request.is_secure() else "http"
+        kind = (str(response.status_code), transport, response.charset)
+        if kind not in self._counters:
+            self._counters[kind] = self._children(*kind, view=self._match.view_name)
+        for counter in self._counters[kind]:
+            counter.inc()
+        self._metrics.requests_body_bytes.observe(len(request.body))
+        self._metrics.responses_body_bytes.observe(len(response.content))
+        self._seconds = self._seconds or self._metrics.requests_latency_by_view_method.labels(
+            view=self._match.view_name, method="POST"
+        )
+        self._seconds.observe(TimeSince(began))
+
+    def _children(self, status: str, transport: str, charset: str, *, view: str) -> list[Any]:
+        of = self._metrics
+        return [
+            of.requests_by_method.labels(method="POST"),
+            of.requests_by_transport.labels(transport=transport),
+            of.requests_by_view_transport_method.labels(view=view, transport=transport, method="POST"),
+            of.responses_by_status.labels(status=status),
+            of.responses_by_status_view_method.labels(status=status, view=view, method="POST"),
+            of.responses_by_charset.labels(charset=charset),
+        ]
 
 
 def _short_way(request: HttpRequest) -> HttpResponse | None:
     single = _single(request)
     if single is None:
         return None
+    connection.health_check_done = True  # type: ignore[attr-defined]  # a broken one fails the group: that is the check
     try:
         answered = groups.submit(single)
     except GroupFailed:
@@ -98,6 +123,7 @@ def _is_plain(request: HttpRequest) -> bool:
     meta = request.META
     return (
         request.method == "POST"
+        and (request.is_secure() or not settings.SECURE_SSL_REDIRECT)
         and request.path_info == PATH
         and meta.get("HTTP_AUTHORIZATION", "").lower().startswith(SCHEME)
         and meta.get("CONTENT_TYPE") == JSON

@@ -24,16 +24,23 @@ class SecureHeadersMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._built: tuple[object, str] = (None, "")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         for name, value in _always().items():
             response.headers.setdefault(name, value)
         if "Content-Security-Policy" not in response:
-            response["Content-Security-Policy"] = build_policy()
+            response["Content-Security-Policy"] = self._policy()
         if settings.SECURE_HSTS_SECONDS and request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", _hsts())
         return response
+
+    def _policy(self) -> str:
+        """Without a nonce it is the same for every answer."""
+        if self._built[0] is not settings.CONTENT_SECURITY_POLICY:
+            self._built = (settings.CONTENT_SECURITY_POLICY, build_policy())
+        return self._built[1]
 
 
 def _always() -> dict[str, str]:
