@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench soak storms guards faults docs lock messages clean help
+.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -67,6 +67,10 @@ guide-pictures: $(VENV)/.dev $(MESSAGES) ## the pictures of docs/guide anew, fro
 
 bench: $(VENV)/.dev $(MESSAGES) ## every benchmark, or one: make bench NAME=import (docs/performance.md)
 	@$(PY) -m bench $(NAME)
+
+MINUTES ?= 30
+load: $(VENV)/.dev $(MESSAGES) ## pages, sign-ins, webhooks and events at once for 30 minutes; neither memory nor connections may grow
+	@LOAD_MINUTES=$(MINUTES) $(PY) -m bench mix
 
 KILLS ?= 200
 FUZZ_ROWS ?= 20000

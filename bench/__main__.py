@@ -23,6 +23,7 @@ BENCHMARKS = {
     "pages": "bench.pages",
     "pdf": "bench.pdf",
     "webhooks": "bench.webhooks",
+    "mix": "bench.mix",
     "event": "bench.event",
     "events": "bench.events",
     "hot": "bench.hot",

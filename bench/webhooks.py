@@ -29,7 +29,8 @@ def run() -> Outcome:
     number = rows(1000)
     with Providers(seed=1) as fakes:
         environment = {**provider_settings(fakes), "PAYMENT_PROVIDER": "stripe"}
-        calls = _calls(fakes, environment, number)
+        world.empty()
+        calls = calls_of_paid(fakes, environment, number)
         with running(environment) as address:
             for call in calls[:20]:  # the first calls meet a program that has not loaded everything
                 _send(address, *call)
@@ -56,7 +57,7 @@ def run() -> Outcome:
     )
 
 
-def _calls(fakes: Providers, environment: dict[str, str], number: int) -> list[tuple[bytes, dict[str, str]]]:
+def calls_of_paid(fakes: Providers, environment: dict[str, str], number: int) -> list[tuple[bytes, dict[str, str]]]:
     """Pay ``number`` receipts at the provider; the calls that tell of it, with repeats, shuffled."""
     from django.conf import settings
 
@@ -79,7 +80,6 @@ def _payments(number: int) -> Iterator[Any]:
     from tests.factories import account_tier, job_values
     from usage.models import ImportRun, Job
 
-    world.empty()
     account_tier("physics", "mu")
     run = ImportRun.objects.create(source="csv", cluster="bench", status="done", actor="system")
     for index in range(number):
