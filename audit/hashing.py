@@ -26,6 +26,8 @@ def plain(value: object) -> Any:
 
     Decimals, dates and floats become text (a database may reformat them), NUL is dropped.
     """
+    if type(value) is str and value.isascii() and "\0" not in value:  # most of what is asked
+        return value
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
