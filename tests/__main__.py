@@ -9,14 +9,18 @@ import sys
 
 from tests.pgbouncer import pooled
 from tests.postgres import OWN_SERVER, server
+from tests.second_run import AGAIN
 
 
-def run(name: str, database_url: str | None, arguments: list[str], *, copies: bool = True) -> int:
+def run(name: str, database_url: str | None, arguments: list[str], *, copies: bool = True, again: bool = False) -> int:
+    """``again``: what asks no database has been tried already."""
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     if database_url:
         environment["DATABASE_URL"] = database_url
         if copies and "TEST_DATABASE_URL" not in environment:
             environment[OWN_SERVER] = "1"
+    if again:
+        environment[AGAIN] = "1"
     print(f"== {name} ==", flush=True)  # noqa: T201
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
 
@@ -30,7 +34,7 @@ def main() -> int:
         status = run("SQLite", None, ["-m", "not postgres", *arguments])
     if options.db in ("postgres", "both"):
         with server() as url:
-            status = run("PostgreSQL", url, arguments) or status
+            status = run("PostgreSQL", url, arguments, again=options.db == "both") or status
     if options.db == "pgbouncer":
         with server() as url, pooled(url) as through:
             os.environ["DATABASE_POOLED"] = "1"

@@ -16,6 +16,7 @@ from django.utils import translation
 from audit import triggers
 from billing import triggers as rate_triggers
 from tests.databases import _copies, django_db_createdb, django_db_keepdb, django_db_setup  # noqa: F401 - fixtures
+from tests.second_run import pytest_collection_modifyitems  # noqa: F401 - a hook
 
 PASSWORD = "correct-horse-battery"
 
