@@ -37,7 +37,7 @@ demo: $(VENV)/.runtime $(MESSAGES) ## the main job without a browser, on a throw
 fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests; webhooks go to make run
 	@$(PY) -m tests.fakes.providers --webhooks http://127.0.0.1:$(PORT)/payments/webhooks/
 
-test: $(VENV)/.dev $(MESSAGES) ## the whole suite, on SQLite and on PostgreSQL
+test: $(VENV)/.dev $(MESSAGES) ## the whole suite on SQLite, and what asks a database once more on PostgreSQL
 	@$(PY) -m tests --db both -n 2
 
 POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \

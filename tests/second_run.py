@@ -1,4 +1,5 @@
-"""Of two databases the second sees only tests that ask one: what reads text, prices in Python or checks a file is the same.
+"""Of two databases the second sees only tests that ask one: what reads text, prices in Python or checks a file is the same,
+and so is what a browser makes of a page (what pages ask is tried on both, in ``pages`` and the apps' own tests).
 
 Programs that tests start by themselves (``ops``, ``faults``, ``bench``) have databases of which pytest does not know: all
 of those are run on either.
@@ -12,6 +13,7 @@ import pytest
 
 AGAIN = "TESTS_RUN_AGAIN"
 ASKS = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
+ONCE = "/tests/browser/"
 OF_THEIR_OWN = ("ops", "faults", "bench")
 
 
@@ -24,6 +26,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def asks_a_database(item: pytest.Item) -> bool:
+    if ONCE in str(item.path):
+        return False
     asks = ASKS & set(getattr(item, "fixturenames", ()))
     marked = any(item.get_closest_marker(name) for name in ("django_db", "postgres"))
     return bool(asks or marked) or any(f"/tests/{name}/" in str(item.path) for name in OF_THEIR_OWN)
