@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from accounts.models import Organisation, ProjectAccount
-from billing.models import CreditEntry, Invoice, Receipt, SubscriptionCharge
+from billing.models import CreditEntry, Discount, Invoice, Receipt, SubscriptionCharge
 from usage.models import Job
 
 
 def fixed_fields(organisation: Organisation) -> tuple[str, ...]:
-    """Once anything was billed for its projects, the currency stands; once a fee was charged for days of its time zone,
-    that does, and once a month was invoiced, both do."""
+    """Once anything was billed for its projects, or a discount is an amount, the currency stands; once a fee was
+    charged for days of its time zone, that does, and once a month was invoiced, both do."""
     if Invoice.objects.filter(organisation=organisation, invoice_number__isnull=False).exists():
         return ("currency", "time_zone")
     billed = Receipt.objects.filter(project__organisation=organisation).exists()
+    billed = billed or Discount.objects.filter(organisation=organisation, amount__isnull=False).exists()
     charged = SubscriptionCharge.objects.filter(subscription__organisation=organisation).exists()
     return (*(("currency",) if billed else ()), *(("time_zone",) if charged else ()))
 

@@ -179,7 +179,7 @@ def _save(row: Organisation | Project) -> None:
 
 def _fixed_words(name: str) -> str:
     if name == "currency":
-        return _("Something was billed in this currency; it stays.")
+        return _("Something was billed in this currency, or a discount is an amount in it; it stays.")
     if name == "billing_mode":
         return _("It lives by a test clock; those are billed by invoices.")
     return _("Usage was counted or billed by the days of this zone; it stays.")

@@ -28,7 +28,7 @@ from billing.models import (
 )
 from billing.selectors.invoices import line_words, overdue
 from billing.services.credit_notes import CREDITABLE
-from billing.services.invoice_issue import finalize_invoice
+from billing.services.invoice_issue import finalize_anew
 from billing.services.invoice_payments import PAYABLE
 from billing.services.invoicing import cancel_draft, refresh_invoice
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
@@ -323,7 +323,7 @@ FINALIZE = replace(
     ),
     button=lambda n: ngettext("Finalize %(n)d invoice", "Finalize %(n)d invoices", n) % {"n": n},
     done=lambda n: ngettext("%(n)d invoice finalized.", "%(n)d invoices finalized.", n) % {"n": n},
-    run=lambda actor, row, text: finalize_invoice(actor=actor, invoice=row, expected=row.total),
+    run=lambda actor, row, text: finalize_anew(actor=actor, invoice=row, expected=row.total),
 )
 CANCEL = replace(
     REFRESH,

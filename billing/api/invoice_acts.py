@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
@@ -20,8 +21,9 @@ from billing.api.invoice_shapes import CreditNoteSerializer, InvoiceDetailSerial
 from billing.models import Invoice
 from billing.selectors.invoices import find_invoice
 from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import finalize_invoice
+from billing.services.invoice_issue import finalize_anew
 from billing.services.invoice_payments import record_payment_by_hand
+from core.errors import BadInput
 from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 
 MONEY: dict[str, Any] = {"max_digits": 18, "decimal_places": 4}
@@ -72,13 +74,14 @@ class FinalizeView(APIView):
     )
     @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Give a draft its number; it never changes again. A repeat changes nothing. Needs `billing.finalize_invoice`.
+        """Compute a draft anew and give it its number; it never changes again. A repeat changes nothing. Needs
+        `billing.finalize_invoice`.
 
         409 `invoice_not_ready`, `invoice_has_problems`, `total_changed`.
         """
         invoice = _found(request, uuid, "billing.finalize_invoice")
         order = scope.read(FinalizeSerializer, request.data)
-        finalize_invoice(actor=scope.actor(request), invoice=invoice, expected=order["expected"])
+        finalize_anew(actor=scope.actor(request), invoice=invoice, expected=order["expected"])
         return Response(_whole(invoice))
 
 
@@ -134,7 +137,12 @@ def _found(request: Request, uuid: UUID, permission: str) -> Invoice:
 
 
 def _lines(rows: list[dict[str, Any]] | None) -> dict[int, Decimal | None] | None:
-    return None if rows is None else {row["line"]: row["amount"] for row in rows}
+    if rows is None:
+        return None
+    numbers = [row["line"] for row in rows]
+    if twice := sorted({each for each in numbers if numbers.count(each) > 1}):
+        raise BadInput(_("Line %(number)s is there twice.") % {"number": twice[0]}, field="lines")
+    return {row["line"]: row["amount"] for row in rows}
 
 
 def _whole(invoice: Invoice) -> Any:

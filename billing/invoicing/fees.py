@@ -31,9 +31,15 @@ def charges_of(months: Sequence[Month]) -> dict[int, list[SubscriptionCharge]]:
     found: dict[int, list[SubscriptionCharge]] = defaultdict(list)
     for charge in rows.order_by("due_at", "pk").select_for_update(of=("self",), no_key=True):
         organisation = charge.subscription.organisation_id
-        if organisation is not None and by_pk[organisation].takes(charge.due_at):
+        # also of an earlier month: it may have had nothing else to bill, and then nobody runs it again
+        if organisation is not None and charge.due_at < by_pk[organisation].end:
             found[organisation].append(charge)
     return found
+
+
+def call_for_an_invoice(charges: Iterable[SubscriptionCharge]) -> bool:
+    """Credits alone that were kept for the next invoice wait for one that has something else on it."""
+    return any("carried_from" not in charge.explanation for charge in charges)
 
 
 def lines_of(

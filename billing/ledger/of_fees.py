@@ -11,7 +11,7 @@ from typing import Any
 
 from billing.ledger.chart import DEFERRED, RETURNS, REVENUE
 from billing.ledger.facts import Adding, Fact, Look, Source, handfuls
-from billing.ledger.of_invoices import DEFERRED_LINES, net_of_tax
+from billing.ledger.of_invoices import CARRIED_IN, DEFERRED_LINES, net_of_tax
 from billing.ledger.schedule import earned_on, shares
 from billing.models import CreditNoteLine, Invoice, InvoiceLine, InvoiceTax, SourceKind
 from core.clock import real
@@ -23,7 +23,7 @@ BACK = timedelta(days=62)  # how far a look goes behind what has been posted: no
 
 def deferred_lines() -> Any:
     """Lines of finalized invoices whose amount is earned month by month."""
-    rows = InvoiceLine.objects.filter(DEFERRED_LINES, invoice__invoice_number__isnull=False)
+    rows = InvoiceLine.objects.filter(DEFERRED_LINES, invoice__invoice_number__isnull=False).exclude(CARRIED_IN)
     rows = real(rows, "invoice__organisation").exclude(period_start=None).exclude(period_end=None)
     return rows.select_related("invoice__organisation")
 

@@ -20,7 +20,9 @@ from core.clock import real
 from core.money import places, quantize
 from core.periods import month_start
 
-# What is looked at line by line: fees of quarters and years are earned later, other lines may be part of a fee.
+# What is looked at line by line: fees of quarters and years are earned later; credits that wait for the next invoice
+# are owed until then, and no revenue on either of the two.
+CARRIED_IN = Q(kind=LineKind.PRORATION, source__explanation__has_key="carried_from")
 DEFERRED_LINES = Q(kind__in=(LineKind.FEE, LineKind.PRORATION), source__cycle__in=LONG_CYCLES)
 Parts = dict[int, list[tuple[str, Decimal, bool]]]  # invoice -> revenue kind, amount without tax, deferred
 
@@ -30,8 +32,15 @@ def kind_of(line_kind: str, source: Any) -> str:
     return "fees" if line_kind == LineKind.OTHER and "carried" in (source or {}) else KIND_OF_LINE[line_kind]
 
 
+def is_carried(source: Any) -> bool:
+    """A credit that was kept for the next invoice: on the one that keeps it, or on the next."""
+    return "carried" in (source or {}) or "carried_from" in ((source or {}).get("explanation") or {})
+
+
 def is_deferred(line_kind: str, source: Any) -> bool:
-    return line_kind in (LineKind.FEE, LineKind.PRORATION) and (source or {}).get("cycle") in LONG_CYCLES
+    return is_carried(source) or (
+        line_kind in (LineKind.FEE, LineKind.PRORATION) and (source or {}).get("cycle") in LONG_CYCLES
+    )
 
 
 def _invoices(look: Look) -> Iterator[list[Fact]]:
@@ -47,7 +56,7 @@ def _parts(invoices: Sequence[Invoice]) -> Parts:
     found: Parts = defaultdict(list)
     lines = InvoiceLine.objects.filter(invoice__in=[each.pk for each in invoices])
     decimals = {each.pk: places(each.currency) for each in invoices}
-    alone = DEFERRED_LINES | Q(kind=LineKind.OTHER)
+    alone = DEFERRED_LINES | CARRIED_IN | Q(kind=LineKind.OTHER)
     summed = lines.exclude(alone).order_by().values_list("invoice_id", "kind").annotate(sum=Sum("net"))
     for invoice, kind, amount in summed:
         found[invoice].append((KIND_OF_LINE[kind], quantize(Decimal(amount), decimals[invoice]), False))

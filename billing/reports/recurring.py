@@ -62,7 +62,7 @@ def worth(asked: Asked, months: list[date]) -> Worth:
     rows = real(SubscriptionCharge.objects.filter(
         period_start__lt=max(moments.values()), period_end__gte=min(moments.values()),
         **asked.limits(currency="currency", organisation="subscription__organisation"),
-    ), "subscription__organisation").order_by()  # fmt: skip
+    ).exclude(explanation__has_key="carried_from"), "subscription__organisation").order_by()  # fmt: skip
     columns = ("kind", "price__amount", "price__billing_cycle", "currency", "period_start", "period_end",
                "subscription__organisation__name", "subscription__user_id")  # fmt: skip
     for kind, amount, cycle, currency, start, end, organisation, user in rows.values_list(*columns).iterator(CHUNK):

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.cycles import Part, Period, Span, begins, first_instant, local_day, on_anchor, period, rest, share
-from billing.models import ChargeKind, SubscriptionCharge
+from billing.models import ChargeKind, CreditNoteLine, InvoiceLine, LineKind, SubscriptionCharge
 from core.decimals import plain
 from core.errors import Busy, Conflict
+from core.money import places, quantize
 from core.wording import day_text
 from subscriptions.models import (
     USABLE,
@@ -149,8 +151,25 @@ def charged_within(subscription: Subscription) -> Decimal:
     rows = SubscriptionCharge.objects.filter(subscription=subscription, period_end=end, period_start__gte=start)
     # what an invoice carries on to the next one is the same credit again
     rows = rows.exclude(explanation__has_key="carried_from")
-    found: Decimal | None = rows.aggregate(total=Sum("amount"))["total"]
-    return found or Decimal(0)
+    amounts = dict(rows.values_list("pk", "amount"))
+    back = taken_back(amounts)
+    left = sum((amount - back.get(pk, Decimal(0)) for pk, amount in amounts.items()), Decimal(0))
+    return quantize(left, places(subscription.currency))
+
+
+def taken_back(charges: Mapping[int, Decimal]) -> dict[int, Decimal]:
+    """What credit notes took back of these charges (key to amount), in the charges' own currency: the same part of the
+    charge as of its line."""
+    lines = InvoiceLine.objects.filter(source__charge__in=list(charges), kind__in=(LineKind.FEE, LineKind.PRORATION))
+    of_line = {line.pk: line for line in lines.exclude(net=0).select_related("invoice")}
+    found: dict[int, Decimal] = defaultdict(Decimal)
+    for row in CreditNoteLine.objects.filter(line__in=list(of_line)):
+        line = of_line[row.line_id]
+        part = row.net + row.tax if line.invoice.tax_inclusive else row.net  # as amounts stand on lines
+        charge = line.source["charge"]
+        with localcontext(prec=60):
+            found[charge] += quantize(charges[charge] * part / line.net, places(line.source["currency"]))
+    return found
 
 
 def credit_of(row: Subscription, moment: datetime) -> SubscriptionCharge | None:

@@ -34,7 +34,7 @@ from billing.models import (
 from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
 from billing.selectors.templates import templates_for
 from billing.services.dunning import follow_dues
-from billing.services.invoicing import lock_organisations
+from billing.services.invoicing import lock_organisations, refresh_invoice
 from billing.services.numbers import INVOICES, Number, document_number, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
 from core import sets
@@ -66,6 +66,14 @@ def finalize_invoice(*, actor: Actor, invoice: Invoice, expected: Decimal | None
     done = finalize_invoices(actor=actor, invoices=[invoice], expected=expected)
     invoice.refresh_from_db()
     return bool(done)
+
+
+def finalize_anew(*, actor: Actor, invoice: Invoice, expected: Decimal | None = None) -> bool:
+    """``finalize_invoice`` of what is to be billed now: prices, discounts and usage may have changed since the draft
+    was computed. Where it comes to another sum than ``expected``, the new draft is kept to be looked at."""
+    if invoice.status == InvoiceStatus.DRAFT:
+        refresh_invoice(actor=actor, invoice=invoice)
+    return finalize_invoice(actor=actor, invoice=invoice, expected=expected)
 
 
 @transaction.atomic

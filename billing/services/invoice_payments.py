@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -23,6 +23,7 @@ from core.money import places
 
 MANUAL = "manual"
 PAYABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
+EARLIEST = timedelta(days=366)  # before the month that is billed: books are closed in order, from the first entry on
 
 
 class NotPayable(Conflict):
@@ -115,3 +116,5 @@ def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, rec
         raise BadInput(_("Name the reference of the payment, 255 characters at most."), field="reference")
     if received_on > today_for(invoice.organisation):
         raise BadInput(_("That day has not come yet."), field="received_on")
+    if received_on < invoice.first_day - EARLIEST:
+        raise BadInput(_("That is more than a year before the month of the invoice."), field="received_on")

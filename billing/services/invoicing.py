@@ -156,7 +156,9 @@ def _fill(
     of_months = list(months.values())
     charges, series = fees.charges_of(of_months), series_of(of_months)
     work = jobs.find_work(of_months, PriceBook.load(now))
-    wanted = {*drafts, *charges, *series, *work.organisations, *work.problems}
+    calling = {pk for pk, found in charges.items() if fees.call_for_an_invoice(found)}
+    wanted = {*drafts, *calling, *series, *work.organisations, *work.problems}
+    charges = {pk: found for pk, found in charges.items() if pk in wanted}
     months = {pk: month for pk, month in months.items() if pk in wanted}
     if not months:
         return []
