@@ -10,7 +10,9 @@ umask 077
 backup=${1:?"a backup that backup.sh wrote"}
 project=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$project/.venv/bin/python}
-url=${DATABASE_DIRECT_URL:-${DATABASE_URL:?"DATABASE_URL is not set"}}
+url=${DATABASE_URL:?"DATABASE_URL is not set"}
+# What is migrated and proven below is this database, whatever .env says of the live one.
+export DATABASE_URL DATABASE_DIRECT_URL="$url" DATABASE_POOLED=0
 
 (cd "$backup" && sha256sum --quiet --check SHA256SUMS)
 if [ -f "$backup/database.sqlite3" ]; then
