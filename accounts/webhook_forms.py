@@ -15,7 +15,7 @@ MINE = "me"
 
 class EndpointForm(forms.Form):
     url = forms.CharField(
-        label=_("Web address"), max_length=500, widget=forms.URLInput(attrs={"placeholder": "https://"}),
+        label=_("Web address"), max_length=500, widget=forms.URLInput(),
         help_text=_("It is called with POST and must be on the public internet, with https."),
     )  # fmt: skip
     description = forms.CharField(label=_("Description"), required=False, max_length=200)

@@ -31,6 +31,7 @@ class KindFilter(KnownFilter):
 
 @admin.register(Work)
 class WorkAdmin(ReadOnlyAdmin):
+    address = "accounts/prepared"  # as on the pages of researchers
     list_display = ("called", "state", "progress", "owner", "created_at", "finished_at")
     list_filter = ("status", KindFilter)
     list_select_related = ("owner",)

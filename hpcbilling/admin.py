@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse, TemplateResponse
+from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 
 from hpcbilling import exports_page, frontpage, reports_page, saved_filters, search
@@ -41,8 +42,18 @@ class FinanceAdminSite(admin.AdminSite):
             *saved_filters.urls(self),
             *exports_page.urls(self),
             *reports_page.urls(self),
-            *super().get_urls(),
+            *self._named_otherwise(super().get_urls()),
         ]
+
+    def _named_otherwise(self, urls: list[Any]) -> list[Any]:
+        """A model whose admin has an ``address`` is found there, and not under the model's own name."""
+        of_route = {f"{model._meta.app_label}/{model._meta.model_name}/": row for model, row in self._registry.items()}
+        found = []
+        for each in urls:
+            row = of_route.get(str(each.pattern))
+            address = getattr(row, "address", "")
+            found.append(path(f"{address}/", include(row.urls)) if row and address else each)
+        return found
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**frontpage.context(request), **(extra_context or {})})

@@ -35,9 +35,7 @@ from core.wording import day_text, decimal_text, money_text
 
 class DraftForm(forms.Form):
     organisation = forms.ModelChoiceField(Organisation.objects.order_by("name"), label=gettext_lazy("Organisation"))
-    month = forms.CharField(
-        label=gettext_lazy("Month"), widget=forms.TextInput(attrs={"type": "month", "placeholder": "2026-10"})
-    )
+    month = forms.CharField(label=gettext_lazy("Month"), widget=forms.TextInput(attrs={"type": "month"}))
 
     def clean_month(self) -> date:
         try:

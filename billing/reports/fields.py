@@ -10,7 +10,7 @@ from django import forms
 class MonthField(forms.DateField):
     """``2026-10``; its first day."""
 
-    widget = forms.DateInput(attrs={"type": "month", "placeholder": "2026-10"}, format="%Y-%m")
+    widget = forms.DateInput(attrs={"type": "month"}, format="%Y-%m")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(input_formats=["%Y-%m"], required=False, **kwargs)

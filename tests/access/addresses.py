@@ -102,8 +102,10 @@ def _object_of(route: str) -> tuple[str, str] | None:
     console = _CONSOLE.match(route)
     if console:
         app, name = console.groups()
-        models = (each._meta for each in admin.site._registry)
-        return next(each.label for each in models if (each.app_label, each.model_name) == (app, name)), "pk"
+        for model, row in admin.site._registry.items():
+            if getattr(row, "address", f"{model._meta.app_label}/{model._meta.model_name}") == f"{app}/{name}":
+                return model._meta.label, "pk"
+        raise AssertionError(f"{route} is no address of the console's models")
     return next(((label, name) for start, label, name in FIRST if route.startswith(start)), None)
 
 

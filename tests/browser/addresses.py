@@ -41,7 +41,7 @@ CONSOLE = [
     "/admin/billing/closedmonth/2026-10/", "/admin/billing/receipt/run/", "/admin/accounts/tierrule/try/?username=alice",
     "/api/docs/", "/verify/", "/playground/?view=script", "/admin/exports/",
     "/admin/payments/payment/", "/admin/audit/auditlog/", "/admin/accounts/user/", "/admin/search/?q=alice-and-bob",
-    "/admin/accounts/work/", "/admin/accounts/approval/", "/admin/accounts/emailnotification/", "/admin/accounts/organisation/", "/admin/usage/importrun/upload/",
+    "/admin/accounts/prepared/", "/admin/accounts/approval/", "/admin/accounts/emailnotification/", "/admin/accounts/organisation/", "/admin/usage/importrun/upload/",
     "/admin/billing/receipt/?status__exact=pending", "/style/", "/admin/subscriptions/subscription/",
     "/admin/usage/meter/", "/admin/usage/meter/add/", "/admin/usage/usageaggregate/", "/admin/usage/quotawindow/",
     "/admin/billing/invoicetemplate/", "/admin/billing/invoicetemplate/add/",

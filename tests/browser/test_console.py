@@ -100,7 +100,7 @@ def test_pages_with_filters_work_and_signatures(
     speak(person, language)
     paths = [
         f"{LIST}?status__exact=pending", f"{LIST}?status__exact=paid", f"{LIST}{receipt.pk}/change/",
-        "/admin/accounts/work/", f"/admin/accounts/work/{work.pk}/change/", f"/admin/accounts/work/{waiting.pk}/change/",
+        "/admin/accounts/prepared/", f"/admin/accounts/prepared/{work.pk}/change/", f"/admin/accounts/prepared/{waiting.pk}/change/",
         f"/admin/accounts/approval/{Approval.objects.get().pk}/change/", "/admin/search/?q=",
         "/admin/search/?q=nothing", "/admin/usage/quarantinedrow/?reason=bad_time",
         f"{LIST}run/?start=2026-10-01&end=2026-10-31&user=",

@@ -75,7 +75,7 @@ def test_a_month_from_the_rate_to_the_close(
     person = enter(visit, "fin", language, width)
     person.go(f"/admin/billing/receipt/run/?start={month}&end={month + timedelta(days=27)}&user=")
     person.page.click(".month-act input[type=submit]")
-    person.page.wait_for_url("**/admin/accounts/work/**")
+    person.page.wait_for_url("**/admin/accounts/prepared/**")
     run_next()
     assert Work.objects.get().result["receipts"] == 2
     first, second = Receipt.objects.order_by("pk")

@@ -200,28 +200,28 @@ def test_others_see_that_it_was_done_and_fetch_nothing(client: Any, finance: Any
     run_next()
     Work.objects.update(file_name="x.csv")
     client.force_login(auditor)
-    assert "a thing" in text(client.get("/admin/accounts/work/"))
-    assert client.get(f"/admin/accounts/work/{work.pk}/file/").status_code == 403
-    assert client.post(f"/admin/accounts/work/{work.pk}/cancel/").status_code == 403
+    assert "a thing" in text(client.get("/admin/accounts/prepared/"))
+    assert client.get(f"/admin/accounts/prepared/{work.pk}/file/").status_code == 403
+    assert client.post(f"/admin/accounts/prepared/{work.pk}/cancel/").status_code == 403
     client.force_login(make_user("ed", role="admin", groups=["Rates editor"]))
-    assert "a thing" not in text(client.get("/admin/accounts/work/"))
-    assert client.get(f"/admin/accounts/work/{work.pk}/change/").status_code in (302, 403)
+    assert "a thing" not in text(client.get("/admin/accounts/prepared/"))
+    assert client.get(f"/admin/accounts/prepared/{work.pk}/change/").status_code in (302, 403)
 
 
 def test_the_page_says_how_far_it_is_and_looks_again_by_itself(as_finance: Any) -> None:
     work = ask()
     Work.objects.update(status="running", percent=40, done=1200, note="day 4")
-    page = as_finance.get(f"/admin/accounts/work/{work.pk}/change/").content.decode()
+    page = as_finance.get(f"/admin/accounts/prepared/{work.pk}/change/").content.decode()
     assert 'data-watch="running:1200:40"' in page
     assert "waiting.js" in page
     for words in ("40 %", "1,200 done", "day 4", "Look again"):
-        assert words in text(as_finance.get(f"/admin/accounts/work/{work.pk}/change/"))
+        assert words in text(as_finance.get(f"/admin/accounts/prepared/{work.pk}/change/"))
 
 
 def test_work_that_waits_shows_no_bar(client: Any, superuser: Any) -> None:
     client.force_login(superuser)
     work = start_work(actor=Actor("root"), kind="fine", title="a thing", parameters={})
-    where = f"/admin/accounts/work/{work.pk}/change/"
+    where = f"/admin/accounts/prepared/{work.pk}/change/"
     assert "<progress" not in client.get(where).text
     Work.objects.update(status="running")
     assert "<progress" in client.get(where).text
@@ -229,6 +229,6 @@ def test_work_that_waits_shows_no_bar(client: Any, superuser: Any) -> None:
 
 def test_it_is_taken_back_on_its_page(as_finance: Any) -> None:
     work = ask()
-    as_finance.post(f"/admin/accounts/work/{work.pk}/cancel/")
+    as_finance.post(f"/admin/accounts/prepared/{work.pk}/cancel/")
     work.refresh_from_db()
     assert work.status == "canceled"

@@ -30,7 +30,7 @@ def test_an_uploaded_file_is_imported_and_its_bytes_are_not_kept(client: Any, ma
     assert Job.objects.count() == 0
     run_next()
     assert Job.objects.count() == 5
-    page = text(client.get(f"/admin/accounts/work/{Work.objects.get().pk}/change/"))
+    page = text(client.get(f"/admin/accounts/prepared/{Work.objects.get().pk}/change/"))
     for words in ("It is done.", "Imported 5", "Quarantined 1", "oct.psv"):
         assert words in page
     assert not WorkPiece.objects.exists()
@@ -52,12 +52,12 @@ def test_what_an_upload_leaves_out_is_counted_and_said_in_the_language_of_the_re
     work, run = Work.objects.get(), ImportRun.objects.get()
     assert (Job.objects.count(), work.result["left_out"]) == (1, 2)
     client.cookies["django_language"] = "en"
-    for path in (f"accounts/work/{work.pk}/change/", f"usage/importrun/{run.pk}/change/"):
+    for path in (f"accounts/prepared/{work.pk}/change/", f"usage/importrun/{run.pk}/change/"):
         assert "2 rows of other clusters were left out." in text(client.get(f"/admin/{path}")), path
-    page = text(client.get(f"/admin/accounts/work/{work.pk}/change/"))
+    page = text(client.get(f"/admin/accounts/prepared/{work.pk}/change/"))
     assert "Left out 2" in page
     assert "Import of oct.psv" in page
-    assert "Import of oct.psv" in text(client.get("/admin/accounts/work/"))
+    assert "Import of oct.psv" in text(client.get("/admin/accounts/prepared/"))
 
 
 @pytest.mark.parametrize(("field", "value"), [("timezone", "Mars/Base"), ("cluster", "elsewhere"), ("file", "")])
@@ -87,7 +87,7 @@ def test_a_month_for_several_people_is_long_work(as_finance: Any, alice: Any, bo
     tokens = {f"token:{each.username}": each.token for each in page.context["candidates"]}
     response = as_finance.post(where, {**days, **tokens})
     work = Work.objects.get()
-    assert response.headers["Location"] == f"/admin/accounts/work/{work.pk}/change/"
+    assert response.headers["Location"] == f"/admin/accounts/prepared/{work.pk}/change/"
     assert Receipt.objects.count() == 0
     make_job(username="bob")  # what bob's preview showed fits no more
     run_next()
@@ -186,7 +186,7 @@ def test_a_prepared_export_is_the_file_that_the_page_sends(as_finance: Any, alic
     run_next()
     work = Work.objects.get()
     assert (work.status, work.result["rows"], work.result["bytes"]) == ("done", 3, len(direct))
-    response = as_finance.get(f"/admin/accounts/work/{work.pk}/file/")
+    response = as_finance.get(f"/admin/accounts/prepared/{work.pk}/file/")
     assert b"".join(response.streaming_content) == direct
     assert "usage-2026-10-01-2026-10-31.csv" in response.headers["Content-Disposition"]
     assert AuditLog.objects.filter(action="work_fetch", actor="fin").count() == 1
@@ -197,7 +197,7 @@ def test_an_export_prepared_as_xlsx_is_one(as_finance: Any, alice: Any) -> None:
     make_job()
     as_finance.post("/admin/exports/usage/", {"later": "xlsx"})
     run_next()
-    body = b"".join(as_finance.get(f"/admin/accounts/work/{Work.objects.get().pk}/file/").streaming_content)
+    body = b"".join(as_finance.get(f"/admin/accounts/prepared/{Work.objects.get().pk}/file/").streaming_content)
     assert body.startswith(b"PK")
 
 
