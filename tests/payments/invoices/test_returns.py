@@ -110,7 +110,7 @@ def test_where_the_balance_was_spent_it_goes_below_nothing_and_is_filled_first(c
     payment = paid(card, invoice)
     write_credit_note(actor=FIN, invoice=invoice, reason="wrong")  # 100 in the balance
     project = make_customer(name="Institute", account="")
-    months = (date(2026, 9, 1), date(2026, 8, 1))
+    months = (date(2026, 8, 1), date(2026, 9, 1))
     for month in months:
         begins = datetime(2026, month.month, 2, tzinfo=UTC)
         fee(project, "100", due_at=begins, period_start=begins, period_end=begins.replace(day=28))
