@@ -29,7 +29,6 @@ class Entry:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-@transaction.atomic
 def record(
     *,
     actor: Actor,

@@ -304,6 +304,13 @@ def payable_of(payment: Payment) -> Payable:
     return payable(payment.document)
 
 
+def lock_target(payment: Payment) -> Payable:
+    """``payable_of(payment).locked()``; of a receipt in one statement."""
+    if payment.receipt_id is None:
+        return payable_of(payment).locked()
+    return ReceiptPayable(Receipt.objects.select_for_update().get(pk=payment.receipt_id))
+
+
 def source_of(payment: Payment) -> str:
     """How the books of invoices name a payment."""
     return f"payment:{payment.pk}"

@@ -28,7 +28,7 @@ from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
 from core.locks import lock_for_transaction
 from core.periods import today
-from core.states import transition
+from core.states import transition, transition_held
 from usage.models.jobs import JobQuerySet
 from usage.services.claims import claim_jobs, release_jobs
 
@@ -153,7 +153,7 @@ def create_all(
 def mark_paid(*, actor: Actor, receipt: Receipt, method: str, tx_ref: str, paid_at: datetime | None = None) -> bool:
     """pending -> paid, once. Returns False when it was paid already; raises ``InvalidTransition`` when void."""
     with transaction.atomic():
-        moved = transition(
+        moved = transition_held(  # nothing else of it ever changes
             receipt, ReceiptStatus.PAID, table=RECEIPT_TRANSITIONS,
             method=method, tx_ref=tx_ref, paid_at=paid_at or timezone.now(),
         )  # fmt: skip

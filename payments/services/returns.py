@@ -6,7 +6,7 @@ Called by ``settlement`` and ``refunds`` with the document and its payment locke
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from audit import services as audit
@@ -153,9 +153,10 @@ def _take_dispute(actor: Actor, payment: Payment, state: DisputeState) -> None:
 
 def kept_cents(payment: Payment) -> int:
     """What of its money is still ours, in minor units: captured less refunds done and disputes lost."""
-    refunds = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
-    disputes = Dispute.objects.filter(payment=payment, status=DisputeStatus.LOST)
-    gone = sum(rows.aggregate(total=Sum("amount_cents"))["total"] or 0 for rows in (refunds, disputes))
+    rows: list[QuerySet] = [Dispute.objects.filter(payment=payment, status=DisputeStatus.LOST)]
+    if payment.refunded_cents:  # else no refund holds anything
+        rows.append(Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED))
+    gone = sum(found.aggregate(total=Sum("amount_cents"))["total"] or 0 for found in rows)
     return max(payment.captured_cents - gone, 0)
 
 

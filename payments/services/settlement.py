@@ -16,11 +16,11 @@ from django.utils import timezone
 from audit import services as audit
 from core.context import Actor
 from core.money import from_minor
-from core.states import transition
+from core.states import transition_held
 from payments import metrics
 from payments.announcements import tell_of_payment
 from payments.models import OPEN_STATUSES, PAYMENT_TRANSITIONS, EventOutcome, Payment, PaymentStatus
-from payments.payables import Payable, payable_of, reference_of
+from payments.payables import Payable, lock_target, reference_of
 from payments.providers.base import PaymentProvider
 from payments.providers.states import PaymentState, Said
 from payments.services.returns import follow_returns
@@ -41,18 +41,23 @@ class Applied:
 def apply_state(
     *, provider: PaymentProvider, payment: Payment, state: PaymentState, actor: Actor | None = None
 ) -> Applied:
-    """Make ``payment`` (and what it is for, refunds, disputes) follow ``state``. Locks what it is for, then itself."""
-    target = payable_of(payment).locked()
-    held = Payment.objects.select_for_update().get(pk=payment.pk)
+    """Make ``payment`` (and what it is for, refunds, disputes) follow ``state``. Locks what it is for, then itself.
+
+    ``payment`` is read anew under the lock, and tells afterwards what became of it.
+    """
+    target = lock_target(payment)
+    payment.refresh_from_db(from_queryset=Payment.objects.select_for_update())
+    for name, document in target.fields.items():
+        setattr(payment, name, document)
     who = actor or Actor(f"provider:{provider.name}")
-    strange = _strange(held, state)
+    strange = _strange(payment, state)
     if strange and state.said not in {Said.SUCCEEDED, Said.AUTHORIZED}:
         return Applied(EventOutcome.MISMATCH, strange)
     if not strange:
-        _learn_ids(held, state)
-    applied = _Move(provider, who, held, target, state, strange).make()
+        _learn_ids(payment, state)
+    applied = _Move(provider, who, payment, target, state, strange).make()
     if not strange:
-        fault = follow_returns(actor=who, payment=held, target=target, state=state)
+        fault = follow_returns(actor=who, payment=payment, target=target, state=state)
         if fault:
             return Applied(EventOutcome.MISMATCH, fault)
     return applied
@@ -91,7 +96,8 @@ def _learn_ids(payment: Payment, state: PaymentState) -> None:
         known["method"] = state.method[:30]
     if known:
         Payment.objects.filter(pk=payment.pk).update(**known)
-        payment.refresh_from_db()
+        for name, value in known.items():
+            setattr(payment, name, value)
 
 
 @dataclass(slots=True)
@@ -232,7 +238,8 @@ class _Move:
 
     def _to(self, status: PaymentStatus, **values: Any) -> None:
         self.before = self.payment.status
-        transition(self.payment, status, table=PAYMENT_TRANSITIONS, updated_at=timezone.now(), **values)
+        now = timezone.now()
+        transition_held(self.payment, status, table=PAYMENT_TRANSITIONS, updated_at=now, **values)
 
 
 def record_move(actor: Actor, payment: Payment, before: str, **extra: object) -> None:

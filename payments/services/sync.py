@@ -41,7 +41,6 @@ def sync_payment(payment: Payment, *, actor: Actor | None = None) -> Synced:
         payment.refresh_from_db()
         return Synced(payment, False, _NO_RECORD)
     applied = apply_state(provider=provider, payment=payment, state=state, actor=actor)
-    payment.refresh_from_db()
     if payment.status == PaymentStatus.AUTHORIZED:
         return _capture(provider, payment, actor)
     return Synced(payment, True, applied)
@@ -64,5 +63,4 @@ def _capture(provider: PaymentProvider, payment: Payment, actor: Actor | None) -
     provider.capture(ref_of(payment))
     state = provider.find(ref_of(payment))
     applied = apply_state(provider=provider, payment=payment, state=state, actor=actor) if state else _NO_RECORD
-    payment.refresh_from_db()
     return Synced(payment, state is not None, applied)

@@ -104,9 +104,10 @@ def _claim(row: PaymentEvent) -> bool:
     now = timezone.now()
     failed = Q(outcome=EventOutcome.FAILED) | Q(outcome=EventOutcome.RECEIVED, next_try_at__lte=now)
     mine = PaymentEvent.objects.filter(failed, pk=row.pk, attempts=row.attempts)
-    return bool(
-        mine.update(outcome=EventOutcome.RECEIVED, attempts=F("attempts") + 1, next_try_at=now + LEASE)
-    )  # fmt: skip
+    if not mine.update(outcome=EventOutcome.RECEIVED, attempts=F("attempts") + 1, next_try_at=now + LEASE):
+        return False
+    row.attempts += 1
+    return True
 
 
 def _work(provider: PaymentProvider, row: PaymentEvent, event: ProviderEvent) -> Received:
@@ -121,7 +122,6 @@ def _work(provider: PaymentProvider, row: PaymentEvent, event: ProviderEvent) ->
         )  # fmt: skip
         _keep_failed(row, repr(error)[:255])
         return _answer(provider.name, 200, EventOutcome.FAILED, "kept, to be worked on again")
-    row.refresh_from_db(fields=["attempts"])
     if payment is None and applied.outcome == EventOutcome.MISMATCH and row.attempts < UNKNOWN_TRIES:
         _keep_failed(row, applied.detail)
         return _answer(provider.name, 200, EventOutcome.RECEIVED, applied.detail)
@@ -161,7 +161,6 @@ def find_payment(provider: str, event: ProviderEvent) -> Payment | None:
 
 
 def _keep_failed(row: PaymentEvent, detail: str) -> None:
-    row.refresh_from_db(fields=["attempts"])
     pause = PAUSES[min(row.attempts, len(PAUSES)) - 1]
     over = row.attempts > len(PAUSES)
     PaymentEvent.objects.filter(pk=row.pk).update(
