@@ -1,12 +1,13 @@
 """``Idempotency-Key`` at the API: a repeat of a write under the same key gets the first answer, and does nothing.
 
-Answers that refuse are not kept, as nothing was done: the same key may be sent again. How long keys are known is
-``prune``'s to say.
+Answers that refuse are not kept, as nothing was done: the same key may be sent again. What waits for a second person
+was written down, and its answer is kept like any other. How long keys are known is ``prune``'s to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -15,9 +16,11 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import IdempotentRequest
 from accounts.services import idempotency
 from accounts.services.approvals import WaitsForSecond
 from core.context import actor_of
+from core.problems import CONTENT_TYPE, problem_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -45,7 +48,7 @@ def idempotent(*, atomic: bool = True) -> Callable[[View], View]:
                 body=request.data,
             )  # fmt: skip
             if row.status_code is not None:
-                return Response(row.body, status=row.status_code, headers={REPLAYED: "true"})
+                return _again(row)
             try:
                 return _first(lambda: view(self, request, *args, **kwargs), row, atomic)
             except BaseException:
@@ -57,17 +60,21 @@ def idempotent(*, atomic: bool = True) -> Callable[[View], View]:
     return decorate
 
 
-def _first(view: Callable[[], Response], row: Any, atomic: bool) -> Response:
-    if not atomic:
-        response = view()
-        idempotency.keep(row=row, status=response.status_code, body=response.data)
-        return response
-    with transaction.atomic():
+def _first(view: Callable[[], Response], row: IdempotentRequest, atomic: bool) -> Response:
+    with transaction.atomic() if atomic else nullcontext():
         try:
             response = view()
-        except WaitsForSecond as waits:  # what waits for a second person is written down, and stays
+        except WaitsForSecond as waits:  # what waits for a second person is written down, and stays: so does the answer
+            idempotency.keep(row=row, status=waits.http_status, body=problem_of(waits))
             held = waits
         else:
             idempotency.keep(row=row, status=response.status_code, body=response.data)
             return response
     raise held
+
+
+def _again(row: IdempotentRequest) -> Response:
+    waits = isinstance(row.body, dict) and row.body.get("code") == WaitsForSecond.code
+    return Response(
+        row.body, status=row.status_code, headers={REPLAYED: "true"}, content_type=CONTENT_TYPE if waits else None
+    )

@@ -30,8 +30,16 @@ BROKEN = ("internal_error", gettext_lazy("Something went wrong on our side"))
 
 
 def problem(status: int, code: str, title: str, **extra: Any) -> JsonResponse:
-    body = {"type": "about:blank", "title": title, "status": status, "code": code, **extra}
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    return JsonResponse(_body(status, code, title, extra), status=status, content_type=CONTENT_TYPE)
+
+
+def problem_of(error: AppError) -> dict[str, Any]:
+    """What an answer says of one of our errors, as plain data."""
+    return _body(error.http_status, error.code, error.message, _members(error))
+
+
+def _body(status: int, code: str, title: str, extra: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "about:blank", "title": title, "status": status, "code": code, **extra}
 
 
 def plain_problem(status: int) -> JsonResponse:
@@ -43,7 +51,7 @@ def plain_problem(status: int) -> JsonResponse:
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF hook: our errors, DRF's and Django's all leave in one shape."""
     if isinstance(error, AppError):
-        told = problem(error.http_status, error.code, error.message, **_members(error))
+        told = JsonResponse(problem_of(error), status=error.http_status, content_type=CONTENT_TYPE)
         for name, value in error.headers().items():
             told[name] = value
         return told

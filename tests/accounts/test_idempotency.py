@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import IdempotentRequest, Member
+from accounts.models import Approval, IdempotentRequest, Member
+from accounts.services.approvals import approve, decline
 from billing.models import CreditNote, Invoice, InvoicePayment, PricingPlan
+from core.context import Actor
 from hpcbilling.retention import prune
 from subscriptions.models import Plan, Subscription
 from tests.billing.invoicing import draft, fee, finalized, make_customer
@@ -114,6 +117,33 @@ def test_every_billing_write_takes_a_key(superuser: Any, alice: Any) -> None:
     invoice.refresh_from_db()
     assert (invoice.amount_paid, invoice.amount_credited, invoice.amount_due) == (60, 10, 30)
     assert (CreditNote.objects.count(), InvoicePayment.objects.count(), PricingPlan.objects.count()) == (1, 1, 1)
+
+
+def test_what_waits_for_a_second_person_is_asked_for_once(finance: Any, make_user: Any, settings: Any) -> None:
+    """Also when the second person has confirmed it meanwhile, or declined it."""
+    settings.FOUR_EYES_ABOVE = Decimal(50)
+    make_user("fin2", role="admin", groups=["Finance"])
+    project = make_customer()
+    fee(project, "100")
+    at, order = f"invoices/{finalized(project).uuid}/received", {"amount": "60", "reference": "slip 1"}
+    first, second = (post(client_of(finance), at, order) for _twice in range(2))
+    decline(actor=Actor("fin2"), approval=Approval.objects.get(), note="no such slip")
+    third = post(client_of(finance), at, order)
+    for answer in (first, second, third):
+        assert (answer.status_code, answer.json()["code"]) == (202, "waits_for_second")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json() == first.json()
+    marks = [answer.headers.get("Idempotent-Replayed") for answer in (first, second, third)]
+    assert marks == [None, "true", "true"]
+    assert Approval.objects.count() == 1
+    approve(actor=Actor("fin2"), approval=waiting(finance, at, order | {"reference": "slip 2"}))
+    assert post(client_of(finance), at, order | {"reference": "slip 2"}, key="k2").status_code == 202
+    assert InvoicePayment.objects.get().amount == 60
+
+
+def waiting(finance: Any, at: str, order: dict[str, str]) -> Approval:
+    assert post(client_of(finance), at, order, key="k2").status_code == 202
+    return Approval.objects.get(status="open")
 
 
 def test_finance_acts_are_for_finance(alice: Any) -> None:
