@@ -98,7 +98,7 @@ def test_compose_has_the_parts_and_no_secret_of_its_own() -> None:
             assert port.startswith("127.0.0.1:"), "nothing is opened to the network by default"
 
 
-def test_compose_passes_only_variables_that_exist() -> None:
+def test_compose_names_only_variables_that_exist() -> None:
     for name in ("web", "runner", "migrate"):
         assert compose()["services"][name]["environment"].keys() <= variables_read()
 
