@@ -37,12 +37,14 @@ Line = dict[str, Any]
 
 @dataclass(slots=True)
 class HeadLog:
-    """What a file of heads holds. ``faults`` are lines that cannot be right, in words."""
+    """What a file of heads holds. ``faults`` are lines that cannot be right, in words; ``strangers`` are keys that
+    signed some of these and are not believed: somebody else's, or former ones that AUDIT_PUBLIC_KEYS does not name."""
 
     lines: list[Line] = field(default_factory=list)
     last: str = GENESIS  # SHA-256 of the last whole line
     damaged: int = 0
     faults: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
 
     @property
     def heads(self) -> dict[int, str]:
@@ -76,8 +78,14 @@ def read(content: str, trusted: Mapping[str, bytes]) -> HeadLog:
             continue
         if line["prev"] != log.last:
             log.faults.append(f"line {number} does not follow the line before: lines are missing or changed")
+        elif (key := str(line.get("key"))) not in trusted:
+            log.strangers.append(key[:16])
+            log.faults.append(
+                f"line {number} is signed by the key {key[:16]}, which is not trusted: if it was yours, put its public"
+                " key into AUDIT_PUBLIC_KEYS; if not, somebody else wrote the line"
+            )
         elif not keys.is_signed(PURPOSE, line, trusted):
-            log.faults.append(f"the signature of line {number} is wrong, or by a key that is not trusted")
+            log.faults.append(f"the signature of line {number} is wrong: it was changed after it was signed")
         else:
             log.lines.append(line)
             if line["kind"] == "rotation":
@@ -113,8 +121,11 @@ def configured() -> bool:
 def load() -> HeadLog | None:
     """The log of ``AUDIT_HEADS_FILE``; None where there is none, or none that we may read."""
     file = path()
+    if file is None:
+        return None
+    trusted = keys.trusted_keys()
     try:
-        return read(file.read_text(encoding="utf-8", errors="replace"), keys.trusted_keys()) if file else None
+        return read(file.read_text(encoding="utf-8", errors="replace"), trusted)
     except OSError:
         return None
 
@@ -128,8 +139,8 @@ def peek() -> HeadLog | None:
 
 
 def is_lost(log: HeadLog | None) -> bool:
-    """Heads were signed and seen before, and there is none any more."""
-    gone = log is None or not log.lines
+    """Heads were signed and seen before, and there is none any more. Such as we do not believe are there."""
+    gone = log is None or not (log.lines or log.faults)
     return gone and path() is not None and AuditVerification.objects.filter(signed_id__isnull=False).exists()
 
 

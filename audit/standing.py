@@ -12,7 +12,8 @@ LOOKED_AT = 10_000  # entries, for a page
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``gaps``: numbers that are not there among the newest entries. ``head`` is the newest signed one."""
+    """``gaps``: numbers that are not there among the newest entries. ``head`` is the newest signed one. ``stranger`` is
+    a key that signed heads and is not believed."""
 
     first: int
     last: int
@@ -23,6 +24,7 @@ class Standing:
     head_fits: bool
     unsigned: int
     faults: int
+    stranger: str
     lost: bool
     signs: bool
     checkpoint: AuditCheckpoint | None
@@ -30,7 +32,7 @@ class Standing:
     @property
     def alarming(self) -> bool:
         broken = self.verified is not None and not self.verified.ok
-        return bool(self.gaps or self.faults or self.lost or broken or not self.head_fits)
+        return bool(self.gaps or self.faults or self.stranger or self.lost or broken or not self.head_fits)
 
 
 def standing() -> Standing:
@@ -54,7 +56,8 @@ def standing() -> Standing:
         head=head,
         head_fits=fits,
         unsigned=max(0, last - signed),
-        faults=len(log.faults) if log else 0,
+        faults=len(log.faults) - len(log.strangers) if log else 0,
+        stranger=log.strangers[0] if log and log.strangers else "",
         lost=heads.is_lost(log),
         signs=heads.configured(),
         checkpoint=checkpoint,

@@ -165,10 +165,10 @@ def _heads() -> Iterator[Line]:
         return
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         yield "audit heads", "note", f"{file} cannot be written by this user: nothing is signed from here."
+    elif log is not None and log.faults:
+        yield "audit heads", "note", f"{file}: {log.faults[0]}."
     elif log is None or log.newest is None:
         yield "audit heads", "note", f"{file} holds no head yet; the runner writes one within the hour."
-    elif log.faults:
-        yield "audit heads", "note", f"{file}: {log.faults[0]}."
     elif timezone.now() - (signed := datetime.fromisoformat(log.newest["at"])) > HEAD_LATE:
         yield "audit heads", "note", f"The newest head is of {moment_text(signed)}; run manage.py sign_audit_head."
     else:

@@ -178,7 +178,8 @@ def test_a_head_signed_by_a_stranger_is_not_believed(signed: Signed, tmp_path: P
     stranger = keys.make_key(tmp_path / "stranger.pem")
     settings.AUDIT_SIGNING_KEY = (tmp_path / "stranger.pem").read_text()
     code, words = verify()
-    assert (code, "not trusted" in words) == (1, True)
+    assert (code, f"line 1 is signed by the key {signed.key.id}, which is not trusted" in words) == (1, True)
+    assert "AUDIT_PUBLIC_KEYS" in words, "what to do if it was ours"
     signed.export()
     assert tool("--log", signed.log, "--heads", signed.heads, "--key", stranger.public.hex())[0] == 1
 

@@ -94,7 +94,7 @@ def test_6_a_runner_that_never_ran_died_or_fails(site: Any) -> None:
     assert "run_due" in said("note")["runner"]
 
 
-def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any) -> None:
+def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any, tmp_path: Path) -> None:
     AuditVerification.objects.create(first_id=1, last_id=9, head_hash="0" * 64, ok=False, first_bad=4, reason="row #4")
     assert "row #4" in said("note")["audit log"]
     AuditVerification.objects.all().delete()
@@ -102,7 +102,7 @@ def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any) -> No
     assert "no head yet" in said("note")["audit heads"]
     site.AUDIT_HEADS_FILE = ""
     assert "AUDIT_HEADS_FILE" in said("note")["audit heads"]
-    site.AUDIT_HEADS_FILE, site.AUDIT_SIGNING_KEY = "/tmp/x", "no key"
+    site.AUDIT_HEADS_FILE, site.AUDIT_SIGNING_KEY = str(tmp_path / "heads"), "no key"
     assert "audit_key" in said("problem")["audit heads"]
 
 
