@@ -190,8 +190,12 @@ class ReceiptPayable(Payable):
     def whose(self) -> str:
         return str(self.receipt.username)
 
+    @classmethod
+    def held(cls, key: int) -> ReceiptPayable:
+        return cls(Receipt.objects.select_for_update().get(pk=key))
+
     def locked(self) -> ReceiptPayable:
-        return ReceiptPayable(Receipt.objects.select_for_update().get(pk=self.receipt.pk))
+        return self.held(self.receipt.pk)
 
     def payer(self, actor: Actor, retry_of: Payment | None) -> User:
         return self.receipt.user
@@ -306,9 +310,7 @@ def payable_of(payment: Payment) -> Payable:
 
 def lock_target(payment: Payment) -> Payable:
     """``payable_of(payment).locked()``; of a receipt in one statement."""
-    if payment.receipt_id is None:
-        return payable_of(payment).locked()
-    return ReceiptPayable(Receipt.objects.select_for_update().get(pk=payment.receipt_id))
+    return ReceiptPayable.held(payment.receipt_id) if payment.receipt_id else payable_of(payment).locked()
 
 
 def source_of(payment: Payment) -> str:

@@ -47,7 +47,7 @@ def apply_state(
     """
     target = lock_target(payment)
     payment.refresh_from_db(from_queryset=Payment.objects.select_for_update())
-    for name, document in target.fields.items():
+    for name, document in target.fields.items():  # the one that moves with it, and is not read again
         setattr(payment, name, document)
     who = actor or Actor(f"provider:{provider.name}")
     strange = _strange(payment, state)

@@ -20,7 +20,7 @@ from core.errors import Busy, InvalidTransition, Misconfigured, Unavailable
 from core.exports import FORMULA_STARTS, csv_lines
 from core.periods import days_window, next_month, previous_month
 from core.registry import load
-from core.states import transition
+from core.states import transition, transition_held
 
 
 @given(st.lists(st.lists(st.text(max_size=20), min_size=1, max_size=4), max_size=5))
@@ -89,6 +89,28 @@ def test_a_transition_happens_once_and_never_against_the_table(alice: Any) -> No
     assert receipt.paid_at == now
     with pytest.raises(InvalidTransition, match="paid"):
         transition(receipt, "void", table=RECEIPT_TRANSITIONS)
+
+
+@pytest.mark.django_db
+def test_a_transition_of_a_row_that_is_held_costs_one_statement_and_tells_what_is_stored(
+    alice: Any, django_assert_num_queries: Any
+) -> None:
+    from billing.models import RECEIPT_TRANSITIONS, Receipt
+    from billing.services.receipts import create_receipts
+    from core.context import SYSTEM
+    from tests.factories import make_job
+
+    make_job()
+    receipt: Receipt = create_receipts(actor=SYSTEM, username="alice", start=None, end=None)[0]
+    late, now = Receipt.objects.get(pk=receipt.pk), datetime(2026, 11, 1, tzinfo=UTC)
+    with django_assert_num_queries(1):
+        assert transition_held(receipt, "paid", table=RECEIPT_TRANSITIONS, paid_at=now) is True
+    stored = Receipt.objects.get(pk=receipt.pk)
+    assert (receipt.status, receipt.paid_at) == (stored.status, stored.paid_at) == ("paid", now)
+    assert transition_held(late, "paid", table=RECEIPT_TRANSITIONS, paid_at=None) is False
+    assert (late.status, late.paid_at) == ("paid", now), "who comes late sees what is so"
+    with pytest.raises(InvalidTransition, match="paid"):
+        transition_held(late, "void", table=RECEIPT_TRANSITIONS)
 
 
 @pytest.mark.parametrize(
