@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test test-pgbouncer alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
+.PHONY: run demo fakes test test-pgbouncer cluster-test alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -45,6 +45,9 @@ POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/
   tests/ops/test_health.py tests/ops/test_pooled.py tests/ops/test_periodic.py tests/pages/test_downloads.py tests/accounts/test_lockout.py
 test-pgbouncer: $(VENV)/.dev $(MESSAGES) ## what the web server and the runner do, through a real pgbouncer in transaction mode
 	@$(PY) -m tests --db pgbouncer -n 2 $(POOLED_TESTS)
+
+cluster-test: $(VENV)/.dev $(MESSAGES) ## imports from a real Slurm, started for it and ended after (root; Debian's packages)
+	@$(PY) -m tests.cluster $(PY) -m tests --db sqlite -n 0 -m cluster tests/usage
 
 alerts-test: ## the alert rules of deploy/prometheus, by promtool (Debian: apt-get install prometheus)
 	@promtool check rules deploy/prometheus/alerts.yml && promtool test rules deploy/prometheus/alerts_test.yml

@@ -31,7 +31,7 @@ def main() -> int:
     options, arguments = parser.parse_known_args()
     status = 0
     if options.db in ("sqlite", "both"):
-        status = run("SQLite", None, ["-m", "not postgres", *arguments])
+        status = run("SQLite", None, ["-m", "not postgres and not cluster", *arguments])
     if options.db in ("postgres", "both"):
         with server() as url:
             status = run("PostgreSQL", url, arguments, again=options.db == "both") or status
