@@ -3,14 +3,18 @@
 #
 #   deploy/backup.sh FOLDER [DAYS]     keep DAYS (30) of them
 #
-# Reads DATABASE_DIRECT_URL or DATABASE_URL and the site's other variables. Copy FOLDER to another machine: a backup beside
-# the database is none. FOLDER/NAME/ then has: database.dump (pg_dump -Fc) or database.sqlite3, head.json, SHA256SUMS.
+# Run it as the site's user. Reads DATABASE_DIRECT_URL or DATABASE_URL and the site's other variables as the site does: from
+# the environment, then from .env in the project's folder. Copy FOLDER to another machine: a backup beside the database is
+# none. FOLDER/NAME/ then has: database.dump (pg_dump -Fc) or database.sqlite3, head.json, SHA256SUMS.
 set -eu
 umask 077
 folder=${1:?"a folder to write backups to"} days=${2:-30}
 project=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$project/.venv/bin/python}
-url=${DATABASE_DIRECT_URL:-${DATABASE_URL:?"DATABASE_URL is not set"}}
+addresses=$("$python" "$project/deploy/addresses.py")
+eval "$addresses" # url, heads
+# The head below is of this database, whatever else names one.
+export DATABASE_URL="$url" DATABASE_DIRECT_URL="$url" DATABASE_URL_FILE= DATABASE_DIRECT_URL_FILE= DATABASE_POOLED=0
 name=$(date -u +%Y%m%dT%H%M%SZ)
 mkdir -p "$folder"
 part=$folder/.$name.part
@@ -38,7 +42,7 @@ PY
     pg_restore --list "$part/database.dump" >/dev/null
     ;;
 esac
-if [ -n "${AUDIT_HEADS_FILE:-}" ] && [ -f "$AUDIT_HEADS_FILE" ]; then cp "$AUDIT_HEADS_FILE" "$part/heads.ndjson"; fi
+if [ -n "$heads" ] && [ -f "$heads" ]; then cp "$heads" "$part/heads.ndjson"; fi
 (cd "$part" && sha256sum -- * >SHA256SUMS)
 sync
 mv "$part" "$folder/$name"

@@ -11,8 +11,11 @@ backup=${1:?"a backup that backup.sh wrote"}
 project=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$project/.venv/bin/python}
 url=${DATABASE_URL:?"DATABASE_URL is not set"}
-# What is migrated and proven below is this database, whatever .env says of the live one.
-export DATABASE_URL DATABASE_DIRECT_URL="$url" DATABASE_POOLED=0
+# What is migrated and proven below is this database, whatever .env or a NAME_FILE says of the live one; and what was signed
+# after the backup is not in it.
+export DATABASE_URL DATABASE_DIRECT_URL="$url" DATABASE_URL_FILE= DATABASE_DIRECT_URL_FILE= DATABASE_POOLED=0
+export AUDIT_HEADS_FILE=
+if [ -f "$backup/heads.ndjson" ]; then AUDIT_HEADS_FILE=$(cd "$backup" && pwd)/heads.ndjson; fi
 
 (cd "$backup" && sha256sum --quiet --check SHA256SUMS)
 if [ -f "$backup/database.sqlite3" ]; then

@@ -151,6 +151,100 @@ def test_old_backups_go_and_a_failed_one_leaves_no_folder_that_looks_whole(fille
     assert [each.name for each in folder.iterdir() if not each.name.startswith(".")] == [kept.name]
 
 
+# --- as an operator types it, with the settings in a file -------------------------
+@pytest.fixture
+def installed(filled: Site) -> Path:
+    """A copy of the program in a folder of its own with an .env file, as in /opt/hpcbilling; nothing in the shell."""
+    app = filled.folder / "app"
+    keep_out = shutil.ignore_patterns(
+        ".*", "tests", "bench", "docs", "*.sqlite3*", "staticfiles", "__pycache__", "var", "site", "node_modules"
+    )
+    shutil.copytree(ROOT, app, ignore=keep_out)
+    lines = {
+        name: value for name, value in filled.environment.items() if name not in ("PATH", "PYTHON", "READ_DOT_ENV")
+    }
+    write_dot_env(app, lines | {"DATABASE_URL": filled.live})
+    return app
+
+
+def write_dot_env(app: Path, variables: dict[str, str]) -> None:
+    (app / ".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+
+
+def in_shell(command: str, app: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    shell = {"PATH": os.environ["PATH"], "PYTHON": sys.executable} | variables
+    return subprocess.run(["sh", "-c", command], cwd=app, env=shell, capture_output=True, text=True, check=False)
+
+
+def documented(beginning: str) -> str:
+    """The first line of the chapter on backups that begins so."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    chapter = text[text.index("## Backup and restore") :]
+    return next(line for line in chapter.splitlines() if line.startswith(beginning)).removeprefix(AS_THE_USER)
+
+
+AS_THE_USER = "runuser -u hpcbilling -- "
+
+
+def test_the_backup_as_the_document_prints_it_takes_the_site_that_the_env_file_names(
+    filled: Site, installed: Path
+) -> None:
+    typed = documented(f"{AS_THE_USER}deploy/backup.sh").replace("/var/backups", str(filled.folder))
+    done = in_shell(typed, installed)
+    assert done.returncode == 0, done.stderr
+    backup = Path(done.stdout.strip())
+    assert (backup / "heads.ndjson").read_text() == (filled.folder / "heads.ndjson").read_text()
+    filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare)
+    assert filled.hashes(filled.spare)["receipts"] == filled.hashes(filled.live)["receipts"]
+
+
+def test_the_address_of_the_database_may_lie_in_a_file_of_its_own(filled: Site, installed: Path) -> None:
+    (filled.folder / "address").write_text(filled.live + "\n")
+    text = (installed / ".env").read_text().replace(f"DATABASE_URL={filled.live}", "DATABASE_URL=")
+    (installed / ".env").write_text(f"{text}DATABASE_URL_FILE={filled.folder / 'address'}\n")
+    done = in_shell(f"deploy/backup.sh {filled.folder / 'backups'}", installed)
+    assert done.returncode == 0, done.stderr
+    filled.run(ROOT / "deploy" / "restore.sh", done.stdout.strip(), url=filled.spare)
+
+
+def test_a_database_that_is_named_in_the_shell_is_backed_up_rather_than_that_of_the_env_file(
+    filled: Site, installed: Path
+) -> None:
+    variables = dict(line.split("=", 1) for line in (installed / ".env").read_text().splitlines())
+    nowhere = "postgres://nobody:nothing-93-there@127.0.0.1:1/nothing"
+    write_dot_env(installed, variables | {"DATABASE_URL": nowhere, "DATABASE_DIRECT_URL": nowhere})
+    typed = f"deploy/backup.sh {filled.folder / 'backups'}"
+    assert in_shell(typed, installed).returncode != 0
+    assert in_shell(typed, installed, DATABASE_URL=filled.live).returncode == 0
+
+
+@pytest.mark.parametrize("form", ["DATABASE_DIRECT_URL", "DATABASE_DIRECT_URL_FILE", "DATABASE_URL_FILE"])
+def test_a_restore_goes_into_the_named_database_whatever_the_env_file_says_of_the_live_one(
+    filled: Site, installed: Path, form: str
+) -> None:
+    backup = filled.backup()
+    filled.manage("sign_audit_head")
+    (filled.folder / "address").write_text(filled.live)
+    variables = dict(line.split("=", 1) for line in (installed / ".env").read_text().splitlines())
+    more = filled.folder / "address" if form.endswith("_FILE") else filled.live
+    write_dot_env(installed, variables | {form: str(more)})
+    before = filled.hashes(filled.live)
+    done = in_shell(f"deploy/restore.sh {backup}", installed, DATABASE_URL=filled.spare)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert filled.hashes(filled.live) == before, "nothing was written to the live database, not even the proof"
+    after = filled.hashes(filled.spare)
+    assert after["receipts"] == before["receipts"]
+    assert after["audit_verifications"] != before["audit_verifications"], "the proof is of the restored one"
+
+
+def test_heads_that_were_signed_after_a_backup_do_not_make_it_a_broken_one(filled: Site) -> None:
+    backup = filled.backup()
+    filled.manage("seal_audit", "--out", filled.folder / "later.json")
+    filled.manage("sign_audit_head")
+    done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare)
+    assert "The audit chain is intact" in done.stdout
+
+
 def test_no_password_of_the_database_is_an_argument_of_a_program() -> None:
     for name in ("backup.sh", "restore.sh"):
         text = (ROOT / "deploy" / name).read_text()
