@@ -1,4 +1,4 @@
-"""Print where the site's data lie, as assignments for a shell: read as the settings read it (variables, NAME_FILE, .env).
+"""Print where the site's data lie, as assignments for a shell; read like the settings (variables, NAME_FILE, .env).
 
 A database that is named in the environment goes before one that .env names.
 """

@@ -17,6 +17,7 @@ from tests.factories import account_tier, make_job
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+TYPED = ".venv/bin/python manage.py "  # in the folder of the project
 WRONG = TEXT[TEXT.index("## When things go wrong") :]
 
 
@@ -25,7 +26,7 @@ def recipes() -> list[tuple[str, str]]:
     for part in WRONG.split("\n### ")[1:]:
         title = part.split("\n", 1)[0]
         for block in re.findall(r"```\n(.*?)```", part, re.S):
-            found += [(title, line) for line in block.splitlines() if line.startswith("manage.py ")]
+            found += [(title, line) for line in block.splitlines() if line.startswith(TYPED)]
     return found
 
 
@@ -39,7 +40,7 @@ def test_each_of_the_five_incidents_has_its_recipe() -> None:
 
 def run(line: str, folder: Path) -> int:
     """Exit code of the command, with /tmp made a folder of the test."""
-    name, *arguments = shlex.split(line.removeprefix("manage.py ").replace("/tmp", str(folder)))
+    name, *arguments = shlex.split(line.removeprefix(TYPED).replace("/tmp", str(folder)))
     assert name in get_commands()
     out = StringIO()
     try:
@@ -49,6 +50,16 @@ def run(line: str, folder: Path) -> int:
     except CommandError as refusal:
         return refusal.returncode
     return 0
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_every_line_that_is_to_be_typed_can_be_copied(page: Path) -> None:
+    """Blocks between fences and blocks that are set in: a command of ours begins with the Python of the installation."""
+    text = page.read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S))
+    lines = [*blocks.splitlines(), *re.findall(r"^    (.+)", text, re.M)]
+    bare = re.compile(r"(^|&& |; )(sudo |runuser -u hpcbilling -- )?(python3? )?manage\.py ")
+    assert [line for line in lines if bare.search(line)] == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -80,8 +91,8 @@ def test_a_broken_chain_is_still_exported_as_evidence(tmp_path: Path) -> None:
 
     write(5)
     tamper("UPDATE audit_log SET actor = 'mallory' WHERE id = 3")
-    assert run("manage.py verify_audit", tmp_path) == 1
-    assert run("manage.py export_audit --out /tmp/audit-evidence.ndjson", tmp_path) == 0
+    assert run(f"{TYPED}verify_audit", tmp_path) == 1
+    assert run(f"{TYPED}export_audit --out /tmp/audit-evidence.ndjson", tmp_path) == 0
     assert "mallory" in (tmp_path / "audit-evidence.ndjson").read_text()
 
 
