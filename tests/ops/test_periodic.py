@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuthThrottle, Session
@@ -52,6 +53,22 @@ def test_a_task_runs_when_due_and_not_again_before_its_time() -> None:
         assert names(DAILY) == []
         clock.shift(timedelta(hours=1))
         assert names(DAILY) == [("clearsessions", "done")]
+
+
+def test_the_runner_deletes_ended_sessions_as_both_pages_on_retention_say(alice: Any) -> None:
+    open_one, ended = (Client() for _ in range(2))
+    for client in (open_one, ended):
+        client.force_login(alice)
+    Session.objects.filter(pk=ended.session.session_key).update(expire_date=NOON)
+    with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
+        Session.objects.filter(pk=open_one.session.session_key).update(expire_date=NOON + timedelta(days=14))
+        assert names(*(task for task in TASKS if task.name == "clearsessions")) == [("clearsessions", "done")]
+    assert [each.pk for each in Session.objects.all()] == [open_one.session.session_key]
+    daily = " ".join(next(task for task in TASKS if task.name == "prune").arguments)
+    for page in ("privacy.md", "operations.md"):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert ("`clearsessions`" in text, f"prune {daily}" in text) == (True, True), page
+        assert "prune --what sessions" not in text, page
 
 
 def test_a_failure_is_kept_in_words_and_the_next_task_still_runs() -> None:
