@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "hpcbilling.settings",
     "DEBUG": "0",
-    "SECRET_KEY": "only-for-benchmarks-" + "x" * 40,
+    "SECRET_KEY": "only-for-benchmarks-b7Yq2Lw9ZkTn4VxR8sHcJd3MfGpA6uEo1KiX",
     "ALLOWED_HOSTS": "localhost",
     "SITE_BASE_URL": "https://billing.example.ac.th",
     "READ_DOT_ENV": "0",

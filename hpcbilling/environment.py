@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -200,6 +201,15 @@ class Environment(environ.FileAwareEnv):
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}: {error}; networks such as 10.20.0.0/16 are wanted.") from error
 
+    def web_address(self, var: str, *, default: str) -> str:
+        """An address that can be taken apart, without the slash at its end. No message repeats it."""
+        address: str = self.get_value(var, cast=str, default=default).strip().rstrip("/")
+        try:
+            _ = urlsplit(address).port
+        except ValueError:
+            raise ImproperlyConfigured(f"{var}: an address such as https://billing.example.ac.th is wanted.") from None
+        return address
+
     def zone(self, var: str, *, default: str) -> str:
         """The name of a time zone."""
         name: str = self.get_value(var, cast=str, default=default)
@@ -268,8 +278,8 @@ class Environment(environ.FileAwareEnv):
 
 for _name in (
     "str", "bool", "int", "list", "whole", "switch", "percent", "amount", "choice", "text", "names",
-    "group_roles", "hours", "days", "limits", "networks", "zone", "database", "mail", "sender", "clusters",
-    "partitions",
+    "group_roles", "hours", "days", "limits", "networks", "web_address", "zone", "database", "mail", "sender",
+    "clusters", "partitions",
 ):  # fmt: skip
     setattr(Environment, _name, _noted(getattr(Environment, _name)))
 

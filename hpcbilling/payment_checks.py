@@ -12,15 +12,10 @@ from django.core.checks import CheckMessage, Error, Warning
 from core.errors import AppError
 from core.money import places
 from hpcbilling import payment_diagnosis
+from hpcbilling.unsafe import OFFICIAL
 from payments import providers
 from payments.providers.limits import Method
 
-# The providers' own addresses; others are for tests and demonstrations.
-OFFICIAL = {
-    "STRIPE_API_URL": "https://api.stripe.com",
-    "OMISE_API_URL": "https://api.omise.co",
-    "RAZORPAY_API_URL": "https://api.razorpay.com",
-}
 TEST_KEYS = {
     "STRIPE_SECRET_KEY": ("sk_test_", "rk_test_"),
     "OMISE_SECRET_KEY": ("skey_test_",),

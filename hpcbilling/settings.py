@@ -28,7 +28,7 @@ SECRET_KEY: str = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SITE_BASE_URL: str = env.str("SITE_BASE_URL", default="").rstrip("/")
+SITE_BASE_URL: str = env.web_address("SITE_BASE_URL", default="")
 # How many reverse proxies of ours append to X-Forwarded-For; 0 trusts only the socket.
 TRUSTED_PROXY_COUNT: int = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0)
 if DEBUG:

@@ -6,16 +6,32 @@ warning of ``manage.py check --deploy`` (``hpcbilling.checks``) or of ``manage.p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 SECRET_KEY_LENGTH = 50
 SECRET_KEY_LETTERS = 10  # different ones
+PLACES = 100  # of a key that are looked at for repetitions: longer ones of random text have some
 METRICS_TOKEN_LENGTH = 16
 ADMIN_PASSWORD_LENGTH = 10
+WEBHOOK_SECRET_LENGTH = 16
+WEBHOOK_SECRET_LETTERS = 6
+TOLERANCE_SECONDS = 3600  # a message that somebody recorded can be sent again for so long
+WIDEST = {4: 8, 6: 7}  # by version: 10.0.0.0/8 and fc00::/7 are the widest that anybody has for themselves
+WEBHOOK_SECRETS = tuple(
+    f"{provider}_WEBHOOK_SECRET{age}" for provider in ("STRIPE", "OMISE", "RAZORPAY") for age in ("", "_OLD")
+)
 INSECURE = ("insecure-", "django-insecure-")
+# What examples write where a secret belongs; random text holds none of it.
+WORDS_OF_SAMPLES = re.compile(
+    r"(change|replace|edit|your|insert|put)[-_ ]?(me|this|it|in|your|secret|key|token|here|password)[-_ .!]?"
+    r"|placeholder|example|secret[-_ ]?key",
+    re.IGNORECASE,
+)
 # Passwords that stand in examples of ours or of others, or that everybody tries first.
 SAMPLES = frozenset({
     "admin", "admin123", "administrator", "adminpassword", "billing", "change-me", "change_me", "change-this",
@@ -24,6 +40,12 @@ SAMPLES = frozenset({
     "password123", "postgres", "postgresql", "qwerty", "qwerty123", "replace-me", "root", "sample", "secret",
     "secretpassword", "test", "your-password", "yourpassword", "123456", "12345678", "123456789", "1234567890",
 })  # fmt: skip
+# The providers' own addresses; others are for tests and demonstrations.
+OFFICIAL = {
+    "STRIPE_API_URL": "https://api.stripe.com",
+    "OMISE_API_URL": "https://api.omise.co",
+    "RAZORPAY_API_URL": "https://api.razorpay.com",
+}
 LIVE_KEYS = {
     "STRIPE_SECRET_KEY": ("sk_live_", "rk_live_"),
     "RAZORPAY_KEY_ID": ("rzp_live_",),
@@ -71,6 +93,7 @@ def _in_production(found: Settings) -> Iterator[str]:
     yield from _addresses(found)
     yield from _passwords(found)
     yield from _payments(found)
+    yield from _messages(found)
     yield from _metrics(found)
 
 
@@ -84,8 +107,17 @@ def _keys(found: Settings) -> Iterator[str]:
 
 
 def is_weak(key: str) -> bool:
+    """Short, of few letters, for development, out of an example, or a few letters over and over."""
     too_plain = len(key) < SECRET_KEY_LENGTH or len(set(key)) < SECRET_KEY_LETTERS
-    return too_plain or key.startswith(INSECURE)
+    return too_plain or key.startswith(INSECURE) or bool(WORDS_OF_SAMPLES.search(key)) or _says_little(key)
+
+
+def _says_little(key: str) -> bool:
+    """Three letters in a row come again and again, or letters follow in their order."""
+    looked_at = key[:PLACES]
+    triples = {looked_at[n : n + 3] for n in range(len(looked_at) - 2)}
+    steps = [abs(ord(one) - ord(next_)) for one, next_ in pairwise(looked_at)]
+    return len(triples) * 3 < (len(looked_at) - 2) * 2 or sum(step <= 1 for step in steps) * 2 > len(steps)
 
 
 def _addresses(found: Settings) -> Iterator[str]:
@@ -95,10 +127,13 @@ def _addresses(found: Settings) -> Iterator[str]:
     elif any("*" in host or host.strip() == "." for host in hosts):
         yield "ALLOWED_HOSTS: set the site's own names; * lets anybody choose where links in e-mails lead"
     address = found["SITE_BASE_URL"]
+    parts = urlsplit(address)
     if not address:
         yield "SITE_BASE_URL: set the public address, such as https://billing.example.ac.th"
-    elif urlsplit(address).scheme != "https" or not urlsplit(address).hostname:
+    elif parts.scheme != "https" or not parts.hostname:
         yield "SITE_BASE_URL: must begin with https://; passwords and cookies travel to it"
+    elif "@" in parts.netloc or parts.path or "?" in address or "#" in address:
+        yield "SITE_BASE_URL: write https:// and the host alone, without a user, path or query; links begin with it"
     for origin in found["CSRF_TRUSTED_ORIGINS"]:
         if not origin.startswith("https://") or "*" in origin:
             yield "CSRF_TRUSTED_ORIGINS: name https:// origins one by one, without *"
@@ -132,6 +167,24 @@ def _payments(found: Settings) -> Iterator[str]:
                 yield f"{needed}: PAYMENT_PROVIDER names {name}, which needs it"
             elif "SECRET" in needed and is_sample(value):
                 yield f"{needed}: is a sample; whoever knows it can say that a bill was paid"
+    for name, address in OFFICIAL.items():
+        if found[name].rstrip("/") != address:
+            yield f"{name}: leave it out; keys and money go to this address, which is not the provider's own"
+
+
+def _messages(found: Settings) -> Iterator[str]:
+    """What comes in from providers, and goes out to addresses of customers."""
+    for name in WEBHOOK_SECRETS:
+        secret = str(found[name]).strip().removeprefix("whsec_")
+        short = len(secret) < WEBHOOK_SECRET_LENGTH or len(set(secret)) < WEBHOOK_SECRET_LETTERS
+        if secret and short and not is_sample(secret):
+            words = f"set {WEBHOOK_SECRET_LENGTH} random characters or more, here and at the provider"
+            yield f"{name}: {words}; whoever guesses it can say that a bill was paid"
+    if found["PAYMENT_WEBHOOK_TOLERANCE_SEC"] > TOLERANCE_SECONDS:
+        words = f"set {TOLERANCE_SECONDS} seconds or fewer"
+        yield f"PAYMENT_WEBHOOK_TOLERANCE_SEC: {words}; so long can a recorded message be sent again"
+    if any(network.prefixlen < WIDEST[network.version] for network in found["WEBHOOK_ALLOWED_NETWORKS"]):
+        yield "WEBHOOK_ALLOWED_NETWORKS: name your own networks; one of these is every machine there is, or nearly"
 
 
 def _metrics(found: Settings) -> Iterator[str]:

@@ -16,6 +16,7 @@ import pytest
 from django.db import connection
 
 from audit import keys
+from tests.ops.test_configuration import GOOD
 
 ROOT = Path(__file__).resolve().parents[2]
 SACCT = """\
@@ -32,7 +33,7 @@ class Site:
         self.folder, self.live, self.spare = folder, live, spare
         keys.make_key(folder / "key.pem")
         self.environment = {
-            "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": "q8Zr-Lm2_Xv7" * 6, "LOG_LEVEL": "ERROR",
+            "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": GOOD["SECRET_KEY"], "LOG_LEVEL": "ERROR",
             "ALLOWED_HOSTS": "billing.example.ac.th", "SITE_BASE_URL": "https://billing.example.ac.th",
             "ADMIN_PASSWORD": "violet-harbour-93-kettle", "PYTHON": sys.executable,
             "AUDIT_SIGNING_KEY_FILE": str(folder / "key.pem"), "AUDIT_HEADS_FILE": str(folder / "heads.ndjson"),

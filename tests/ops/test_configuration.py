@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from django.core import checks
 
 from hpcbilling.checks import production
+from hpcbilling.unsafe import is_weak
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
-    "SECRET_KEY": "q8Zr-Lm2_Xv7" * 6,
+    "SECRET_KEY": "q8Zr-Lm2_Xv7bT4kWcY1hNfE6sJpR9uGdO3iA0zDyQtKnVxMwSe5HaUgBjCoPlFr7I",
     "ALLOWED_HOSTS": "billing.example.ac.th",
     "SITE_BASE_URL": "https://billing.example.ac.th",
     "METRICS_TOKEN": "x7" * 16,
@@ -68,6 +70,8 @@ def test_one_missing_variable_is_enough(name: str) -> None:
         ("DUNNING_REMIND_AFTER_DAYS", "7,1", "rising days"),
         ("DUNNING_REMIND_AFTER_DAYS", "soon", "rising days"),
         ("DUNNING_REMIND_BEFORE_DAYS", "-1", "0 to 60"),
+        ("SITE_BASE_URL", "https://[billing", "https://billing.example.ac.th is wanted"),
+        ("SITE_BASE_URL", "https://u:open-sesame@billing.example.ac.th:abc", "https://billing.example.ac.th is wanted"),
         ("TIME_ZONE", "Mars", "Asia/Bangkok"),
         ("TIME_ZONE", "../../etc/passwd", "Asia/Bangkok"),
         ("LOG_LEVEL", "zzz", "WARNING"),
@@ -129,15 +133,25 @@ def test_a_word_that_is_none_is_reported_by_check_and_doctor(setting: dict[str, 
 
 
 # --- what is set, and not safe -------------------------------------------------
-LIVE_STRIPE = {"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
+REPEATED = ("abcdefghijk" * 6, "q8Zr-Lm2_Xv7" * 6, "k9" + "xyz-0123abc" * 7, "kR7-vQ2_mZ8xN4wB1cT6y" * 3,
+            "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # fmt: skip
+SAMPLE_KEYS = tuple(
+    f"{words}-q8Zr-Lm2_Xv7bT4kWcY1hNfE6sJpR9uGdO3iA0zDyQtKnVxMwS"
+    for words in ("please-change-me", "PLEASE_CHANGE_THIS", "changeme", "replace-me", "your-secret-key", "example")
+)
+NOT_A_HOST_ALONE = ("admin:open-sesame@billing.example.ac.th", "admin@billing.example.ac.th", "billing.example.ac.th/billing",
+                    "billing.example.ac.th?next=x", "billing.example.ac.th/?", "billing.example.ac.th#top")  # fmt: skip
+LIVE_STRIPE = {"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRET": "whsec_m4Tq9ZbX2vKd7RwLc1"}
 UNSAFE = {
     "SECRET_KEY": [{"SECRET_KEY": "x" * 60}, {"SECRET_KEY": "insecure-" + GOOD["SECRET_KEY"]},
-                   {"SECRET_KEY": "django-insecure-" + GOOD["SECRET_KEY"]}, {"SECRET_KEY": "short"}, {"SECRET_KEY": ""}],
-    "SECRET_KEY_FALLBACKS": [{"SECRET_KEY_FALLBACKS": "old"}],
+                   {"SECRET_KEY": "django-insecure-" + GOOD["SECRET_KEY"]}, {"SECRET_KEY": "short"}, {"SECRET_KEY": ""},
+                   *({"SECRET_KEY": text} for text in REPEATED), *({"SECRET_KEY": text} for text in SAMPLE_KEYS)],
+    "SECRET_KEY_FALLBACKS": [{"SECRET_KEY_FALLBACKS": "old"}, {"SECRET_KEY_FALLBACKS": "0123456789" * 6}],
     "ALLOWED_HOSTS": [{"ALLOWED_HOSTS": "*"}, {"ALLOWED_HOSTS": "a.example.ac.th,*"}, {"ALLOWED_HOSTS": "."},
                       {"ALLOWED_HOSTS": "*.example.ac.th"}],
     "SITE_BASE_URL": [{"SITE_BASE_URL": "http://billing.example.ac.th"}, {"SITE_BASE_URL": "billing.example.ac.th"},
-                      {"SITE_BASE_URL": "https://"}],
+                      {"SITE_BASE_URL": "https://"},
+                      *({"SITE_BASE_URL": f"https://{rest}"} for rest in NOT_A_HOST_ALONE)],
     "CSRF_TRUSTED_ORIGINS": [{"CSRF_TRUSTED_ORIGINS": "http://other.example"}, {"CSRF_TRUSTED_ORIGINS": "https://*.example"}],
     "DATABASE_URL": [{"DATABASE_URL": f"postgres://billing:{word}@db:5432/billing"}
                      for word in ("postgres", "password", "changeme", "billing", "hpcbilling", "CHANGE-ME")]
@@ -147,9 +161,19 @@ UNSAFE = {
     "SEED_DEMO_USERS": [{"SEED_DEMO_USERS": "1"}],
     "PAYMENT_PROVIDER": [{"PAYMENT_PROVIDER": "dummy"}, {"PAYMENT_PROVIDER": "stripe,dummy", **LIVE_STRIPE}],
     "STRIPE_WEBHOOK_SECRET": [{"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE, "STRIPE_WEBHOOK_SECRET": word}
-                              for word in ("", " ", "changeme")],
+                              for word in ("", " ", "changeme", "x", "whsec_x", "w" * 40, "abc")],
+    "OMISE_WEBHOOK_SECRET_OLD": [{"OMISE_WEBHOOK_SECRET_OLD": "k9"}],
+    "RAZORPAY_WEBHOOK_SECRET": [{"RAZORPAY_WEBHOOK_SECRET": "abababababababababab"}],
+    "PAYMENT_WEBHOOK_TOLERANCE_SEC": [{"PAYMENT_WEBHOOK_TOLERANCE_SEC": "864000"}, {"PAYMENT_WEBHOOK_TOLERANCE_SEC": "3601"}],
+    "WEBHOOK_ALLOWED_NETWORKS": [{"WEBHOOK_ALLOWED_NETWORKS": text}
+                                 for text in ("0.0.0.0/0", "::/0", "10.20.0.0/16,0.0.0.0/0", "0.0.0.0/1,128.0.0.0/1")],
+    **{name: [{name: address} for address in ("http://127.0.0.1:12111", "https://pay.example.ac.th")]
+       for name in ("STRIPE_API_URL", "OMISE_API_URL", "RAZORPAY_API_URL")},
     "METRICS_TOKEN": [{"METRICS_ENABLED": "1", "METRICS_TOKEN": ""}, {"METRICS_TOKEN": "short"}],
 }  # fmt: skip
+
+
+SHOWN = ("SITE_BASE_URL", "ALLOWED_HOSTS", "WEBHOOK_ALLOWED_NETWORKS")
 
 
 def named(message: str) -> set[str]:
@@ -163,7 +187,29 @@ def test_each_unsafe_setting_is_refused_by_its_name_and_no_other_is(name: str, c
     assert done.returncode == 78, done.stdout
     assert named(done.stderr) == {name}
     for value in change.values():
-        assert len(value) < 8 or name in ("SITE_BASE_URL", "ALLOWED_HOSTS") or value not in done.stderr, "no secret"
+        assert len(value) < 8 or name in SHOWN or value not in done.stderr, "no secret"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SECRET_KEY": "f3a9c1d07b5e82464f9d0c6ab17e3852d4609bf1ac8e7235"[:48] + "9e"},
+        {"WEBHOOK_ALLOWED_NETWORKS": "10.0.0.0/8,fc00::/7,192.168.7.0/24"},
+        {"PAYMENT_WEBHOOK_TOLERANCE_SEC": "3600"},
+        {"SITE_BASE_URL": "https://billing.example.ac.th:8443/"},
+        {"STRIPE_API_URL": "https://api.stripe.com/"},
+        {"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE},
+    ],
+)
+def test_what_only_looks_like_an_unsafe_setting_is_taken(change: dict[str, str]) -> None:
+    done = manage("check", **GOOD | change)
+    assert done.returncode == 0, done.stderr
+
+
+def test_keys_that_the_documented_command_makes_are_never_refused() -> None:
+    makers = (secrets.token_urlsafe, secrets.token_hex, lambda size: secrets.token_bytes(size).hex().upper())
+    keys = [make(size) for make in makers for size in (40, 64, 500) for _ in range(300)]
+    assert [key for key in keys if is_weak(key)] == []
 
 
 EVERYTHING = {name: value for changes in UNSAFE.values() for name, value in changes[0].items()} | {

@@ -24,6 +24,7 @@ from django.core.management import get_commands
 from django.test import Client
 
 from hpcbilling.periodic import TASKS
+from tests.ops.test_configuration import GOOD
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = [ROOT / "hpcbilling" / "settings.py", *sorted((ROOT / "hpcbilling" / "configuration").glob("*.py"))]
@@ -194,7 +195,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
-        "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": "q8Zr-Lm2_Xv7" * 6, "PORT": str(port),
+        "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": GOOD["SECRET_KEY"], "PORT": str(port),
         "ALLOWED_HOSTS": ".example.ac.th,127.0.0.1", "SITE_BASE_URL": "https://billing.example.ac.th",
         "DATABASE_URL": f"sqlite:///{app.parent / 'db.sqlite3'}", "TRUSTED_PROXY_COUNT": "1",
         "ADMIN_PASSWORD": "violet-harbour-93-kettle", "LOG_LEVEL": "ERROR",

@@ -19,9 +19,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.ops.test_configuration import GOOD
+
 ROOT = Path(__file__).resolve().parents[2]
 CANARIES = {
-    "SECRET_KEY": "canary-SecretKey-q8Zr-Lm2_Xv7" * 3, "METRICS_TOKEN": "canary-metrics-token-91",
+    "SECRET_KEY": f"canary-{GOOD['SECRET_KEY']}", "METRICS_TOKEN": "canary-metrics-token-91",
     "STRIPE_SECRET_KEY": "sk_live_canary-stripe-secret", "STRIPE_WEBHOOK_SECRET": "whsec_canary-webhook-secret",
     "SLURMRESTD_TOKEN": "canary.slurm.token", "ADMIN_PASSWORD": "canary-admin-password-17",
     "EMAIL_URL": "smtp+tls://billing:canary-mail-password@127.0.0.1:1", "LITELLM_API_KEY": "sk-canary-litellm",
