@@ -26,6 +26,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class RefusedHost(logging.Filter):
+    """A wrong Host header is a mistake, or a scan, of whoever sent it: one warning, without a traceback of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = record.exc_text = None
+        return logging.getLogger().isEnabledFor(logging.WARNING)  # LOG_LEVEL: Django leaves its own loggers at INFO
+
+
 def logging_to_console(form: str, level: str) -> dict[str, Any]:
     """The setting ``LOGGING``; ``form`` is ``text`` or ``json``."""
     return {
@@ -35,6 +44,7 @@ def logging_to_console(form: str, level: str) -> dict[str, Any]:
             "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
             "json": {"()": "core.logs.JsonFormatter"},
         },
+        "filters": {"refused_host": {"()": "core.logs.RefusedHost"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
@@ -42,6 +52,7 @@ def logging_to_console(form: str, level: str) -> dict[str, Any]:
             "django.server": {"level": "ERROR"},
             # Refusals (4xx) are in that line too; Django's own handlers would print everything a second time.
             "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"filters": ["refused_host"]},
             "django": {"handlers": []},
             "axes": {"level": "ERROR"},
             "stripe": {"level": "WARNING"},  # two lines a call otherwise

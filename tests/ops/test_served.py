@@ -1,0 +1,117 @@
+"""A production server, asked as others ask it: by Prometheus with the shipped job, and under a name that is not its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.ops.test_configuration import GOOD
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+Ask = Callable[[str, dict[str, str]], tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a site whose database is migrated and whose static files are collected."""
+    folder = tmp_path_factory.mktemp("served")
+    environment = {
+        "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", **GOOD, "TRUSTED_PROXY_COUNT": "1",
+        "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}", "STATIC_ROOT": str(folder / "static"),
+    }  # fmt: skip
+    for command in (("migrate", "-v0"), ("collectstatic", "--noinput", "-v0")):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
+    return environment
+
+
+@contextmanager
+def served(environment: dict[str, str], log: Path) -> Iterator[Ask]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = [str(Path(sys.executable).parent / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}",
+              "--threads", "2", "--forwarded-allow-ips="]  # fmt: skip
+
+    def ask(path: str, headers: dict[str, str]) -> tuple[int, str]:
+        wire = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        wire.request("GET", path, headers=headers)
+        answer = wire.getresponse()
+        text = answer.read().decode()
+        wire.close()
+        return answer.status, text
+
+    with log.open("w") as told, subprocess.Popen(server, cwd=ROOT, env=environment, stderr=told) as process:
+        try:
+            for _ in range(120):
+                try:
+                    ask("/healthz", {"Host": "billing.example.ac.th"})
+                    break
+                except OSError:
+                    time.sleep(0.25)
+            yield ask
+        finally:
+            process.terminate()
+
+
+# --- Prometheus --------------------------------------------------------------------
+def job() -> dict[str, Any]:
+    (found,) = yaml.safe_load((ROOT / "deploy" / "prometheus" / "scrape.yml").read_text())["scrape_configs"]
+    return dict(found)
+
+
+def target() -> str:
+    ((only,),) = [each["targets"] for each in job()["static_configs"]]
+    return str(only)
+
+
+def scrape(ask: Ask, token: str) -> tuple[int, str]:
+    """As Prometheus does: the target is the host, the token the credentials."""
+    return ask(job()["metrics_path"], {"Host": target(), "Authorization": f"{job()['authorization']['type']} {token}"})
+
+
+def test_the_scrape_job_asks_the_address_at_which_the_units_start_the_program_and_not_the_proxy() -> None:
+    unit = (ROOT / "deploy" / "systemd" / "hpcbilling.service").read_text()
+    assert (job()["scheme"], target()) == ("http", re.findall(r"--bind (\S+)", unit)[0])
+
+
+def test_the_documented_scrape_reads_the_numbers_of_a_site_with_the_documented_settings(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
+    (hosts,) = re.findall(r"^ALLOWED_HOSTS=(\S+)$", OPERATIONS, re.M)
+    with served(installed | {"ALLOWED_HOSTS": hosts}, tmp_path / "log") as ask:
+        status, text = scrape(ask, GOOD["METRICS_TOKEN"])
+        assert (status, "\nhpcbilling_database_up 1.0" in text) == (200, True)
+        assert scrape(ask, "another-token-of-somebody")[0] == 401
+
+
+def test_without_the_documented_host_the_same_scrape_is_refused(installed: dict[str, str], tmp_path: Path) -> None:
+    with served(installed, tmp_path / "log") as ask:
+        assert scrape(ask, GOOD["METRICS_TOKEN"])[0] == 400
+
+
+# --- a name that is not its own ------------------------------------------------------
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 1), ("WARNING", 1), ("ERROR", 0)])
+def test_a_wrong_host_is_answered_with_400_and_one_warning_without_a_traceback(
+    installed: dict[str, str], tmp_path: Path, level: str, lines: int
+) -> None:
+    with served(installed | {"LOG_LEVEL": level}, tmp_path / "log") as ask:
+        assert ask("/accounts/login/", {"Host": "elsewhere.example"})[0] == 400
+    told = (tmp_path / "log").read_text()
+    found = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    about = [each for each in found if each["logger"] == "django.security.DisallowedHost"]
+    assert [(each["level"], "elsewhere.example" in each["message"]) for each in about] == [("WARNING", True)] * lines
+    assert ("Traceback" in told, "exception" in told) == (False, False)
