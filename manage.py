@@ -9,12 +9,24 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hpcbilling.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db.utils import InterfaceError, OperationalError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(78)
+    except (
+        OperationalError,
+        InterfaceError,
+    ) as error:  # of Django's own commands; ours say it themselves
+        if "--traceback" in sys.argv:
+            raise
+        from core.commands import command_error
+
+        told = command_error(error)
+        sys.stderr.write(f"{told}\n")
+        sys.exit(told.returncode)
 
 
 if __name__ == "__main__":

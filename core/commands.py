@@ -108,7 +108,7 @@ class AppCommand(BaseCommand):
         try:
             result = self.run(options)
         except (AppError, ImproperlyConfigured, DatabaseError, InterfaceError) as error:
-            raise _command_error(error) from error
+            raise command_error(error) from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
         elif text := self.describe(result):
@@ -117,7 +117,7 @@ class AppCommand(BaseCommand):
             sys.exit(self.exit_code)
 
 
-def _command_error(error: Exception) -> CommandError:
+def command_error(error: Exception) -> CommandError:
     """What is printed instead of a traceback, with the exit code that a script can act on."""
     if isinstance(error, AppError):
         return CommandError(error.message, returncode=error.exit_code)

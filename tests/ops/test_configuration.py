@@ -320,3 +320,26 @@ def test_an_unknown_provider_is_an_error_everywhere(settings: Any) -> None:
 
 
 # --- doctor ------------------------------------------------------------------
+
+
+# --- a database that does not answer -----------------------------------------
+AWAY = {
+    "sqlite": "sqlite:////nonexistent/db.sqlite3",
+    "postgres": "postgres://billing:kettle-93-harbour@127.0.0.1:1/billing",
+}
+
+
+@pytest.mark.parametrize("address", AWAY.values(), ids=AWAY)
+@pytest.mark.parametrize("command", ["migrate", "showmigrations", "bootstrap_admin", "clearsessions", "check_books"])
+def test_without_a_database_every_command_ends_with_69_and_says_so_without_a_traceback(
+    command: str, address: str
+) -> None:
+    done = manage(command, **GOOD | {"DATABASE_URL": address, "ADMIN_PASSWORD": "violet-harbour-93-kettle"})
+    assert (done.returncode, "Traceback" in done.stderr) == (69, False), done.stderr
+    assert "The database cannot be reached or refused the work (see DATABASE_URL)" in done.stderr
+    assert "kettle-93" not in done.stderr
+
+
+def test_whoever_looks_for_a_fault_may_ask_for_the_traceback() -> None:
+    done = manage("migrate", "--traceback", **GOOD | {"DATABASE_URL": AWAY["sqlite"]})
+    assert (done.returncode, "Traceback" in done.stderr) == (1, True)

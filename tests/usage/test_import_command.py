@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection
 
-from core.commands import _command_error
+from core.commands import command_error
 from core.locks import run_lock
 from tests.usage.conftest import Daemon
 from tests.usage.helpers import HEADER, LIVE, row, write
@@ -167,5 +167,5 @@ def test_a_database_without_tables_says_to_migrate(tmp_path: Path) -> None:
 def test_an_unmigrated_postgresql_is_known_by_its_code() -> None:
     with connection.cursor() as cursor, pytest.raises(ProgrammingError) as caught:
         cursor.execute("SELECT * FROM no_such_table_here")
-    error = _command_error(caught.value)
+    error = command_error(caught.value)
     assert (error.returncode, "manage.py migrate" in str(error)) == (78, True)
