@@ -216,3 +216,25 @@ def test_problems_are_told_in_thai(alice: Any) -> None:
         translation.activate("en")  # what the request before has left behind
         answer = ask(browser, HTTP_ACCEPT_LANGUAGE="th", **request_)
         assert answer.json()["title"] == words, request_
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked", "words"),
+    [
+        ("", "th", "คำขอไม่ถูกต้อง"), ("", "th-TH,en;q=0.5", "คำขอไม่ถูกต้อง"), ("en", "th", "Invalid request"),
+        ("th", "en", "คำขอไม่ถูกต้อง"), ("", "fr", "Invalid request"), ("", "", "Invalid request"),
+    ],
+)  # fmt: skip
+def test_the_language_chosen_on_the_pages_goes_before_that_of_the_browser_and_the_sites_is_the_last(
+    alice: Any, chosen: str, asked: str, words: str
+) -> None:
+    browser = signed_in(alice)
+    if chosen:
+        browser.cookies["django_language"] = chosen
+    headers = {"HTTP_ACCEPT_LANGUAGE": asked} if asked else {}
+    assert ask(browser, path=f"{JOBS}?limit=0", **headers).json()["title"] == words
+
+
+def test_without_any_wish_of_the_caller_the_language_is_the_sites(alice: Any, settings: Any) -> None:
+    settings.LANGUAGE_CODE = "th"
+    assert ask(signed_in(alice), path=f"{JOBS}?limit=0").json()["title"] == "คำขอไม่ถูกต้อง"
