@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hpcbilling.settings")
+control_socket_disable = True  # nobody uses it, and the folder that it wants is not the site's user's to write
 
 
 def on_starting(server: Any) -> None:

@@ -103,6 +103,15 @@ def test_without_the_documented_host_the_same_scrape_is_refused(installed: dict[
         assert scrape(ask, GOOD["METRICS_TOKEN"])[0] == 400
 
 
+def test_the_server_wants_no_folder_to_write_into(installed: dict[str, str], tmp_path: Path) -> None:
+    """The folder of the program belongs to somebody else; a socket for commands would be an error in every start's log."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with served(installed | {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)}, tmp_path / "log"):
+        told = (tmp_path / "log").read_text()
+    assert ("ontrol" in told, list(home.iterdir()), (ROOT / ".gunicorn").exists()) == (False, [], False)
+
+
 # --- a name that is not its own ------------------------------------------------------
 @pytest.mark.parametrize(("level", "lines"), [("INFO", 1), ("WARNING", 1), ("ERROR", 0)])
 def test_a_wrong_host_is_answered_with_400_and_one_warning_without_a_traceback(
