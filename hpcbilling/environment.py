@@ -69,6 +69,7 @@ class Environment(environ.FileAwareEnv):
     def __init__(self) -> None:
         super().__init__()
         self.refused: list[str] = []
+        self.hint = ""  # why so much may be missing
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **kwargs: Any) -> Any:
         try:
@@ -284,11 +285,11 @@ for _name in (
     setattr(Environment, _name, _noted(getattr(Environment, _name)))
 
 
-def refuse_to_start(wrong: list[str], *, debug: bool) -> None:
+def refuse_to_start(wrong: list[str], *, debug: bool, hint: str = "") -> None:
     """Everything that could not be used, and what is not safe, in one message. Raises ``ImproperlyConfigured``."""
     if wrong:
         words = f"Refusing to start with DEBUG {'on' if debug else 'off'}. Mend these environment variables:"
-        raise ImproperlyConfigured("\n  ".join((words, *dict.fromkeys(wrong))))
+        raise ImproperlyConfigured("\n  ".join((words, *dict.fromkeys(wrong))) + (f"\n{hint}" if hint else ""))
 
 
 def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, str]]:

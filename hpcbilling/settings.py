@@ -372,4 +372,4 @@ LOGGING = logging_to_console(LOG_FORMAT, LOG_LEVEL)
 PROMETHEUS_EXPORT_MIGRATIONS = False
 
 # --- the start is refused with all that is wrong in one message ----------------
-refuse_to_start([*env.refused, *refusals(globals())], debug=DEBUG)
+refuse_to_start([*env.refused, *refusals(globals())], debug=DEBUG, hint=env.hint)
