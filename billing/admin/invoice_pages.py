@@ -20,9 +20,10 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Organisation
 from billing.invoicing.crediting import Left
 from billing.models import Invoice
-from billing.selectors.credits import lefts_of
+from billing.selectors.credit_plans import offered, plan_credit
+from billing.selectors.credits import kept_line
 from billing.selectors.invoices import line_words
-from billing.services.credit_notes import CREDITABLE, plan_credit, write_credit_note
+from billing.services.credit_notes import CREDITABLE, write_credit_note
 from billing.services.invoice_payments import PAYABLE, record_payment_by_hand
 from billing.services.invoicing import draft_invoice
 from core.admin import ACCEPTED
@@ -73,20 +74,21 @@ class CreditForm(forms.Form):
         required=False,
     )
     seen = forms.DecimalField(widget=forms.HiddenInput)
+    seen_notes = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(
         self, invoice: Invoice, lefts: Sequence[Left], words: dict[int, str], data: Any = None, **initial: Any
     ):
-        super().__init__(data, initial={"seen": invoice.amount_credited, **initial})
+        seen = {"seen": invoice.amount_credited, "seen_notes": invoice.credit_notes.count()}
+        super().__init__(data, initial={**seen, **initial})
         decimals = places(invoice.currency)
-        self.numbers = [left.number for left in lefts if left.rest]
+        self.numbers = [left.number for left in lefts]
         for left in lefts:
-            if left.rest:
-                label = f"{left.number}. {words[left.number]} ({decimal_text(left.rest, decimals)})"
-                self.fields[f"line_{left.number}"] = forms.DecimalField(
-                    label=label, required=False, max_digits=18, decimal_places=decimals,
-                    min_value=min(left.rest, Decimal(0)), max_value=max(left.rest, Decimal(0)),
-                )  # fmt: skip
+            label = f"{left.number}. {words[left.number]} ({decimal_text(left.rest, decimals)})"
+            self.fields[f"line_{left.number}"] = forms.DecimalField(
+                label=label, required=False, max_digits=18, decimal_places=decimals,
+                min_value=min(left.rest, Decimal(0)), max_value=max(left.rest, Decimal(0)),
+            )  # fmt: skip
 
     @property
     def wanted(self) -> dict[int, Decimal | None] | None:
@@ -177,7 +179,9 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
     invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
     lines = list(invoice.lines.order_by("line_number"))
     words = {line.line_number: line_words(line) for line in lines}
-    form = CreditForm(invoice, lefts_of(invoice, lines), words, _sent(request), **_typed(request))
+    kept = kept_line(lines)
+    lefts = offered(invoice, lines)
+    form = CreditForm(invoice, lefts, words, _sent(request), **_typed(request))
     effects: list[str] = []
     if form.is_bound and form.is_valid():
         try:
@@ -185,12 +189,15 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
                 return _credit(site, request, invoice, form)
             taken = plan_credit(invoice, lines, form.wanted)
             net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
-            effects = _of_credit(invoice, net, tax, cancel=form.cleaned_data["cancel"])
+            more = -sum(
+                (each.net for each in taken if kept is not None and each.number == kept.line_number), Decimal(0)
+            )
+            effects = _of_credit(invoice, net, tax, cancel=form.cleaned_data["cancel"], kept=more)
         except AppError as error:
             form.add_error(None, error.message)
     return _page(request, invoice, form, context, effects, {
         "title": _("Write a credit note"), "button": _("Write the credit note"),
-        "possible": invoice.status in CREDITABLE and invoice.amount_credited < invoice.total,
+        "possible": invoice.status in CREDITABLE and bool(lefts),
         "again": form.again if effects else [],
         "sums": {_("Total"): invoice.total, _("Paid so far"): invoice.amount_paid,
                  _("Credited"): invoice.amount_credited, _("Due"): invoice.amount_due},
@@ -201,7 +208,7 @@ def _credit(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, form
     data = form.cleaned_data
     note = write_credit_note(
         actor=actor_of(request), invoice=invoice, reason=data["reason"], lines=form.wanted, cancel=data["cancel"],
-        seen=data["seen"],
+        seen=data["seen"], seen_notes=data["seen_notes"],
     )  # fmt: skip
     words = _("Credit note %(number)s: %(sum)s was taken back.")
     facts = {"number": note.number, "sum": money_text(note.total, note.currency)}
@@ -209,16 +216,20 @@ def _credit(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, form
     return redirect(reverse("admin:billing_invoice_change", args=[invoice.pk]))
 
 
-def _of_credit(invoice: Invoice, net: Decimal, tax: Decimal, *, cancel: bool) -> list[str]:
+def _of_credit(invoice: Invoice, net: Decimal, tax: Decimal, *, cancel: bool, kept: Decimal) -> list[str]:
     total = net + tax
     given_up = max(invoice.amount_written_off - total, Decimal(0))
     back = max(invoice.amount_paid + invoice.amount_credited + given_up + total - invoice.total, Decimal(0))
     sums = {"sum": money_text(total, invoice.currency), "net": money_text(net, invoice.currency),
             "tax": money_text(tax, invoice.currency), "back": money_text(back, invoice.currency),
-            "who": invoice.organisation.name}  # fmt: skip
+            "kept": money_text(abs(kept), invoice.currency), "who": invoice.organisation.name}  # fmt: skip
     found = [_("%(sum)s is taken back: %(net)s and %(tax)s of tax. This cannot be undone.") % sums]
     if back:
         found.append(_("%(back)s of it was paid; it stays in favour of %(who)s and pays its next invoice.") % sums)
+    if kept > 0:
+        found.append(_("%(kept)s more is kept as a credit of the next invoice.") % sums)
+    elif kept < 0:
+        found.append(_("%(kept)s less is kept as a credit of the next invoice.") % sums)
     if cancel:
         found.append(_("The invoice is canceled; its jobs and fees can be billed anew."))
     else:

@@ -19,16 +19,17 @@ Group = tuple[str, Decimal]  # tax category and rate
 @dataclass(frozen=True, slots=True)
 class Left:
     """A line of the invoice: ``net`` is what stands on it (tax inside where the prices hold it), ``credited`` what of
-    that has been taken back."""
+    that has been taken back, ``given`` what came back otherwise."""
 
     number: int
     group: Group
     net: Decimal
     credited: Decimal
+    given: Decimal = NOUGHT
 
     @property
     def rest(self) -> Decimal:
-        return self.net - self.credited
+        return self.net - self.credited - self.given
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,8 @@ class InvoiceTax(models.Model):
 
 
 class CreditNote(models.Model):
-    """Takes back a finalized invoice, in whole or in part. Numbered like one, never changed."""
+    """Takes back a finalized invoice, in whole or in part. Numbered like one, never changed. It comes to nothing where
+    the invoice does, and keeps a credit for the next one."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes", verbose_name=_("invoice"))
@@ -330,7 +331,7 @@ class CreditNote(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["fiscal_year", "serial"], name="credit_notes_serial_unique"),
             models.CheckConstraint(
-                condition=models.Q(total__gt=0, subtotal__gte=0, tax__gte=0), name="credit_notes_positive"
+                condition=models.Q(total__gte=0, subtotal__gte=0, tax__gte=0), name="credit_notes_not_negative"
             ),
             models.CheckConstraint(condition=~models.Q(reason=""), name="credit_notes_has_reason"),
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.db.models import Sum
 
 from billing.invoicing.crediting import Group, Left, TaxOf
-from billing.models import CreditNoteLine, Invoice, InvoiceLine
+from billing.models import CreditNoteLine, Invoice, InvoiceLine, LineKind
 from core.money import places, quantize
 
 
@@ -23,6 +23,11 @@ def lefts_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Left]:
         sofar = quantize(net + tax if invoice.tax_inclusive else net, places(invoice.currency))
         found.append(Left(line.line_number, (line.tax_category, line.tax_rate), line.net, sofar))
     return found
+
+
+def kept_line(lines: Iterable[InvoiceLine]) -> InvoiceLine | None:
+    """The line that keeps what credits are larger by than everything else, for the next invoice."""
+    return next((line for line in lines if line.kind == LineKind.OTHER and "carried" in line.source), None)
 
 
 def taxes_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> dict[Group, TaxOf]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.cycles import Part, Period, Span, begins, first_instant, local_day, on_anchor, period, rest, share
-from billing.models import ChargeKind, CreditNoteLine, InvoiceLine, LineKind, SubscriptionCharge
+from billing.models import ChargeKind, CreditNoteLine, InvoiceLine, InvoiceStatus, LineKind, SubscriptionCharge
 from core.decimals import plain
 from core.errors import Busy, Conflict
 from core.money import places, quantize
@@ -159,9 +159,10 @@ def charged_within(subscription: Subscription) -> Decimal:
 
 def taken_back(charges: Mapping[int, Decimal]) -> dict[int, Decimal]:
     """What credit notes took back of these charges (key to amount), in the charges' own currency: the same part of the
-    charge as of its line."""
+    charge as of its line. A canceled invoice has let its charges go: what they came to counts where they are now."""
     lines = InvoiceLine.objects.filter(source__charge__in=list(charges), kind__in=(LineKind.FEE, LineKind.PRORATION))
-    of_line = {line.pk: line for line in lines.exclude(net=0).select_related("invoice")}
+    lines = lines.exclude(net=0).exclude(invoice__status=InvoiceStatus.CANCELED)
+    of_line = {line.pk: line for line in lines.select_related("invoice")}
     found: dict[int, Decimal] = defaultdict(Decimal)
     for row in CreditNoteLine.objects.filter(line__in=list(of_line)):
         line = of_line[row.line_id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from billing.announcements import CANCELED, tell_of_invoice, tell_of_note
-from billing.invoicing.crediting import Taken, take_back
+from billing.invoicing.crediting import Taken
 from billing.models import (
     INVOICE_TRANSITIONS,
     CreditEntry,
@@ -21,56 +21,49 @@ from billing.models import (
     InvoiceLine,
     InvoiceStatus,
 )
-from billing.selectors.credits import lefts_of, taxes_of
+from billing.selectors.credit_plans import NotCreditable, plan_credit
+from billing.selectors.credits import kept_line, lefts_of
 from billing.selectors.invoice_digest import note_digest
 from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
+from billing.services.kept_credits import follow_note
 from billing.services.numbers import CREDIT_NOTES, document_number
 from billing.services.receipts import TotalChanged
 from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
-from core.errors import BadInput, Conflict
-from core.money import places
+from core.errors import BadInput
 from core.states import transition
 
 CREDITABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
 
 
-class NotCreditable(Conflict):
-    """Only a finalized invoice can be taken back, and only as far as something of it is left."""
-
-    code = "invoice_not_creditable"
-
-
 @transaction.atomic
 def write_credit_note(
     *, actor: Actor, invoice: Invoice, reason: str, lines: Mapping[int, Decimal | None] | None = None,
-    cancel: bool = False, seen: Decimal | None = None,
+    cancel: bool = False, seen: Decimal | None = None, seen_notes: int | None = None,
 ) -> CreditNote:  # fmt: skip
     """Take back ``lines`` (number to amount as amounts stand on lines; None: what is left of it), or without it
     everything that is left.
 
     What was paid and is not due any more goes to the organisation's balance. ``cancel``: with nothing left, the invoice
-    is canceled, and its jobs and fees can be billed anew. ``seen`` is what somebody saw taken back so far: a form that
-    is sent twice takes back once. Raises ``BadInput``, ``NotCreditable``, ``TotalChanged``.
+    is canceled, and its jobs and fees can be billed anew. ``seen`` is what somebody saw taken back so far and
+    ``seen_notes`` by how many notes: a form that is sent twice takes back once. What is taken back of an invoice that
+    keeps a credit for the next one is kept, too. Raises ``BadInput``, ``NotCreditable``, ``TotalChanged``.
     """
     reason = reason.strip()[:255]
     if not reason:
         raise BadInput(_("Say why it is taken back."), field="reason")
     lock_organisations([invoice.organisation_id])
     invoice.refresh_from_db()
-    if invoice.status not in CREDITABLE:
-        words = _("%(invoice)s is %(status)s; there is nothing to take back.")
-        raise NotCreditable(words % {"invoice": invoice, "status": invoice.get_status_display()})
-    if seen is not None and seen != invoice.amount_credited:
-        raise TotalChanged(_("Something was taken back meanwhile; please look at it again."))
+    _check(invoice, seen, seen_notes)
     rows = {line.line_number: line for line in invoice.lines.order_by("line_number")}
     taken = plan_credit(invoice, list(rows.values()), lines)
     note = _write(actor, invoice, rows, taken, reason)
     moved = _follow(actor, invoice, note)
-    nothing_left = invoice.amount_credited == invoice.total
+    _follow_kept(invoice, note, rows.values(), taken)
+    nothing_left = _nothing_left(invoice, rows.values())
     if cancel and not nothing_left:
         raise BadInput(_("Only an invoice that is taken back in full can be canceled."), field="cancel")
     before = invoice.status
@@ -92,38 +85,29 @@ def write_credit_note(
     return note
 
 
-def plan_credit(
-    invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Mapping[int, Decimal | None] | None
-) -> list[Taken]:
-    """What ``write_credit_note`` would take back now. Raises what that raises about lines and amounts."""
-    decimals = places(invoice.currency)
-    lefts = {left.number: left for left in lefts_of(invoice, rows)}
-    if wanted is None:
-        amounts = {number: left.rest for number, left in lefts.items()}
-    else:
-        amounts = {}
-        for number, amount in wanted.items():
-            if number not in lefts:
-                raise BadInput(_("There is no line %(number)s.") % {"number": number}, field="lines")
-            rest = lefts[number].rest
-            amounts[number] = rest if amount is None else amount
-            _check_amount(number, amounts[number], rest, decimals)
-    amounts = {number: amount for number, amount in amounts.items() if amount}
-    try:
-        taken = take_back(
-            list(lefts.values()), amounts, taxes_of(invoice, rows), inclusive=invoice.tax_inclusive, decimals=decimals
-        )
-    except ValueError as error:
-        raise BadInput(_("More than is left of the lines of this tax rate."), field="lines") from error
-    if sum((each.net + each.tax for each in taken), Decimal(0)) <= 0:
-        raise NotCreditable(_("Nothing of %(invoice)s is left to take back.") % {"invoice": invoice})
-    return taken
+def _check(invoice: Invoice, seen: Decimal | None, seen_notes: int | None) -> None:
+    if invoice.status not in CREDITABLE:
+        words = _("%(invoice)s is %(status)s; there is nothing to take back.")
+        raise NotCreditable(words % {"invoice": invoice, "status": invoice.get_status_display()})
+    if (seen is not None and seen != invoice.amount_credited) or (
+        seen_notes is not None and seen_notes != invoice.credit_notes.count()
+    ):
+        raise TotalChanged(_("Something was taken back meanwhile; please look at it again."))
 
 
-def _check_amount(number: int, amount: Decimal, rest: Decimal, decimals: int) -> None:
-    if not amount.is_finite() or amount != round(amount, decimals) or amount * rest < 0 or abs(amount) > abs(rest):
-        words = _("Line %(number)s: between 0 and %(rest)s, which is left of it.")
-        raise BadInput(words % {"number": number, "rest": rest}, field="lines")
+def _follow_kept(invoice: Invoice, note: CreditNote, rows: Iterable[InvoiceLine], taken: Sequence[Taken]) -> None:
+    if (kept := kept_line(rows)) is None:
+        return
+    for each in taken:
+        if each.number == kept.line_number:
+            follow_note(invoice=invoice, line=kept, note=note, less=each.net)
+
+
+def _nothing_left(invoice: Invoice, rows: Iterable[InvoiceLine]) -> bool:
+    """Of an invoice that comes to nothing its lines say it: some of them may stand against each other."""
+    if invoice.total:
+        return invoice.amount_credited == invoice.total
+    return not any(left.rest for left in lefts_of(invoice, list(rows)))
 
 
 def _write(

@@ -22,19 +22,17 @@ from billing.invoicing.months import Month
 from billing.invoicing.problems import HasProblems, blocking
 from billing.models import (
     INVOICE_TRANSITIONS,
-    ChargeKind,
     CreditEntry,
     Invoice,
     InvoiceLine,
     InvoiceStatus,
     InvoiceTax,
-    LineKind,
-    SubscriptionCharge,
 )
 from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
 from billing.selectors.templates import templates_for
 from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations, refresh_invoice
+from billing.services.kept_credits import keep_credits
 from billing.services.numbers import INVOICES, Number, document_number, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
 from core import sets
@@ -95,7 +93,7 @@ def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: De
     _issue(drafts, lines, taxes, used)
     entries = [_used_entry(actor, invoice, used[invoice.pk]) for invoice in drafts if used[invoice.pk]]
     CreditEntry.objects.bulk_create(entries, batch_size=FEW)
-    _carry(drafts)
+    keep_credits(drafts)
     announce(of_invoice(FINALIZED, each) for each in drafts)
     audit.record_all(actor=actor, entries=[_note(invoice, used[invoice.pk]) for invoice in drafts])
     for invoice in drafts:
@@ -221,27 +219,6 @@ def _used_entry(actor: Actor, invoice: Invoice, used: Decimal) -> CreditEntry:
         organisation=invoice.organisation, amount=-used, currency=invoice.currency, invoice=invoice,
         reason="used for the invoice", created_by=actor.name, created_at=now_for(invoice.organisation),
     )  # fmt: skip
-
-
-def _carry(drafts: Sequence[Invoice]) -> None:
-    """A credit that was larger than the rest of the invoice becomes one of the next month."""
-    of_key = {invoice.pk: invoice for invoice in drafts}
-    others = InvoiceLine.objects.filter(invoice__in=list(of_key), kind=LineKind.OTHER).order_by("pk")
-    carried = [(of_key[line.invoice_id], line) for line in others if "carried" in line.source]
-    if not carried:
-        return
-    origins = SubscriptionCharge.objects.in_bulk([line.source["charge"] for _invoice, line in carried])
-    rows = []
-    for invoice, line in carried:
-        month = Month(invoice.organisation, invoice.first_day)
-        origin = origins[line.source["charge"]]
-        rows.append(SubscriptionCharge(
-            subscription_id=origin.subscription_id, kind=ChargeKind.CREDIT, price_id=origin.price_id,
-            period_start=origin.period_start, period_end=origin.period_end, amount=-line.total,
-            currency=invoice.currency, due_at=month.end,
-            explanation={"carried_from": str(invoice), "charge": origin.pk},
-        ))  # fmt: skip
-    SubscriptionCharge.objects.bulk_create(rows, batch_size=FEW)
 
 
 def settle_if_paid(actor: Actor, invoice: Invoice) -> bool:

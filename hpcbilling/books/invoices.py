@@ -22,6 +22,7 @@ from billing.models import (
     LineKind,
     WriteOff,
 )
+from billing.selectors.credits import kept_line
 from billing.selectors.invoice_digest import is_note_unchanged, is_unchanged
 from billing.services.numbers import CREDIT_NOTES, INVOICES
 from core.money import quantize
@@ -138,7 +139,8 @@ def rows_of_claims() -> list[tuple[int, int]]:
 
 
 def credit_notes() -> list[str]:
-    """The lines of a credit note come to its sums, and no line of an invoice is taken back beyond what it says."""
+    """The lines of a credit note come to its sums, and no line of an invoice is taken back beyond what it says; what
+    it keeps for the next one may become more."""
     lines = _sums(CreditNoteLine.objects.values("note"), net="net", tax="tax")
     wrong = [
         f"credit note {note}: {note.subtotal} + {note.tax} is not {note.total}, or not what its lines say"
@@ -148,7 +150,8 @@ def credit_notes() -> list[str]:
     taken = _sums(CreditNoteLine.objects.values("line"), net="net", tax="tax")
     for line in InvoiceLine.objects.filter(pk__in=list(taken)).select_related("invoice").order_by("pk"):
         back = taken[line.pk]["net"] + (taken[line.pk]["tax"] if line.invoice.tax_inclusive else NOUGHT)
-        if back * line.net < 0 or abs(back) > abs(line.net):
+        more = kept_line([line]) is not None and back <= line.net
+        if not more and (back * line.net < 0 or abs(back) > abs(line.net)):
             wrong.append(f"line {line.line_number} of invoice {line.invoice}: {back} of {line.net} is taken back")
     return wrong[:SHOWN]
 

@@ -74,9 +74,9 @@ class Books(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.undo.__exit__(None, None, None)
 
-    @rule(target=invoices, which=st.integers(0, 1), calls=st.integers(0, 9), by_year=st.booleans())
-    def finalize(self, which: int, calls: int, by_year: bool) -> int:
-        """The next month that the organisation has no invoice of."""
+    @rule(target=invoices, which=st.integers(0, 1), calls=st.integers(0, 9), by_year=st.booleans(), ended=st.booleans())
+    def finalize(self, which: int, calls: int, by_year: bool, ended: bool) -> int:
+        """The next month that the organisation has no invoice of; a subscription that ended gives much back."""
         project = self.customers[which]
         live = Invoice.objects.filter(organisation=project.organisation).exclude(status="canceled")
         month = max((next_month(each.first_day) for each in live), default=date(2026, 9, 1))
@@ -87,6 +87,11 @@ class Books(RuleBasedStateMachine):
         fee(project, "99.99", due_at=noon, period_start=noon, period_end=noon + timedelta(days=30))
         if by_year:
             yearly(project, "1000", due_at=noon, period_start=noon, period_end=noon + timedelta(days=365))
+        if ended:
+            back = noon + timedelta(days=1)
+            yearly(
+                project, "-700", kind="credit", due_at=back, period_start=back, period_end=noon + timedelta(days=366)
+            )
         return finalized(project, month).pk
 
     def _until(self, day: date) -> None:

@@ -13,14 +13,15 @@ from accounts.services.organisations import fixed_fields
 from billing.models import Invoice, SubscriptionCharge
 from billing.reports import recurring
 from billing.reports.base import Asked
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import TotalChanged, finalize_anew, finalize_invoice
+from billing.services.credit_notes import NotCreditable, write_credit_note
+from billing.services.invoice_issue import NotReady, TotalChanged, finalize_anew, finalize_invoice
 from billing.services.invoice_payments import record_payment
 from billing.services.invoicing import draft_invoice
 from billing.services.plan_changes import cancel
 from core.errors import BadInput
+from hpcbilling.books import INVARIANTS
 from subscriptions.models import Subscription
-from tests.billing.invoicing import FIN, draft, finalized, make_customer, off, price, use
+from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer, off, price, use
 from tests.billing.subscribers import on, plan, renew, subscribe
 from tests.billing.subscribers import price as plan_price
 from tests.billing.test_journal import balances, post
@@ -186,3 +187,135 @@ def test_a_line_that_is_named_twice_is_refused(project: Project, finance: Any, c
     answer = client.post(f"/api/v1/invoices/{invoice.uuid}/credit-notes", order, content_type="application/json")
     assert answer.status_code == 400
     assert "twice" in answer.content.decode()
+
+
+class TestTakingBackAnInvoiceThatKeepsACredit:
+    """300 of usage against a credit of 3,310: the invoice asks for nothing and keeps 3,010."""
+
+    @pytest.fixture
+    def keeping(self, project: Project, yearly: Subscription) -> Invoice:
+        with on("2026-10-05"):
+            cancel(actor=FIN, subscription=yearly)
+        price("api.call", "100")
+        use(project, 3)
+        found = bill(project, *MONTHS[0])
+        assert found is not None
+        assert (found.total, kept()) == (0, [-3010])
+        return found
+
+    def test_a_line_that_is_taken_back_is_kept_too(self, project: Project, keeping: Invoice) -> None:
+        with on("2026-11-03"):
+            note = write_credit_note(actor=FIN, invoice=keeping, reason="outage", lines={1: Decimal(100)})
+            post()
+            found = balances()
+        keeping.refresh_from_db()
+        assert (note.total, keeping.status, keeping.amount_due, kept()) == (0, "paid", 0, [-3010, -100])
+        assert (found["returns.usage"], found["deferred_revenue"]) == (100, -3110)
+        assert all_proofs() == []
+        later = late_usage(project)
+        assert later.total == 5000 - 3110
+
+    def test_all_of_it_leaves_nothing_in_ledger_tax_or_credit(self, keeping: Invoice) -> None:
+        with on("2026-11-03"):
+            write_credit_note(actor=FIN, invoice=keeping, reason="outage", lines={1: Decimal("33.33")})
+            write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
+            post()
+            found = balances()
+        keeping.refresh_from_db()
+        assert (keeping.status, kept()) == ("refunded", [])
+        assert found["revenue.usage"] == -found["returns.usage"]
+        fees = ("deferred_revenue", "revenue.fees", "returns.fees")
+        assert sum(found[role] for role in fees) == -3650, "as after the year's own invoice"
+        assert all_proofs() == []
+        with on("2026-11-03"), pytest.raises(NotCreditable):
+            write_credit_note(actor=FIN, invoice=keeping, reason="once more")
+
+    def test_canceled_it_is_billed_again_to_the_same(self, project: Project, keeping: Invoice) -> None:
+        with on("2026-11-03T08:00"):
+            write_credit_note(actor=FIN, invoice=keeping, reason="wrong buyer", cancel=True)
+        assert (Invoice.objects.get(pk=keeping.pk).status, kept()) == ("canceled", [])
+        again = bill(project, "2026-11-03T09:00", date(2026, 10, 1))
+        assert again is not None
+        assert (again.pk != keeping.pk, again.total, kept()) == (True, 0, [-3010])
+        with on("2026-11-03T10:00"):
+            assert all_proofs() == []
+
+    def test_what_was_used_already_is_not_taken_away(self, project: Project, keeping: Invoice) -> None:
+        later = late_usage(project)
+        with on("2027-02-03"):
+            with pytest.raises(NotCreditable):
+                write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
+            write_credit_note(actor=FIN, invoice=later, reason="wrong", cancel=True)
+            write_credit_note(actor=FIN, invoice=keeping, reason="wrong", cancel=True)
+            assert (kept(), all_proofs()) == ([], [])
+
+    def test_a_draft_that_held_it_is_computed_anew(self, project: Project, keeping: Invoice) -> None:
+        use(project, 50, timestamp=datetime(2026, 11, 15, 5, tzinfo=UTC))
+        with on("2026-12-01T08:00"):
+            waiting = draft(project, date(2026, 11, 1))
+            assert waiting.total == 5000 - 3010
+            write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
+            waiting.refresh_from_db()
+            with pytest.raises(NotReady):
+                finalize_invoice(actor=FIN, invoice=waiting)
+            assert finalize_anew(actor=FIN, invoice=waiting)
+            assert (waiting.total, all_proofs()) == (5000, [])
+
+    def test_the_kept_line_cannot_be_named(self, keeping: Invoice) -> None:
+        number = keeping.lines.get(kind="other").line_number
+        with on("2026-11-03"), pytest.raises(BadInput, match="follows the other lines"):
+            write_credit_note(actor=FIN, invoice=keeping, reason="x", lines={number: None})
+
+    def test_more_of_the_credit_than_is_kept_stays(self, keeping: Invoice) -> None:
+        """Without the credit the customer would owe by an invoice that asks for nothing."""
+        number = keeping.lines.get(kind="proration").line_number
+        with on("2026-11-03"):
+            with pytest.raises(BadInput):
+                write_credit_note(actor=FIN, invoice=keeping, reason="x", lines={number: Decimal(-3310)})
+            write_credit_note(actor=FIN, invoice=keeping, reason="x", lines={number: Decimal(-3010)})
+        assert kept() == []
+
+    def test_a_form_that_is_sent_twice_takes_back_once(self, keeping: Invoice) -> None:
+        with on("2026-11-03"):
+            write_credit_note(actor=FIN, invoice=keeping, reason="x", lines={1: Decimal(100)}, seen_notes=0)
+            with pytest.raises(TotalChanged):
+                write_credit_note(actor=FIN, invoice=keeping, reason="x", lines={1: Decimal(100)}, seen_notes=0)
+
+    def test_the_console_says_what_is_kept(self, keeping: Invoice, superuser: Any, client: Any) -> None:
+        client.force_login(superuser)
+        at = f"/admin/billing/invoice/{keeping.pk}/credit/"
+        order = {"reason": "outage", "line_1": "100", "seen": "0", "seen_notes": "0"}
+        with on("2026-11-03"):
+            assert "more is kept as a credit of the next invoice" in client.post(at, order).content.decode()
+            client.post(at, order | {"confirm": "1"})
+        assert kept() == [-3010, -100]
+
+
+def test_an_invoice_whose_credits_are_as_large_as_the_rest_can_be_taken_back(project: Project) -> None:
+    fee(project, "100")
+    fee(project, "-100", kind="credit", due_at=datetime(2026, 10, 10, tzinfo=UTC))
+    with on("2026-11-03"):
+        invoice = finalized(project)
+        write_credit_note(actor=FIN, invoice=invoice, reason="half", lines={1: Decimal(50), 2: Decimal(-50)})
+        assert invoice.status == "paid"
+        write_credit_note(actor=FIN, invoice=invoice, reason="wrong", cancel=True)
+        assert (invoice.status, all_proofs()) == ("canceled", [])
+
+
+def kept() -> list[Decimal]:
+    rows = SubscriptionCharge.objects.filter(explanation__has_key="carried_from").order_by("pk")
+    return [row.amount for row in rows if not row.claimed_by]
+
+
+def all_proofs() -> list[str]:
+    post()
+    names = ("journal", "journal_balance", "journal_receivable", "invoice_dues", "invoice_totals", "credit_notes",
+             "invoice_claims", "invoice_digests")  # fmt: skip
+    return [line for name in names for line in INVARIANTS[name]()]
+
+
+def late_usage(project: Project) -> Invoice:
+    use(project, 50, timestamp=datetime(2027, 1, 15, 5, tzinfo=UTC))
+    found = bill(project, "2027-02-01T08:00", date(2027, 1, 1))
+    assert found is not None
+    return found

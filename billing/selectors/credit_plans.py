@@ -1,0 +1,114 @@
+"""What a credit note would take back, before it is written. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from billing.invoicing.crediting import Left, Taken, take_back
+from billing.models import Invoice, InvoiceLine
+from billing.selectors.came_back import Back, came_back
+from billing.selectors.credits import kept_line, lefts_of, taxes_of
+from core.errors import BadInput, Conflict
+from core.money import places
+
+NOUGHT = Decimal(0)
+Wanted = Mapping[int, Decimal | None] | None
+
+
+class NotCreditable(Conflict):
+    """Only a finalized invoice can be taken back, and only as far as something of it is left."""
+
+    code = "invoice_not_creditable"
+
+
+def plan_credit(invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Wanted) -> list[Taken]:
+    """What ``write_credit_note`` would take back now. Raises what that raises about lines and amounts.
+
+    Where the invoice keeps a credit for the next one, what is taken back of the other lines is kept, too: the note
+    comes to nothing, as the invoice does.
+    """
+    decimals = places(invoice.currency)
+    lefts = {left.number: left for left in lefts_of(invoice, rows)}
+    kept = kept_line(rows)
+    amounts = _amounts(lefts, came_back(rows), wanted, kept, decimals)
+    if kept is not None:
+        amounts[kept.line_number] = -sum(amounts.values(), NOUGHT)
+        if amounts[kept.line_number] > lefts[kept.line_number].rest:
+            raise _too_much()
+    amounts = {number: amount for number, amount in amounts.items() if amount}
+    if not amounts:
+        raise NotCreditable(_("Nothing of %(invoice)s is left to take back.") % {"invoice": invoice})
+    try:
+        return take_back(
+            list(lefts.values()), amounts, taxes_of(invoice, rows), inclusive=invoice.tax_inclusive, decimals=decimals
+        )
+    except ValueError as error:
+        raise _too_much() from error
+
+
+def offered(invoice: Invoice, rows: Sequence[InvoiceLine]) -> list[Left]:
+    """The lines of which something can be taken back by itself, and how much of each."""
+    kept, back = kept_line(rows), came_back(rows)
+    found = []
+    for left in lefts_of(invoice, rows):
+        if kept is not None and left.number == kept.line_number:
+            continue
+        given = sum((each.amount for each in back.get(left.number, ()) if each.line is None), NOUGHT)
+        found.append(replace(left, given=min(given, left.rest)) if given else left)
+    return [left for left in found if left.rest]
+
+
+def _amounts(
+    lefts: Mapping[int, Left], back: Mapping[int, Sequence[Back]], wanted: Wanted, kept: InvoiceLine | None,
+    decimals: int,
+) -> dict[int, Decimal]:  # fmt: skip
+    """Line by line, without the credit that is kept: it follows the others."""
+    own = kept.line_number if kept is not None else None
+    asked: dict[int, Decimal | None] = dict.fromkeys(lefts) if wanted is None else dict(wanted)
+    if wanted is None:
+        asked.pop(own, None) if own is not None else None
+    if own in asked:
+        words = _("Line %(number)s is the credit that is kept; it follows the other lines.")
+        raise BadInput(words % {"number": own}, field="lines")
+    for number in asked:
+        if number not in lefts:
+            raise BadInput(_("There is no line %(number)s.") % {"number": number}, field="lines")
+    found = {number: lefts[number].rest if amount is None else amount for number, amount in asked.items()}
+    for number, amount in asked.items():
+        rest = lefts[number].rest
+        if number in back:
+            rest = max(rest - _standing(lefts, back[number], found), NOUGHT)
+        if amount is None:
+            found[number] = rest
+        else:
+            _check_amount(number, amount, rest, lefts[number], decimals)
+    return found
+
+
+def _standing(
+    lefts: Mapping[int, Left], back: Sequence[Back], found: Mapping[int, Decimal]
+) -> Decimal:  # fmt: skip
+    """What came back of a fee by its subscription's own credit, and stays so after this note."""
+    elsewhere = sum((each.amount for each in back if each.line is None), NOUGHT)
+    beside = {each.line for each in back if each.line is not None}
+    here = sum((found.get(number, NOUGHT) - lefts[number].rest for number in beside), NOUGHT)
+    return elsewhere + here
+
+
+def _check_amount(number: int, amount: Decimal, rest: Decimal, left: Left, decimals: int) -> None:
+    if amount.is_finite() and amount == round(amount, decimals) and amount * rest >= 0 and abs(amount) <= abs(rest):
+        return
+    words = _("Line %(number)s: between 0 and %(rest)s, which is left of it.")
+    if rest != left.rest:
+        words = _(
+            "Line %(number)s: between 0 and %(rest)s; the rest came back by the credit of the subscription itself."
+        )
+    raise BadInput(words % {"number": number, "rest": rest}, field="lines")
+
+
+def _too_much() -> BadInput:
+    return BadInput(_("More than is left of the lines of this tax rate."), field="lines")
