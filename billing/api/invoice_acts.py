@@ -79,10 +79,10 @@ class FinalizeView(APIView):
 
         409 `invoice_not_ready`, `invoice_has_problems`, `total_changed`.
         """
-        invoice = _found(request, uuid, "billing.finalize_invoice")
+        invoice = find_for(request, uuid, "billing.finalize_invoice")
         order = scope.read(FinalizeSerializer, request.data)
         finalize_anew(actor=scope.actor(request), invoice=invoice, expected=order["expected"])
-        return Response(_whole(invoice))
+        return Response(whole(invoice))
 
 
 class CreditNotesView(APIView):
@@ -96,7 +96,7 @@ class CreditNotesView(APIView):
     def post(self, request: Request, uuid: UUID) -> Response:
         """Take an invoice back, in whole or by lines. Needs `billing.credit_invoice`. Send a key, or `seen`: without
         either, a repeat takes back once more."""
-        invoice = _found(request, uuid, "billing.credit_invoice")
+        invoice = find_for(request, uuid, "billing.credit_invoice")
         order = scope.read(CreditSerializer, request.data)
         note = write_credit_note(
             actor=scope.actor(request), invoice=invoice, reason=order["reason"], lines=_lines(order["lines"]),
@@ -122,13 +122,13 @@ class ReceivedView(APIView):
 
         202 `waits_for_second`: above the site's limit, somebody else confirms it first.
         """
-        invoice = _found(request, uuid, "billing.pay_invoice")
+        invoice = find_for(request, uuid, "billing.pay_invoice")
         order = scope.read(ReceivedSerializer, request.data)
         record_payment_by_hand(actor=scope.actor(request), invoice=invoice, **order)
-        return Response(_whole(invoice))
+        return Response(whole(invoice))
 
 
-def _found(request: Request, uuid: UUID, permission: str) -> Invoice:
+def find_for(request: Request, uuid: UUID, permission: str) -> Invoice:
     """Raises ``Http404`` for what the reader does not see, ``PermissionDenied`` without the permission."""
     invoice = find_invoice(request.user, uuid)
     if not scope.sees_all(request, permission):
@@ -145,6 +145,6 @@ def _lines(rows: list[dict[str, Any]] | None) -> dict[int, Decimal | None] | Non
     return {row["line"]: row["amount"] for row in rows}
 
 
-def _whole(invoice: Invoice) -> Any:
+def whole(invoice: Invoice) -> Any:
     prefetch_related_objects([invoice], "lines__project", "lines__subscription", "taxes", "credit_notes", "payments")
     return InvoiceDetailSerializer(invoice).data

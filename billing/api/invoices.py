@@ -1,4 +1,4 @@
-"""``/api/v1/invoices``: list, read, explain. Finance writes them in the console and by ``run_invoices``."""
+"""``/api/v1/invoices``: list, read, explain, draft."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
 from billing.api import scope
 from billing.api.explain import as_json
+from billing.api.invoice_drafts import DraftSerializer, draft
 from billing.api.invoice_shapes import InvoiceDetailSerializer, InvoiceSerializer
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.invoice_explain import explain_line
@@ -55,6 +57,18 @@ class InvoicesView(APIView):
         found = page(rows, by=("id",), after=query.get("cursor", ""), size=query["limit"])
         results = InvoiceSerializer(found.rows, many=True).data
         return Response({"next": next_url(request._request, found.cursor), "results": results})
+
+    @extend_schema(
+        operation_id="invoices_draft",
+        parameters=[KEY],
+        request=DraftSerializer,
+        responses={201: InvoiceDetailSerializer, **problems(400, 401, 403, 409, 422)},
+    )
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        """The invoice of an organisation's month as things stand: a new draft, the draft computed anew, or the
+        finalized one untouched. Staff with `billing.change_invoice`. 409 `nothing_to_bill`."""
+        return draft(request)
 
 
 class InvoiceView(APIView):

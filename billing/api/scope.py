@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
+from accounts.models import Organisation
 from accounts.models.users import fold_username
 from billing.models import Receipt
 from core.asking import actor, read
 from core.asking import is_staff as sees_all
+from core.errors import BadInput
 from usage.models import Job
 
-__all__ = ["actor", "find_job", "find_receipt", "read", "sees_all", "whose"]
+__all__ = ["actor", "allow", "find_job", "find_receipt", "organisation", "read", "sees_all", "whose"]
 
 
 def whose(request: Request, wanted: str, permission: str) -> str | None:
@@ -44,3 +48,17 @@ def find_receipt(request: Request, pk: int) -> Receipt:
     if receipt is None:
         raise Http404(_("There is no such receipt."))
     return receipt
+
+
+def allow(request: Request, permission: str, words: str) -> None:
+    """Raises ``PermissionDenied`` for anybody but staff with this permission."""
+    if not sees_all(request, permission):
+        raise PermissionDenied(words)
+
+
+def organisation(uuid: UUID) -> Organisation:
+    """The organisation that a body of staff names. Raises ``BadInput``."""
+    found = Organisation.objects.filter(uuid=uuid).first()
+    if found is None:
+        raise BadInput(_("There is no such organisation."), field="organisation")
+    return found

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
+from billing.api.discounts import DiscountEndView, DiscountsView
+from billing.api.exchange_rates import ExchangeRatesView
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
 from billing.api.invoice_acts import CreditNotesView, FinalizeView, ReceivedView
 from billing.api.invoice_documents import InvoicePdfView, InvoiceSendView
+from billing.api.invoice_drafts import CancelDraftView, RefreshView
 from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
 from billing.api.journal import JournalView, TrialBalanceView
+from billing.api.periods import ClosePeriodView, OpenPeriodView, PeriodsView
 from billing.api.quotes import QuoteView
 from billing.api.rates import RatesView
 from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
@@ -17,6 +21,7 @@ from billing.api.reports import ReportFileView, ReportsView, ReportView
 from billing.api.subscriptions import CancelView, ChangePreviewView, ChangeView, ChargesView, KeepView
 from billing.api.templates import TemplatePreviewView, TemplatesView, TemplateVariablesView, TemplateView
 from billing.api.usage_prices import UsagePricesView, UsagePriceView
+from billing.api.write_offs import TakeBackWriteOffView, WriteOffView
 
 urlpatterns = [
     path("jobs", JobsView.as_view(), name="jobs"),
@@ -36,6 +41,10 @@ urlpatterns = [
     path("invoices/<uuid:uuid>/finalize", FinalizeView.as_view(), name="invoice_finalize"),
     path("invoices/<uuid:uuid>/credit-notes", CreditNotesView.as_view(), name="invoice_credit"),
     path("invoices/<uuid:uuid>/received", ReceivedView.as_view(), name="invoice_received"),
+    path("invoices/<uuid:uuid>/refresh", RefreshView.as_view(), name="invoice_refresh"),
+    path("invoices/<uuid:uuid>/cancel", CancelDraftView.as_view(), name="invoice_cancel"),
+    path("invoices/<uuid:uuid>/write-off", WriteOffView.as_view(), name="invoice_write_off"),
+    path("invoices/<uuid:uuid>/write-off/take-back", TakeBackWriteOffView.as_view(), name="invoice_expect_again"),
     path(
         "invoices/<uuid:uuid>/lines/<int:number>/explain",
         InvoiceLineExplanationView.as_view(),
@@ -55,6 +64,12 @@ urlpatterns = [
     path("rates", RatesView.as_view(), name="rates"),
     path("usage-prices", UsagePricesView.as_view(), name="usage_prices"),
     path("usage-prices/<int:pk>", UsagePriceView.as_view(), name="usage_price"),
+    path("exchange-rates", ExchangeRatesView.as_view(), name="exchange_rates"),
+    path("discounts", DiscountsView.as_view(), name="discounts"),
+    path("discounts/<int:pk>/end", DiscountEndView.as_view(), name="discount_end"),
+    path("accounting-periods", PeriodsView.as_view(), name="accounting_periods"),
+    path("accounting-periods/close", ClosePeriodView.as_view(), name="accounting_period_close"),
+    path("accounting-periods/open", OpenPeriodView.as_view(), name="accounting_period_open"),
     path("quote", QuoteView.as_view(), name="quote"),
     path("jobs/<int:pk>/explain", JobExplanationView.as_view(), name="job_explain"),
     path("receipts/<int:pk>/explain", ReceiptExplanationView.as_view(), name="receipt_explain"),
