@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Approval
 from accounts.services.approvals import Act
-from billing.models import Invoice, Receipt
-from billing.services.invoice_payments import record_payment_by_hand
+from billing.models import Invoice, InvoicePayment, Receipt
+from billing.services.invoice_payments import record_payment_by_hand, reverse_payment
 from billing.services.receipts import mark_paid_by_hand
 from billing.services.write_offs import write_off_invoice
 from core.context import Actor
@@ -33,12 +33,26 @@ def _pay_invoice(approval: Approval) -> None:
     invoice, details = Invoice.objects.get(pk=approval.target), approval.details
     if not record_payment_by_hand(
         actor=Actor(approval.asked_by), invoice=invoice, amount=Decimal(details["amount"]),
-        reference=details["reference"], received_on=date.fromisoformat(details["received_on"]), second=approval,
+        reference=details["reference"], received_on=date.fromisoformat(details["received_on"]),
+        overpayment=Decimal(details.get("overpayment", 0)), second=approval,
     ):  # fmt: skip
         raise Conflict(_("This payment of %(invoice)s was recorded meanwhile; decline this.") % {"invoice": invoice})
 
 
 PAY_INVOICE = Act(gettext_lazy("record a payment of an invoice"), "billing.pay_invoice", _pay_invoice)
+
+
+def _reverse(approval: Approval) -> None:
+    payment = InvoicePayment.objects.select_related("invoice").get(pk=approval.target)
+    if not reverse_payment(
+        actor=Actor(approval.asked_by), payment=payment, reason=approval.details["reason"], second=approval
+    ):
+        raise Conflict(
+            _("This payment of %(invoice)s was taken back meanwhile; decline this.") % {"invoice": payment.invoice}
+        )
+
+
+REVERSE_PAYMENT = Act(gettext_lazy("take a payment of an invoice back"), "billing.pay_invoice", _reverse)
 
 
 def _write_off(approval: Approval) -> None:

@@ -18,7 +18,7 @@ class ReturnInline(ReadOnlyInline):
     """Below nothing: it came back after all."""
 
     model = InvoiceReturn
-    fields = readonly_fields = ("created_at", "sum", "of_balance", "source", "created_by")
+    fields = readonly_fields = ("created_at", "sum", "of_balance", "source", "reason", "created_by")
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""What finance does with one invoice beyond a button: draft it, take it back line by line, write down its payment."""
+"""What finance does with one invoice beyond a button: draft it, take it back line by line."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ from billing.selectors.credit_plans import offered, plan_credit
 from billing.selectors.credits import kept_line
 from billing.selectors.invoices import line_words
 from billing.services.credit_notes import CREDITABLE, write_credit_note
-from billing.services.invoice_payments import PAYABLE, record_payment_by_hand
 from billing.services.invoicing import draft_invoice
-from core.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError
 from core.money import places
 from core.periods import month_start, previous_month, today
-from core.wording import day_text, decimal_text, money_text
+from core.wording import decimal_text, money_text
 
 
 class DraftForm(forms.Form):
@@ -46,22 +44,6 @@ class DraftForm(forms.Form):
         if not 2000 <= found.year < 2200:  # noqa: PLR2004 - as the database has it
             raise forms.ValidationError(_("A month is wanted, such as 2026-10."))
         return found
-
-
-class PaymentForm(forms.Form):
-    amount = forms.DecimalField(label=gettext_lazy("Amount received"), max_digits=18)
-    reference = forms.CharField(label=gettext_lazy("Payment reference (transfer slip)"), max_length=255)
-    received_on = forms.DateField(
-        label=gettext_lazy("Received on"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    )
-
-    def __init__(self, invoice: Invoice, data: Any = None, **initial: Any) -> None:
-        due = f"{invoice.amount_due:.{places(invoice.currency)}f}"
-        super().__init__(data, initial={"amount": due, "received_on": today(), **initial})
-        self.fields["amount"] = forms.DecimalField(
-            label=self.fields["amount"].label, min_value=Decimal(1).scaleb(-places(invoice.currency)), max_digits=18,
-            decimal_places=places(invoice.currency),
-        )  # fmt: skip
 
 
 class CreditForm(forms.Form):
@@ -109,7 +91,7 @@ class CreditForm(forms.Form):
 
 
 def draft_view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    _need(request, "billing.change_invoice")
+    need(request, "billing.change_invoice")
     last = previous_month(today())
     form = DraftForm(request.POST if request.method == "POST" else None, initial={"month": f"{last:%Y-%m}"})
     if form.is_bound and form.is_valid():
@@ -128,60 +110,15 @@ def draft_view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, 
     return TemplateResponse(request, "admin/billing/invoice/draft.html", {**context, "title": title, "form": form})
 
 
-def pay_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:
-    """The first POST shows the effect, the second (with ``confirm``) writes it down."""
-    _need(request, "billing.pay_invoice")
-    invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
-    form = PaymentForm(invoice, _sent(request), **_typed(request))
-    effects: list[str] = []
-    if form.is_bound and form.is_valid():
-        if "confirm" in request.POST:
-            return _pay(site, request, invoice, form.cleaned_data)
-        effects = _of_payment(invoice, form.cleaned_data)
-    return _page(request, invoice, form, context, effects, {
-        "title": _("Record a payment"), "button": _("Record the payment"), "possible": invoice.status in PAYABLE,
-        "again": [(name, str(value)) for name, value in form.cleaned_data.items()] if effects else [],
-        "sums": {_("Total"): invoice.total, _("Due"): invoice.amount_due},
-    })  # fmt: skip
-
-
-def _pay(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, data: dict[str, Any]) -> HttpResponse:
-    try:
-        new = record_payment_by_hand(
-            actor=actor_of(request), invoice=invoice, amount=data["amount"], reference=data["reference"],
-            received_on=data["received_on"],
-        )  # fmt: skip
-    except AppError as error:
-        level = messages.INFO if error.http_status == ACCEPTED else messages.ERROR
-        site.message_user(request, error.message, level)
-    else:
-        words = _("The payment is recorded.") if new else _("This payment was recorded before.")
-        site.message_user(request, words, messages.SUCCESS if new else messages.WARNING)
-    return redirect(reverse("admin:billing_invoice_change", args=[invoice.pk]))
-
-
-def _of_payment(invoice: Invoice, data: dict[str, Any]) -> list[str]:
-    amount: Decimal = data["amount"]
-    rest, over = invoice.amount_due - amount, amount - invoice.amount_due
-    sums = {"sum": money_text(amount, invoice.currency), "day": day_text(data["received_on"]),
-            "rest": money_text(max(rest, Decimal(0)), invoice.currency),
-            "over": money_text(max(over, Decimal(0)), invoice.currency), "who": invoice.organisation.name}  # fmt: skip
-    found = [_("%(sum)s was received on %(day)s.") % sums]
-    found.append(_("%(rest)s stay due.") % sums if rest > 0 else _("The invoice is paid."))
-    if over > 0:
-        found.append(_("%(over)s stay in favour of %(who)s and pay its next invoice.") % sums)
-    return [*found, _("A payment that was recorded is not taken back here.")]
-
-
 def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:
     """The first POST shows the note, the second (with ``confirm``) writes it."""
-    _need(request, "billing.credit_invoice")
+    need(request, "billing.credit_invoice")
     invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
     lines = list(invoice.lines.order_by("line_number"))
     words = {line.line_number: line_words(line) for line in lines}
     kept = kept_line(lines)
     lefts = offered(invoice, lines)
-    form = CreditForm(invoice, lefts, words, _sent(request), **_typed(request))
+    form = CreditForm(invoice, lefts, words, sent(request), **typed(request))
     effects: list[str] = []
     if form.is_bound and form.is_valid():
         try:
@@ -195,7 +132,7 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
             effects = _of_credit(invoice, net, tax, cancel=form.cleaned_data["cancel"], kept=more)
         except AppError as error:
             form.add_error(None, error.message)
-    return _page(request, invoice, form, context, effects, {
+    return page(request, invoice, form, context, effects, {
         "title": _("Write a credit note"), "button": _("Write the credit note"),
         "possible": invoice.status in CREDITABLE and bool(lefts),
         "again": form.again if effects else [],
@@ -237,7 +174,7 @@ def _of_credit(invoice: Invoice, net: Decimal, tax: Decimal, *, cancel: bool, ke
     return found
 
 
-def _page(
+def page(
     request: HttpRequest, invoice: Invoice, form: forms.Form, context: dict[str, Any], effects: list[str],
     more: dict[str, Any],
 ) -> HttpResponse:  # fmt: skip
@@ -246,15 +183,15 @@ def _page(
     return TemplateResponse(request, "admin/billing/invoice/act.html", context)
 
 
-def _sent(request: HttpRequest) -> Any:
+def sent(request: HttpRequest) -> Any:
     """What a form is filled with; nothing at first, and when somebody wants to change what was typed."""
     return request.POST if request.method == "POST" and "edit" not in request.POST else None
 
 
-def _typed(request: HttpRequest) -> dict[str, Any]:
+def typed(request: HttpRequest) -> dict[str, Any]:
     return request.POST.dict() if "edit" in request.POST else {}
 
 
-def _need(request: HttpRequest, permission: str) -> None:
+def need(request: HttpRequest, permission: str) -> None:
     if not (request.user.has_perm(permission) and request.user.has_perm("billing.view_invoice")):
         raise PermissionDenied

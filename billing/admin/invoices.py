@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import invoice_pages
+from billing.admin import invoice_pages, invoice_payment_pages
 from billing.admin.invoice_inlines import NoticeInline, ReturnInline
 from billing.admin.invoice_papers import SEND, documents_of, emails_of
 from billing.admin.write_offs import WriteOffActions
@@ -26,7 +26,7 @@ from billing.models import (
     InvoiceStatus,
     InvoiceTax,
 )
-from billing.selectors.invoices import line_words, overdue
+from billing.selectors.invoices import line_words, overdue, reversible
 from billing.services.credit_notes import CREDITABLE
 from billing.services.invoice_issue import finalize_anew
 from billing.services.invoice_payments import PAYABLE
@@ -159,6 +159,7 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
             path("draft/", view(self.draft_view), name="billing_invoice_draft"),
             path("<int:pk>/credit/", view(self.credit_view), name="billing_invoice_credit"),
             path("<int:pk>/pay/", view(self.pay_view), name="billing_invoice_pay"),
+            path("<int:pk>/reverse/", view(self.reverse_view), name="billing_invoice_reverse"),
             *super().get_urls(),
         ]
 
@@ -172,7 +173,10 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
         return invoice_pages.credit_view(self, request, pk, self._context(request))
 
     def pay_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return invoice_pages.pay_view(self, request, pk, self._context(request))
+        return invoice_payment_pages.pay_view(self, request, pk, self._context(request))
+
+    def reverse_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return invoice_payment_pages.reverse_view(self, request, pk, self._context(request))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -181,8 +185,10 @@ class InvoiceAdmin(WriteOffActions, PageActions, ReadOnlyAdmin):
         extra = {
             **(extra_context or {}),
             "may_pay": row is not None and row.status in PAYABLE and request.user.has_perm("billing.pay_invoice"),
-            "may_credit": row is not None and row.status in CREDITABLE and row.amount_credited < row.total
-            and request.user.has_perm("billing.credit_invoice"),
+            "may_reverse": row is not None
+            and request.user.has_perm("billing.pay_invoice") and reversible(row).exists(),
+            "may_credit": row is not None and row.status in CREDITABLE
+            and (row.amount_credited < row.total or not row.total) and request.user.has_perm("billing.credit_invoice"),
         }  # fmt: skip
         return super().change_view(request, object_id, form_url, extra)
 

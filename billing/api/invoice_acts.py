@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
+from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -22,7 +23,7 @@ from billing.models import Invoice
 from billing.selectors.invoices import find_invoice
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_issue import finalize_anew
-from billing.services.invoice_payments import record_payment_by_hand
+from billing.services.invoice_payments import record_payment_by_hand, reverse_payment
 from core.errors import BadInput
 from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 
@@ -63,6 +64,14 @@ class ReceivedSerializer(StrictSerializer):
     amount = serializers.DecimalField(**MONEY)
     reference = TextField(max_length=LONGEST)
     received_on = serializers.DateField(required=False, allow_null=True, default=None)
+    overpayment = serializers.DecimalField(
+        required=False, default=Decimal(0), help_text="What of the amount is more than is due; it stays in favour.",
+        **MONEY,
+    )  # fmt: skip
+
+
+class ReverseSerializer(StrictSerializer):
+    reason = TextField(max_length=LONGEST)
 
 
 class FinalizeView(APIView):
@@ -118,13 +127,43 @@ class ReceivedView(APIView):
     )
     @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Write down money that somebody saw arrive. One reference counts once. Needs `billing.pay_invoice`.
+        """Write down money that somebody saw arrive. One reference counts once. What is more than is due has to be
+        named as `overpayment`. Needs `billing.pay_invoice`.
 
         202 `waits_for_second`: above the site's limit, somebody else confirms it first.
         """
         invoice = find_for(request, uuid, "billing.pay_invoice")
         order = scope.read(ReceivedSerializer, request.data)
         record_payment_by_hand(actor=scope.actor(request), invoice=invoice, **order)
+        return Response(whole(invoice))
+
+
+class ReverseView(APIView):
+    @extend_schema(
+        operation_id="invoices_reverse_payment",
+        parameters=[KEY],
+        request=ReverseSerializer,
+        responses={
+            200: InvoiceDetailSerializer,
+            (202, "application/problem+json"): ProblemSerializer,
+            **problems(400, 401, 403, 404, 409, 422),
+        },
+    )
+    @idempotent()
+    def post(self, request: Request, uuid: UUID, number: int) -> Response:
+        """Take a payment back that was written down by mistake: what it had paid is due again. `number` is the `id` of
+        the payment. A repeat changes nothing. Needs `billing.pay_invoice`.
+
+        202 `waits_for_second`: above the site's limit, somebody else confirms it first. 409 `payment_not_reversible`:
+        a provider or bank brought it.
+        """
+        invoice = find_for(request, uuid, "billing.pay_invoice")
+        payment = invoice.payments.filter(pk=number).first()
+        if payment is None:
+            raise Http404(_("There is no such payment."))
+        order = scope.read(ReverseSerializer, request.data)
+        reverse_payment(actor=scope.actor(request), payment=payment, reason=order["reason"])
+        invoice.refresh_from_db()
         return Response(whole(invoice))
 
 
@@ -146,5 +185,7 @@ def _lines(rows: list[dict[str, Any]] | None) -> dict[int, Decimal | None] | Non
 
 
 def whole(invoice: Invoice) -> Any:
-    prefetch_related_objects([invoice], "lines__project", "lines__subscription", "taxes", "credit_notes", "payments")
+    prefetch_related_objects(
+        [invoice], "lines__project", "lines__subscription", "taxes", "credit_notes", "payments", "returns"
+    )
     return InvoiceDetailSerializer(invoice).data

@@ -101,11 +101,16 @@ class CreditNoteSerializer(serializers.Serializer):
 
 
 class InvoicePaymentSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
     amount = AmountField()
     currency = serializers.CharField()
     method = serializers.CharField()
     reference = serializers.CharField()
     received_on = serializers.DateField()
+    taken_back = serializers.SerializerMethodField(help_text="It was written down by mistake and counts no more.")
+
+    def get_taken_back(self, payment: Any) -> bool:
+        return any(each.source == payment.as_source for each in payment.invoice.returns.all() if not payment.source)
 
 
 class InvoiceSerializer(serializers.Serializer):

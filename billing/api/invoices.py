@@ -99,5 +99,7 @@ class InvoiceLineExplanationView(APIView):
 
 
 def _with_all(invoice: Invoice) -> Invoice:
-    prefetch_related_objects([invoice], "lines__project", "lines__subscription", "taxes", "credit_notes", "payments")
+    prefetch_related_objects(
+        [invoice], "lines__project", "lines__subscription", "taxes", "credit_notes", "payments", "returns"
+    )
     return invoice

@@ -7,7 +7,7 @@ from django.urls import path
 from billing.api.discounts import DiscountEndView, DiscountsView
 from billing.api.exchange_rates import ExchangeRatesView
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
-from billing.api.invoice_acts import CreditNotesView, FinalizeView, ReceivedView
+from billing.api.invoice_acts import CreditNotesView, FinalizeView, ReceivedView, ReverseView
 from billing.api.invoice_documents import InvoicePdfView, InvoiceSendView
 from billing.api.invoice_drafts import CancelDraftView, RefreshView
 from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
@@ -41,6 +41,7 @@ urlpatterns = [
     path("invoices/<uuid:uuid>/finalize", FinalizeView.as_view(), name="invoice_finalize"),
     path("invoices/<uuid:uuid>/credit-notes", CreditNotesView.as_view(), name="invoice_credit"),
     path("invoices/<uuid:uuid>/received", ReceivedView.as_view(), name="invoice_received"),
+    path("invoices/<uuid:uuid>/received/<int:number>/reverse", ReverseView.as_view(), name="invoice_reverse"),
     path("invoices/<uuid:uuid>/refresh", RefreshView.as_view(), name="invoice_refresh"),
     path("invoices/<uuid:uuid>/cancel", CancelDraftView.as_view(), name="invoice_cancel"),
     path("invoices/<uuid:uuid>/write-off", WriteOffView.as_view(), name="invoice_write_off"),

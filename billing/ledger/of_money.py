@@ -42,7 +42,7 @@ def _returns(look: Look) -> Iterator[list[Fact]]:
             Fact(
                 SourceKind.INVOICE_RETURN, row.pk, row.currency, day_of(row.created_at), row.created_at,
                 Adding().debit(RECEIVABLE, row.amount).credit(CASH + ways.get(row.source, MANUAL), row.amount).done(),
-                document=str(row.invoice), text=row.source, organisation_id=row.invoice.organisation_id,
+                document=str(row.invoice), text=row.reason or row.source, organisation_id=row.invoice.organisation_id,
                 invoice_id=row.invoice_id,
             )
             for row in found

@@ -28,7 +28,7 @@ from billing.models.journal import (
     SourceKind,
     WriteOff,
 )
-from billing.models.money_in import InvoicePayment, InvoiceReturn
+from billing.models.money_in import BY_HAND, InvoicePayment, InvoiceReturn
 from billing.models.months import AdjustmentKind, ClosedMonth, MonthAdjustment
 from billing.models.notices import InvoiceNotice, NoticeKind
 from billing.models.numbers import DocumentCounter
@@ -37,7 +37,7 @@ from billing.models.rates import CpuBasis, Rate, RateVersion
 from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, ReceiptItem, ReceiptStatus
 
 __all__ = [
-    "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
+    "BY_HAND", "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
     "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount",
     "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceDocument", "InvoiceLine",
     "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate",

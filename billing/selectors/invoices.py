@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.membership import BILLING, Person, memberships
 from billing.models import (
+    BY_HAND,
     CreditEntry,
     CreditNote,
     Invoice,
@@ -103,6 +104,12 @@ def paper_of(invoice: Invoice) -> Paper:
     )  # fmt: skip
 
 
+def reversible(invoice: Invoice) -> QuerySet[InvoicePayment]:
+    """Payments that somebody wrote down by hand, and nobody took back."""
+    back = invoice.returns.filter(source__startswith=BY_HAND).values_list("source", flat=True)
+    return invoice.payments.filter(source="").exclude(pk__in=[int(each.removeprefix(BY_HAND)) for each in back])
+
+
 def line_words(line: InvoiceLine) -> str:
     """The line's description in the reader's language, as it was issued."""
     return line.description_th if is_thai() and line.description_th else line.description
@@ -137,6 +144,8 @@ def _steps(paper: Paper) -> list[Step]:
 
 def _return_step(row: InvoiceReturn) -> Step:
     words = _("Given back") if row.amount > 0 else _("Payment received")
+    if row.source.startswith(BY_HAND):
+        words = _("Payment taken back: it was written down by mistake")
     return Step(words, "", money_text(abs(row.amount), row.currency), _day(row.created_at))
 
 

@@ -14,12 +14,14 @@ from accounts.services.approvals import ask_and_stop, needs_second
 from audit import services as audit
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoice_issue import settle_if_paid
+from billing.services.invoice_returns import follow_returns, returned
 from billing.services.invoicing import lock_organisations
 from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
+from core.wording import money_text
 
 MANUAL = "manual"
 PAYABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
@@ -38,14 +40,21 @@ class OtherAmount(Conflict):
     code = "payment_differs"
 
 
+class NotReversible(Conflict):
+    """Money that a provider or bank brought goes back there, and the invoice follows."""
+
+    code = "payment_not_reversible"
+
+
 @transaction.atomic
 def record_payment(
     *, actor: Actor, invoice: Invoice, amount: Decimal, currency: str, method: str, reference: str,
-    received_on: date | None = None, source: str = "",
+    received_on: date | None = None, source: str = "", overpayment: Decimal | None = None,
 ) -> bool:  # fmt: skip
     """Money for a finalized invoice, in part or in full; paid when nothing is due any more. What is more than was due
     stays in the organisation's favour. False when this reference was recorded before. ``source`` names the payment
-    that brought it (``payment:12``), as ``follow_returns`` does.
+    that brought it (``payment:12``), as ``follow_returns`` does; ``overpayment``: what of it is more than was due, with
+    another sum nothing happens (None: whatever it comes to).
 
     Raises ``BadInput`` by field, ``NotPayable``, ``OtherAmount``.
     """
@@ -53,17 +62,21 @@ def record_payment(
     _check(invoice, amount, currency, reference, received_on)
     lock_organisations([invoice.organisation_id])
     invoice.refresh_from_db()
-    before = InvoicePayment.objects.filter(invoice=invoice, method=method, reference=reference).first()
-    if before is not None:
+    same = InvoicePayment.objects.filter(invoice=invoice, method=method, reference=reference)
+    before = same.order_by("-attempt").first()
+    if before is not None and not is_reversed(before):
         if before.amount != amount:
             raise OtherAmount(_("This reference was recorded before, with another amount."))
         return False
     if invoice.status not in PAYABLE:
         words = _("%(invoice)s is %(status)s; nothing can be paid for it.")
         raise NotPayable(words % {"invoice": invoice, "status": invoice.get_status_display()})
+    if overpayment is not None:
+        check_overpayment(invoice, amount, overpayment)
     row = InvoicePayment.objects.create(
         invoice=invoice, amount=amount, currency=currency, method=method, reference=reference,
         received_on=received_on, source=source, created_by=actor.name, created_at=now_for(invoice.organisation),
+        attempt=before.attempt + 1 if before is not None else 0,
     )  # fmt: skip
     take_back_write_off(actor=actor, invoice=invoice, reason=f"paid after all: {reference}", up_to=amount)
     used = min(amount, invoice.amount_due)
@@ -86,22 +99,65 @@ def record_payment(
 
 def record_payment_by_hand(
     *, actor: Actor, invoice: Invoice, amount: Decimal, reference: str, received_on: date | None = None,
-    second: Approval | None = None,
+    overpayment: Decimal = Decimal(0), second: Approval | None = None,
 ) -> bool:  # fmt: skip
-    """``record_payment`` on the word of a person, who saw the money. Above ``FOUR_EYES_ABOVE`` a second one confirms it
-    first: without ``second``, their approval of this very act, it is written down and ``WaitsForSecond`` raised."""
+    """``record_payment`` on the word of a person, who saw the money. What is more than is due has to be said: a slip of
+    the pen is not taken for money. Above ``FOUR_EYES_ABOVE`` a second one confirms it first: without ``second``, their
+    approval of this very act, it is written down and ``WaitsForSecond`` raised."""
     received_on = received_on or today_for(invoice.organisation)
     if second is None and invoice.status in PAYABLE and needs_second(amount, invoice.currency):
         _check(invoice, amount, invoice.currency, reference.strip(), received_on)
+        check_overpayment(invoice, amount, overpayment)
         ask_and_stop(
             actor=actor, act="pay_invoice", target=invoice.pk, label=str(invoice), amount=amount,
             currency=invoice.currency,
-            details={"amount": str(amount), "reference": reference, "received_on": received_on.isoformat()},
+            details={"amount": str(amount), "reference": reference, "received_on": received_on.isoformat(),
+                     "overpayment": str(overpayment)},
         )  # fmt: skip
     return record_payment(
         actor=actor, invoice=invoice, amount=amount, currency=invoice.currency, method=MANUAL, reference=reference,
-        received_on=received_on,
+        received_on=received_on, overpayment=overpayment,
     )  # fmt: skip
+
+
+def reverse_payment(*, actor: Actor, payment: InvoicePayment, reason: str, second: Approval | None = None) -> bool:
+    """A payment that was written down by hand by mistake: it never came. What it had paid is due again, what of it lay
+    in the organisation's favour is not there any more. False when that was said before.
+
+    Above ``FOUR_EYES_ABOVE`` a second person confirms it first, as for the payment itself. Raises ``BadInput`` without
+    a reason, ``NotReversible``, ``WaitsForSecond``.
+    """
+    if not reason.strip():
+        raise BadInput(_("Say why."), field="reason")
+    if payment.source:
+        raise NotReversible(_("A provider or bank brought this money; it goes back there, and the invoice follows."))
+    if is_reversed(payment):
+        return False
+    if second is None and needs_second(payment.amount, payment.currency):
+        label = f"{payment.invoice} · {payment.reference}"[:80]
+        ask_and_stop(
+            actor=actor, act="reverse_payment", target=payment.pk, label=label,
+            amount=payment.amount, currency=payment.currency, details={"reason": reason.strip()[:255]},
+        )  # fmt: skip
+    moved = follow_returns(
+        actor=actor, invoice=payment.invoice, source=payment.as_source, gone=payment.amount, reason=reason.strip()[:255]
+    )
+    return bool(moved)
+
+
+def is_reversed(payment: InvoicePayment) -> bool:
+    """Whether it was written down by hand, and taken back."""
+    return not payment.source and returned(payment.invoice, payment.as_source) > 0
+
+
+def check_overpayment(invoice: Invoice, amount: Decimal, overpayment: Decimal) -> None:
+    """Raises ``BadInput`` where another sum is more than is due (what was given up counts as due)."""
+    over = max(amount - invoice.amount_due - invoice.amount_written_off, Decimal(0))
+    if over != overpayment:
+        words = _("%(over)s of it is more than is due. Where so much came, name it as overpayment.")
+        if not over:
+            words = _("Nothing of it is more than is due: it is no overpayment.")
+        raise BadInput(words % {"over": money_text(over, invoice.currency)}, field="overpayment")
 
 
 def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, received_on: date) -> None:

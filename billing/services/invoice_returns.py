@@ -27,7 +27,7 @@ NOUGHT = Decimal(0)
 
 
 @transaction.atomic
-def follow_returns(*, actor: Actor, invoice: Invoice, source: str, gone: Decimal) -> Decimal:
+def follow_returns(*, actor: Actor, invoice: Invoice, source: str, gone: Decimal, reason: str = "") -> Decimal:
     """``gone`` is what in all of the payment ``source`` is no longer ours; the invoice and the balance follow it.
 
     Returns what changed by this call: 0 for a repeat, below 0 when money came back after all.
@@ -46,13 +46,13 @@ def follow_returns(*, actor: Actor, invoice: Invoice, source: str, gone: Decimal
         )  # fmt: skip
     row = InvoiceReturn.objects.create(
         invoice=invoice, amount=more, from_balance=from_balance, currency=invoice.currency, source=source,
-        created_by=actor.name,
+        reason=reason, created_by=actor.name,
     )  # fmt: skip
     audit.record(
         actor=actor, action="invoice_return", target=str(invoice), entity=invoice,
         changes={"status": [before, invoice.status]} if before != invoice.status else {},
         extra={"return": row.pk, "source": source, "amount": more, "currency": invoice.currency,
-               "from_balance": from_balance, "due": invoice.amount_due},
+               "from_balance": from_balance, "due": invoice.amount_due, **({"reason": reason} if reason else {})},
     )  # fmt: skip
     settle_if_paid(actor, invoice)
     return more

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from billing import sql
-from billing.models import InvoicePayment, InvoiceReturn
+from billing.models import BY_HAND, InvoicePayment, InvoiceReturn
 from core.money import from_minor, places
 from hpcbilling.books.rows import SHOWN, entries, extra, logged, rows, same_id
 from payments.models import Payment
@@ -78,9 +78,9 @@ def open_attempts() -> list[str]:
 
 def invoice_money() -> list[str]:
     """What payments of invoices brought and what of it went back stands in the books of their invoices, and nothing
-    else stands there as theirs."""
+    else stands there as theirs; what was written down by hand is taken back in whole or not at all."""
     came = _by_source(InvoicePayment.objects.exclude(source=""))
-    back = _by_source(InvoiceReturn.objects.all())
+    back = _by_source(InvoiceReturn.objects.exclude(source__startswith=BY_HAND))
     wrong = []
     paid = Payment.objects.filter(invoice__isnull=False, status="succeeded").order_by("pk")
     for payment in paid.prefetch_related("refunds", "disputes").iterator(1000):
@@ -92,7 +92,20 @@ def invoice_money() -> list[str]:
                 f" has {brought} and {gone}"
             )
     wrong += [f"invoice {invoice} has money of {source}, which brought it none" for source, invoice in (*came, *back)]
-    return wrong[:SHOWN]
+    return (wrong + _taken_back())[:SHOWN]
+
+
+def _taken_back() -> list[str]:
+    rows = InvoicePayment.objects.filter(source="", invoice__returns__source__startswith=BY_HAND).distinct()
+    by_hand: dict[tuple[str, int | None], Decimal] = {
+        (row.as_source, row.invoice_id): row.amount for row in rows.iterator(1000)
+    }
+    back = _by_source(InvoiceReturn.objects.filter(source__startswith=BY_HAND))
+    return [
+        f"invoice {invoice}: {amount} of {source} was taken back, {by_hand.get((source, invoice), NOUGHT)} was there"
+        for (source, invoice), amount in back.items()
+        if by_hand.get((source, invoice)) != amount
+    ]
 
 
 def _by_source(found: QuerySet[Any]) -> dict[tuple[str, int | None], Decimal]:

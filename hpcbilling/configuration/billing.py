@@ -102,6 +102,7 @@ APPROVAL_ACTS: dict[str, str] = {
     "accept_transfer": "payments.approvals.ACCEPT_TRANSFER",
     "match_line": "payments.approvals.MATCH_LINE",
     "pay_invoice": "billing.approvals.PAY_INVOICE",
+    "reverse_payment": "billing.approvals.REVERSE_PAYMENT",
     "write_off": "billing.approvals.WRITE_OFF",
 }
 # What makes entries of the journal, in the order in which it is posted.

@@ -93,6 +93,8 @@ def test_a_payment_is_shown_before_it_is_written_down(console: Client, project: 
         "reference": "slip 7",
         "received_on": "2026-11-02",
     }
+    assert "name it as overpayment" in text(console.post(page(invoice, "pay"), sent))
+    sent["overpayment"] = "10"
     words = text(console.post(page(invoice, "pay"), sent))
     assert "The invoice is paid." in words
     assert "THB 10.00 stay in favour of Institute" in words
