@@ -257,6 +257,17 @@ def test_what_is_not_open_serves_no_call(project: Project, status: str) -> None:
         reserve_quota(subscription=mine, amounts={"requests": Decimal(1)})
 
 
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [("payment", "until what is due is paid"), ("staff", "by staff"), ("quota", "its quota is used up")],
+)
+def test_what_rests_says_why(project: Project, cause: str, words: str) -> None:
+    mine = subscribe(project, {"requests/day": 5}, status=SubscriptionStatus.SUSPENDED, suspended_for=cause)
+    with pytest.raises(NotUsable, match=words) as refused:
+        reserve_quota(subscription=mine, amounts={"requests": Decimal(1)})
+    assert refused.value.details == {"subscription_status": "suspended", "suspended_for": cause}
+
+
 def test_a_plan_that_changes_changes_the_open_windows(project: Project) -> None:
     mine = subscribe(project, {"requests/day": 5})
     assert left(mine) == {"requests/day": 5}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from core.clock import now_for, of
 from core.decimals import plain
 from core.errors import AppError, BadInput, Conflict
-from subscriptions.models import Subscription, SuspendedFor
+from subscriptions.models import Subscription, SubscriptionStatus, SuspendedFor
 from usage.models import QuotaReservation, QuotaWindow, ReservationStatus
 from usage.quotas import Standing, open_windows, standings
 
@@ -118,7 +118,23 @@ def _refuse_unusable(subscription: Subscription, now: datetime) -> None:
         )
     over = subscription.end_at is not None and subscription.end_at <= now
     if over or not (subscription.is_usable or waits):
-        raise NotUsable(_("This subscription is %(status)s.") % {"status": subscription.get_status_display()})
+        raise NotUsable(
+            _unusable_words(subscription),
+            subscription_status=subscription.status,
+            suspended_for=subscription.suspended_for,
+        )
+
+
+def _unusable_words(subscription: Subscription) -> str:
+    """Whoever calls learns why it rests, and so what would end it."""
+    words = {
+        SuspendedFor.PAYMENT: _("This subscription is suspended until what is due is paid."),
+        SuspendedFor.STAFF: _("This subscription is suspended by staff; ask them."),
+        SuspendedFor.QUOTA: _("This subscription is suspended: its quota is used up."),
+    }
+    if subscription.status == SubscriptionStatus.SUSPENDED and subscription.suspended_for in words:
+        return words[SuspendedFor(subscription.suspended_for)]
+    return _("This subscription is %(status)s.") % {"status": subscription.get_status_display()}
 
 
 def _lock(subscription: Subscription, amounts: Mapping[str, Decimal], now: datetime) -> list[Standing]:
