@@ -23,6 +23,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from core.errors import BadInput
+from core.money import in_places
 from core.periods import Window, days_window
 from core.registry import load
 
@@ -214,9 +215,29 @@ def close(rows: Iterable[Row]) -> None:
         done()
 
 
+def with_places(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[Row]:
+    """Money with the places of its row's currency, where a column tells it."""
+    names = [column.name for column in columns]
+    money = [place for place, column in enumerate(columns) if column.kind == Kind.MONEY]
+    at = names.index("currency") if "currency" in names and money else None
+    try:
+        for row in rows:
+            yield row if at is None or not row[at] else _in_places(row, money, str(row[at]))
+    finally:
+        close(rows)
+
+
+def _in_places(row: Row, money: Sequence[int], currency: str) -> Row:
+    cells = list(row)
+    for place in money:
+        if isinstance(value := cells[place], Decimal):
+            cells[place] = in_places(value, currency)
+    return cells
+
+
 def table_lines(columns: Sequence[Column], rows: Iterable[Row], *, byte_mark: bool = True) -> Iterator[str]:
     names, kinds = [column.name for column in columns], [column.kind for column in columns]
-    return csv_lines(names, rows, kinds, byte_mark=byte_mark)
+    return csv_lines(names, with_places(columns, rows), kinds, byte_mark=byte_mark)
 
 
 def csv_response(name: str, lines: Iterator[str]) -> StreamingHttpResponse:

@@ -31,6 +31,13 @@ def quantize(value: Decimal, decimals: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
+def in_places(value: Decimal, currency: str) -> Decimal:
+    """The same amount with the places of its currency, as it is written: 5.0000 JPY is 5, 5.0000 KWD is 5.000. What has
+    more places than that stays as it is: nothing is rounded away unseen."""
+    found = quantize(value, places(currency))
+    return found if found == value else value
+
+
 def to_minor(amount: Decimal, currency: str) -> int:
     """12.34 THB -> 1234. Raises ``ValueError`` when the amount has more places than the currency."""
     scaled = amount.scaleb(places(currency))

@@ -6,17 +6,19 @@ import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import IO, Any
 
 from django.http import FileResponse
 from django.utils import timezone
 
-from core.exports import Column, Kind, Row, close, json_text
+from core.exports import Column, Kind, Row, close, json_text, with_places
 
 MOST_ROWS = 1_048_576  # of a sheet, its head included
 LONGEST_CELL = 32_767
 LONGEST_NAME = 25  # of a sheet; 31 with the number of a further one
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+USUAL_EXPONENT = -2  # of money
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\']")
 _NUMBERS = {
     Kind.INT: "0",
@@ -48,6 +50,7 @@ def write_xlsx(
     """Write the workbook and return the number of rows. A full sheet is followed by another one with the same head."""
     import xlsxwriter
 
+    rows = with_places(columns, rows)
     book = xlsxwriter.Workbook(
         target,
         {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
@@ -73,6 +76,8 @@ class _Book:
         self.head = book.add_format({"bold": True, "bottom": 1, "valign": "top"})
         formats = {**_NUMBERS, **_MOMENTS}
         self.formats = [book.add_format({"num_format": formats.get(column.kind, "@")}) for column in columns]
+        self.has_currency = any(column.name == "currency" for column in columns)
+        self.of_places: dict[int, Any] = {}
         self.sheets = 0
         self._open()
 
@@ -100,11 +105,23 @@ class _Book:
         if isinstance(value, bool):
             self.sheet.write_boolean(*cell, value)
         elif kind in _NUMBERS:
-            self.sheet.write_number(*cell, value, self.formats[place])
+            self.sheet.write_number(*cell, value, self._number_format(place, kind, value))
         elif kind in _MOMENTS:
             self.sheet.write_datetime(*cell, _wall_clock(kind, value), self.formats[place])
         else:
             self.sheet.write_string(*cell, _text(kind, value), self.formats[place])
+
+    def _number_format(self, place: int, kind: Kind, value: Any) -> Any:
+        """Money is shown with the places that it is written with: none of yen, three of dinars."""
+        is_money = self.has_currency and kind == Kind.MONEY and isinstance(value, Decimal)
+        exponent = value.as_tuple().exponent if is_money else USUAL_EXPONENT
+        if not isinstance(exponent, int) or exponent == USUAL_EXPONENT:
+            return self.formats[place]
+        decimals = max(-exponent, 0)
+        if decimals not in self.of_places:
+            shown = f"#,##0.{'0' * decimals}" if decimals else "#,##0"
+            self.of_places[decimals] = self.book.add_format({"num_format": shown})
+        return self.of_places[decimals]
 
     def finish(self) -> None:
         self.sheet.autofilter(0, 0, self.used - 1, len(self.columns) - 1)

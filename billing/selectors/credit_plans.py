@@ -13,7 +13,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.selectors.came_back import Back, came_back
 from billing.selectors.credits import kept_line, lefts_of, taxes_of
 from core.errors import BadInput, Conflict
-from core.money import places
+from core.money import places, quantize
 
 NOUGHT = Decimal(0)
 Wanted = Mapping[int, Decimal | None] | None
@@ -107,7 +107,7 @@ def _check_amount(number: int, amount: Decimal, rest: Decimal, left: Left, decim
         words = _(
             "Line %(number)s: between 0 and %(rest)s; the rest came back by the credit of the subscription itself."
         )
-    raise BadInput(words % {"number": number, "rest": rest}, field="lines")
+    raise BadInput(words % {"number": number, "rest": quantize(rest, decimals)}, field="lines")
 
 
 def _too_much() -> BadInput:

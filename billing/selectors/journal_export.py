@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from billing.ledger.chart import default_of
 from billing.models import ExportColumn, JournalEntry, JournalExport, JournalPosting, LedgerAccount, SourceKind
 from core.exports import CHUNK, Column, Kind, Row
+from core.money import in_places
 
+NOUGHT = Decimal(0)
 Chart = dict[str, dict[str, str]]  # role -> number, name, name_th, cost_centre
 
 
@@ -46,6 +48,11 @@ def _customer_id(line: Line) -> str:
     return str(line.entry.organisation.uuid) if line.entry.organisation else line.entry.user_id or ""
 
 
+def _money(line: Line, amount: Decimal) -> Decimal:
+    """The heads are the site's own: a file is not asked for its column of currencies."""
+    return in_places(amount, line.entry.currency)
+
+
 FIELDS: dict[str, Field] = {
     "entry": Field(_("entry"), Kind.INT, lambda line: line.entry.pk),
     "line": Field(_("line"), Kind.INT, lambda line: line.number),
@@ -57,9 +64,9 @@ FIELDS: dict[str, Field] = {
     "account_name_th": Field(_("name in Thai"), Kind.TEXT, lambda line: line.account["name_th"]),
     "cost_centre": Field(_("cost centre"), Kind.TEXT, lambda line: line.account["cost_centre"]),
     "role": Field(_("role"), Kind.TEXT, lambda line: line.role),
-    "debit": Field(_("debit"), Kind.MONEY, lambda line: max(line.amount, Decimal(0))),
-    "credit": Field(_("credit"), Kind.MONEY, lambda line: max(-line.amount, Decimal(0))),
-    "amount": Field(_("amount (credit negative)"), Kind.MONEY, lambda line: line.amount),
+    "debit": Field(_("debit"), Kind.MONEY, lambda line: _money(line, max(line.amount, NOUGHT))),
+    "credit": Field(_("credit"), Kind.MONEY, lambda line: _money(line, max(-line.amount, NOUGHT))),
+    "amount": Field(_("amount (credit negative)"), Kind.MONEY, lambda line: _money(line, line.amount)),
     "currency": Field(_("currency"), Kind.TEXT, lambda line: line.entry.currency),
     "document": Field(_("document"), Kind.TEXT, lambda line: line.entry.document),
     "text": Field(_("text"), Kind.TEXT, lambda line: line.entry.text),

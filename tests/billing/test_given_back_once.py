@@ -61,7 +61,7 @@ def test_all_that_is_left_is_without_what_came_back(ended: Invoice) -> None:
 
 def test_nor_is_more_of_a_line(ended: Invoice) -> None:
     with on("2026-10-06"):
-        with pytest.raises(BadInput, match=r"between 0 and 340\.00"):
+        with pytest.raises(BadInput, match=r"between 0 and 340\.00;"):
             write_credit_note(actor=FIN, invoice=ended, reason="x", lines={1: Decimal("340.01")})
         assert write_credit_note(actor=FIN, invoice=ended, reason="x", lines={1: None}).total == 340
 
@@ -108,7 +108,7 @@ def test_a_fee_and_its_credit_on_one_invoice_are_taken_back_together(project: Pr
         invoice = finalized(project)
         amounts = {line.line_number: line.net for line in invoice.lines.all()}
         assert amounts == {1: 310, 2: -150, 3: 300}
-        with pytest.raises(BadInput, match=r"between 0 and 160\.00"):
+        with pytest.raises(BadInput, match=r"between 0 and 160\.00;"):
             write_credit_note(actor=FIN, invoice=invoice, reason="x", lines={1: Decimal(161)})
         write_credit_note(actor=FIN, invoice=invoice, reason="x", lines={1: Decimal(170), 2: Decimal(-10)})
         assert write_credit_note(actor=FIN, invoice=invoice, reason="wrong").total == 300
