@@ -189,20 +189,30 @@ def test_a_line_that_is_named_twice_is_refused(project: Project, finance: Any, c
     assert "twice" in answer.content.decode()
 
 
-class TestTakingBackAnInvoiceThatKeepsACredit:
+@pytest.fixture
+def keeping(project: Project, yearly: Subscription) -> Invoice:
     """300 of usage against a credit of 3,310: the invoice asks for nothing and keeps 3,010."""
+    with on("2026-10-05"):
+        cancel(actor=FIN, subscription=yearly)
+    price("api.call", "100")
+    use(project, 3)
+    found = bill(project, *MONTHS[0])
+    assert found is not None
+    assert (found.total, kept()) == (0, [-3010])
+    return found
 
-    @pytest.fixture
-    def keeping(self, project: Project, yearly: Subscription) -> Invoice:
-        with on("2026-10-05"):
-            cancel(actor=FIN, subscription=yearly)
-        price("api.call", "100")
-        use(project, 3)
-        found = bill(project, *MONTHS[0])
-        assert found is not None
-        assert (found.total, kept()) == (0, [-3010])
-        return found
 
+def test_what_was_used_already_is_not_taken_away(project: Project, keeping: Invoice) -> None:
+    later = late_usage(project)
+    with on("2027-02-03"):
+        with pytest.raises(NotCreditable):
+            write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
+        write_credit_note(actor=FIN, invoice=later, reason="wrong", cancel=True)
+        write_credit_note(actor=FIN, invoice=keeping, reason="wrong", cancel=True)
+        assert (kept(), all_proofs()) == ([], [])
+
+
+class TestTakingBackAnInvoiceThatKeepsACredit:
     def test_a_line_that_is_taken_back_is_kept_too(self, project: Project, keeping: Invoice) -> None:
         with on("2026-11-03"):
             note = write_credit_note(actor=FIN, invoice=keeping, reason="outage", lines={1: Decimal(100)})
@@ -239,15 +249,6 @@ class TestTakingBackAnInvoiceThatKeepsACredit:
         assert (again.pk != keeping.pk, again.total, kept()) == (True, 0, [-3010])
         with on("2026-11-03T10:00"):
             assert all_proofs() == []
-
-    def test_what_was_used_already_is_not_taken_away(self, project: Project, keeping: Invoice) -> None:
-        later = late_usage(project)
-        with on("2027-02-03"):
-            with pytest.raises(NotCreditable):
-                write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
-            write_credit_note(actor=FIN, invoice=later, reason="wrong", cancel=True)
-            write_credit_note(actor=FIN, invoice=keeping, reason="wrong", cancel=True)
-            assert (kept(), all_proofs()) == ([], [])
 
     def test_a_draft_that_held_it_is_computed_anew(self, project: Project, keeping: Invoice) -> None:
         use(project, 50, timestamp=datetime(2026, 11, 15, 5, tzinfo=UTC))

@@ -89,6 +89,31 @@ BILLING = (
 
 MONEY = (
     Guard(
+        "what_waits_is_kept_under_its_key", "accounts/idempotency.py",
+        "            idempotency.keep(row=row, status=waits.http_status, body=problem_of(waits))\n", "",
+        ("tests/accounts/test_idempotency.py::test_what_waits_for_a_second_person_is_asked_for_once",),
+    ),
+    Guard(
+        "a_fees_rest_comes_back_once", "billing/selectors/credit_plans.py",
+        "rest = max(rest - _standing(lefts, back[number], found), NOUGHT)", "pass",
+        ("tests/billing/test_given_back_once.py::test_nor_is_more_of_a_line",),
+    ),
+    Guard(
+        "kept_credits_that_were_used_stay", "billing/services/kept_credits.py",
+        "if not less or (row.claimed_by and row.claimed_by not in drafts):", "if not less:",
+        ("tests/billing/test_kept_credits.py::test_what_was_used_already_is_not_taken_away",),
+    ),
+    Guard(
+        "more_than_is_due_is_named", "billing/services/invoice_payments.py",
+        "    if over != overpayment:", "    if over != overpayment and False:",
+        ("tests/billing/test_payments_by_hand.py::test_more_than_is_due_has_to_be_said_to_the_unit",),
+    ),
+    Guard(
+        "only_what_a_person_wrote_down_is_taken_back", "billing/services/invoice_payments.py",
+        "    if payment.source:\n", "    if payment.source and False:\n",
+        ("tests/billing/test_payments_by_hand.py::test_what_a_provider_brought_goes_back_there",),
+    ),
+    Guard(
         "refunds_within_what_is_left", "payments/services/refunds.py",
         "if not 0 < amount_minor <= left:", "if not 0 < amount_minor:",
         (f"{RETURNS}::test_a_refund_needs_a_reason_money_and_a_sensible_amount",),
