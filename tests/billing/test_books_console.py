@@ -128,7 +128,7 @@ def test_finance_exports_in_the_console_under_its_own_heads(project: Any, as_fin
     batch = JournalExport.objects.get()
     response = as_finance.get(f"/admin/billing/journalexport/{batch.pk}.csv")
     rows = list(csv.reader(io.StringIO(body(response).lstrip("\ufeff"))))
-    assert rows == [["รหัสบัญชี", "เดบิต", "ลูกค้า"], ["1130", "100.0000", "'=cmd"], ["4130", "0", "'=cmd"]]
+    assert rows == [["รหัสบัญชี", "เดบิต", "ลูกค้า"], ["1130", "100.00", "'=cmd"], ["4130", "0.00", "'=cmd"]]
     assert as_finance.get(f"/admin/billing/journalexport/{batch.pk}.xlsx").status_code == 200
     assert as_finance.get("/admin/billing/journalexport/").status_code == 200
     assert {"journal_export", "export"} <= set(AuditLog.objects.values_list("action", flat=True))
