@@ -113,6 +113,8 @@ def _object_of(route: str) -> tuple[str, str] | None:
 def _other(route: str, argument: str, world: World) -> str:
     if argument == "<int:pk>":
         return str(world.row("accounts.WebhookDelivery").pk)
+    if argument == "<int:number>" and "/received/" in route:
+        return str(world.row("billing.InvoicePayment").pk)
     if argument == "<int:number>" and "closedmonth" in route:
         return "8"
     return str(OTHERS[argument](world))

@@ -136,6 +136,8 @@ def _bills(world: Any) -> None:
     invoice.save()
     _new(world, "billing.CreditNote", invoice=invoice, number="CN-1", fiscal_year=2026, serial=1, issue_date=DAY,
          reason="agreed", currency="THB", subtotal=ONE, tax=0, total=ONE, created_by="finance")  # fmt: skip
+    _new(world, "billing.InvoicePayment", invoice=invoice, method="manual", reference="slip", received_on=DAY,
+         created_by="finance", **MONEY)  # fmt: skip
     _new(world, "billing.CreditEntry", organisation=physics, reason="agreed", created_by="finance", **MONEY)
     _new(world, "billing.WriteOff", invoice=invoice, written_on=DAY, reason="lost", created_by="finance", **MONEY)
     entry = _new(world, "billing.JournalEntry", kind="write_off", source_id=999, date=DAY, fact_date=DAY, currency="THB",

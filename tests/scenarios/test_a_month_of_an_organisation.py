@@ -107,8 +107,8 @@ def test_october_of_an_institute(make_user: Any, finance: Any, settings: Any, tm
 
     # 4. paid in two parts, the second a little too much
     console = signed_in("fin")
-    for amount, slip in (("1000", "slip 1"), (f"{invoice.total - 990:.2f}", "slip 2")):
-        sent = {"amount": amount, "reference": slip, "received_on": "2026-11-05", "confirm": "1"}
+    for amount, slip, over in (("1000", "slip 1", ""), (f"{invoice.total - 990:.2f}", "slip 2", "10")):
+        sent = {"amount": amount, "reference": slip, "received_on": "2026-11-05", "overpayment": over, "confirm": "1"}
         console.post(f"/admin/billing/invoice/{invoice.pk}/pay/", sent)
     invoice.refresh_from_db()
     assert (invoice.status, invoice.amount_due) == ("paid", 0)
