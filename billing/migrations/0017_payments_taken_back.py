@@ -17,12 +17,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoicepayment',
             name='attempt',
-            field=models.PositiveSmallIntegerField(default=0, verbose_name='attempt'),
+            field=models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='attempt'),
         ),
         migrations.AddField(
             model_name='invoicereturn',
             name='reason',
-            field=models.CharField(blank=True, default='', max_length=255, verbose_name='reason'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='reason'),
         ),
         migrations.AddConstraint(
             model_name='invoicepayment',

@@ -23,7 +23,7 @@ class InvoicePayment(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     method = models.CharField(_("method"), max_length=40)
     reference = models.CharField(_("payment reference"), max_length=255)
-    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0, db_default=0)
     received_on = models.DateField(_("received on"))
     # The payment that brought it (``payment:12``), as ``claimed_by`` of jobs names documents; empty: by hand.
     source = models.CharField(_("brought by"), max_length=40, blank=True, default="")
@@ -66,7 +66,7 @@ class InvoiceReturn(models.Model):
     from_balance = models.DecimalField(_("taken from the balance"), **MONEY)
     currency = models.CharField(_("currency"), max_length=3)
     source = models.CharField(_("brought by"), max_length=40)
-    reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
+    reason = models.CharField(_("reason"), max_length=255, blank=True, default="", db_default="")
     created_by = models.CharField(_("created by"), max_length=64)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
