@@ -23,6 +23,7 @@ ACTIONS = {
     "sso_roles": _("Roles set by the identity provider"),
     "password_refused": _("Wrong old password"),
     "password_change": _("Password changed"),
+    "identity_confirmed": _("Password or code given once more"),
     "session_end": _("Sessions ended"),
     "view_as_start": _("Looked at pages as a user"),
     "view_as_download": _("Downloaded while looking as a user"),

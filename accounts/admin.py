@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin
@@ -103,8 +104,17 @@ class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
         return False
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Whoever gets a password of somebody else's choice has to choose another one at the next sign-in."""
         with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
+            response = super().user_change_password(request, id, form_url)
+            if response.status_code == HTTPStatus.FOUND and id != request.user.get_username():
+                User.objects.filter(pk=id).update(must_change_password=True)
+            return response
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            obj.must_change_password = obj.has_usable_password()
+        super().save_model(request, obj, form, change)
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
         entry = super().log_change(request, obj, message)

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Approval, ApprovalStatus
 from accounts.services.approvals import act_of, acts_of, approve, decline
+from accounts.step_up import ask_again
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.context import Actor
 from core.list_filters import KnownFilter
@@ -67,7 +68,9 @@ class ApprovalAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.action(description=_("Confirm …"), permissions=["decide"])
     def confirm_action(self, request: HttpRequest, queryset: QuerySet[Approval]) -> HttpResponse | None:
-        return self._answer(CONFIRM, request, queryset.exclude(asked_by=request.user.get_username()))
+        return ask_again(request) or self._answer(
+            CONFIRM, request, queryset.exclude(asked_by=request.user.get_username())
+        )
 
     @admin.action(description=_("Decline …"), permissions=["decide"])
     def decline_action(self, request: HttpRequest, queryset: QuerySet[Approval]) -> HttpResponse | None:

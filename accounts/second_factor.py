@@ -1,4 +1,4 @@
-"""Who has to give a second factor, and the guard that keeps a session to that page until it was given."""
+"""Who has to give a second factor or choose a password, and the guard that keeps a session to that page until then."""
 
 from __future__ import annotations
 
@@ -32,16 +32,28 @@ def has_one(user: Any) -> bool:
 
 
 class SecondFactorMiddleware:
-    """Without a role that needs one, and where it was given, this asks the database nothing."""
+    """Without a role that needs one, and where it was given, this asks the database nothing but who it is."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not settings.MFA_REQUIRED_ROLES or request.path_info.startswith(OPEN) or request.session.get(DONE):
+        if request.path_info.startswith(OPEN) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return self.get_response(request)
+        if getattr(request.user, "must_change_password", False):
+            words = _("Somebody else chose your password: change it first.")
+            return _lead(request, "accounts:password_change", "password_change_required", words)
+        if not settings.MFA_REQUIRED_ROLES or request.session.get(DONE):
             return self.get_response(request)
         if not is_required_of(request.user):
             return self.get_response(request)
-        if request.path_info.startswith(("/api/", "/formula")):
-            return problem(403, "second_factor_required", _("Your role needs a second factor: set it up or give it."))
-        return redirect("accounts:second_factor" if has_one(request.user) else "accounts:second_factor_setup")
+        words = _("Your role needs a second factor: set it up or give it.")
+        page = "accounts:second_factor" if has_one(request.user) else "accounts:second_factor_setup"
+        return _lead(request, page, "second_factor_required", words)
+
+
+def _lead(request: HttpRequest, page: str, code: str, words: str) -> HttpResponse:
+    """Programs are told, people are led."""
+    if request.path_info.startswith(("/api/", "/formula")):
+        return problem(403, code, words)
+    return redirect(page)

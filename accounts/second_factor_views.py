@@ -18,13 +18,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.factors import CodeForm, PasswordForm, check_code, check_password
 from accounts.models import RecoveryCode, User
 from accounts.organisation_forms import refuse
 from accounts.qr_svg import qr_svg
 from accounts.second_factor import DONE, has_one, is_required_of
-from accounts.services import second_factors, throttle
-from accounts.throttle import locked_answer, password_was_right
-from core.context import Actor, actor_of, client_ip
+from accounts.services import second_factors
+from accounts.sessions import SINCE
+from accounts.throttle import password_was_right
+from core.context import Actor, actor_of
 from core.errors import AppError
 
 PENDING = "second_factor_of"  # in a session: who gave the right password, when, and where they go
@@ -32,21 +34,9 @@ SECRET = "second_factor_secret"  # noqa: S105 - a name; while it is being set up
 LASTS = 600  # seconds between password and code
 
 
-class CodeForm(forms.Form):
-    code = forms.CharField(
-        label=gettext_lazy("Code"), max_length=40, strip=True,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "none"}),
-        help_text=gettext_lazy("Six digits from your authenticator app, or one of your recovery codes."),
-    )  # fmt: skip
-
-
-class SetUpForm(forms.Form):
+class SetUpForm(PasswordForm):
     """The password again, so that an open session is not enough to put one's own app on somebody's account."""
 
-    password = forms.CharField(
-        label=gettext_lazy("Your password"), strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )  # fmt: skip
     code = forms.CharField(
         label=gettext_lazy("Code that the app shows"), max_length=20,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
@@ -80,16 +70,11 @@ def challenge(request: HttpRequest) -> HttpResponse:
         return redirect("accounts:login")
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        attempt = throttle.reserve(username=user.username, ip=client_ip(request))
-        if not attempt.allowed:
-            throttle.record_refusal(attempt=attempt, actor=Actor(user.username))
-            return locked_answer(request, attempt)
-        if second_factors.check(actor=Actor(user.username), user=user, code=form.cleaned_data["code"]):
-            throttle.clear(username=user.username, ip=client_ip(request))
+        locked = check_code(request, user, form, actor=Actor(user.username))
+        if locked is not None:
+            return locked
+        if not form.errors:
             return _signed_in(request, user, to)
-        if throttle.record_failure(attempt=attempt, actor=Actor(user.username), action="second_factor_refused"):
-            return locked_answer(request, attempt)
-        form.add_error("code", _("That code is not right, or was used before."))
     return render(request, "accounts/second_factor.html", {"form": form}, status=400 if form.errors else 200)
 
 
@@ -114,6 +99,7 @@ def _signed_in(request: HttpRequest, user: User, to: str) -> HttpResponse:
         login(request, user, backend=pending.get("by") or settings.AUTHENTICATION_BACKENDS[-1])
     else:
         request.session.cycle_key()
+        request.session[SINCE] = int(time.time())
     request.session[DONE] = int(time.time())
     response = redirect(to)
     begin_session(request, response, user)
@@ -132,7 +118,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     secret = request.session.setdefault(SECRET, second_factors.new_secret())
     form = SetUpForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
-        locked = _check_password(request, user, form)
+        locked = check_password(request, user, form, actor=actor_of(request))
         if locked is not None:
             return locked
         if not form.errors:
@@ -149,24 +135,6 @@ def set_up(request: HttpRequest) -> HttpResponse:
     picture = qr_svg(address, _("QR code for the authenticator app"))
     context = {"form": form, "picture": picture, "secret": secret, "required": is_required_of(user)}
     return render(request, "accounts/second_factor_setup.html", context, status=400 if form.errors else 200)
-
-
-def _check_password(request: HttpRequest, user: User, form: forms.Form) -> HttpResponse | None:
-    """Counts like a sign-in. An answer where that is paused; a wrong password stands in the form's errors."""
-    if "password" not in form.fields:
-        return None
-    actor = actor_of(request)
-    attempt = throttle.reserve(username=user.username, ip=client_ip(request))
-    if not attempt.allowed:
-        throttle.record_refusal(attempt=attempt, actor=actor)
-        return locked_answer(request, attempt)
-    if user.check_password(form.cleaned_data["password"]):
-        throttle.clear(username=user.username, ip=client_ip(request))
-        return None
-    if throttle.record_failure(attempt=attempt, actor=actor, action="password_refused"):
-        return locked_answer(request, attempt)
-    form.add_error("password", _("The password is not right."))
-    return None
 
 
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
@@ -197,29 +165,13 @@ def change(request: HttpRequest) -> HttpResponse:
     if removing and is_required_of(user):
         messages.error(request, _("Your role needs a second factor; it cannot be removed."))
         return redirect("accounts:second_factor_setup")
-    if (refused := _check_code(request, user, form)) is not None:
-        return refused
+    if form.is_valid() and (locked := check_code(request, user, form, actor=actor_of(request))) is not None:
+        return locked
+    if form.errors:
+        return _state(request, user, form, 400)
     if not removing:
         return _codes(request, second_factors.renew_codes(actor=actor_of(request), user=user))
     second_factors.remove(actor=actor_of(request), user=user, keep=str(request.session.session_key))
     request.session.pop(DONE, None)
     messages.success(request, _("The second factor is removed."))
     return redirect("profile")
-
-
-def _check_code(request: HttpRequest, user: User, form: forms.Form) -> HttpResponse | None:
-    """Counts like a sign-in. None when the code was right."""
-    if not form.is_valid():
-        return _state(request, user, form, 400)
-    actor = actor_of(request)
-    attempt = throttle.reserve(username=user.username, ip=client_ip(request))
-    if not attempt.allowed:
-        throttle.record_refusal(attempt=attempt, actor=actor)
-        return locked_answer(request, attempt)
-    if second_factors.check(actor=actor, user=user, code=form.cleaned_data["code"]):
-        throttle.clear(username=user.username, ip=client_ip(request))
-        return None
-    if throttle.record_failure(attempt=attempt, actor=actor, action="second_factor_refused"):
-        return locked_answer(request, attempt)
-    form.add_error("code", _("That code is not right, or was used before."))
-    return _state(request, user, form, 400)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +21,7 @@ from accounts.models import User
 from accounts.second_factor import has_one
 from accounts.second_factor_views import ask_for_code
 from accounts.services import throttle
-from accounts.sessions import END_THERE, SINCE
+from accounts.sessions import END_THERE
 from accounts.throttle import locked_answer
 from audit.services import record
 from core.context import actor_of, client_ip
@@ -55,7 +54,9 @@ class LogoutView(auth_views.LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         leave = request.session.get(END_THERE, "")
         response = super().post(request, *args, **kwargs)
-        return HttpResponseRedirect(leave) if leave else response
+        response = HttpResponseRedirect(leave) if leave else response
+        response["Clear-Site-Data"] = '"cache", "storage"'  # the cookie of the language may stay
+        return response
 
 
 class PasswordChangeView(auth_views.PasswordChangeView):
@@ -86,6 +87,7 @@ class PasswordChangeView(auth_views.PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response = super().form_valid(form)
+            User.objects.filter(pk=form.user.pk).update(must_change_password=False)
             actor = actor_of(self.request)
             record(actor=actor, action="password_change", target=actor.name, entity=form.user)
         messages.success(self.request, _("Your password is changed. Other sessions of yours have ended."))
@@ -109,8 +111,7 @@ def to_login(request: HttpRequest) -> HttpResponse:
 
 
 def begin_session(request: HttpRequest, response: HttpResponse, user: User) -> None:
-    """What every way of signing in does at its end: when it was, and the user's language."""
-    request.session[SINCE] = int(time.time())
+    """What every way of signing in does at its end: the user's language."""
     if user.language in dict(settings.LANGUAGES):
         translation.activate(user.language)
         _remember(response, user.language)

@@ -15,7 +15,7 @@ class CsrfFailed(PermissionDenied):
     """Not a missing right: the same request with its token may pass."""
 
     default_code = "csrf_failed"
-    default_detail = _("The CSRF token is missing or wrong: send the csrftoken cookie again as X-CSRFToken header.")
+    default_detail = _("The CSRF token is missing or wrong: send the CSRF cookie again as X-CSRFToken header.")
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
@@ -48,7 +49,7 @@ class SchemaView(SpectacularAPIView):
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "api/docs.html")
+    return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
 
 def with_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from accounts.organisation_forms import AddressForm, refuse
 from accounts.roles import group_text
 from accounts.services import email_changes
 from accounts.services.sessions import end_sessions
+from accounts.step_up import ask_again
 from accounts.tiers import TierResolver, describe_reason
 from billing.models import CpuBasis, RateVersion
 from billing.selectors.rates import in_force
@@ -41,6 +42,8 @@ class AccountTier:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST" and (question := ask_again(request)) is not None:
+        return question
     user = User.objects.get(pk=actor_of(request).name)
     address = AddressForm(
         request.POST if "email" in request.POST else None,

@@ -56,6 +56,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     password = models.CharField(_("password"), max_length=128, db_column="password_hash")
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.USER)
     is_active = models.BooleanField(_("active"), default=True)
+    # somebody else chose it: nothing else can be done here until it is changed
+    must_change_password = models.BooleanField(_("must change the password"), default=False, db_default=False)
     language = models.CharField(_("language"), max_length=8, blank=True, default="")
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

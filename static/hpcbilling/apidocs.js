@@ -1,7 +1,8 @@
 // The description of the API, drawn by Swagger UI from our own schema. Requests carry the session and its CSRF token.
 addEventListener("DOMContentLoaded", () => {
   const place = document.getElementById("apidocs");
-  const token = () => (document.cookie.match(/(?:^|; )csrftoken=([^;]*)/) || [])[1];
+  const start = `${place.dataset.cookie}=`;
+  const token = () => (document.cookie.split("; ").find((each) => each.startsWith(start)) || "").slice(start.length);
   SwaggerUIBundle({
     url: place.dataset.schema,
     domNode: place,

@@ -343,3 +343,15 @@ def test_without_a_database_every_command_ends_with_69_and_says_so_without_a_tra
 def test_whoever_looks_for_a_fault_may_ask_for_the_traceback() -> None:
     done = manage("migrate", "--traceback", **GOOD | {"DATABASE_URL": AWAY["sqlite"]})
     assert (done.returncode, "Traceback" in done.stderr) == (1, True)
+
+
+def test_every_cookie_of_production_is_of_this_host_alone() -> None:
+    """``__Host-``: browsers take it over TLS, for this host and all of its paths, and from no other host."""
+    show = (
+        "from django.conf import settings as s\n"
+        "print(*[(getattr(s, f'{each}_COOKIE_NAME'), getattr(s, f'{each}_COOKIE_SECURE'), getattr(s, f'{each}_COOKIE_PATH'),"
+        " getattr(s, f'{each}_COOKIE_DOMAIN')) for each in ('SESSION', 'CSRF', 'LANGUAGE')])"
+    )
+    done = manage("shell", "--verbosity=0", "--command", show, **GOOD)
+    cookies = re.findall(r"\('(__Host-[a-z]+)', True, '/', None\)", done.stdout)
+    assert cookies == ["__Host-sessionid", "__Host-csrftoken", "__Host-language"], done.stdout + done.stderr

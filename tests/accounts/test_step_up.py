@@ -1,0 +1,121 @@
+"""What an open session alone must not do: the password, or the code, once more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyotp
+import pytest
+import time_machine
+from django.conf import settings as project
+from django.test import Client
+
+from accounts.models import Approval, ApprovalStatus, Session, User
+from accounts.services import second_factors
+from audit.models import AuditLog
+from core.context import Actor
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 11, 2, 5, 0, tzinfo=UTC)
+ASK = "/accounts/again/"
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(NOON, tick=False) as moved:
+        yield moved
+
+
+def signed_in(user: User, clock: Any, seconds: int) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    clock.shift(timedelta(seconds=seconds))
+    return client
+
+
+@pytest.fixture
+def stale(finance: User, clock: Any) -> Client:
+    """Signed in a while ago, and the browser left open."""
+    return signed_in(finance, clock, project.STEP_UP_SEC)
+
+
+@pytest.fixture
+def approval() -> Approval:
+    return Approval.objects.create(
+        act="refund", target=1, label="HPC-1", amount=Decimal(100), currency="THB", asked_by="somebody"
+    )
+
+
+def confirm(client: Client, row: Approval) -> Any:
+    form = {"action": "confirm_action", "_selected_action": [row.pk]}
+    return client.post("/admin/accounts/approval/", form)
+
+
+def test_a_second_signature_asks_who_it_is(stale: Client, approval: Approval) -> None:
+    answer = confirm(stale, approval)
+    assert (answer.status_code, answer["Location"]) == (302, f"{ASK}?next=%2Fadmin%2Faccounts%2Fapproval%2F")
+    assert Approval.objects.get().status == ApprovalStatus.OPEN
+
+
+def test_the_right_password_leads_back_and_suffices_for_a_while(
+    stale: Client, approval: Approval, finance: User, clock: Any
+) -> None:
+    answer = stale.post(ASK, {"password": PASSWORD, "next": "/admin/accounts/approval/"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/accounts/approval/")
+    assert confirm(stale, approval).status_code == 200, "the page that asks whether it is meant"
+    clock.shift(timedelta(seconds=project.STEP_UP_SEC))
+    assert confirm(stale, approval)["Location"].startswith(ASK)
+    assert AuditLog.objects.get(action="identity_confirmed").actor == finance.username
+
+
+def test_a_fresh_sign_in_is_enough(finance: User, approval: Approval, clock: Any) -> None:
+    assert confirm(signed_in(finance, clock, project.STEP_UP_SEC - 1), approval).status_code == 200
+
+
+def test_guesses_are_counted_like_those_at_the_door(stale: Client) -> None:
+    answers = [stale.post(ASK, {"password": f"guess-{number}"}).status_code for number in range(5)]
+    assert answers == [400, 400, 400, 400, 429]
+    assert stale.post(ASK, {"password": PASSWORD}).status_code == 429
+    assert "confirmed_at" not in stale.session
+
+
+def test_who_has_a_second_factor_gives_its_code_and_not_the_password(finance: User, clock: Any) -> None:
+    secret = second_factors.new_secret()
+    app = pyotp.TOTP(secret)
+    second_factors.set_up(actor=Actor(finance.username), user=finance, secret=secret, code=app.now(), keep="")
+    client = signed_in(finance, clock, project.STEP_UP_SEC)
+    assert client.post(ASK, {"password": PASSWORD}).status_code == 400
+    assert client.post(ASK, {"code": app.now(), "next": "/account/"})["Location"] == "/account/"
+
+
+def test_who_has_no_password_here_is_sent_to_the_provider(finance: User, clock: Any, settings: Any) -> None:
+    finance.set_unusable_password()
+    finance.save()
+    client = signed_in(finance, clock, project.STEP_UP_SEC)
+    settings.OIDC_ENABLED, settings.OIDC_NAME = True, "University"
+    assert b"Sign in once more with University" in client.get(ASK).content
+    settings.OIDC_ENABLED = False
+    assert b"sign out and in again" in client.get(ASK).content
+    assert client.post(ASK, {"password": ""}).status_code == 200
+    assert "confirmed_at" not in client.session
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_it_leads_nowhere_but_here(stale: Client, target: str) -> None:
+    answer = stale.post(ASK, {"password": PASSWORD, "next": target})
+    assert answer["Location"] == "/"
+
+
+@pytest.mark.parametrize("form", [{"email": "thief@example.com"}, {"session": ""}])
+def test_address_and_sessions_are_out_of_reach_of_an_open_browser(
+    stale: Client, finance: User, form: dict[str, str]
+) -> None:
+    other = Client()
+    other.force_login(finance, backend="django.contrib.auth.backends.ModelBackend")
+    answer = stale.post("/account/", form)
+    assert answer["Location"] == f"{ASK}?next=%2Faccount%2F"
+    assert Session.objects.filter(user=finance).count() == 2
+    assert not AuditLog.objects.filter(action__in=("email_change", "session_end")).exists()
