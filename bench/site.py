@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 from bench import world
 
+PREFIX = "BENCH_OF_"  # what begins like this becomes a setting of the site
+
 HEADERS = {"Content-Type": "application/json", "Host": "localhost", "X-Forwarded-Proto": "https"}
 
 
@@ -24,7 +26,9 @@ def running(environment: dict[str, str], *, workers: int = 1, threads: int = 8) 
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}",
                "--workers", str(workers), "--threads", str(threads), "--log-level", "error"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=world.ROOT, env={**os.environ, "TRUSTED_PROXY_COUNT": "1", **environment})
+    process = subprocess.Popen(
+        command, cwd=world.ROOT, env={**os.environ, "TRUSTED_PROXY_COUNT": "1", **_with(environment)}
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/healthz")
@@ -32,6 +36,12 @@ def running(environment: dict[str, str], *, workers: int = 1, threads: int = 8) 
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _with(environment: dict[str, str]) -> dict[str, str]:
+    """Addresses of providers go round the checks of the start (``bench.settings``), the rest goes through them."""
+    found = {f"{PREFIX}{name}" if name.endswith("_API_URL") else name: value for name, value in environment.items()}
+    return found | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
 def _wait_for(address: str) -> None:
