@@ -163,6 +163,8 @@ class _Bill(Front):
             on = _("on %(base)s") % {"base": self.money(tax.base)}
             name = f"{tax.label} {wording.rate_text(tax.rate)} %"
             yield self._row((name, on, "", self.money(tax.amount)), keep=True)
+            for line in self.sheets.regular.wrap(tax.reason, 8, RIGHT - LEFT) if tax.reason else ():
+                yield self.line(line, 8, colour=INK2)
         yield self.space(4, keep=True)
         yield self._total()
         yield from self._after()

@@ -53,7 +53,7 @@ def values_of(bill: Bill) -> dict[str, Any]:
         "lines": _sums(bill) if long else [_line_values(bill, line) for line in bill.lines],
         "taxes": [
             {"tax_label": each.label, "tax_rate": wording.rate_text(each.rate), "tax_base": _money(bill, each.base),
-             "tax_amount": _money(bill, each.amount)}
+             "tax_amount": _money(bill, each.amount), "tax_reason": each.reason}
             for each in bill.taxes
         ],
     }  # fmt: skip
