@@ -121,8 +121,7 @@ class _Bill(Front):
             yield from self._line(line)
 
     def _line(self, line: BillLine) -> Iterator[Block]:
-        unit = _("jobs") if line.unit == "jobs" else line.unit
-        quantity = f"{wording.quantity_text(line.quantity)} {unit}".strip()
+        quantity = f"{wording.quantity_text(line.quantity)} {wording.unit_text(line.unit)}".strip()
         price = "" if line.unit_price is None else wording.quantity_text(line.unit_price)
         if price and line.price_currency != self.paper.currency:
             price = f"{price} {line.price_currency}"

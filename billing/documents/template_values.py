@@ -87,7 +87,7 @@ def _line_values(bill: Bill, line: BillLine) -> dict[str, str]:
     return {
         "line_number": str(line.number), "line_description": line.words, "line_project": line.project,
         "line_quantity": wording.quantity_text(line.quantity),
-        "line_unit": _("jobs") if line.unit == "jobs" else line.unit,
+        "line_unit": wording.unit_text(line.unit),
         "line_unit_price": price, "line_amount": _money(bill, line.total),
     }  # fmt: skip
 
