@@ -40,7 +40,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "accounts.change_emailnotification",
         "subscriptions.decide_subscription", "subscriptions.add_planprice",
         "billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",
-        "billing.add_discount", "billing.change_discount",
+        "billing.add_discount", "billing.change_discount", "billing.add_taxrate", "billing.add_taxrule",
+        "billing.change_taxrule",
     ),
     "Rates editor": (
         "billing.view_rate", "billing.view_rateversion", "billing.add_rateversion", "accounts.view_tier",

@@ -43,4 +43,7 @@ ACTIONS = {
     "usage_price_off": _("Price of usage switched off"),
     "discount_create": _("Discount given"),
     "discount_end": _("Discount ended"),
+    "tax_rate_set": _("Tax rate set"),
+    "tax_rule_create": _("Tax rule set"),
+    "tax_rule_end": _("Tax rule ended"),
 }

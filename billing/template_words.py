@@ -108,6 +108,7 @@ MEANINGS: dict[str, str | Promise] = {
     "line_amount": gettext_lazy("Amount of the line."), "taxes": gettext_lazy("List of the taxes, by rate."),
     "tax_label": gettext_lazy("Name of the tax."), "tax_rate": gettext_lazy("Its rate in percent."),
     "tax_base": gettext_lazy("What it is on."), "tax_amount": gettext_lazy("Its amount."),
+    "tax_reason": gettext_lazy("Why it is so, as for an exemption; empty without a reason."),
     "english": gettext_lazy("Yes in the English document."), "thai": gettext_lazy("Yes in the Thai document."),
     "is_draft": gettext_lazy("Yes while it is a draft."), "is_open": gettext_lazy("Yes while it is to pay."),
     "is_paid": gettext_lazy("Yes when it is paid."), "is_canceled": gettext_lazy("Yes when it is canceled."),

@@ -124,8 +124,9 @@ def _zone(local: datetime) -> str:
     return f"UTC{'+' if minutes > 0 else MINUS}{hours}" + (f":{rest:02d}" if rest else "")
 
 
-# Units of the meters and quotas that come with the product; a site's own are shown as it wrote them.
+# Units of the meters and quotas that come with the product; of a site's own, its words.
 UNITS = {
+    "job": pgettext_lazy("unit", "job"),
     "jobs": pgettext_lazy("unit", "jobs"),
     "requests": pgettext_lazy("unit", "requests"),
     "request": pgettext_lazy("unit", "request"),
@@ -135,14 +136,46 @@ UNITS = {
     "pages": pgettext_lazy("unit", "pages"),
     "call": pgettext_lazy("unit", "call"),
     "calls": pgettext_lazy("unit", "calls"),
+    "event": pgettext_lazy("unit", "event"),
+    "events": pgettext_lazy("unit", "events"),
     "image": pgettext_lazy("unit", "image"),
     "images": pgettext_lazy("unit", "images"),
+    "character": pgettext_lazy("unit", "character"),
+    "characters": pgettext_lazy("unit", "characters"),
+    "second": pgettext_lazy("unit", "second"),
     "seconds": pgettext_lazy("unit", "seconds"),
+    "minute": pgettext_lazy("unit", "minute"),
     "minutes": pgettext_lazy("unit", "minutes"),
+    "hour": pgettext_lazy("unit", "hour"),
     "hours": pgettext_lazy("unit", "hours"),
+    "day": pgettext_lazy("unit", "day"),
+    "days": pgettext_lazy("unit", "days"),
+    "month": pgettext_lazy("unit", "month"),
+    "months": pgettext_lazy("unit", "months"),
+    "byte": pgettext_lazy("unit", "byte"),
     "bytes": pgettext_lazy("unit", "bytes"),
+    "core": pgettext_lazy("unit", "core"),
+    "cores": pgettext_lazy("unit", "cores"),
+    "node": pgettext_lazy("unit", "node"),
+    "nodes": pgettext_lazy("unit", "nodes"),
+}
+# What has one spelling in every language.
+SYMBOLS = {
+    name.lower(): name for name in ("CPU", "vCPU", "GPU", "kB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB")
 }
 
 
 def unit_text(unit: str) -> str:
-    return str(UNITS.get(unit, unit))
+    """Units as people read them: ``cpu_second`` is a CPU-second. Words that nobody here knows stay, without their
+    underscores."""
+    if unit in UNITS:
+        return str(UNITS[unit])
+    parts = unit.replace("-", "_").split("_")
+    found = [_unit_word(part) for part in parts]
+    if len(parts) > 1 and all(found):
+        return "-".join(filter(None, found))
+    return SYMBOLS.get(unit.lower(), unit.replace("_", " "))
+
+
+def _unit_word(part: str) -> str:
+    return SYMBOLS.get(part.lower()) or str(UNITS.get(part.lower(), ""))

@@ -14,19 +14,22 @@ from decimal import Decimal
 from enum import IntEnum
 from itertools import chain
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.models import Invoice, InvoiceStatus, Receipt, ReceiptStatus
+from billing.models import Invoice, InvoicePayment, InvoiceStatus, Receipt, ReceiptStatus
 from core.clock import real
 from core.money import from_minor, to_minor
+from core.periods import day_start
 from core.wording import money_text
 from payments.models import BankLine, BankTransfer, TransferStatus
 from payments.payables import payable_of
 
 NEAR = timedelta(days=3)
 LINKABLE = timedelta(days=31)  # how far from the lines' days an accepted transfer may still be one of them
+PAID_BEFORE = timedelta(days=92)  # how long before the lines an invoice may have been paid that one of them names again
 SHOWN = 10
 MOST_ALIKE = 100  # of one amount; transfers come first, and of more an amount alone says nothing
 _SHORTEST = 5  # characters of a reference or number that mean something inside a text
@@ -46,8 +49,9 @@ class Why(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reported transfer or, when none was reported for it, a receipt or invoice that waits for money. ``document``
-    is kind and key of what would be paid, ``username`` whose it is."""
+    """A reported transfer or, when none was reported for it, a receipt or invoice that waits for money; or an invoice
+    that is ``paid`` already, which only says where the money may belong. ``document`` is kind and key of what would be
+    paid, ``username`` whose it is."""
 
     kind: str  # "transfer", "receipt" or "invoice"
     pk: int
@@ -59,6 +63,7 @@ class Candidate:
     day: date | None = None
     reference: str = ""
     accepted: bool = False
+    paid: bool = False
 
     @property
     def amount(self) -> Decimal:
@@ -96,11 +101,13 @@ class Suggestion:
             words = _("%(reason)s, but the amount there is %(sum)s") % {"reason": words, "sum": mine}
         if self.candidate.accepted:
             words = _("%(reason)s; accepted already, matching only ties the two together") % {"reason": words}
+        if self.candidate.paid:
+            words = _("%(reason)s; paid already: for you to decide whether this is the same money") % {"reason": words}
         return words
 
 
 def suggestions_for(lines: Sequence[BankLine]) -> dict[int | None, list[Suggestion]]:
-    """Suggestions of each line by its id; three queries."""
+    """Suggestions of each line by its id; five queries at most."""
     if not lines:
         return {}
     first, last = min(line.posted_on for line in lines), max(line.posted_on for line in lines)
@@ -116,9 +123,11 @@ class Candidates:
         self._by_reference: dict[str, list[Candidate]] = defaultdict(list)
         self._by_number: dict[str, list[Candidate]] = defaultdict(list)
         self._by_amount: dict[tuple[str, int], list[Candidate]] = defaultdict(list)
-        told = {each.document for each in map(self._keep, _transfers(first, last)) if not each.accepted}
-        for each in chain(_receipts(), _invoices()):
-            if each.document not in told:
+        transfers = [self._keep(each) for each in _transfers(first, last)]
+        told = {each.document for each in transfers if not each.accepted}
+        told_of_paid = {each.document for each in transfers}
+        for each in chain(_receipts(), _invoices(), _paid_invoices(first, last)):
+            if each.document not in (told_of_paid if each.paid else told):
                 self._keep(each)
         self._number_sizes = sorted({len(number) for number in self._by_number})
 
@@ -178,13 +187,17 @@ def _references(line: BankLine) -> set[str]:
     return {whole, *words} - {""}
 
 
-def _rank(each: Suggestion, line: BankLine) -> tuple[int, bool, int, int]:
+def _rank(each: Suggestion, line: BankLine) -> tuple[bool, int, bool, int, int]:
+    """What is paid comes after all that waits for money."""
     days = abs((each.candidate.day - line.posted_on).days) if each.candidate.day else 999
-    return each.why, not each.same_amount, days, each.candidate.pk
+    return each.candidate.paid, each.why, not each.same_amount, days, each.candidate.pk
 
 
 def _fits(each: Suggestion) -> bool:
-    """An accepted transfer is offered only where it is surely this money: same amount, and reference or day."""
+    """An accepted transfer is offered only where it is surely this money: same amount, and reference or day. What is
+    paid already needs more than an amount, too."""
+    if each.candidate.paid:
+        return each.why != Why.AMOUNT
     return not each.candidate.accepted or (each.same_amount and each.why in (Why.REFERENCE, Why.AMOUNT_AND_DAY))
 
 
@@ -217,4 +230,20 @@ def _invoices() -> Iterable[Candidate]:
         yield Candidate(
             "invoice", row.pk, ("invoice", row.pk), str(row), row.organisation.name,
             to_minor(row.amount_due, row.currency), row.currency,
+        )  # fmt: skip
+
+
+def _paid_invoices(first: date, last: date) -> Iterable[Candidate]:
+    """A line may be the money that somebody wrote down before it came, or may have come twice."""
+    days = (day_start(first - PAID_BEFORE), day_start(last + LINKABLE))
+    rows = real(Invoice.objects.filter(status=InvoiceStatus.PAID, paid_at__gte=days[0], paid_at__lt=days[1]))
+    by_hand = Prefetch("payments", InvoicePayment.objects.filter(source="").order_by("pk"), to_attr="by_hand")
+    rows = rows.select_related("organisation").prefetch_related(by_hand)
+    for row in rows.only("invoice_number", "organisation__name", "total", "currency", "paid_at"):
+        said = row.by_hand[-1] if row.by_hand else None
+        amount = said.amount if said else row.total
+        yield Candidate(
+            "invoice", row.pk, ("invoice", row.pk), str(row), row.organisation.name, to_minor(amount, row.currency),
+            row.currency, said.received_on if said else timezone.localdate(row.paid_at),
+            "".join(said.reference.split()).upper() if said else "", paid=True,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """People, their tiers, their organisations, and how machines and messages reach them."""
 
 from accounts.models.api_keys import ApiKey, Scope
-from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus
+from accounts.models.approvals import APPROVAL_TRANSITIONS, Approval, ApprovalStatus, LoneAct
 from accounts.models.files import StoredFile
 from accounts.models.idempotency import IdempotentRequest
 from accounts.models.identities import EmailChange, Identity
@@ -29,8 +29,8 @@ __all__ = [
     "APPROVAL_TRANSITIONS", "CLOCK_TRANSITIONS", "DELIVERY_TRANSITIONS", "EMAIL_TRANSITIONS", "WORK_TRANSITIONS",
     "ApiKey", "Approval", "ApprovalStatus", "AuthThrottle", "BillingMode", "ClockStatus", "DeliveryStatus",
     "EmailChange", "EmailNotification", "EmailStatus", "IdempotentRequest", "Identity", "Invitation", "KnownNetwork",
-    "Member", "MemberRole", "Organisation", "Project", "ProjectAccount", "ProjectLead", "RecoveryCode", "Role",
-    "RuleKind", "Scope", "SecondFactor", "Session", "SignInPressure", "StoredFile", "TestClock", "Tier",
+    "LoneAct", "Member", "MemberRole", "Organisation", "Project", "ProjectAccount", "ProjectLead", "RecoveryCode",
+    "Role", "RuleKind", "Scope", "SecondFactor", "Session", "SignInPressure", "StoredFile", "TestClock", "Tier",
     "TierOverride", "TierRule", "User", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "WebhookKind", "Work",
     "WorkPiece", "WorkStatus",
 ]  # fmt: skip

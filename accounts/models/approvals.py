@@ -54,3 +54,30 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.label}"
+
+
+class LoneAct(models.Model):
+    """What somebody did alone because it was below ``FOUR_EYES_ABOVE``: several below it may be above it together.
+    ``document`` (``invoice:12``) is what it moved money of, ``customer`` (``organisation:3``) whose that is."""
+
+    actor = models.CharField(_("actor"), max_length=64)
+    act = models.CharField(_("act"), max_length=30)
+    document = models.CharField(_("document"), max_length=40)
+    customer = models.CharField(_("customer"), max_length=80)
+    amount = models.DecimalField(_("amount"), max_digits=18, decimal_places=4)
+    currency = models.CharField(_("currency"), max_length=3)
+    done_at = models.DateTimeField(_("done"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "lone_acts"
+        ordering = ("-id",)
+        verbose_name = _("act of one person")
+        verbose_name_plural = _("acts of one person")
+        indexes = (
+            models.Index(fields=["document", "actor"], name="idx_lone_acts_document"),
+            models.Index(fields=["customer", "actor", "done_at"], name="idx_lone_acts_customer"),
+        )
+        constraints = (models.CheckConstraint(condition=models.Q(amount__gt=0), name="lone_acts_positive"),)
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.document}"

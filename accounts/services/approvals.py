@@ -10,14 +10,17 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from accounts.models import APPROVAL_TRANSITIONS, Approval, ApprovalStatus, User
+from accounts.models import APPROVAL_TRANSITIONS, Approval, ApprovalStatus, LoneAct, User
 from audit import services as audit
 from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
+from core.locks import lock_for_transaction
+from core.periods import day_start, today
 from core.registry import load
 from core.states import transition
 from core.wording import money_text
@@ -66,6 +69,46 @@ def needs_second(amount: Decimal, currency: str) -> bool:
     return limit is not None and (currency != settings.PAYMENT_CURRENCY or amount > limit)
 
 
+@dataclass(frozen=True, slots=True)
+class Lone:
+    """An act that ``actor`` would do alone: how much of what, and whose that is."""
+
+    actor: Actor
+    act: str
+    document: str
+    customer: str
+    amount: Decimal
+    currency: str
+
+
+def takes_second(one: Lone) -> bool:
+    """``needs_second`` of the act together with what the same person did alone before: on the same document ever, for
+    the same customer on the same day. A sum in parts needs two people as it does in one."""
+    if settings.FOUR_EYES_ABOVE is None:
+        return False
+    return needs_second(one.amount + _alone(one), one.currency)
+
+
+def count_alone(one: Lone) -> None:
+    """Inside the transaction of an act that was done alone, last: it counts from now on. Raises ``Conflict`` where the
+    same person's other acts, at this very moment, have made it too much for one."""
+    if settings.FOUR_EYES_ABOVE is None:
+        return
+    lock_for_transaction("alone", one.actor.name)
+    if takes_second(one):
+        raise Conflict(_("With what you did meanwhile it needs a second person; please try again."))
+    LoneAct.objects.create(
+        actor=one.actor.name[:64], act=one.act, document=one.document, customer=one.customer[:80], amount=one.amount,
+        currency=one.currency, done_at=timezone.now(),
+    )  # fmt: skip
+
+
+def _alone(one: Lone) -> Decimal:
+    same = Q(document=one.document) | Q(customer=one.customer[:80], done_at__gte=day_start(today()))
+    rows = LoneAct.objects.filter(same, actor=one.actor.name[:64], currency=one.currency)
+    return Decimal(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
+
+
 def ask(
     *, actor: Actor, act: str, target: int, label: str, amount: Decimal, currency: str, details: dict[str, Any]
 ) -> Approval:
@@ -89,6 +132,10 @@ def ask_and_stop(**wanted: Any) -> None:
     """``ask``, then raise ``WaitsForSecond`` with words for the one who asked."""
     row = ask(**wanted)
     words = _("%(sum)s needs a second person. It waits under Second signatures.")
+    if not needs_second(row.amount, row.currency):
+        words = _(
+            "%(sum)s needs a second person, together with what was done before. It waits under Second signatures."
+        )
     raise WaitsForSecond(words % {"sum": money_text(row.amount, row.currency)})
 
 

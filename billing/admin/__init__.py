@@ -13,6 +13,7 @@ from billing.admin import (
     rates,
     receipts,
     subscriptions,
+    taxes,
     templates,
     tiers,
     usage_prices,
@@ -21,5 +22,5 @@ from billing.admin import (
 
 __all__ = [
     "adjustments", "charges", "credit_notes", "exchange", "invoices", "jobs", "journal", "months", "periods", "rates",
-    "receipts", "subscriptions", "templates", "tiers", "usage_prices", "write_offs",
+    "receipts", "subscriptions", "taxes", "templates", "tiers", "usage_prices", "write_offs",
 ]  # fmt: skip

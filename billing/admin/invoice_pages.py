@@ -21,7 +21,7 @@ from accounts.models import Organisation
 from billing.invoicing.crediting import Left
 from billing.models import Invoice
 from billing.selectors.credit_plans import offered, plan_credit
-from billing.selectors.credits import kept_line
+from billing.selectors.credits import is_kept
 from billing.selectors.invoices import line_words
 from billing.services.credit_notes import CREDITABLE, write_credit_note
 from billing.services.invoicing import draft_invoice
@@ -116,7 +116,7 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
     invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
     lines = list(invoice.lines.order_by("line_number"))
     words = {line.line_number: line_words(line) for line in lines}
-    kept = kept_line(lines)
+    kept = {line.line_number for line in lines if is_kept(line)}
     lefts = offered(invoice, lines)
     form = CreditForm(invoice, lefts, words, sent(request), **typed(request))
     effects: list[str] = []
@@ -126,9 +126,7 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
                 return _credit(site, request, invoice, form)
             taken = plan_credit(invoice, lines, form.wanted)
             net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
-            more = -sum(
-                (each.net for each in taken if kept is not None and each.number == kept.line_number), Decimal(0)
-            )
+            more = -sum((each.net for each in taken if each.number in kept), Decimal(0))
             effects = _of_credit(invoice, net, tax, cancel=form.cleaned_data["cancel"], kept=more)
         except AppError as error:
             form.add_error(None, error.message)

@@ -26,7 +26,7 @@ from billing.models import (
     InvoiceStatus,
     InvoiceTax,
 )
-from billing.selectors.invoices import line_words, overdue, reversible
+from billing.selectors.invoices import line_words, overdue, reason_words, reversible
 from billing.services.credit_notes import CREDITABLE
 from billing.services.invoice_issue import finalize_anew
 from billing.services.invoice_payments import PAYABLE
@@ -93,7 +93,7 @@ class MoneyInline(ReadOnlyInline):
 
 class TaxInline(MoneyInline):
     model = InvoiceTax
-    fields = ("label", "percent", "category", "on", "sum")
+    fields = ("label", "percent", "category", "on", "sum", "why")
     readonly_fields = fields
 
     @admin.display(description=_("rate (%)"))
@@ -103,6 +103,10 @@ class TaxInline(MoneyInline):
     @admin.display(description=_("on"))
     def on(self, row: InvoiceTax) -> str:
         return money_text(row.base, row.invoice.currency)
+
+    @admin.display(description=_("reason"))
+    def why(self, row: InvoiceTax) -> str:
+        return reason_words(row)
 
 
 class PaymentInline(MoneyInline):

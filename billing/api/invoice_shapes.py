@@ -40,11 +40,15 @@ class ExactField(serializers.DecimalField):
 
 
 class InvoiceTaxSerializer(serializers.Serializer):
-    """`base` is without the tax. `rate` in percent; categories as in UNCL5305 (S standard, Z zero)."""
+    """`base` is without the tax. `rate` in percent; categories as in UNCL5305 (S standard, Z zero, E exempt, O outside
+    the tax). `code` is that of `tax-rates`, empty for the site's own tax."""
 
     label = serializers.CharField()  # type: ignore[assignment]
     rate = serializers.DecimalField(5, 2)
     category = serializers.CharField()
+    code = serializers.CharField()
+    reason = serializers.CharField()
+    reason_th = serializers.CharField()
     base = AmountField()
     amount = AmountField()
 
@@ -72,6 +76,7 @@ class InvoiceLineSerializer(serializers.Serializer):
     exchange_rate_at = serializers.DateTimeField(allow_null=True)
     exchange_source = serializers.CharField()
     tax_rate = serializers.DecimalField(5, 2)
+    tax_category = serializers.CharField()
     period_start = serializers.DateTimeField(allow_null=True)
     period_end = serializers.DateTimeField(allow_null=True)
 

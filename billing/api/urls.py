@@ -19,6 +19,7 @@ from billing.api.rates import RatesView
 from billing.api.receipts import PreviewView, ReceiptItemsView, ReceiptsView, ReceiptView, VoidView
 from billing.api.reports import ReportFileView, ReportsView, ReportView
 from billing.api.subscriptions import CancelView, ChangePreviewView, ChangeView, ChargesView, KeepView
+from billing.api.taxes import TaxRatesView, TaxRuleEndView, TaxRulesView
 from billing.api.templates import TemplatePreviewView, TemplatesView, TemplateVariablesView, TemplateView
 from billing.api.usage_prices import UsagePricesView, UsagePriceView
 from billing.api.write_offs import TakeBackWriteOffView, WriteOffView
@@ -68,6 +69,9 @@ urlpatterns = [
     path("exchange-rates", ExchangeRatesView.as_view(), name="exchange_rates"),
     path("discounts", DiscountsView.as_view(), name="discounts"),
     path("discounts/<int:pk>/end", DiscountEndView.as_view(), name="discount_end"),
+    path("tax-rates", TaxRatesView.as_view(), name="tax_rates"),
+    path("tax-rules", TaxRulesView.as_view(), name="tax_rules"),
+    path("tax-rules/<int:pk>/end", TaxRuleEndView.as_view(), name="tax_rule_end"),
     path("accounting-periods", PeriodsView.as_view(), name="accounting_periods"),
     path("accounting-periods/close", ClosePeriodView.as_view(), name="accounting_period_close"),
     path("accounting-periods/open", OpenPeriodView.as_view(), name="accounting_period_open"),

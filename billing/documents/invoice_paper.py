@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from billing.documents.paper import Seller, State
 from billing.models import Invoice, InvoiceStatus
-from billing.selectors.invoices import line_words, notes_words
+from billing.selectors.invoices import line_words, notes_words, reason_words
 from core.wording import day_text, quantity_text
 
 STATES = {
@@ -39,6 +39,7 @@ class BillTax(NamedTuple):
     rate: Decimal
     base: Decimal
     amount: Decimal
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def bill_of(invoice: Invoice) -> Bill:
             for row in lines
         ),
         taxes=tuple(
-            BillTax(row.label, row.rate, row.base, row.amount) for row in invoice.taxes.order_by("category", "rate")
+            BillTax(row.label, row.rate, row.base, row.amount, reason_words(row))
+            for row in invoice.taxes.order_by("category", "rate")
         ),
         inclusive=invoice.tax_inclusive, subtotal=invoice.subtotal, discount=invoice.discount, total=invoice.total,
         paid=invoice.amount_paid, credited=invoice.amount_credited, due=invoice.amount_due + invoice.amount_written_off,

@@ -121,8 +121,7 @@ class _Bill(Front):
             yield from self._line(line)
 
     def _line(self, line: BillLine) -> Iterator[Block]:
-        unit = _("jobs") if line.unit == "jobs" else line.unit
-        quantity = f"{wording.quantity_text(line.quantity)} {unit}".strip()
+        quantity = f"{wording.quantity_text(line.quantity)} {wording.unit_text(line.unit)}".strip()
         price = "" if line.unit_price is None else wording.quantity_text(line.unit_price)
         if price and line.price_currency != self.paper.currency:
             price = f"{price} {line.price_currency}"
@@ -163,6 +162,8 @@ class _Bill(Front):
             on = _("on %(base)s") % {"base": self.money(tax.base)}
             name = f"{tax.label} {wording.rate_text(tax.rate)} %"
             yield self._row((name, on, "", self.money(tax.amount)), keep=True)
+            for line in self.sheets.regular.wrap(tax.reason, 8, RIGHT - LEFT) if tax.reason else ():
+                yield self.line(line, 8, colour=INK2)
         yield self.space(4, keep=True)
         yield self._total()
         yield from self._after()

@@ -53,7 +53,7 @@ def values_of(bill: Bill) -> dict[str, Any]:
         "lines": _sums(bill) if long else [_line_values(bill, line) for line in bill.lines],
         "taxes": [
             {"tax_label": each.label, "tax_rate": wording.rate_text(each.rate), "tax_base": _money(bill, each.base),
-             "tax_amount": _money(bill, each.amount)}
+             "tax_amount": _money(bill, each.amount), "tax_reason": each.reason}
             for each in bill.taxes
         ],
     }  # fmt: skip
@@ -87,7 +87,7 @@ def _line_values(bill: Bill, line: BillLine) -> dict[str, str]:
     return {
         "line_number": str(line.number), "line_description": line.words, "line_project": line.project,
         "line_quantity": wording.quantity_text(line.quantity),
-        "line_unit": _("jobs") if line.unit == "jobs" else line.unit,
+        "line_unit": wording.unit_text(line.unit),
         "line_unit_price": price, "line_amount": _money(bill, line.total),
     }  # fmt: skip
 

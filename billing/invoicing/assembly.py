@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from billing.invoicing import fees
 from billing.invoicing.months import Month
 from billing.invoicing.problems import Problem
 from billing.invoicing.sums import Item, Off, TaxSum, settle
 from billing.invoicing.usage import Series, UsageLines
-from billing.models import Discount, Invoice, InvoiceLine, InvoiceTax, LineKind, SubscriptionCharge
-from billing.selectors.billable import site_tax
+from billing.models import Discount, Invoice, InvoiceLine, InvoiceTax, LineKind, SubscriptionCharge, TaxCategory
 from billing.selectors.exchange import RateBook
+from billing.selectors.taxes import Levy, TaxTable
 from billing.selectors.usage_prices import PriceTable
-from billing.tax import Tax
 
 ORDER = list(LineKind.values)
-STANDARD, ZERO, OUTSIDE = "S", "Z", "O"  # tax categories of UNCL5305
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +30,65 @@ class Built:
 
 def build(
     *, month: Month, invoice: Invoice, table: PriceTable, book: RateBook, discounts: list[Discount],
-    series: Sequence[Series], by_meter: frozenset[str], job_lines: Sequence[InvoiceLine],
+    taxes: TaxTable, series: Sequence[Series], by_meter: frozenset[str], job_lines: Sequence[InvoiceLine],
     charges: Sequence[SubscriptionCharge], problems: Sequence[Problem], now: datetime,
 ) -> Built:  # fmt: skip
     """Fills ``invoice`` and its rows; writes nothing."""
     used = UsageLines(month, table, book, by_meter).build(series)
     of_fees, fee_problems = fees.lines_of(month, charges, book)
     lines = sorted([*job_lines, *used.lines, *of_fees], key=_place)
-    if carried := fees.carried_line(month, lines):
+    levies = _levies(month, lines, taxes)
+    for levy, carried in fees.carried_lines(month, lines, levies):
         lines.append(carried)
+        levies.append(levy)
     invoice.problems = _once([*problems, *used.problems, *fee_problems])
-    taxes = _sum_up(month, invoice, lines, discounts)
+    rows = _sum_up(month, invoice, lines, levies, discounts, inclusive=taxes.inclusive)
     _mark_conversion(invoice, lines)
     invoice.watermark = now
-    return Built(invoice, lines, taxes, discounts if invoice.discount else [])
+    return Built(invoice, lines, rows, discounts if invoice.discount else [])
+
+
+def _levies(month: Month, lines: Sequence[InvoiceLine], taxes: TaxTable) -> list[Levy]:
+    """The tax of each line. A rate and category has one name on a document: that of the first line that has it."""
+    found = [taxes.of(month.organisation.pk, line) for line in lines]
+    labels: dict[tuple[str, Decimal], str] = {}
+    for levy in found:
+        labels.setdefault(levy.group, levy.label)
+    return [levy if levy.label == labels[levy.group] else replace(levy, label=labels[levy.group]) for levy in found]
 
 
 def _sum_up(
-    month: Month, invoice: Invoice, lines: Sequence[InvoiceLine], discounts: Sequence[Discount]
-) -> list[InvoiceTax]:
-    tax, category = site_tax(), tax_category(site_tax())
-    items = [Item(line.total, tax.label, tax.rate, category) for line in lines]
+    month: Month, invoice: Invoice, lines: Sequence[InvoiceLine], levies: Sequence[Levy],
+    discounts: Sequence[Discount], *, inclusive: bool,
+) -> list[InvoiceTax]:  # fmt: skip
+    items = [Item(line.total, levy.label, levy.rate, levy.category) for line, levy in zip(lines, levies, strict=True)]
     offs = [Off(row.percent, row.amount) for row in discounts]
-    totals = settle(items, offs, inclusive=tax.inclusive, decimals=month.decimals)
+    totals = settle(items, offs, inclusive=inclusive, decimals=month.decimals)
     for number, (line, item) in enumerate(zip(lines, items, strict=True), 1):
         line.invoice, line.line_number = invoice, number
         line.discount, line.net = item.discount, item.net
         line.tax_label, line.tax_rate, line.tax_category = item.tax_label, item.tax_rate, item.tax_category
-    invoice.currency, invoice.tax_inclusive = month.currency, tax.inclusive
+    invoice.currency, invoice.tax_inclusive = month.currency, inclusive
     invoice.subtotal, invoice.discount, invoice.tax = totals.subtotal, totals.discount, totals.tax
     invoice.total = invoice.amount_due = totals.total
-    return [_tax_row(invoice, each) for each in totals.taxes if each.category != OUTSIDE]
+    # what is outside the tax, and nobody chose that, is not spoken of
+    return [
+        _tax_row(invoice, each, levies) for each in totals.taxes if each.category != TaxCategory.OUTSIDE or each.label
+    ]
 
 
-def tax_category(tax: Tax) -> str:
-    if not tax.label and not tax.rate:
-        return OUTSIDE
-    return STANDARD if tax.rate else ZERO
-
-
-def _tax_row(invoice: Invoice, tax: TaxSum) -> InvoiceTax:
+def _tax_row(invoice: Invoice, tax: TaxSum, levies: Sequence[Levy]) -> InvoiceTax:
+    members = [levy for levy in levies if levy.group == (tax.category, tax.rate)]
+    codes = {levy.code for levy in members}
     return InvoiceTax(
-        invoice=invoice, label=tax.label, rate=tax.rate, category=tax.category, base=tax.base, amount=tax.amount
-    )
+        invoice=invoice, label=tax.label, rate=tax.rate, category=tax.category, base=tax.base, amount=tax.amount,
+        code="" if "" in codes else min(codes), reason=_joined(levy.reason for levy in members),
+        reason_th=_joined(levy.reason_th for levy in members),
+    )  # fmt: skip
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(each for each in reasons if each))
 
 
 def _mark_conversion(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:

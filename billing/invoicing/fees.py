@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -17,6 +17,7 @@ from billing.invoicing.months import Month, in_both
 from billing.invoicing.problems import Problem, no_exchange_rate
 from billing.models import ChargeKind, InvoiceLine, LineKind, SubscriptionCharge
 from billing.selectors.exchange import MissingExchangeRate, RateBook
+from billing.selectors.taxes import Levy
 from core.decimals import plain
 from core.wording import day_text, is_thai
 
@@ -100,15 +101,25 @@ def days_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     return day_text(first) if first == last else f"{day_text(first)} – {day_text(last)}"
 
 
-def carried_line(month: Month, lines: Sequence[InvoiceLine]) -> InvoiceLine | None:
-    """Credits that are larger than everything else wait for the next invoice: an invoice never asks for less than
-    nothing. The line takes the rest off this one; finalizing puts it down as a credit of the next month."""
-    rest = sum((line.total for line in lines), Decimal(0))
-    credits = [line for line in lines if line.kind == LineKind.PRORATION and line.total < 0]
-    if rest >= 0 or not credits:
-        return None
+def carried_lines(
+    month: Month, lines: Sequence[InvoiceLine], levies: Sequence[Levy]
+) -> Iterator[tuple[Levy, InvoiceLine]]:
+    """Credits that are larger than everything else at their tax rate wait for the next invoice: neither an invoice nor
+    a tax on it ever asks for less than nothing. The line takes the rest off this one; finalizing puts it down as a
+    credit of the next month."""
+    groups: dict[tuple[str, Decimal], list[tuple[InvoiceLine, Levy]]] = defaultdict(list)
+    for line, levy in zip(lines, levies, strict=True):
+        groups[levy.group].append((line, levy))
+    for members in groups.values():
+        rest = sum((line.total for line, _levy in members), Decimal(0))
+        credits = [each for each in members if each[0].kind == LineKind.PRORATION and each[0].total < 0]
+        if rest < 0 and credits:
+            largest, levy = min(credits, key=lambda each: each[0].total)
+            yield levy, _carried_line(month, largest, rest)
+
+
+def _carried_line(month: Month, largest: InvoiceLine, rest: Decimal) -> InvoiceLine:
     english, thai = in_both(lambda: _("Credit kept for the next invoice"))
-    largest = min(credits, key=lambda line: line.total)
     return InvoiceLine(
         kind=LineKind.OTHER, description=english, description_th=thai, subscription=largest.subscription,
         quantity=Decimal(1), unit_price=-rest, total=-rest, currency=month.currency, period_start=month.start,

@@ -94,11 +94,10 @@ def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decim
     """Fill in each item's share of the discount and give the sums of the document."""
     base = sum((item.total for item in items), NOUGHT)
     off = discount_of(offs, base, decimals)
-    for item, share in zip(items, spread(off, [item.total for item in items], decimals), strict=True):
-        item.discount, item.net = share, item.total - share
     groups: dict[tuple[str, Decimal, str], list[Item]] = {}
     for item in items:
         groups.setdefault((item.tax_category, item.tax_rate, item.tax_label), []).append(item)
+    _take_off(off, items, list(groups.values()), decimals)
     taxes, before = [], NOUGHT
     for (category, rate, label), members in sorted(groups.items()):
         tax = Tax(label, rate, inclusive)
@@ -108,6 +107,18 @@ def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decim
     tax_sum = sum((each.amount for each in taxes), NOUGHT)
     net = sum((each.base for each in taxes), NOUGHT)
     return Totals(before, before - net, tax_sum, net + tax_sum, tuple(taxes))
+
+
+def _take_off(off: Decimal, items: Sequence[Item], groups: Sequence[Sequence[Item]], decimals: int) -> None:
+    """Over the lines; with credits among them over the rates first, so that what credits bring to nothing at one rate
+    has no part in it."""
+    parts: list[tuple[Decimal, Sequence[Item]]] = [(off, items)]
+    if len(groups) > 1 and any(item.total < 0 for item in items):
+        sums = [sum((item.total for item in members), NOUGHT) for members in groups]
+        parts = list(zip(spread(off, sums, decimals), groups, strict=True))
+    for part, members in parts:
+        for item, share in zip(members, spread(part, [item.total for item in members], decimals), strict=True):
+            item.discount, item.net = share, item.total - share
 
 
 def _units(amount: Decimal, decimals: int) -> int:

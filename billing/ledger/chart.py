@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from billing.models.invoices import LineKind
+from core.decimals import plain
 
 RECEIVABLE, CUSTOMER_MONEY, CREDIT_BALANCE = "receivable", "customer_money", "credit_balance"
 OUTPUT_TAX, DEFERRED, REFUNDS, BAD_DEBT = "output_tax", "deferred_revenue", "refunds", "bad_debt"
@@ -55,6 +57,9 @@ def default_of(role: str) -> Default:
     """Also of a payment service that nobody has given an account yet."""
     if role in DEFAULTS:
         return DEFAULTS[role]
+    if role.startswith(f"{OUTPUT_TAX}."):
+        own, what = DEFAULTS[OUTPUT_TAX], role.removeprefix(f"{OUTPUT_TAX}.").replace("_", " ")
+        return Default(own.number, f"{own.name}: {what} %", f"{own.name_th} {what} %")
     name = role.removeprefix(CASH).capitalize()
     return Default(CLEARING, f"Clearing: {name}", f"เงินระหว่างทาง: {name}")
 
@@ -62,6 +67,11 @@ def default_of(role: str) -> Default:
 def roles(providers: Iterable[str]) -> list[str]:
     """Every role that a site with these payment services needs."""
     return [*DEFAULTS, *(CASH + name for name in providers if CASH + name not in DEFAULTS)]
+
+
+def output_tax(code: str, rate: Decimal) -> str:
+    """The site's own tax, or one that a rule chose, at a rate: ``output_tax.vat_7``."""
+    return f"{OUTPUT_TAX}.{code}_{plain(rate)}" if code else OUTPUT_TAX
 
 
 def is_result(role: str) -> bool:

@@ -12,7 +12,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from billing.invoicing.crediting import Left, TaxOf, take_back
-from billing.ledger.chart import DEFERRED, KIND_OF_LINE, OUTPUT_TAX, RECEIVABLE, RETURNS, REVENUE
+from billing.ledger.chart import DEFERRED, KIND_OF_LINE, RECEIVABLE, RETURNS, REVENUE, output_tax
 from billing.ledger.facts import Adding, Fact, Look, Source, handfuls, only, unposted
 from billing.ledger.schedule import LONG_CYCLES
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceTax, LineKind, SourceKind
@@ -24,6 +24,7 @@ from core.periods import month_start
 # are owed until then, and no revenue on either of the two.
 CARRIED_IN = Q(kind=LineKind.PRORATION, source__explanation__has_key="carried_from")
 DEFERRED_LINES = Q(kind__in=(LineKind.FEE, LineKind.PRORATION), source__cycle__in=LONG_CYCLES)
+Taxes = dict[tuple[str, Decimal], Decimal]  # code of a tax and its rate: amount
 Parts = dict[int, list[tuple[str, Decimal, bool]]]  # invoice -> revenue kind, amount without tax, deferred
 
 
@@ -48,7 +49,17 @@ def _invoices(look: Look) -> Iterator[list[Fact]]:
     for found in handfuls(rows):
         parts = _parts([each for each in found if not each.tax_inclusive])
         parts |= _parts_inclusive([each for each in found if each.tax_inclusive])
-        yield only(_of_invoice(each, parts.get(each.pk, [])) for each in found)
+        taxes = _taxes(found)
+        yield only(_of_invoice(each, parts.get(each.pk, []), taxes[each.pk]) for each in found)
+
+
+def _taxes(invoices: Sequence[Invoice]) -> dict[int, Taxes]:
+    """One statement: taxes of each by code and rate."""
+    found: dict[int, Taxes] = defaultdict(lambda: defaultdict(Decimal))
+    rows = InvoiceTax.objects.filter(invoice__in=[each.pk for each in invoices], amount__gt=0)
+    for invoice, code, rate, amount in rows.values_list("invoice_id", "code", "rate", "amount"):
+        found[invoice][code, rate] += amount
+    return found
 
 
 def _parts(invoices: Sequence[Invoice]) -> Parts:
@@ -97,9 +108,11 @@ def net_of_tax(invoice: Invoice, lines: Sequence[InvoiceLine], taxes: dict[Any, 
     return dict.fromkeys(groups, Decimal(0)) | {each.number: each.net for each in found}
 
 
-def _of_invoice(invoice: Invoice, parts: Sequence[tuple[str, Decimal, bool]]) -> Fact:
+def _of_invoice(invoice: Invoice, parts: Sequence[tuple[str, Decimal, bool]], taxes: Taxes) -> Fact:
     month = date(invoice.year, invoice.month, 1)
-    adding = Adding().debit(RECEIVABLE, invoice.total).credit(OUTPUT_TAX, invoice.tax)
+    adding = Adding().debit(RECEIVABLE, invoice.total)
+    for (code, rate), amount in taxes.items():
+        adding.credit(output_tax(code, rate), amount)
     for kind, amount, deferred in parts:
         adding.credit(DEFERRED if deferred else REVENUE + kind, amount, month)
     issued = invoice.issue_date or month
@@ -122,13 +135,28 @@ def _notes(look: Look) -> Iterator[list[Fact]]:
         parts: Parts = defaultdict(list)
         for note, kind, source, net in lines.values_list("note_id", "line__kind", "line__source", "net"):
             parts[note].append((kind_of(kind, source), net, is_deferred(kind, source)))
-        yield only(_of_note(each, parts[each.pk]) for each in found)
+        taxes = _taxes_of_notes(found)
+        yield only(_of_note(each, parts[each.pk], taxes[each.pk]) for each in found)
 
 
-def _of_note(note: CreditNote, parts: Sequence[tuple[str, Decimal, bool]]) -> Fact:
+def _taxes_of_notes(notes: Sequence[CreditNote]) -> dict[int, Taxes]:
+    """Two statements: what each takes back of the taxes of its invoice, by code and rate."""
+    found: dict[int, Taxes] = defaultdict(lambda: defaultdict(Decimal))
+    rows = InvoiceTax.objects.filter(invoice__in={each.invoice_id for each in notes})
+    codes = {(row.invoice_id, row.category, row.rate): row.code for row in rows}
+    lines = CreditNoteLine.objects.filter(note__in=[each.pk for each in notes])
+    columns = ("note_id", "note__invoice_id", "line__tax_category", "line__tax_rate", "tax")
+    for note, invoice, category, rate, tax in lines.values_list(*columns):
+        found[note][codes.get((invoice, category, rate), ""), rate] += tax
+    return found
+
+
+def _of_note(note: CreditNote, parts: Sequence[tuple[str, Decimal, bool]], taxes: Taxes) -> Fact:
     """In the month of its issue: what was said of earlier months stays said."""
     month = month_start(note.issue_date)
-    adding = Adding().credit(RECEIVABLE, note.total).debit(OUTPUT_TAX, note.tax)
+    adding = Adding().credit(RECEIVABLE, note.total)
+    for (code, rate), amount in taxes.items():
+        adding.debit(output_tax(code, rate), amount)
     for kind, amount, deferred in parts:
         adding.debit(DEFERRED if deferred else RETURNS + kind, amount, month)
     return Fact(

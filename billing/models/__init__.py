@@ -35,6 +35,7 @@ from billing.models.numbers import DocumentCounter
 from billing.models.prices import ChargeModel, Discount, ExchangeRate, PricingPlan, PricingStep, Quantity
 from billing.models.rates import CpuBasis, Rate, RateVersion
 from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, ReceiptItem, ReceiptStatus
+from billing.models.taxes import TaxCategory, TaxedKind, TaxRate, TaxRule
 
 __all__ = [
     "BY_HAND", "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
@@ -43,5 +44,6 @@ __all__ = [
     "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate",
     "JournalEntry", "JournalExport", "JournalPosting", "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment",
     "NoticeKind", "PeriodStatus", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion",
-    "Receipt", "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "WriteOff",
+    "Receipt", "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "TaxCategory", "TaxRate", "TaxRule",
+    "TaxedKind", "WriteOff",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.models import Organisation, Project
 from billing.models.prices import Discount, PricingPlan
+from billing.models.taxes import CODE
 from core.clock import today_for
 from core.decimals import ExactDecimalField
 from core.states import Transitions
@@ -290,6 +291,10 @@ class InvoiceTax(models.Model):
     category = models.CharField(_("category"), max_length=2)
     base = models.DecimalField(_("on"), **MONEY)
     amount = models.DecimalField(_("amount"), **MONEY)
+    # The tax that a rule chose; empty: the site's own.
+    code = models.CharField(_("code"), max_length=CODE, blank=True, db_default="", default="")
+    reason = models.TextField(_("reason"), blank=True, db_default="", default="")
+    reason_th = models.TextField(_("reason in Thai"), blank=True, db_default="", default="")
 
     class Meta:
         db_table = "invoice_taxes"

@@ -1,4 +1,4 @@
-"""Usage that stands on no document yet: without a price, not gathered, or in a draft."""
+"""Usage and plan fees that stand on no document yet: without a price, not gathered, or in a draft."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BillingMode, Organisation, ProjectAccount
 from billing.invoicing.usage import TOKENS
-from billing.models import Invoice, InvoiceLine, InvoiceStatus, LineKind, PricingPlan, Quantity
+from billing.models import (
+    ChargeKind,
+    Invoice,
+    InvoiceLine,
+    InvoiceStatus,
+    LineKind,
+    PricingPlan,
+    Quantity,
+    SubscriptionCharge,
+)
 from billing.reports.base import Asked, Report
 from billing.selectors.usage_prices import Key, PriceTable
 from core.clock import of_tests, real
@@ -31,28 +40,32 @@ from usage.models import Job, Meter, Period, UsageAggregate
 UNPRICED, UNBILLED, DRAFT = "unpriced", "unbilled", "draft"
 WORDS = {
     "state": {UNPRICED: _("unpriced"), UNBILLED: _("unbilled"), DRAFT: _("in a draft")},
-    "kind": {LineKind.JOBS.value: _("Slurm jobs"), LineKind.USAGE.value: _("metered usage")},
-}
+    "kind": {LineKind.JOBS.value: _("Slurm jobs"), LineKind.USAGE.value: _("metered usage"),
+             LineKind.FEE.value: _("plan fee"), LineKind.PRORATION.value: _("part of a period")},
+}  # fmt: skip
+FEES = (LineKind.FEE, LineKind.PRORATION)
+
 COLUMNS = (
     Column("state", _("state")),
     Column("kind", _("kind")),
     Column("month", _("month"), Kind.DAY),
     Column("customer", _("customer")),
-    Column("what", _("metric or Slurm account")),
+    Column("what", _("metric, Slurm account or plan")),
     Column("unit", _("unit")),
     Column("quantity", _("quantity"), Kind.NUMBER),
-    Column("count", _("jobs or events"), Kind.INT),
-    Column("amount", _("amount in the draft"), Kind.MONEY),
+    Column("count", _("jobs, events or fees"), Kind.INT),
+    Column("amount", _("amount"), Kind.MONEY),
     Column("currency", _("currency")),
     Column("draft", _("draft"), Kind.INT),
 )
 
 
 def rows(asked: Asked) -> Iterator[Row]:
-    """At most eleven statements, however much there is."""
+    """At most twelve statements, however much there is."""
     if not asked.currency:
         yield from _jobs(asked)
         yield from _metered(asked)
+    yield from _fees(asked)
     yield from _drafts(asked)
 
 
@@ -173,21 +186,53 @@ class _Prices:
         return table
 
 
+def _fees(asked: Asked) -> Iterator[Row]:
+    """What subscriptions have come to and no invoice holds, by the month of its due moment; credits that wait for the
+    next invoice are negative."""
+    charges = real(SubscriptionCharge.objects.filter(claimed_by=""), "subscription__organisation")
+    limits = asked.limits(currency="currency", organisation="subscription__organisation")
+    found: dict[tuple[date, str, str, str, str], list[Decimal]] = defaultdict(list)
+    rows = charges.filter(**limits).select_related("subscription__organisation", "subscription__plan")
+    for charge in rows.order_by("pk").iterator(1000):
+        owner, held = charge.subscription.organisation, charge.subscription
+        month = _month(charge.due_at, owner.zone if owner else timezone.get_default_timezone())
+        if (asked.start and month < asked.start) or (asked.end and month > asked.end):
+            continue
+        kind = LineKind.FEE if charge.kind == ChargeKind.FEE else LineKind.PRORATION
+        customer = owner.name if owner else str(held.user_id)
+        found[month, customer, kind.value, held.plan.code, charge.currency].append(charge.amount)
+    for (month, customer, of_kind, plan, currency), amounts in sorted(found.items()):
+        many, total = len(amounts), sum(amounts, Decimal(0))
+        yield UNBILLED, of_kind, month, customer, plan, "", Decimal(many), many, total, currency, None
+
+
 def _drafts(asked: Asked) -> Iterator[Row]:
     limits = asked.limits(currency="currency", organisation="organisation")
     drafts = real(Invoice.objects.filter(status=InvoiceStatus.DRAFT, **limits))
-    lines = InvoiceLine.objects.filter(invoice__in=drafts.values("pk"), kind__in=(LineKind.JOBS, LineKind.USAGE))
-    keys = ("kind", "invoice__year", "invoice__month", "invoice__organisation__name", "metric_name", "unit",
-            "currency", "invoice_id")  # fmt: skip
+    lines = InvoiceLine.objects.filter(invoice__in=drafts.values("pk"), kind__in=(LineKind.JOBS, LineKind.USAGE, *FEES))
+    keys = ("kind", "invoice__year", "invoice__month", "invoice__organisation__name", "metric_name",
+            "subscription__plan__code", "unit", "currency", "invoice_id")  # fmt: skip
     found: Sequence[Any] = list(
         lines.order_by().values_list(*keys).annotate(quantity=ExactSum("quantity"), net=Sum("net"), many=Count("id"))
     )
-    for kind, year, number, customer, metric, unit, currency, pk, quantity, net, _many in sorted(found, key=str):
+    for kind, year, number, customer, metric, plan, unit, currency, pk, quantity, net, many in sorted(found, key=str):
         month = date(year, number, 1)
         if (asked.start and month < asked.start) or (asked.end and month > asked.end):
             continue
-        count = int(quantity) if kind == LineKind.JOBS else None
-        yield DRAFT, kind, month, customer, metric, unit, Decimal(quantity), count, Decimal(net), currency, pk
+        count = int(quantity) if kind == LineKind.JOBS else many if kind in FEES else None
+        yield (
+            DRAFT,
+            kind,
+            month,
+            customer,
+            metric or plan or "",
+            unit,
+            Decimal(quantity),
+            count,
+            Decimal(net),
+            currency,
+            pk,
+        )
 
 
 def row_url(row: dict[str, Any]) -> str:
@@ -195,16 +240,19 @@ def row_url(row: dict[str, Any]) -> str:
         return reverse("admin:billing_invoice_change", args=[row["draft"]])
     if row["kind"] == LineKind.JOBS:
         return f"{reverse('admin:usage_job_changelist')}?{urlencode({'claimed_by__exact': '', 'q': row['what']})}"
+    if row["kind"] in FEES:
+        of_customer = urlencode({"billed": "no", "q": row["customer"]})
+        return f"{reverse('admin:billing_subscriptioncharge_changelist')}?{of_customer}"
     return (
         f"{reverse('admin:usage_usageaggregate_changelist')}?{urlencode({'metric_name': row['what'].split(' · ')[0]})}"
     )
 
 
 UNINVOICED_REPORT = Report(
-    name="uninvoiced", title=_("Usage without an invoice"),
+    name="uninvoiced", title=_("Usage and fees without an invoice"),
     lead=_(
-        "Jobs and metered usage that no document asks for yet: unpriced (nobody has set a price), unbilled (not"
-        " gathered yet), or in a draft. What a draft has no line for, has no amount."
+        "Jobs, metered usage and plan fees that no document asks for yet: unpriced (nobody has set a price), unbilled"
+        " (not gathered yet), or in a draft. Usage that no draft has a line for has no amount; credits are negative."
     ),
     columns=COLUMNS, rows=rows, url=row_url, words=WORDS,
 )  # fmt: skip

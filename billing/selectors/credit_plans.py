@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from billing.invoicing.crediting import Left, Taken, take_back
 from billing.models import Invoice, InvoiceLine
 from billing.selectors.came_back import Back, came_back
-from billing.selectors.credits import kept_line, lefts_of, taxes_of
+from billing.selectors.credits import is_kept, kept_lines, lefts_of, taxes_of
 from core.errors import BadInput, Conflict
 from core.money import places, quantize
 
@@ -28,16 +28,17 @@ class NotCreditable(Conflict):
 def plan_credit(invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Wanted) -> list[Taken]:
     """What ``write_credit_note`` would take back now. Raises what that raises about lines and amounts.
 
-    Where the invoice keeps a credit for the next one, what is taken back of the other lines is kept, too: the note
-    comes to nothing, as the invoice does.
+    Where the invoice keeps a credit for the next one, what is taken back of the other lines of the same tax rate is
+    kept, too: the note comes to nothing there, as the invoice does.
     """
     decimals = places(invoice.currency)
     lefts = {left.number: left for left in lefts_of(invoice, rows)}
-    kept = kept_line(rows)
-    amounts = _amounts(lefts, came_back(rows), wanted, kept, decimals)
-    if kept is not None:
-        amounts[kept.line_number] = -sum(amounts.values(), NOUGHT)
-        if amounts[kept.line_number] > lefts[kept.line_number].rest:
+    kept = {group: line.line_number for group, line in kept_lines(rows).items()}
+    amounts = _amounts(lefts, came_back(rows), wanted, frozenset(kept.values()), decimals)
+    for group, own in kept.items():
+        beside = (amount for number, amount in amounts.items() if lefts[number].group == group)
+        amounts[own] = -sum(beside, NOUGHT)
+        if amounts[own] > lefts[own].rest:
             raise _too_much()
     amounts = {number: amount for number, amount in amounts.items() if amount}
     if not amounts:
@@ -52,10 +53,10 @@ def plan_credit(invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Wanted) -
 
 def offered(invoice: Invoice, rows: Sequence[InvoiceLine]) -> list[Left]:
     """The lines of which something can be taken back by itself, and how much of each."""
-    kept, back = kept_line(rows), came_back(rows)
+    kept, back = {line.line_number for line in rows if is_kept(line)}, came_back(rows)
     found = []
     for left in lefts_of(invoice, rows):
-        if kept is not None and left.number == kept.line_number:
+        if left.number in kept:
             continue
         given = sum((each.amount for each in back.get(left.number, ()) if each.line is None), NOUGHT)
         found.append(replace(left, given=min(given, left.rest)) if given else left)
@@ -63,17 +64,16 @@ def offered(invoice: Invoice, rows: Sequence[InvoiceLine]) -> list[Left]:
 
 
 def _amounts(
-    lefts: Mapping[int, Left], back: Mapping[int, Sequence[Back]], wanted: Wanted, kept: InvoiceLine | None,
+    lefts: Mapping[int, Left], back: Mapping[int, Sequence[Back]], wanted: Wanted, kept: frozenset[int],
     decimals: int,
 ) -> dict[int, Decimal]:  # fmt: skip
-    """Line by line, without the credit that is kept: it follows the others."""
-    own = kept.line_number if kept is not None else None
-    asked: dict[int, Decimal | None] = dict.fromkeys(lefts) if wanted is None else dict(wanted)
-    if wanted is None:
-        asked.pop(own, None) if own is not None else None
-    if own in asked:
+    """Line by line, without the credits that are kept: they follow the others."""
+    asked: dict[int, Decimal | None] = (
+        dict.fromkeys(number for number in lefts if number not in kept) if wanted is None else dict(wanted)
+    )
+    if own := kept & asked.keys():
         words = _("Line %(number)s is the credit that is kept; it follows the other lines.")
-        raise BadInput(words % {"number": own}, field="lines")
+        raise BadInput(words % {"number": min(own)}, field="lines")
     for number in asked:
         if number not in lefts:
             raise BadInput(_("There is no line %(number)s.") % {"number": number}, field="lines")

@@ -25,9 +25,14 @@ def lefts_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Left]:
     return found
 
 
-def kept_line(lines: Iterable[InvoiceLine]) -> InvoiceLine | None:
-    """The line that keeps what credits are larger by than everything else, for the next invoice."""
-    return next((line for line in lines if line.kind == LineKind.OTHER and "carried" in line.source), None)
+def is_kept(line: InvoiceLine) -> bool:
+    """It keeps what credits are larger by than everything else at their tax rate, for the next invoice."""
+    return line.kind == LineKind.OTHER and "carried" in line.source
+
+
+def kept_lines(lines: Iterable[InvoiceLine]) -> dict[Group, InvoiceLine]:
+    """One a tax rate and category at most."""
+    return {(line.tax_category, line.tax_rate): line for line in lines if is_kept(line)}
 
 
 def taxes_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> dict[Group, TaxOf]:

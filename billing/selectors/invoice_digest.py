@@ -17,17 +17,18 @@ from core.money import places
 # What ``invoice_digest`` reads of a line; rows with these names will do.
 SAID_OF_LINES = (
     "line_number", "kind", "description", "description_th", "quantity", "unit", "unit_price", "total", "discount",
-    "net", "original_currency", "original_amount", "exchange_rate", "tax_rate",
+    "net", "original_currency", "original_amount", "exchange_rate", "tax_rate", "tax_category",
 )  # fmt: skip
 
 
 def invoice_digest(invoice: Invoice, lines: Iterable[Any], taxes: Iterable[InvoiceTax]) -> str:
     decimals = places(invoice.currency)
+    lines, taxes = list(lines), list(taxes)
 
     def money(value: Any) -> str:
         return f"{value:.{decimals}f}"
 
-    content = {
+    content: dict[str, Any] = {
         "kind": "invoice", "number": invoice.invoice_number, "uuid": str(invoice.uuid),
         "issued_on": f"{invoice.issue_date:%Y-%m-%d}", "due_on": f"{invoice.due_date:%Y-%m-%d}",
         "month": f"{invoice.year}-{invoice.month:02d}", "seller": invoice.seller, "buyer": invoice.buyer,
@@ -44,6 +45,11 @@ def invoice_digest(invoice: Invoice, lines: Iterable[Any], taxes: Iterable[Invoi
          plain(line.exchange_rate) if line.exchange_rate is not None else "", f"{line.tax_rate:.2f}"]
         for line in lines
     ]  # fmt: skip
+    # only where there is something to say, so that hashes of invoices from before there were rules stay as they are
+    if len({line.tax_category for line in lines}) > 1:
+        content["tax_categories"] = [line.tax_category for line in lines]
+    if any(each.reason for each in taxes):
+        content["tax_reasons"] = [[each.reason, each.reason_th] for each in taxes]
     return document_hash({**content, "rows": texts}, "")
 
 

@@ -119,6 +119,11 @@ def notes_words(invoice: Invoice) -> str:
     return invoice.notes_th if is_thai() and invoice.notes_th else invoice.notes
 
 
+def reason_words(tax: InvoiceTax) -> str:
+    """Why a document has this tax, or none."""
+    return tax.reason_th if is_thai() and tax.reason_th else tax.reason
+
+
 def _steps(paper: Paper) -> list[Step]:
     invoice = paper.invoice
     found: list[Step] = []

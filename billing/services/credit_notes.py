@@ -22,7 +22,7 @@ from billing.models import (
     InvoiceStatus,
 )
 from billing.selectors.credit_plans import NotCreditable, plan_credit
-from billing.selectors.credits import kept_line, lefts_of
+from billing.selectors.credits import is_kept, kept_lines, lefts_of
 from billing.selectors.invoice_digest import note_digest
 from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
@@ -96,18 +96,22 @@ def _check(invoice: Invoice, seen: Decimal | None, seen_notes: int | None) -> No
 
 
 def _follow_kept(invoice: Invoice, note: CreditNote, rows: Iterable[InvoiceLine], taken: Sequence[Taken]) -> None:
-    if (kept := kept_line(rows)) is None:
-        return
+    kept = {line.line_number: line for line in rows if is_kept(line)}
     for each in taken:
-        if each.number == kept.line_number:
-            follow_note(invoice=invoice, line=kept, note=note, less=each.net)
+        if each.number in kept:
+            follow_note(invoice=invoice, line=kept[each.number], note=note, less=each.net)
 
 
 def _nothing_left(invoice: Invoice, rows: Iterable[InvoiceLine]) -> bool:
-    """Of an invoice that comes to nothing its lines say it: some of them may stand against each other."""
-    if invoice.total:
-        return invoice.amount_credited == invoice.total
-    return not any(left.rest for left in lefts_of(invoice, list(rows)))
+    """Where an invoice, or what is on it of one tax rate, comes to nothing its lines say it: some of them may stand
+    against each other."""
+    rows = list(rows)
+    if invoice.amount_credited != invoice.total:
+        return False
+    kept = kept_lines(rows)
+    if invoice.total and not kept:
+        return True
+    return not any(left.rest for left in lefts_of(invoice, rows) if not invoice.total or left.group in kept)
 
 
 def _write(

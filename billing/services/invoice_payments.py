@@ -10,12 +10,13 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import Approval
-from accounts.services.approvals import ask_and_stop, needs_second
+from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoice_returns import follow_returns, returned
 from billing.services.invoicing import lock_organisations
+from billing.services.lone_acts import lone_act
 from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
@@ -105,7 +106,8 @@ def record_payment_by_hand(
     the pen is not taken for money. Above ``FOUR_EYES_ABOVE`` a second one confirms it first: without ``second``, their
     approval of this very act, it is written down and ``WaitsForSecond`` raised."""
     received_on = received_on or today_for(invoice.organisation)
-    if second is None and invoice.status in PAYABLE and needs_second(amount, invoice.currency):
+    alone = lone_act(actor, "pay_invoice", invoice, amount)
+    if second is None and invoice.status in PAYABLE and takes_second(alone):
         _check(invoice, amount, invoice.currency, reference.strip(), received_on)
         check_overpayment(invoice, amount, overpayment)
         ask_and_stop(
@@ -114,10 +116,14 @@ def record_payment_by_hand(
             details={"amount": str(amount), "reference": reference, "received_on": received_on.isoformat(),
                      "overpayment": str(overpayment)},
         )  # fmt: skip
-    return record_payment(
-        actor=actor, invoice=invoice, amount=amount, currency=invoice.currency, method=MANUAL, reference=reference,
-        received_on=received_on, overpayment=overpayment,
-    )  # fmt: skip
+    with transaction.atomic():
+        done = record_payment(
+            actor=actor, invoice=invoice, amount=amount, currency=invoice.currency, method=MANUAL, reference=reference,
+            received_on=received_on, overpayment=overpayment,
+        )  # fmt: skip
+        if done and second is None:
+            count_alone(alone)
+    return done
 
 
 def reverse_payment(*, actor: Actor, payment: InvoicePayment, reason: str, second: Approval | None = None) -> bool:
@@ -133,15 +139,20 @@ def reverse_payment(*, actor: Actor, payment: InvoicePayment, reason: str, secon
         raise NotReversible(_("A provider or bank brought this money; it goes back there, and the invoice follows."))
     if is_reversed(payment):
         return False
-    if second is None and needs_second(payment.amount, payment.currency):
+    alone = lone_act(actor, "reverse_payment", payment.invoice, payment.amount)
+    if second is None and takes_second(alone):
         label = f"{payment.invoice} · {payment.reference}"[:80]
         ask_and_stop(
             actor=actor, act="reverse_payment", target=payment.pk, label=label,
             amount=payment.amount, currency=payment.currency, details={"reason": reason.strip()[:255]},
         )  # fmt: skip
-    moved = follow_returns(
-        actor=actor, invoice=payment.invoice, source=payment.as_source, gone=payment.amount, reason=reason.strip()[:255]
-    )
+    with transaction.atomic():
+        moved = follow_returns(
+            actor=actor, invoice=payment.invoice, source=payment.as_source, gone=payment.amount,
+            reason=reason.strip()[:255],
+        )  # fmt: skip
+        if moved and second is None:
+            count_alone(alone)
     return bool(moved)
 
 

@@ -28,6 +28,7 @@ from billing.models import (
 )
 from billing.selectors.discounts import discount_tables
 from billing.selectors.prices import PriceBook
+from billing.selectors.taxes import tax_table
 from billing.selectors.usage_prices import price_tables
 from core import sets
 from core.clock import now_for
@@ -167,6 +168,7 @@ def _fill(
         invoice.pk = key  # jobs and fees carry it before it is written
     drafts = drafts | {each.organisation_id: each for each in new}
     tables, books = price_tables(months, of_months[0].first), books_of(months.values())
+    taxes = tax_table(months, of_months[0].first)
     by_meter = metered(list(months.values()), tables)
     discounts = discount_tables(months, of_months[0].first)
     _claim(work, drafts, charges)
@@ -174,7 +176,7 @@ def _fill(
     built = [
         build(
             month=month, invoice=drafts[pk], table=tables[pk], book=books[month.last_instant],
-            discounts=discounts[pk],
+            discounts=discounts[pk], taxes=taxes,
             series=[*series.get(pk, []), *by_meter.series.get(pk, [])], job_lines=job_lines.get(pk, []),
             by_meter=by_meter.metrics.get(pk, frozenset()), charges=charges.get(pk, []),
             problems=work.problems.get(pk, []), now=now,

@@ -38,7 +38,9 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
         row.explanation["note"] = note.number
         row.save(force_insert=True)
         return
-    kept = SubscriptionCharge.objects.filter(explanation__carried_from=str(invoice), kind=ChargeKind.CREDIT)
+    kept = SubscriptionCharge.objects.filter(
+        explanation__carried_from=str(invoice), explanation__charge=origin.pk, kind=ChargeKind.CREDIT
+    )
     drafts = {each.claim: each for each in _drafts(invoice)}
     rows = kept.exclude(claimed_by__startswith="note:").order_by("-pk").select_for_update(of=("self",), no_key=True)
     claim = f"note:{note.number}"

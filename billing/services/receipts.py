@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Approval, User
 from accounts.projects import LedProject, led_project
-from accounts.services.approvals import ask_and_stop, needs_second, overtake
+from accounts.services.approvals import ask_and_stop, count_alone, overtake, takes_second
 from audit import services as audit
 from billing import metrics, sql
 from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
@@ -22,6 +22,7 @@ from billing.selectors.billable import Group
 from billing.selectors.genuine import digest_of
 from billing.selectors.months import closed_months_of
 from billing.selectors.prices import PriceBook
+from billing.services.lone_acts import lone_act
 from billing.services.numbers import RECEIPTS, next_number
 from billing.tax import apply
 from core.context import Actor
@@ -174,12 +175,17 @@ def mark_paid_by_hand(*, actor: Actor, receipt: Receipt, tx_ref: str, second: Ap
     Above ``FOUR_EYES_ABOVE`` a second person confirms it first: without ``second``, their
     approval of this very act, it is written down and ``WaitsForSecond`` raised.
     """
-    if second is None and receipt.status == ReceiptStatus.PENDING and needs_second(receipt.total, receipt.currency):
+    alone = lone_act(actor, "mark_paid", receipt, receipt.total)
+    if second is None and receipt.status == ReceiptStatus.PENDING and takes_second(alone):
         ask_and_stop(
             actor=actor, act="mark_paid", target=receipt.pk, label=str(receipt), amount=receipt.total,
             currency=receipt.currency, details={"tx_ref": tx_ref},
         )  # fmt: skip
-    return mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=tx_ref)
+    with transaction.atomic():
+        moved = mark_paid(actor=actor, receipt=receipt, method="manual", tx_ref=tx_ref)
+        if moved and second is None and receipt.total:
+            count_alone(alone)
+    return moved
 
 
 def mark_refunded(*, actor: Actor, receipt: Receipt) -> bool:

@@ -9,10 +9,11 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import Approval
-from accounts.services.approvals import ask_and_stop, needs_second
+from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
 from billing.models import Invoice, InvoiceStatus, WriteOff
 from billing.services.invoicing import lock_organisations
+from billing.services.lone_acts import lone_act
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -34,12 +35,20 @@ def write_off_invoice(
     now than ``expected``.
     """
     reason = _reason(reason)
-    if second is None and invoice.amount_due and needs_second(invoice.amount_due, invoice.currency):
+    if (
+        second is None
+        and invoice.amount_due
+        and takes_second(lone_act(actor, "write_off", invoice, invoice.amount_due))
+    ):
         ask_and_stop(
             actor=actor, act="write_off", target=invoice.pk, label=str(invoice), amount=invoice.amount_due,
             currency=invoice.currency, details={"reason": reason, "amount": str(invoice.amount_due)},
         )  # fmt: skip
-    return _write_off(actor, invoice, reason, expected)
+    with transaction.atomic():
+        row = _write_off(actor, invoice, reason, expected)
+        if row is not None and second is None:
+            count_alone(lone_act(actor, "write_off", invoice, row.amount))
+    return row
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "line_number", "line_description", "line_project", "line_quantity", "line_unit", "line_unit_price",
         "line_amount",
     ),
-    "taxes": ("tax_label", "tax_rate", "tax_base", "tax_amount"),
+    "taxes": ("tax_label", "tax_rate", "tax_base", "tax_amount", "tax_reason"),
 }  # fmt: skip
 TEXTS = (
     "title", "number", "state", "month", "issued_on", "due_on", "currency", "exchange_rate",

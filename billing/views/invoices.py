@@ -24,6 +24,7 @@ from billing.selectors.invoices import (
     notes_words,
     overdue,
     paper_of,
+    reason_words,
     sees_all_invoices,
     visible_invoices,
 )
@@ -60,6 +61,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     paper = paper_of(invoice)
     context: dict[str, Any] = {
         "invoice": invoice, "paper": paper, "lines": [(row, line_words(row)) for row in paper.lines],
+        "taxes": [(row, reason_words(row)) for row in paper.taxes],
         "state": _state(invoice), "notes": notes_words(invoice), "staff": sees_all_invoices(request.user),
         "projects": any(row.project_id for row in paper.lines),
         "may_pay": memberships(request.user, BILLING).filter(organisation=invoice.organisation).exists(),

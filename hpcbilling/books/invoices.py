@@ -22,7 +22,7 @@ from billing.models import (
     LineKind,
     WriteOff,
 )
-from billing.selectors.credits import kept_line
+from billing.selectors.credits import is_kept
 from billing.selectors.invoice_digest import is_note_unchanged, is_unchanged
 from billing.services.numbers import CREDIT_NOTES, INVOICES
 from core.money import quantize
@@ -150,7 +150,7 @@ def credit_notes() -> list[str]:
     taken = _sums(CreditNoteLine.objects.values("line"), net="net", tax="tax")
     for line in InvoiceLine.objects.filter(pk__in=list(taken)).select_related("invoice").order_by("pk"):
         back = taken[line.pk]["net"] + (taken[line.pk]["tax"] if line.invoice.tax_inclusive else NOUGHT)
-        more = kept_line([line]) is not None and back <= line.net
+        more = is_kept(line) and back <= line.net
         if not more and (back * line.net < 0 or abs(back) > abs(line.net)):
             wrong.append(f"line {line.line_number} of invoice {line.invoice}: {back} of {line.net} is taken back")
     return wrong[:SHOWN]

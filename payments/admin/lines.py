@@ -128,11 +128,13 @@ class BankLineAdmin(PageActions, ReadOnlyAdmin):
     ) -> HttpResponse:
         line = self.get_object(request, object_id)
         is_open = line is not None and line.status == LineStatus.OPEN
+        found = suggestions_for([line])[line.pk] if line is not None and is_open else []
         context = {
             **(extra_context or {}),
             "is_open": is_open,
             "may_match": is_open and self.has_match_permission(request),
-            "suggestions": suggestions_for([line])[line.pk] if line is not None and is_open else [],
+            "suggestions": found,
+            "any_paid": any(each.candidate.paid for each in found),
             "longest_number": _LONGEST_NUMBER,
         }
         return super().change_view(request, object_id, form_url, context)

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.services.approvals import ask_and_stop
+from accounts.services.approvals import Lone, ask_and_stop, count_alone, takes_second
 from audit import services as audit
 from billing.models import Invoice, Receipt
+from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.states import transition
@@ -66,7 +67,8 @@ def match_line(
     target = payable(document) if document is not None else None
     _check_open(line)
     _check_target(actor, line, transfer, target)
-    if _takes_two(line, transfer, target):
+    alone = _alone(actor, line, transfer, target)
+    if _takes_two(line, transfer, target) or (alone is not None and takes_second(alone)):
         ask_and_stop(
             actor=actor, act="match_line", target=line.pk, amount=line.amount, currency=line.currency,
             label=f"{line.reference or line.description} {transfer or target}"[:80],
@@ -74,7 +76,19 @@ def match_line(
                      "note": note.strip()[:255]},
         )  # fmt: skip
     prepare_match(actor=actor, line=line, transfer=transfer, target=target)
-    return finish_match(actor=actor, line=line, note=note, transfer=transfer, target=target)
+    with transaction.atomic():
+        done = finish_match(actor=actor, line=line, note=note, transfer=transfer, target=target)
+        if alone is not None:
+            count_alone(alone)
+    return done
+
+
+def _alone(actor: Actor, line: BankLine, transfer: BankTransfer | None, target: Payable | None) -> Lone | None:
+    """Where the match moves money; a transfer that was accepted before is only tied."""
+    if transfer is None:
+        return lone_act(actor, "match_line", target.document, line.amount) if target is not None else None
+    moves = transfer.status == TransferStatus.SUBMITTED
+    return lone_act(actor, "match_line", transfer.payment.document, line.amount) if moves else None
 
 
 def _check_target(actor: Actor, line: BankLine, transfer: BankTransfer | None, target: Payable | None) -> None:

@@ -11,8 +11,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.services.approvals import ask_and_stop, needs_second
+from accounts.services.approvals import ask_and_stop, count_alone, needs_second, takes_second
 from audit import services as audit
+from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import from_minor
@@ -56,7 +57,9 @@ def refund_payment(
     amount = from_minor(amount_minor, payment.currency)
     if settings.FOUR_EYES_ABOVE is not None and seen_minor is None:
         seen_minor = payment.refunded_cents  # what the limit was held against: two at once do not pass below it
-    if needs_second(from_minor(payment.refunded_cents, payment.currency) + amount, payment.currency):  # parts count
+    parts = from_minor(payment.refunded_cents, payment.currency) + amount  # whoever gave them back
+    alone = lone_act(actor, "refund", payment.document, amount)
+    if needs_second(parts, payment.currency) or takes_second(alone):
         _check_refund(payment, amount_minor, reason, seen_minor)
         ask_and_stop(
             actor=actor, act="refund", target=payment.pk, label=f"{payment} {payment.document}", amount=amount,
@@ -64,9 +67,11 @@ def refund_payment(
             details={"amount_minor": amount_minor, "seen_minor": payment.refunded_cents,
                      "reason": reason.strip()[:255]},
         )  # fmt: skip
-    refund = reserve_refund(
-        actor=actor, payment=payment, amount_minor=amount_minor, reason=reason, seen_minor=seen_minor
-    )
+    with transaction.atomic():
+        refund = reserve_refund(
+            actor=actor, payment=payment, amount_minor=amount_minor, reason=reason, seen_minor=seen_minor
+        )
+        count_alone(alone)
     return refund if refund.by_hand else send_refund(actor=actor, refund=refund)
 
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Approval
-from accounts.services.approvals import ask_and_stop, needs_second
+from accounts.services.approvals import ask_and_stop, count_alone, takes_second
+from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.states import transition
@@ -28,14 +29,19 @@ def accept_payment(*, actor: Actor, payment: Payment, note: str, second: Approva
     when money of it has been given back, or when the record shows less than was asked for. Above
     ``FOUR_EYES_ABOVE`` it needs ``second``, as ``mark_paid_by_hand`` does.
     """
-    if second is None and needs_second(payment.amount, payment.currency):
+    alone = lone_act(actor, "accept_payment", payment.document, payment.amount)
+    if second is None and takes_second(alone):
         with transaction.atomic():
             _acceptable(payment, note)
         ask_and_stop(
             actor=actor, act="accept_payment", target=payment.pk, label=f"{payment} {payment.document}",
             amount=payment.amount, currency=payment.currency, details={"note": note.strip()[:255]},
         )  # fmt: skip
-    return _accept(actor, payment, note)
+    with transaction.atomic():
+        done = _accept(actor, payment, note)
+        if second is None:
+            count_alone(alone)
+    return done
 
 
 def _acceptable(payment: Payment, note: str) -> tuple[Payable, Payment]:

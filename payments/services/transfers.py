@@ -14,8 +14,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.services.approvals import ask_and_stop, needs_second
+from accounts.services.approvals import ask_and_stop, count_alone, needs_second, takes_second
 from audit import services as audit
+from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction
@@ -152,7 +153,8 @@ def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int
     """
     _check_decision(actor, transfer, note)
     currency = transfer.payment.currency
-    if takes_two(transfer.payment, received_minor, currency):
+    alone = lone_act(actor, "accept_transfer", transfer.payment.document, from_minor(received_minor, currency))
+    if takes_two(transfer.payment, received_minor, currency) or takes_second(alone):
         _check_acceptable(transfer, received_minor)
         ask_and_stop(
             actor=actor, act="accept_transfer", target=transfer.pk,
@@ -160,7 +162,10 @@ def accept_transfer(*, actor: Actor, transfer: BankTransfer, received_minor: int
             currency=currency, details={"received_minor": received_minor, "note": note.strip()[:255]},
         )  # fmt: skip
     end_others(actor=actor, payment=transfer.payment)
-    return take_transfer(actor=actor, transfer=transfer, received_minor=received_minor, note=note)
+    with transaction.atomic():
+        applied = take_transfer(actor=actor, transfer=transfer, received_minor=received_minor, note=note)
+        count_alone(alone)
+    return applied
 
 
 def takes_two(payment: Payment | None, received_minor: int, currency: str) -> bool:

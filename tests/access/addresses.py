@@ -26,7 +26,7 @@ FIRST = [
     ("api/v1/jobs/", "usage.Job", "pk"), ("api/v1/receipts/", "billing.Receipt", "pk"),
     ("api/v1/subscriptions/", "subscriptions.Subscription", "uuid"), ("api/v1/invoices/", "billing.Invoice", "uuid"),
     ("api/v1/usage-prices/", "billing.PricingPlan", "pk"),
-    ("api/v1/discounts/", "billing.Discount", "pk"),
+    ("api/v1/discounts/", "billing.Discount", "pk"), ("api/v1/tax-rules/", "billing.TaxRule", "pk"),
     ("api/v1/invoice-templates/", "billing.InvoiceTemplate", "pk"), ("api/v1/models/", "subscriptions.AiModel", "pk"),
     ("api/v1/plans/", "subscriptions.Plan", "code"), ("api/v1/alerts/history/", "usage.AlertHistory", "uuid"),
     ("api/v1/alerts/", "usage.AlertRule", "uuid"), ("api/v1/quota/reservations/", "usage.QuotaReservation", "uuid"),

@@ -126,6 +126,9 @@ def _bills(world: Any) -> None:
         effective_from=DAY,
         set_by="finance",
     )
+    _new(world, "billing.TaxRate", code="vat", category="S", label="VAT", rate=ONE, effective_from=DAY,
+         set_by="finance")  # fmt: skip
+    _new(world, "billing.TaxRule", organisation=physics, tax="vat", effective_from=DAY, set_by="finance")
     _new(world, "billing.InvoiceTemplate", name="House style", html_content="x", created_by="finance")
     invoice = _new(world, "billing.Invoice", organisation=physics, month=9, year=2026, currency="THB", created_by="finance",
                    subtotal=ONE, total=ONE, amount_due=ONE)  # fmt: skip

@@ -280,6 +280,25 @@ def test_usage_without_an_invoice_is_unpriced_unbilled_or_in_a_draft(project: An
     assert figures("uninvoiced", Asked(NOVEMBER, NOVEMBER)) == []
 
 
+def test_fees_without_an_invoice_are_unbilled_or_in_a_draft(project: Any) -> None:
+    fee(project, "100")
+    yearly(project)
+    asked = Asked(date(2026, 8, 1), NOVEMBER)
+    columns = ("state", "kind", "month", "customer", "what", "count", "amount", "currency")
+    told = figures("uninvoiced", asked, *columns)
+    assert told == [
+        ("unbilled", "fee", OCTOBER, "Institute", "pro", 1, D(100), "THB"),
+        ("unbilled", "fee", OCTOBER, "Institute", "year", 1, D(1200), "THB"),
+    ]
+    assert figures("uninvoiced", Asked(OCTOBER, OCTOBER, currency="THB"), *columns) == told
+    assert figures("uninvoiced", Asked(OCTOBER, OCTOBER, currency="USD"), *columns) == []
+    assert figures("uninvoiced", Asked(NOVEMBER, NOVEMBER), *columns) == []
+    draft(project)
+    assert figures("uninvoiced", asked, *columns) == [("draft", *row[1:]) for row in told]
+    finalized(project)
+    assert figures("uninvoiced", asked) == []
+
+
 def test_months_in_disorder_and_currencies_that_are_none_are_refused(db: None) -> None:
     with pytest.raises(BadInput):
         check(find("revenue"), Asked(NOVEMBER, OCTOBER))

@@ -44,6 +44,16 @@ def test_the_paper_says_what_the_invoice_says(invoice: Invoice, language: str) -
         assert squeezed(each) in page, each
 
 
+@both
+def test_units_are_words(language: str) -> None:
+    project = make_customer(account="")
+    price("cpu.time", "1", unit="cpu_second")
+    use(project, metric_name="cpu.time", unit="cpu_second")
+    (page,) = pages(invoice_pdf(invoice=finalized(project), language=language))
+    assert "cpu_second" not in page
+    assert squeezed("CPU-second" if language == "en" else "CPU-วินาที") in page
+
+
 def test_the_same_invoice_gives_the_same_bytes(invoice: Invoice) -> None:
     assert invoice_pdf(invoice=invoice, language="en") == invoice_pdf(invoice=invoice, language="en")
 

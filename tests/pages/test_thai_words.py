@@ -53,6 +53,13 @@ def test_units_that_come_with_the_product_have_words_and_others_stay(db: None) -
         assert [unit_text(each) for each in ("tokens", "requests", "page", "furlong")] == [
             "โทเค็น", "คำขอ", "หน้า", "furlong",
         ]  # fmt: skip
+        assert [unit_text(each) for each in ("cpu_second", "gpu-hours", "gib_month", "own_unit", "GB")] == [
+            "CPU-วินาที", "GPU-ชั่วโมง", "GiB-เดือน", "own unit", "GB",
+        ]  # fmt: skip
+    with translation.override("en"):
+        assert [unit_text(each) for each in ("cpu_second", "core_hours", "own_unit", "")] == [
+            "CPU-second", "core-hours", "own unit", "",
+        ]  # fmt: skip
 
 
 def test_why_a_row_was_refused_is_thai_to_its_end(thai: Any, tmp_path: Any) -> None:

@@ -210,7 +210,14 @@ def test_two_refunds_decided_on_the_same_page_do_not_pass_below_the_limit(paid: 
     stale = Payment.objects.get(pk=paid.pk)
     refund_payment(actor=FIN, payment=paid, amount_minor=500, reason="x")
     with pytest.raises(Conflict, match="meanwhile"):
-        refund_payment(actor=FIN, payment=stale, amount_minor=300, reason="x")
+        refund_payment(actor=SECOND, payment=stale, amount_minor=300, reason="x")
+    assert Refund.objects.count() == 1
+
+
+def test_parts_by_one_person_wait_and_what_they_see_says_why(paid: Payment) -> None:
+    refund_payment(actor=FIN, payment=paid, amount_minor=500, reason="x")
+    with pytest.raises(WaitsForSecond, match="together with what was done before"):
+        refund_payment(actor=FIN, payment=Payment.objects.get(pk=paid.pk), amount_minor=300, reason="x")
     assert Refund.objects.count() == 1
 
 

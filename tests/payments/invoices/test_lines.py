@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from billing.models import Invoice
 from billing.services.invoice_issue import balance
+from billing.services.invoice_payments import record_payment_by_hand
 from core.errors import Conflict
 from payments.models import BankLine
 from payments.services.lines import match_line
@@ -31,6 +33,30 @@ def test_the_number_of_an_invoice_in_the_line_names_it(invoice: Invoice, fakes: 
     assert found.reason == "the invoice's number stands in the line, same amount"
     page = client_of("fin").get(f"/admin/payments/bankline/{it.pk}/change/").content.decode()
     assert f"?invoice={invoice.pk}" in page
+
+
+def test_an_invoice_that_is_paid_already_is_named_for_finance_to_decide(invoice: Invoice, fakes: Any) -> None:
+    record_payment_by_hand(actor=FIN, invoice=invoice, amount=invoice.amount_due, reference="kb 77")
+    named, known = line("60.00", f"once more {invoice}"), line("100.00", "from the bank", reference="KB77")
+    for it, reason in (
+        (named, "the invoice's number stands in the line, but the amount there is THB\xa0100.00; paid already"),
+        (known, "same reference; paid already"),
+    ):
+        (found,) = suggestions_for([it])[it.pk]
+        assert (found.candidate.number, found.candidate.paid) == (str(invoice), True)
+        assert found.reason.startswith(reason)
+        page = client_of("fin").get(f"/admin/payments/bankline/{it.pk}/change/").content.decode()
+        assert "paid already" in page
+        assert f"?invoice={invoice.pk}" not in page
+    assert standing(invoice) == ("paid", 100, 0)
+
+
+def test_an_amount_alone_says_nothing_of_what_is_paid(invoice: Invoice, fakes: Any) -> None:
+    record_payment_by_hand(
+        actor=FIN, invoice=invoice, amount=invoice.amount_due, reference="kb 77", received_on=date(2026, 10, 2)
+    )
+    it = line("100.00", "no hint")
+    assert suggestions_for([it])[it.pk] == []
 
 
 @pytest.mark.parametrize(
