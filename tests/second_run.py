@@ -2,7 +2,7 @@
 and so is what a browser makes of a page (what pages ask is tried on both, in ``pages`` and the apps' own tests).
 
 Programs that tests start by themselves (``ops``, ``faults``, ``bench``) have databases of which pytest does not know: all
-of those are run on either.
+of those are run on either, but for the files whose programs get an SQLite of their own, or none, on both runs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ AGAIN = "TESTS_RUN_AGAIN"
 ASKS = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
 ONCE = "/tests/browser/"
 OF_THEIR_OWN = ("ops", "faults", "bench")
+SQLITE_ALWAYS = (
+    "ops/test_compose.py", "ops/test_configuration.py", "ops/test_packaging.py", "ops/test_payment_configuration.py",
+    "ops/test_served.py", "ops/test_shutdown.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,4 +34,7 @@ def asks_a_database(item: pytest.Item) -> bool:
         return False
     asks = ASKS & set(getattr(item, "fixturenames", ()))
     marked = any(item.get_closest_marker(name) for name in ("django_db", "postgres"))
-    return bool(asks or marked) or any(f"/tests/{name}/" in str(item.path) for name in OF_THEIR_OWN)
+    if asks or marked:
+        return True
+    of_their_own = any(f"/tests/{name}/" in str(item.path) for name in OF_THEIR_OWN)
+    return of_their_own and not str(item.path).endswith(SQLITE_ALWAYS)

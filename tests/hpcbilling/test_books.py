@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from accounts.models import StoredFile, Tier
+from accounts.models import StoredFile
 from accounts.services.files import keep_file
 from audit import triggers
 from billing import triggers as rate_triggers
@@ -35,27 +35,34 @@ from billing.models import (
 from billing.selectors.genuine import digest_of
 from billing.services.credit_notes import write_credit_note
 from billing.services.journal import post_journal
-from billing.services.rates import NewRates, set_rates
-from billing.services.receipts import create_receipts
 from core.context import Actor
 from hpcbilling import books, seeding
 from payments.models import BankTransfer, Payment, Refund
 from tests.billing.invoicing import fee, finalized, make_customer
-from tests.factories import NOON, account_tier, change_versions, make_job
+from tests.factories import NOON, change_versions, make_job
+from tests.shared import shared_world
 from usage.models import ImportRun, Job, QuarantinedRow
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world(db: None, settings: Any) -> seeding.Seeded:
-    settings.DEBUG = True  # the demo cast exists only then
-    seeded = seeding.seed()
-    project = make_customer("Books", account="books")
-    make_job(account="books", end_at=NOON)
-    fee(project)
-    write_credit_note(actor=Actor("fin"), invoice=finalized(project), reason="late", lines={1: Decimal(1)})
-    return seeded
+@pytest.fixture(scope="module", autouse=True)
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[seeding.Seeded]:
+    def make() -> seeding.Seeded:
+        seeded = seeding.seed()
+        project = make_customer("Books", account="books")
+        make_job(account="books", end_at=NOON)
+        fee(project)
+        write_credit_note(actor=Actor("fin"), invoice=finalized(project), reason="late", lines={1: Decimal(1)})
+        return seeded
+
+    with shared_world(django_db_blocker, DEBUG=True) as once:  # the demo cast exists only then
+        yield once(make)
+
+
+@pytest.fixture(autouse=True)
+def _debug(settings: Any) -> None:
+    settings.DEBUG = True
 
 
 def first_live_item() -> ReceiptItem:
@@ -287,45 +294,6 @@ def test_what_only_the_log_or_the_record_knows_is_named(world: seeding.Seeded) -
     assert not any(check() for check in books.INVARIANTS.values())
 
 
-def test_a_version_of_rates_without_its_entry_or_an_entry_without_its_version_is_named(db: None) -> None:
-    made = set_rates(actor=Actor("fin"), tier=Tier.objects.get(pk="mu"), rates=NewRates(*(Decimal(9),) * 3))
-    connection.check_constraints()
-    rate_triggers.remove(connection)
-    RateVersion.objects.filter(pk=made.pk).update(id=made.pk + 1)
-    gone, unknown = books.audit_rates()
-    assert gone.startswith(f"rate version {made.pk} of entry #")
-    assert unknown == f"rate version {made.pk + 1} was set by nobody"
-
-
-def test_an_older_receipt_priced_by_rates_that_were_not_the_newest_is_named(alice: Any, settings: Any) -> None:
-    account_tier("physics", "mu")
-    make_job(end_at=timezone.now())
-    old = create_receipts(actor=Actor("fin"), username="alice")[0]
-    set_rates(actor=Actor("fin"), tier=Tier.objects.get(pk="mu"), rates=NewRates(*(Decimal(9),) * 3))
-    assert books.receipt_rates() == []
-    Receipt.objects.filter(pk=old.pk).update(rates_locked_at=timezone.now())
-    assert "was not the newest" in books.receipt_rates()[0]
-    Receipt.objects.filter(pk=old.pk).update(price_at="job_end")
-    assert books.receipt_rates() == []
-    Job.objects.update(end_at=timezone.now())
-    assert "was not in force when its jobs ended" in books.receipt_rates()[0]
-
-
-def test_a_record_whose_text_is_written_in_another_way_is_no_forgery(alice: Any) -> None:
-    """Short states, blanks around a name, quotes and JSON: looked at before they are called wrong."""
-    account_tier("phy*", "mu")
-    make_job(raw="7| alice |physics|CD")
-    make_job(
-        raw='{"association":{"user":"alice","account":"phy\\"s"},"state":{"current":["NODE_FAIL"]}}', account='phy"s'
-    )
-    ImportRun.objects.update(columns=["JobID", "User", "Account", "State"])
-    create_receipts(actor=Actor("fin"), username="alice")
-    assert books.billed_jobs() == []
-    Job.objects.filter(account="physics").update(state="NODE_FAIL")
-    Job.objects.exclude(account="physics").update(state="BOOT_FAIL")
-    assert len(books.billed_jobs()) == 2
-
-
 @pytest.mark.parametrize("name", sorted(DAMAGE))
 def test_damage_is_named(name: str, world: seeding.Seeded) -> None:
     DAMAGE[name]()
@@ -346,30 +314,7 @@ def test_a_decision_by_nobody_or_without_a_note_is_named(world: seeding.Seeded) 
     assert without_note.endswith("is dismissed without a note")
 
 
-def test_an_unknown_invariant_is_a_usage_error() -> None:
-    with pytest.raises(CommandError, match="receipt_totals") as error:
-        call_command("check_books", "nothing")
-    assert error.value.returncode == 2
-
-
 def test_the_demo_world_is_made_once_and_never_over_real_data(world: seeding.Seeded) -> None:
     jobs = Job.objects.count()
     call_command("seed_demo", stdout=StringIO())
     assert Job.objects.count() == jobs
-
-
-def test_the_demo_world_is_never_made_over_real_data(settings: Any) -> None:
-    settings.DEBUG = True
-    make_job()
-    with pytest.raises(CommandError, match="empty"):
-        call_command("seed_demo")
-    call_command("seed_demo", if_empty=True, stdout=StringIO())
-    assert Job.objects.count() == 1
-
-
-def test_the_demo_world_cannot_be_made_in_production(settings: Any) -> None:
-    settings.DUMMY_PROVIDER_ALLOWED = False
-    with pytest.raises(CommandError, match="DEBUG") as error:
-        call_command("seed_demo")
-    assert error.value.returncode == 78
-    assert not Job.objects.exists()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from audit import keys
 from tests.ops.test_configuration import GOOD
 
 ROOT = Path(__file__).resolve().parents[2]
+_numbers = itertools.count(1)
 SACCT = """\
 JobIDRaw|JobID|Cluster|User|Account|Partition|Submit|Start|End|ElapsedRaw|TotalCPU|AllocCPUS|ReqTRES|AllocTRES|NNodes|State
 101|101|tara|alice|physics|cpu|2026-10-02T08:00:00|2026-10-02T08:00:05|2026-10-02T10:00:05|7200|03:00:00|4|billing=4,cpu=1,mem=1G,node=1|billing=4,cpu=4,mem=8G,node=1|1|COMPLETED
@@ -71,10 +74,14 @@ def _hashed(rows: Any) -> str:
     return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
 
 
-@pytest.fixture
-def site(tmp_path: Path, db: None) -> Iterator[Site]:
+@contextmanager
+def new_site(folder: Path, *, like: str = "") -> Iterator[Site]:
+    """With two databases of its own: an empty one, or a copy of ``like``, and a spare one."""
     if connection.vendor == "sqlite":
-        yield Site(tmp_path, f"sqlite:///{tmp_path / 'live.sqlite3'}", f"sqlite:///{tmp_path / 'spare.sqlite3'}")
+        live = folder / "live.sqlite3"
+        if like:
+            shutil.copy(like.removeprefix("sqlite:///"), live)
+        yield Site(folder, f"sqlite:///{live}", f"sqlite:///{folder / 'spare.sqlite3'}")
         return
     if not (shutil.which("pg_dump") and shutil.which("pg_restore") and shutil.which("psql")):
         pytest.skip("PostgreSQL's own programs (pg_dump, pg_restore, psql) are not installed")
@@ -83,25 +90,39 @@ def site(tmp_path: Path, db: None) -> Iterator[Site]:
     host = connection.settings_dict["HOST"]
     if not str(host).startswith("/"):
         pytest.skip("the drill makes databases of its own on the local server of the tests")
-    names = [f"drill_{os.getpid()}_{part}" for part in ("live", "spare")]
+    names = [f"drill_{os.getpid()}_{next(_numbers)}_{part}" for part in ("live", "spare")]
+    template = like.rpartition("/")[2] or "template1"
     with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as server:
-        for name in names:
-            server.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-        yield Site(tmp_path, *(f"postgres://postgres:@/{host}/{name}" for name in names))
+        server.execute(f"CREATE DATABASE {names[0]} TEMPLATE {template}")  # type: ignore[call-overload]
+        server.execute(f"CREATE DATABASE {names[1]}")  # type: ignore[call-overload]
+        yield Site(folder, *(f"postgres://postgres:@/{host}/{name}" for name in names))
         for name in names:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Site]:
+    """Usage, receipts, an administrator, signed heads: made once, for copies."""
+    with new_site(tmp_path_factory.mktemp("original")) as site:
+        site.manage("migrate", "-v0")
+        site.manage("bootstrap_admin")
+        (site.folder / "usage.txt").write_text(SACCT)
+        site.manage("import_usage", "--source", "csv", "--file", site.folder / "usage.txt", "--timezone", "UTC")
+        site.manage("create_receipts", "--all")
+        site.manage("sign_audit_head")
+        if connection.vendor == "sqlite":  # the file alone shall be the whole of it
+            with closing(sqlite3.connect(site.live.removeprefix("sqlite:///"))) as database:
+                assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        yield site
+
+
 @pytest.fixture
-def filled(site: Site) -> Site:
-    """Usage, receipts, an administrator, signed heads."""
-    site.manage("migrate", "-v0")
-    site.manage("bootstrap_admin")
-    (site.folder / "usage.txt").write_text(SACCT)
-    site.manage("import_usage", "--source", "csv", "--file", site.folder / "usage.txt", "--timezone", "UTC")
-    site.manage("create_receipts", "--all")
-    site.manage("sign_audit_head")
-    return site
+def filled(original: Site, tmp_path: Path, db: None) -> Iterator[Site]:
+    """A copy of the original, with the same key."""
+    with new_site(tmp_path, like=original.live) as site:
+        for name in ("key.pem", "heads.ndjson", "usage.txt"):
+            shutil.copy(original.folder / name, tmp_path / name)
+        yield site
 
 
 def test_a_backup_that_is_restored_elsewhere_is_the_same_and_proves_it(filled: Site) -> None:

@@ -126,5 +126,5 @@ def serve(provider: Provider) -> ThreadingHTTPServer:
     """Listening on ``PORT``, or on any that is free where another worker of the suite has that one."""
     handler = type("Handler", (_Handler,), {"provider": provider})
     server = ThreadingHTTPServer(("127.0.0.1", PORT), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     return server
