@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0016_bills_by_email'),
+        ('accounts', '0017_lone_acts'),
     ]
 
     operations = [
