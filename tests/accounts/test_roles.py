@@ -63,7 +63,8 @@ def test_finance_changes_receipts_decides_about_payments_and_imports_and_nothing
                 "billing.delete_exportcolumn"}  # fmt: skip
     allowed |= {f"accounts.{verb}_testclock" for verb in ("add", "change", "advance")}
     allowed |= {"billing.add_pricingplan", "billing.change_pricingplan", "billing.add_exchangerate",
-                "billing.add_discount", "billing.change_discount", "subscriptions.add_planprice"}  # fmt: skip
+                "billing.add_discount", "billing.change_discount", "billing.add_taxrate", "billing.add_taxrule",
+                "billing.change_taxrule", "subscriptions.add_planprice"}  # fmt: skip
     allowed |= {f"accounts.{verb}_{model}" for verb in ("add", "change", "delete")
                 for model in ("tier", "tierrule", "tieroverride", "projectaccount", "projectlead", "member")}  # fmt: skip
     allowed |= {"accounts.add_project", "accounts.change_project", "accounts.change_emailnotification",
