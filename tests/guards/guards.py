@@ -206,8 +206,13 @@ MONEY = (
     ),
     Guard(
         "large_refunds_need_two", "payments/services/refunds.py",
-        "if needs_second(from_minor(payment.refunded_cents, payment.currency) + amount, payment.currency):", "if False:",
+        "if needs_second(parts, payment.currency) or takes_second(alone):", "if False:",
         ("tests/payments/test_four_eyes.py::test_a_refund_waits_and_parts_count_together",),
+    ),
+    Guard(
+        "parts_by_one_person_add_up", "accounts/services/approvals.py",
+        "return needs_second(one.amount + _alone(one), one.currency)", "return needs_second(one.amount, one.currency)",
+        ("tests/billing/test_parts_of_sums.py::test_parts_of_one_invoice_count_together_on_whatever_day",),
     ),
 )  # fmt: skip
 
@@ -311,6 +316,15 @@ ACCESS = (
         "guesses_count_before_the_hash", "accounts/services/throttle.py",
         "THEN 1 ELSE auth_throttle.fail_count + 1 END", "THEN 1 ELSE auth_throttle.fail_count END",
         ("tests/accounts/test_lockout.py::test_fifty_parallel_guesses_run_at_most_five_password_checks",),
+    ),
+    Guard(
+        "sessions_have_a_last_day", "accounts/sessions.py",
+        "if now - since >= settings.SESSION_MAX_SEC:", "if False:",
+        ("tests/accounts/test_session_limits.py::test_one_in_use_goes_on_until_its_last_day_and_no_longer",),
+    ),
+    Guard(
+        "an_open_browser_does_not_sign", "accounts/step_up.py", "    if is_known(request):\n", "    if True:\n",
+        ("tests/accounts/test_step_up.py::test_a_second_signature_asks_who_it_is",),
     ),
     Guard(
         "receipts_have_readers", "billing/views/reach.py",
