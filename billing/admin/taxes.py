@@ -9,7 +9,9 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -77,7 +79,7 @@ class TaxRateAdmin(_SetByHand):
 
 
 class TaxRuleForm(forms.ModelForm):
-    tax = forms.ChoiceField(label=_("tax"))
+    tax = forms.ChoiceField(label=_("Tax"))
 
     class Meta:
         model = TaxRule
@@ -95,7 +97,11 @@ class TaxRuleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "tax" in self.fields:
             known = {row.code: row.label for row in TaxRate.objects.order_by("effective_from", "pk")}
-            self.fields["tax"].choices = [(code, f"{label} ({code})") for code, label in sorted(known.items())]  # type: ignore[attr-defined]
+            self.fields["tax"].choices = [("", "---------")] + [  # type: ignore[attr-defined]
+                (code, f"{label} ({code})") for code, label in sorted(known.items())
+            ]
+            if not known:
+                self.fields["tax"].help_text = _none_yet()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -106,6 +112,10 @@ class TaxRuleForm(forms.ModelForm):
         except BadInput as error:
             add_errors(self, error)
         return data
+
+
+def _none_yet() -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("admin:billing_taxrate_add"), gettext("Add a tax rate first."))
 
 
 @admin.register(TaxRule)

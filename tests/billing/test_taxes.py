@@ -321,6 +321,7 @@ def test_over_the_api_taxes_are_set_and_rules_ended(finance: Any, project: Proje
 
 
 def test_in_the_console_taxes_and_rules_are_added_and_ended(as_finance: Client, project: Project) -> None:
+    assert "Add a tax rate first." in text(as_finance.get("/admin/billing/taxrule/add/"))
     data = {"code": "exempt", "category": "E", "label": "VAT exempt", "rate": "0", "reason": "", "reason_th": "",
             "effective_from": "2026-01-01"}  # fmt: skip
     assert "needs its reason" in text(as_finance.post("/admin/billing/taxrate/add/", data))
