@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 parts = urlsplit(sys.stdin.read().strip())
 folder, _slash, name = unquote(parts.path).lstrip("/").rpartition("/")
@@ -13,4 +13,11 @@ found = {
     "PGPASSWORD": unquote(parts.password or ""),
     "PGDATABASE": name,
 }
+# What the site's own connections are told behind the "?" holds for these programs, too: TLS above all.
+named = {
+    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
+    "options": "PGOPTIONS", "connect_timeout": "PGCONNECT_TIMEOUT",
+    "channel_binding": "PGCHANNELBINDING",
+}  # fmt: skip
+found |= {named[key]: value for key, value in parse_qsl(parts.query) if key in named}
 print("\n".join(f"export {key}={shlex.quote(value)}" for key, value in found.items() if value))  # noqa: T201

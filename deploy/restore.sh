@@ -24,6 +24,7 @@ if [ -f "$backup/database.sqlite3" ]; then
   cp "$backup/database.sqlite3" "$file"
 else
   eval "$(printf '%s' "$url" | "$python" "$project/deploy/pg_environment.py")"
+  export PGOPTIONS="${PGOPTIONS:--c statement_timeout=0}" # the proof takes as long as it takes
   tables=$(psql -XAtc "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
   if [ "$tables" != 0 ]; then echo "the database has $tables tables already" >&2; exit 1; fi
   pg_restore --exit-on-error --no-owner --no-acl --single-transaction --dbname="$PGDATABASE" "$backup/database.dump"

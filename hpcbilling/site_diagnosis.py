@@ -20,6 +20,7 @@ from audit import heads
 from audit.models import AuditVerification
 from billing.models import RateVersion
 from core.errors import AppError
+from core.said import read
 from core.wording import moment_text
 from hpcbilling.models import PeriodicTask
 
@@ -141,7 +142,7 @@ def _runner() -> Iterator[Line]:
         yield "runner", "note", words
     failed = PeriodicTask.objects.filter(last_status="failed").order_by("name").values_list("name", "last_error")
     for name, error in failed:
-        yield f"task {name}", "note", f"The last run failed: {' '.join(error.split())[:200]}"
+        yield f"task {name}", "note", f"The last run failed: {' '.join(read(error).split())[:200]}"
 
 
 def _proof() -> Iterator[Line]:

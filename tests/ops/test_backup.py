@@ -267,6 +267,23 @@ def test_heads_that_were_signed_after_a_backup_do_not_make_it_a_broken_one(fille
     assert "The audit chain is intact" in done.stdout
 
 
+def test_the_copy_is_taken_over_tls_where_the_site_asks_for_it() -> None:
+    address = (
+        "postgres://site:p%40ss@db.example.ac.th:5433/bills?sslmode=verify-full&options=-c%20statement_timeout%3D0"
+    )
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "deploy" / "pg_environment.py")],
+        input=address,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "export PGHOST=db.example.ac.th", "export PGPORT=5433", "export PGUSER=site", "export PGPASSWORD=p@ss",
+        "export PGDATABASE=bills", "export PGSSLMODE=verify-full", "export PGOPTIONS='-c statement_timeout=0'",
+    ]  # fmt: skip
+
+
 def test_no_password_of_the_database_is_an_argument_of_a_program() -> None:
     for name in ("backup.sh", "restore.sh"):
         text = (ROOT / "deploy" / name).read_text()

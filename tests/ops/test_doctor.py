@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit import heads
 from audit.models import AuditVerification
+from core.said import say, written
 from hpcbilling import site_diagnosis
 from hpcbilling.models import PeriodicTask
 from tests.audit.worlds import Signed
@@ -90,6 +91,11 @@ def test_6_a_runner_that_never_ran_died_or_fails(site: Any) -> None:
     assert "hpcbilling-due.timer" in said("note")["runner"]
     PeriodicTask.objects.update(last_run_at=timezone.now(), last_status="failed", last_error="no\nroute to host")
     assert "no route to host" in said("note")["task send_emails"]
+    kept = written(
+        say("%(name)s is not set.", name="SLURMRESTD_URL"), most=2000
+    )  # as the runner keeps what it can say twice
+    PeriodicTask.objects.filter(name="send_emails").update(last_error=kept)
+    assert said("note")["task send_emails"] == "The last run failed: SLURMRESTD_URL is not set."
     PeriodicTask.objects.all().delete()
     assert "run_due" in said("note")["runner"]
 

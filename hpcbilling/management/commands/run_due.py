@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from accounts.services.work import forget_files, run_next
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.errors import UsageError
+from core.said import read
 from hpcbilling.periodic import look, run_due
 
 LOOK = 2.0  # seconds
@@ -41,7 +42,7 @@ class Command(AppCommand):
     def _once(self, stop: threading.Event) -> dict[str, Any]:
         outcomes = []
         for outcome in run_due():
-            outcomes.append({"name": outcome.name, "status": outcome.status, "error": outcome.error})
+            outcomes.append({"name": outcome.name, "status": outcome.status, "error": read(outcome.error)})
             if stop.is_set():
                 break
         forget_files()
