@@ -13,7 +13,7 @@ PAUSE = "60"
 def main(address: str) -> int:
     manage = [sys.executable, "manage.py"]
     runner = subprocess.Popen([*manage, "run_due", "--loop", "--pause", PAUSE], stdout=subprocess.DEVNULL)
-    server = subprocess.Popen([*manage, "runserver", "--noreload", address])
+    server = subprocess.Popen([*manage, "runserver", "--noreload", "--nostatic", address])
 
     def end(number: int, frame: FrameType | None) -> None:
         server.terminate()

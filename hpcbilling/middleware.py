@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 import time
@@ -11,11 +12,15 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from django.middleware.common import CommonMiddleware
 from django.urls import get_resolver
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from accounts.services.outbox import without_secrets
 from core import context
+from core.problems import problem
+from hpcbilling.problems import is_api
 
 logger = logging.getLogger("hpcbilling.request")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
@@ -55,6 +60,34 @@ class NoStoreMiddleware:
         return response
 
 
+class HeadersMiddleware:
+    """Refuses, before anything reads the request, what its headers cannot mean: a length that is no number, and a
+    charset that is not UTF-8. Django takes any codec that Python knows, and those that are none for text (``rot13``,
+    ``zlib``) would break it wherever a parameter is read; ``hpcbilling.wsgi`` lets them come as far as this."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        charset = (request.content_params or {}).get("charset", "")
+        if charset and not _is_utf8(charset):
+            request._encoding = "utf-8"  # type: ignore[attr-defined]  # the property would read by the other first
+            with translation.override(translation.get_language_from_request(request)):
+                words = _("Send UTF-8, and name no other charset.")
+                return problem(415, "unsupported_charset", words) if is_api(request) else _refuse(request)
+        if not (request.META.get("CONTENT_LENGTH") or "0").isdecimal():
+            return _refuse(request)
+        return self.get_response(request)
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Whoever only looks is led to the address with a slash at its end. What is sent to one without is a 404: a
+    redirect would lose the body on the way."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return request.method in ("GET", "HEAD") and super().should_redirect_with_slash(request)
+
+
 class RefuseNulMiddleware:
     """No address, parameter or form field of ours holds a NUL, and PostgreSQL stores none: such a request is a 400."""
 
@@ -76,6 +109,13 @@ class RefuseNulMiddleware:
         if any("\0" in text for name, values in request.POST.lists() for text in (name, *map(str, values))):
             return _refuse(request)
         return None
+
+
+def _is_utf8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name in ("utf-8", "ascii")
+    except (LookupError, ValueError):
+        return False
 
 
 def _refuse(request: HttpRequest) -> HttpResponse:

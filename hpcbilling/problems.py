@@ -18,7 +18,7 @@ from core.sessions import CsrfFailed
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/") or request.path_info == "/formula"
+    return request.path_info.startswith("/api/") or request.path_info in ("/api", "/formula")
 
 
 class ApiProblemsMiddleware:

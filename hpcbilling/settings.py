@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "hpcbilling.headers.SecureHeadersMiddleware",
     "hpcbilling.middleware.RequestContextMiddleware",
     "hpcbilling.problems.ApiProblemsMiddleware",
+    "hpcbilling.middleware.HeadersMiddleware",
     "hpcbilling.express.SingleEventsMiddleware",
     "hpcbilling.middleware.NoStoreMiddleware",
     "hpcbilling.middleware.RefuseNulMiddleware",
@@ -82,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "hpcbilling.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.sessions.SessionLimitsMiddleware",
@@ -327,6 +328,7 @@ LANGUAGE_COOKIE_NAME = "django_language" if DEBUG else "__Host-language"
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY = not DEBUG, True
 LANGUAGE_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
 CSRF_FAILURE_VIEW = "hpcbilling.problems.csrf_failure"
+DEFAULT_EXCEPTION_REPORTER = "hpcbilling.reporter.OwnBadRequests"
 SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS: int = env.whole("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000, least=0)

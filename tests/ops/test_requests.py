@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.test import Client
 
 from core.logs import JsonFormatter
+from hpcbilling.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +112,70 @@ def test_the_lockout_page_has_the_policy_too(alice: Any) -> None:
         answer = Client().post("/accounts/login/", {"username": "alice", "password": "wrong"})
     assert answer.status_code == 429
     assert "default-src 'self'" in answer["Content-Security-Policy"]
+
+
+# --- headers that cannot be meant, and addresses without their last slash ---------------------------
+CHARSETS = ["rot13", "zlib", "hex", "undefined", "idna", "utf-16", "nope"]
+KINDS = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+
+
+def served(method: str, path: str, kind: str, body: bytes = b"", **more: str) -> tuple[int, str, str]:
+    """Status, media type and text, by way of what gunicorn calls: the test client makes its requests by itself."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "next=/x", "CONTENT_TYPE": kind,
+        "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body), "HTTP_HOST": "testserver", **more,
+    }  # fmt: skip
+    setup_testing_defaults(environ)
+    begin = Mock()
+    content = b"".join(application(environ, begin))
+    status, headers = begin.call_args.args
+    return int(status.split()[0]), dict(headers)["Content-Type"].partition(";")[0], content.decode()
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_charset_other_than_utf_8_is_refused_on_pages(method: str, kind: str, charset: str) -> None:
+    status, media, page = served(method, "/accounts/login/", f"{kind}; charset={charset}", b"a=b")
+    assert (status, media) == (400, "text/html")
+    assert "The request cannot be understood" in page
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_charset_other_than_utf_8_is_a_problem_at_the_api(charset: str) -> None:
+    status, media, text = served("GET", "/api/v1/rates", f"application/json; charset={charset}")
+    assert (status, media, json.loads(text)["code"]) == (415, "application/problem+json", "unsupported_charset")
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii"])
+def test_utf_8_may_be_named_by_its_names(charset: str) -> None:
+    assert served("GET", "/accounts/login/", f"application/x-www-form-urlencoded; charset={charset}")[0] == 200
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3"])
+def test_a_length_that_is_no_number_is_refused(length: str) -> None:
+    assert served("POST", "/accounts/login/", KINDS[1], CONTENT_LENGTH=length)[:2] == (400, "text/html")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_what_is_sent_to_an_address_without_its_last_slash_is_a_404(
+    client: Client, settings: Any, method: str, debug: bool
+) -> None:
+    settings.DEBUG = debug
+    assert client.generic(method, "/playground", b"").status_code == 404
+    at_the_api = client.generic(method, "/api", b"")
+    assert (at_the_api.status_code, at_the_api["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_debugging_or_not_a_request_that_cannot_be_understood_gets_the_sites_page(
+    client: Client, settings: Any
+) -> None:
+    settings.DEBUG = True
+    for answer in (
+        client.get("/verify/", headers={"host": "elsewhere.example"}),
+        client.get("/verify/", {f"name{each}": "1" for each in range(1500)}),
+    ):
+        assert answer.status_code == 400
+        assert "The request cannot be understood" in answer.text
+        assert "SECRET_KEY" not in answer.text
