@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from accounts import breaches
 from core.money import places
 from hpcbilling import payment_checks, unsafe
 from usage import clusters
@@ -32,7 +34,7 @@ def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.compatibility)
 def words(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Settings whose spelling we can judge without asking anybody."""
-    return [*_currency(), *_slurm()]
+    return [*_currency(), *_slurm(), *_breaches()]
 
 
 def _currency() -> Iterator[CheckMessage]:
@@ -49,6 +51,15 @@ def _currency() -> Iterator[CheckMessage]:
             f"PAYMENT_CURRENCY={settings.PAYMENT_CURRENCY} does not have {PRICED_PLACES} decimal places.",
             hint="Prices and receipts are kept in hundredths; such a currency cannot be billed yet.",
             id="hpcbilling.E017",
+        )
+
+
+def _breaches() -> Iterator[CheckMessage]:
+    if settings.BREACHED_PASSWORDS_FILE and (why := breaches.trouble(Path(settings.BREACHED_PASSWORDS_FILE))):
+        yield Error(
+            f"BREACHED_PASSWORDS_FILE={settings.BREACHED_PASSWORDS_FILE} {why}: no password can be set.",
+            hint="docs/security.md says what file it is; leave it empty to ask none.",
+            id="hpcbilling.E020",
         )
 
 

@@ -9,7 +9,7 @@ for _name in (
     "ADMIN_PASSWORD", "DEMO_USERS", "METRICS_TOKEN", "TIME_ZONE", "LANGUAGE_CODE", "SLURM_CLUSTER",
     "BILLING_FREE_STATES", "PAYMENT_CURRENCY", "TRUSTED_PROXY_COUNT", "SLURM_CLUSTERS", "USAGE_OVERLAP_DAYS",
     "EMAIL_URL", "DEFAULT_FROM_EMAIL", "PDF_FONT", "PDF_FONT_BOLD", "USAGE_RUNAWAY_DAYS", "SLURMRESTD_MAX_BYTES", "SACCT_TIMEOUT",
-    "WEBHOOK_ALLOWED_NETWORKS", "MFA_REQUIRED_ROLES", *(name for name in os.environ if name.startswith("OIDC_")), *(name for name in os.environ if "__" in name and name.startswith(("SLURM", "FALLBACK_CSV"))),
+    "WEBHOOK_ALLOWED_NETWORKS", "MFA_REQUIRED_ROLES", "BREACHED_PASSWORDS_FILE", *(name for name in os.environ if name.startswith("OIDC_")), *(name for name in os.environ if "__" in name and name.startswith(("SLURM", "FALLBACK_CSV"))),
 ):  # fmt: skip
     os.environ.pop(_name, None)
 os.environ.update(
