@@ -31,6 +31,8 @@ def plan_credit(invoice: Invoice, rows: Sequence[InvoiceLine], wanted: Wanted) -
     Where the invoice keeps a credit for the next one, what is taken back of the other lines of the same tax rate is
     kept, too: the note comes to nothing there, as the invoice does.
     """
+    if wanted is not None and all(amount == 0 for amount in wanted.values()):
+        raise BadInput(_("Name a line to take back, with an amount above 0."), field="lines")
     decimals = places(invoice.currency)
     lefts = {left.number: left for left in lefts_of(invoice, rows)}
     kept = {group: line.line_number for group, line in kept_lines(rows).items()}

@@ -226,6 +226,13 @@ def test_overdue_is_derived_from_what_is_due_and_when(project: Any) -> None:
         assert not invoice.is_overdue
 
 
+@pytest.mark.parametrize("lines", [{}, {1: Decimal(0)}, {1: Decimal("-0")}])
+def test_a_credit_note_of_nothing_is_refused_for_what_it_is(project: Any, lines: dict[int, Decimal]) -> None:
+    fee(project)
+    with pytest.raises(BadInput, match="an amount above 0"):
+        write_credit_note(actor=FIN, invoice=finalized(project), reason="wrong", lines=dict(lines))
+
+
 @pytest.mark.usefixtures("taxed")
 def test_a_full_credit_note_brings_an_open_invoice_to_nothing(project: Any) -> None:
     fee(project, "99.99")
