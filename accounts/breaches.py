@@ -27,9 +27,7 @@ class BreachedPasswordValidator:
             words = _("The list of breached passwords cannot be read; please tell those who run this site.")
             raise ValidationError(words, code="breaches_unreadable") from error
         if found:
-            words = _(
-                "This password came out in a breach of some site and is tried first. Take another."
-            )
+            words = _("This password came out in a breach of some site and is tried first. Take another.")
             raise ValidationError(words, code="password_breached")
 
     def get_help_text(self) -> str:
