@@ -19,6 +19,7 @@ ACTIONS = {
     "invoice_return": _("Money of an invoice given back"),
     "invoice_credit": _("Credit note written"),
     "invoice_send": _("Invoice sent by e-mail"),
+    "credit_note_send": _("Credit note sent by e-mail"),
     "template_save": _("Invoice template saved"),
     "template_use": _("Invoice template chosen"),
     "template_active": _("Invoice template switched on or off"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLES = ("invoice_templates", "invoices")
-_WRITTEN = ("organisation_id", "name", "version", "html_content", "css_content", "created_by", "created_at")
+_WRITTEN = ("organisation_id", "kind", "name", "version", "html_content", "css_content", "created_by", "created_at")
 _FROZEN = (
     "(OLD.status <> 'draft' AND OLD.template_id IS {differs} NEW.template_id)",
     "(OLD.pdf_hash <> '' AND OLD.pdf_hash <> NEW.pdf_hash)",

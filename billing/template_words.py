@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.templating.fields import KINDS
 from billing.templating.problems import DOCUMENT, Problem
 from core.errors import BadInput
 
@@ -15,7 +16,7 @@ WORDS: dict[str, str | Promise] = {
     "too_long": gettext_lazy("It is longer than %(name)s characters."),
     "too_many": gettext_lazy("It has more than %(name)s elements or rules."),
     "too_deep": gettext_lazy("Elements stand in each other more than %(name)s deep."),
-    "needed": gettext_lazy("An invoice has to show {{%(name)s}}."),
+    "needed": gettext_lazy("The document has to show {{%(name)s}}."),
     "not_closed": gettext_lazy("%(name)s is not closed."),
     "crossed": gettext_lazy("%(name)s closes what is not open here."),
     "no_tag": gettext_lazy("This is no tag that can be read: %(name)s"),
@@ -117,3 +118,32 @@ MEANINGS: dict[str, str | Promise] = {
     "page": gettext_lazy("Number of the page; in header and footer."),
     "pages": gettext_lazy("How many pages; in header and footer."),
 }  # fmt: skip
+# Of credit notes, where they mean another thing than on invoices, or are not there.
+NOTE_MEANINGS: dict[str, str | Promise] = {
+    "title": gettext_lazy("The words Credit note."), "number": gettext_lazy("Number of the credit note."),
+    "invoice_number": gettext_lazy("Number of the invoice that it corrects."),
+    "invoice_issued_on": gettext_lazy("Day of issue of that invoice."),
+    "month": gettext_lazy("The month that the invoice is for."), "reason": gettext_lazy("Why it is given back."),
+    "invoice_value": gettext_lazy("What the invoice came to, without tax."),
+    "corrected_value": gettext_lazy("What is left of that after this credit note and those before it."),
+    "subtotal": gettext_lazy("What this one gives back, without tax."),
+    "tax": gettext_lazy("All taxes that it gives back; empty without any."),
+    "total": gettext_lazy("Total given back, with its currency."),
+    "discount_note": gettext_lazy("Says that amounts are those after discount; empty without one."),
+    "lines": gettext_lazy("List of the lines that it gives back of; with more than 200, a sum for each project."),
+    "line_number": gettext_lazy("Number of the line on the invoice."),
+    "line_quantity": gettext_lazy("How much is given back; empty where only a sum is."),
+    "line_unit_price": gettext_lazy("Price of one, as on the invoice, where there is one."),
+    "line_invoiced": gettext_lazy("What the line came to on the invoice, after discount."),
+    "line_amount": gettext_lazy("What is given back of it."),
+    "line_tax_rate": gettext_lazy("Tax rate of the line in percent."),
+    "line_tax": gettext_lazy("Tax that is given back of the line."),
+    "is_whole": gettext_lazy("Yes where nothing of the invoice is left."),
+}  # fmt: skip
+
+
+def meanings_of(kind: str) -> Mapping[str, str | Promise]:
+    """Of each variable of a kind of document, but for labels."""
+    known = KINDS[kind]
+    merged = {**MEANINGS, **NOTE_MEANINGS} if kind == "credit_note" else MEANINGS
+    return {name: merged[name] for name in known.known if name not in known.labels}

@@ -24,6 +24,7 @@ OF_INVOICES = (
         "invoice_documents",
         same="id = NEW.id OR (invoice_id = NEW.invoice_id AND language = NEW.language AND state_hash = NEW.state_hash)",
     ),
+    AppendOnly("credit_note_documents", same="id = NEW.id OR (note_id = NEW.note_id AND language = NEW.language)"),
     AppendOnly("stored_files", same="sha256 = NEW.sha256"),
     AppendOnly("invoice_returns", same="id = NEW.id"),
 )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.invoice_papers import SEND_NOTES, documents_of, emails_of_note
 from billing.models import (
     CreditEntry,
     CreditNote,
     CreditNoteLine,
 )
-from core.admin import ReadOnlyAdmin, ReadOnlyInline
+from core.admin import PageActions, ReadOnlyAdmin, ReadOnlyInline
 from core.wording import money_text
 
 
@@ -37,15 +38,32 @@ class NoteLineInline(ReadOnlyInline):
 
 
 @admin.register(CreditNote)
-class CreditNoteAdmin(ReadOnlyAdmin):
+class CreditNoteAdmin(PageActions, ReadOnlyAdmin):
     list_display = ("number", "invoice", "organisation", "issue_date", "reason", "sum")
     list_filter = (("issue_date", admin.DateFieldListFilter), "currency")
-    list_select_related = ("invoice__organisation",)
+    list_select_related = ("invoice__organisation", "template")
     search_fields = ("number", "invoice__invoice_number", "invoice__organisation__name", "reason")
     list_per_page = 50
     inlines = (NoteLineInline,)
+    actions = page_actions = ("send_action",)
+    change_form_template = "admin/billing/creditnote/change_form.html"
     fields = ("number", "invoice", "organisation", "issue_date", "reason", "net", "of_tax", "sum", "digest",
-              "created_by", "created_at")  # fmt: skip
+              "template", "papers", "emails", "created_by", "created_at")  # fmt: skip
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.send_invoice")
+
+    @admin.action(description=_("Send by e-mail …"), permissions=["send"])
+    def send_action(self, request: HttpRequest, queryset: QuerySet[CreditNote]) -> HttpResponse | None:
+        return SEND_NOTES.answer(self, request, queryset)
+
+    @admin.display(description=_("PDFs"))
+    def papers(self, row: CreditNote) -> str:
+        return documents_of(row)
+
+    @admin.display(description=_("e-mails"))
+    def emails(self, row: CreditNote) -> str:
+        return emails_of_note(row)
 
     @admin.display(description=_("organisation"))
     def organisation(self, row: CreditNote) -> str:

@@ -1,4 +1,5 @@
-"""Templates of invoices in the console: an editor with its preview beside it, versions, which one counts."""
+"""Templates of invoices and credit notes in the console: an editor with its preview beside it, versions, which one
+counts."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
-from billing.models import InvoiceTemplate
+from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.template_previews import find_by_number, previews, variables
-from billing.selectors.templates import Look, difference, look_of, versions_of
+from billing.selectors.templates import Look, difference, look_of, standard_look, versions_of
 from billing.services.templates import (
     LONGEST_NAME,
     restore_template,
@@ -38,6 +39,7 @@ SHOWN_VERSIONS = 20
 
 
 class TemplateForm(forms.Form):
+    kind = forms.ChoiceField(choices=TemplateKind.choices, widget=forms.HiddenInput)
     name = forms.CharField(label=_("Name"), max_length=LONGEST_NAME)
     organisation = forms.ModelChoiceField(
         Organisation.objects.order_by("name"), label=_("Organisation"), required=False, empty_label=_("for all")
@@ -48,12 +50,19 @@ class TemplateForm(forms.Form):
         label=_("CSS"), widget=forms.Textarea(attrs={**CODE, "rows": 14}), strip=False, required=False
     )
     invoice = forms.CharField(label=_("Preview with invoice number"), required=False, max_length=40)
+    credit_note = forms.CharField(label=_("Preview with credit note number"), required=False, max_length=40)
     use = forms.BooleanField(label=_("Use it from now on"), required=False)
 
     def __init__(self, *args: Any, fixed: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("name", "organisation") if fixed else ():
             self.fields[name].disabled = True
+        self.fields["kind"].disabled = True  # the page is of one kind
+
+    @property
+    def number(self) -> forms.BoundField:
+        """Of the document that the preview shows."""
+        return self[self.initial["kind"]]
 
 
 def editor(
@@ -63,9 +72,11 @@ def editor(
     may_save = request.user.has_perm("billing.add_invoicetemplate")
     if request.method == "POST" and not may_save:
         raise PermissionDenied
-    look = look_of(row)
+    kind = row.kind if row else _kind(request)
+    look = look_of(row) if row else standard_look(kind)
     initial = {
-        "name": row.name if row else "", "organisation": row.organisation if row else None, "html": look.html,
+        "kind": kind, "name": row.name if row else "",
+        "organisation": row.organisation if row else None, "html": look.html,
         "css": look.css,
     }  # fmt: skip
     form = TemplateForm(request.POST if request.method == "POST" else None, initial=initial, fixed=row is not None)
@@ -74,12 +85,13 @@ def editor(
     shown = look
     if form.is_bound:
         shown = Look(form.data.get("html", "").replace("\r\n", "\n"), form.data.get("css", "").replace("\r\n", "\n"))
-    seen, problems = _preview(request, form, shown)
+    seen, problems = _preview(request, form, shown, kind)
     versions = list(versions_of(row)[:SHOWN_VERSIONS]) if row else []
     context = {
         **site.admin_site.each_context(request), "opts": site.model._meta, "form": form, "row": row,
-        "title": str(row) if row else gettext("New template"), "may_save": may_save, "previews": seen,
-        "problems": problems, "variables": variables(), "versions": versions,
+        "title": str(row) if row else _new(kind), "may_save": may_save, "previews": seen,
+        "problems": problems, "variables": variables(kind), "kind": kind, "versions": versions,
+        "for_notes": kind == TemplateKind.CREDIT_NOTE,
         "page_actions": actions, "checkbox_name": ACTION_CHECKBOX_NAME, "newest": versions[0] if versions else None,
         "changes": difference(look_of(_before(row, versions)), look) if row and row.version > 1 else "",
     }  # fmt: skip
@@ -96,7 +108,8 @@ def _save(site: admin.ModelAdmin, request: HttpRequest, form: TemplateForm) -> I
     try:
         saved = save_template(
             actor=actor_of(request), name=data["name"], organisation=data["organisation"],
-            description=data["description"], look=Look(data["html"], data["css"]), use=data["use"],
+            description=data["description"], look=Look(data["html"], data["css"]), kind=data["kind"],
+            use=data["use"],
         )  # fmt: skip
     except AppError as error:
         if "problems" not in error.details:  # those stand in a list of their own
@@ -107,18 +120,29 @@ def _save(site: admin.ModelAdmin, request: HttpRequest, form: TemplateForm) -> I
     return saved
 
 
-def _preview(request: HttpRequest, form: TemplateForm, look: Look) -> tuple[list[Any], list[dict[str, Any]]]:
+def _kind(request: HttpRequest) -> str:
+    """Of a new template: ``?kind=credit_note``, else one of invoices."""
+    return TemplateKind.CREDIT_NOTE if request.GET.get("kind") == TemplateKind.CREDIT_NOTE else TemplateKind.INVOICE
+
+
+def _new(kind: str) -> str:
+    if kind == TemplateKind.CREDIT_NOTE:
+        return gettext("New template of credit notes")
+    return gettext("New template of invoices")
+
+
+def _preview(request: HttpRequest, form: TemplateForm, look: Look, kind: str) -> tuple[list[Any], list[dict[str, Any]]]:
     """Pictures, and what is wrong with the template; both as they are now."""
-    invoice = None
-    number = form.data.get("invoice", "").strip() if form.is_bound else ""
+    real = None
+    number = form.data.get(kind, "").strip() if form.is_bound else ""
     try:
         if number and request.user.has_perm("billing.view_invoice"):
-            invoice = find_by_number(number)
-        return previews(look, invoice), []
+            real = find_by_number(number, kind)
+        return previews(look, real, kind), []
     except AppError as error:
         found: Any = error.details.get("problems")
         if found is None:
-            form.add_error("invoice", error.message)
+            form.add_error(kind, error.message)
             return [], []
         parts = {"html": look.html.splitlines(), "css": look.css.splitlines()}
         return [], [{**each, "source": _source(parts.get(each["part"], []), each["line"])} for each in found]
@@ -130,9 +154,9 @@ def _source(lines: list[str], number: int) -> str:
 
 @admin.register(InvoiceTemplate)
 class InvoiceTemplateAdmin(PageActions, ReadOnlyAdmin):
-    list_display = ("name", "version", "organisation", "is_default", "is_active", "description", "created_by",
+    list_display = ("name", "kind", "version", "organisation", "is_default", "is_active", "description", "created_by",
                     "created_at")  # fmt: skip
-    list_filter = ("is_default", "is_active", "organisation")
+    list_filter = ("kind", "is_default", "is_active", "organisation")
     list_select_related = ("organisation",)
     search_fields = ("name", "organisation__name", "description")
     list_per_page = 50
@@ -194,9 +218,9 @@ USE = ConfirmedAction(
     title=_("Use templates"),
     field_label="",
     status=(),
-    headers=(_("template"), _("organisation"), _("description")),
-    row=lambda row: (str(row), str(row.organisation or gettext("for all")), row.description),
-    advice=_("Invoices finalized from now on are set by it. Those that were finalized before keep theirs."),
+    headers=(_("template"), _("for"), _("organisation"), _("description")),
+    row=lambda row: (str(row), row.get_kind_display(), str(row.organisation or gettext("for all")), row.description),
+    advice=_("Documents of its kind issued from now on are set by it. Those that were issued before keep theirs."),
     button=lambda n: ngettext("Use %(n)d template", "Use %(n)d templates", n) % {"n": n},
     done=lambda n: ngettext("%(n)d template is used.", "%(n)d templates are used.", n) % {"n": n},
     run=lambda actor, row, text: use_template(actor=actor, template=row),
@@ -205,7 +229,7 @@ OFF = replace(
     USE,
     name="off_action",
     title=_("Switch off templates"),
-    advice=_("No new invoice is set by it; where it was used, the one for all, or the built-in document, counts."),
+    advice=_("No new document is set by it; where it was used, the one for all, or the built-in document, counts."),
     button=lambda n: ngettext("Switch off %(n)d template", "Switch off %(n)d templates", n) % {"n": n},
     done=lambda n: ngettext("%(n)d template is switched off.", "%(n)d templates are switched off.", n) % {"n": n},
     run=lambda actor, row, text: set_template_active(actor=actor, template=row, active=False),

@@ -1,4 +1,4 @@
-"""``/api/v1/invoice-templates``: how invoices look. For staff."""
+"""``/api/v1/invoice-templates``: how invoices and credit notes look. For staff."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.models import Organisation
 from accounts.models.organisations import LANGUAGE_CODES
 from billing.api import scope
-from billing.models import InvoiceTemplate
+from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.template_previews import find_by_number, previews, variables
 from billing.selectors.templates import Look
 from billing.services.templates import save_template, set_template_active, use_template
@@ -28,7 +28,11 @@ LONGEST_HTML, LONGEST_CSS = 400_000, 50_000
 VIEW, ADD, CHANGE = (f"billing.{verb}_invoicetemplate" for verb in ("view", "add", "change"))
 
 
-class LookSerializer(StrictSerializer):
+class KindQuery(StrictSerializer):
+    kind = serializers.ChoiceField(TemplateKind.choices, required=False, default=TemplateKind.INVOICE)
+
+
+class LookSerializer(KindQuery):
     html = TextField(max_length=LONGEST_HTML, trim_whitespace=False)
     css = TextField(max_length=LONGEST_CSS, trim_whitespace=False, allow_blank=True, required=False, default="")
 
@@ -39,7 +43,9 @@ class NewTemplateSerializer(LookSerializer):
     name = TextField(max_length=120)
     organisation = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="null: for all.")
     description = TextField(max_length=500, required=False, allow_blank=True, default="")
-    use = serializers.BooleanField(required=False, default=False, help_text="Set invoices by it from now on.")
+    use = serializers.BooleanField(
+        required=False, default=False, help_text="Set documents of its kind by it from now on."
+    )
 
 
 class TemplateChangeSerializer(StrictSerializer):
@@ -57,10 +63,11 @@ class TemplateChangeSerializer(StrictSerializer):
 class TemplateSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
+    kind = serializers.ChoiceField(TemplateKind.choices, help_text="What it sets.")
     version = serializers.IntegerField()
     organisation = serializers.UUIDField(source="organisation.uuid", default=None, allow_null=True)
     description = serializers.CharField()
-    is_default = serializers.BooleanField(help_text="Invoices of its owner are set by it now.")
+    is_default = serializers.BooleanField(help_text="Documents of its kind and owner are set by it now.")
     is_active = serializers.BooleanField()
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -73,6 +80,7 @@ class TemplateDetailSerializer(TemplateSerializer):
 
 class TemplateQuery(PageQuery):
     name = serializers.CharField(required=False, max_length=120)
+    kind = serializers.ChoiceField(TemplateKind.choices, required=False)
     organisation = serializers.UUIDField(required=False, help_text="Those of this one's own.")
     is_default = serializers.BooleanField(required=False, allow_null=True, default=None)
 
@@ -81,6 +89,10 @@ class AskedTemplatePreviewSerializer(LookSerializer):
     invoice = TextField(
         max_length=40, required=False, allow_blank=True, default="", help_text="Its number; else a sample."
     )
+    credit_note = TextField(
+        max_length=40, required=False, allow_blank=True, default="",
+        help_text="For a template of credit notes, the number of one; else a sample.",
+    )  # fmt: skip
 
 
 class TemplatePreviewSerializer(serializers.Serializer):
@@ -116,7 +128,7 @@ class TemplatesView(APIView):
         _allow(request, VIEW)
         query = scope.read(TemplateQuery, request.query_params)
         exact = {"name": query.get("name"), "organisation__uuid": query.get("organisation"),
-                 "is_default": query["is_default"]}  # fmt: skip
+                 "kind": query.get("kind"), "is_default": query["is_default"]}  # fmt: skip
         rows = InvoiceTemplate.objects.select_related("organisation").defer("html_content", "css_content")
         rows = rows.filter(**{name: value for name, value in exact.items() if value not in (None, "")})
         found = page(rows, by=("id",), after=query.get("cursor", ""), size=query["limit"])
@@ -175,25 +187,31 @@ class TemplatePreviewView(APIView):
     )
     def post(self, request: Request) -> Response:
         """What a template looks like, in both languages. Saves nothing. Staff with `billing.add_invoicetemplate`; a
-        real invoice needs `billing.view_invoice`, too."""
+        real document needs `billing.view_invoice`, too."""
         _allow(request, ADD)
         values = scope.read(AskedTemplatePreviewSerializer, request.data)
-        invoice = None
-        if values["invoice"]:
+        kind, real = values["kind"], None
+        if number := values["credit_note" if kind == TemplateKind.CREDIT_NOTE else "invoice"]:
             _allow(request, "billing.view_invoice")
-            invoice = find_by_number(values["invoice"])
-        found = _told(lambda: previews(Look(values["html"], values["css"]), invoice))
+            real = find_by_number(number, kind)
+        found = _told(lambda: previews(Look(values["html"], values["css"]), real, kind))
         return Response(TemplatePreviewsSerializer({"previews": found}).data)
 
 
 class TemplateVariablesView(APIView):
     @extend_schema(
-        operation_id="invoice_templates_variables", responses={200: TemplateVariablesSerializer, **problems(401, 403)}
+        operation_id="invoice_templates_variables",
+        parameters=[KindQuery],
+        responses={200: TemplateVariablesSerializer, **problems(400, 401, 403)},
     )
     def get(self, request: Request) -> Response:
         """The closed list of variables, with meaning and sample. Staff with `billing.view_invoicetemplate`."""
         _allow(request, VIEW)
-        return Response(TemplateVariablesSerializer({"variables": variables()}).data)
+        return Response(
+            TemplateVariablesSerializer(
+                {"variables": variables(scope.read(KindQuery, request.query_params)["kind"])}
+            ).data
+        )
 
 
 def _told(act: Any) -> Any:

@@ -8,7 +8,7 @@ from billing.api.discounts import DiscountEndView, DiscountsView
 from billing.api.exchange_rates import ExchangeRatesView
 from billing.api.explain import JobExplanationView, ReceiptExplanationView
 from billing.api.invoice_acts import CreditNotesView, FinalizeView, ReceivedView, ReverseView
-from billing.api.invoice_documents import InvoicePdfView, InvoiceSendView
+from billing.api.invoice_documents import CreditNotePdfView, CreditNoteSendView, InvoicePdfView, InvoiceSendView
 from billing.api.invoice_drafts import CancelDraftView, RefreshView
 from billing.api.invoices import InvoiceLineExplanationView, InvoicesView, InvoiceView
 from billing.api.jobs import JobsView, JobView
@@ -59,6 +59,8 @@ urlpatterns = [
     path("reports/<slug:name>.<str:kind>", ReportFileView.as_view(), name="report_file"),
     path("invoices/<uuid:uuid>/pdf", InvoicePdfView.as_view(), name="invoice_pdf"),
     path("invoices/<uuid:uuid>/send", InvoiceSendView.as_view(), name="invoice_send"),
+    path("credit-notes/<uuid:uuid>/pdf", CreditNotePdfView.as_view(), name="credit_note_pdf"),
+    path("credit-notes/<uuid:uuid>/send", CreditNoteSendView.as_view(), name="credit_note_send"),
     path("invoice-templates", TemplatesView.as_view(), name="invoice_templates"),
     path("invoice-templates/preview", TemplatePreviewView.as_view(), name="invoice_template_preview"),
     path("invoice-templates/variables", TemplateVariablesView.as_view(), name="invoice_template_variables"),

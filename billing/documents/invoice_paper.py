@@ -77,12 +77,8 @@ def bill_of(invoice: Invoice) -> Bill:
     moments = [invoice.created_at, invoice.updated_at, invoice.paid_at, invoice.canceled_at]
     page = settings.SITE_BASE_URL + reverse("billing:verify")
     question = urlencode({"number": invoice.invoice_number or "", "hash": invoice.digest})
-    known = {name: str(invoice.seller.get(name) or "") for name in ("name", "address", "tax_id", "email")}
     return Bill(
-        number=str(invoice), seller=Seller(**{**known, "name": known["name"] or settings.ORG_NAME}),
-        buyer="\n".join(each for each in (
-            str(invoice.buyer.get("name") or invoice.organisation.name), str(invoice.buyer.get("email") or "")
-        ) if each),
+        number=str(invoice), seller=seller_of(invoice), buyer=buyer_of(invoice),
         month=invoice.first_day, issued_on=invoice.issue_date, due_on=invoice.due_date, currency=invoice.currency,
         lines=tuple(
             BillLine(
@@ -97,14 +93,25 @@ def bill_of(invoice: Invoice) -> Bill:
         ),
         inclusive=invoice.tax_inclusive, subtotal=invoice.subtotal, discount=invoice.discount, total=invoice.total,
         paid=invoice.amount_paid, credited=invoice.amount_credited, due=invoice.amount_due + invoice.amount_written_off,
-        conversion=_conversion(invoice), state=State(STATES.get(InvoiceStatus(invoice.status), "pending")),
+        conversion=conversion_of(invoice), state=State(STATES.get(InvoiceStatus(invoice.status), "pending")),
         note=notes_words(invoice), digest=invoice.digest, verify_url=f"{page}?{question}", verify_page=page,
         changed_at=max((moment for moment in moments if moment is not None), default=timezone.now()),
         is_test=invoice.is_test,
     )  # fmt: skip
 
 
-def _conversion(invoice: Invoice) -> str:
+def seller_of(invoice: Invoice) -> Seller:
+    """As it was when the invoice was issued."""
+    known = {name: str(invoice.seller.get(name) or "") for name in ("name", "address", "tax_id", "email")}
+    return Seller(**{**known, "name": known["name"] or settings.ORG_NAME})
+
+
+def buyer_of(invoice: Invoice) -> str:
+    name, email = (str(invoice.buyer.get(each) or "") for each in ("name", "email"))
+    return "\n".join(each for each in (name or invoice.organisation.name, email) if each)
+
+
+def conversion_of(invoice: Invoice) -> str:
     if invoice.exchange_rate is None:
         return ""
     rate = quantity_text(invoice.exchange_rate, 12)

@@ -40,29 +40,35 @@ def render(bill: Bill, *, regular: Typeface, bold: Typeface) -> bytes:
         title=f"{_('Invoice')} {bill.number}", author=bill.seller.name, subject=wording.month_text(bill.month),
         made=bill.changed_at,
     )  # fmt: skip
-    pages = flow(_Bill(bill, sheets).blocks())
-    for number, blocks in enumerate(pages, 1):
+    words = f"{bill.seller.name} · {_('Invoice')} {bill.number}"
+    return dressed(sheets, BillFront(bill, sheets).blocks(), words, across_of(bill))
+
+
+def dressed(sheets: Sheets, blocks: Iterator[Block], words: str, across: str) -> bytes:
+    """``blocks`` on as many pages as they need, each with ``words`` and its number at the foot."""
+    pages = flow(blocks)
+    for number, found in enumerate(pages, 1):
         if number > 1:
             sheets.next_page()
-        _dress(sheets, bill, number, len(pages))
+        _dress(sheets, words, across, number, len(pages))
         y = TOP
-        for block in blocks:
+        for block in found:
             block.draw(y)
             y -= block.height
     return sheets.finish()
 
 
-def _dress(sheets: Sheets, bill: Bill, page: int, count: int) -> None:
-    if across := across_of(bill):
+def _dress(sheets: Sheets, words: str, across: str, page: int, count: int) -> None:
+    if across:
         sheets.across(across, "#f3dcd9")
     sheets.rule(BOTTOM - 18)
-    words, size = sheets.regular.fit(f"{bill.seller.name} · {_('Invoice')} {bill.number}", 8, RIGHT - LEFT - 120, 6)
+    words, size = sheets.regular.fit(words, 8, RIGHT - LEFT - 120, 6)
     sheets.text(LEFT, BOTTOM - 31, words, size, colour=INK2)
     words = _("Page %(page)s of %(count)s") % {"page": page, "count": count}
     sheets.text(RIGHT, BOTTOM - 31, words, 8, colour=INK2, align="right")
 
 
-class _Bill(Front):
+class BillFront(Front):
     """A receipt's front, but for its title, its facts and what stands in its middle."""
 
     paper: Bill  # type: ignore[assignment]  # the parts of a receipt's paper that the front reads are on it, too
@@ -83,9 +89,6 @@ class _Bill(Front):
 
     def _title(self, y: float) -> None:
         sheets = self.sheets
-        sheets.text(RIGHT, y - 20, _("Invoice"), 23, bold=True, align="right")
-        words, size = sheets.bold.fit(self.paper.number, 11, (RIGHT - LEFT) * 0.4, 6)
-        sheets.text(RIGHT, y - 40, words, size, bold=True, colour=ACCENT, align="right")
         word, front, back = {
             "paid": (_("PAID"), sheet.GOOD, sheet.GOOD_TINT),
             "void": (_("CANCELED"), sheet.BAD, sheet.BAD_TINT),
@@ -94,19 +97,32 @@ class _Bill(Front):
         width = sheets.bold.width(word, 9) + 18
         sheets.box(RIGHT - width, y - 68, width, 19, back, radius=5)
         sheets.text(RIGHT - width / 2, y - 62, word, 9, bold=True, colour=front, align="center")
+        self.named(y, _("Invoice"), beside=width + 8)
+
+    def named(self, y: float, title: str, *, beside: float = 0) -> None:
+        """The kind of document, its number, and a word where it is none."""
+        sheets = self.sheets
+        sheets.text(RIGHT, y - 20, title, 23, bold=True, align="right")
+        words, size = sheets.bold.fit(self.paper.number, 11, (RIGHT - LEFT) * 0.4, 6)
+        sheets.text(RIGHT, y - 40, words, size, bold=True, colour=ACCENT, align="right")
         if self.paper.is_test:
             words, size = sheets.bold.fit(_("TEST: no real document"), 9, (RIGHT - LEFT) * 0.35, 6)
-            sheets.text(RIGHT - width - 8, y - 62, words, size, bold=True, colour=sheet.BAD, align="right")
+            sheets.text(RIGHT - beside, y - 62, words, size, bold=True, colour=sheet.BAD, align="right")
 
     def _facts(self) -> Iterator[Block]:
         bill = self.paper
-        cells = [
-            (_("For"), bill.buyer),
-            (_("Month"), wording.month_text(bill.month)),
-            (_("Issued"), wording.day_text(bill.issued_on)),
-            (_("Due on"), wording.day_text(bill.due_on)),
-            (_("Exchange rate"), bill.conversion),
-        ]
+        yield from self.facts(
+            [
+                (_("For"), bill.buyer),
+                (_("Month"), wording.month_text(bill.month)),
+                (_("Issued"), wording.day_text(bill.issued_on)),
+                (_("Due on"), wording.day_text(bill.due_on)),
+                (_("Exchange rate"), bill.conversion),
+            ]
+        )
+
+    def facts(self, cells: list[tuple[str, str]]) -> Iterator[Block]:
+        """Three beside each other; without those that say nothing."""
         shown = [(label, value) for label, value in cells if value.strip()]
         for start in range(0, len(shown), 3):
             yield from self._cells(shown[start : start + 3])
@@ -158,27 +174,30 @@ class _Bill(Front):
             yield self._row((_("Subtotal"), "", "", self.money(bill.subtotal)), keep=True)
         if bill.discount:
             yield self._row((_("Discount"), "", "", self.money(-bill.discount)), keep=True)
-        for tax in bill.taxes:
+        yield from self.tax_rows()
+        yield self.space(4, keep=True)
+        yield self.total(_("Total"))
+        yield from self._after()
+
+    def tax_rows(self) -> Iterator[Block]:
+        for tax in self.paper.taxes:
             on = _("on %(base)s") % {"base": self.money(tax.base)}
             name = f"{tax.label} {wording.rate_text(tax.rate)} %"
             yield self._row((name, on, "", self.money(tax.amount)), keep=True)
             for line in self.sheets.regular.wrap(tax.reason, 8, RIGHT - LEFT) if tax.reason else ():
                 yield self.line(line, 8, colour=INK2)
-        yield self.space(4, keep=True)
-        yield self._total()
-        yield from self._after()
 
-    def _total(self) -> Block:
+    def total(self, words: str) -> Block:
         bill, sheets = self.paper, self.sheets
         height = 16 * self.lead + 8
 
-        def total(y: float) -> None:
+        def draw(y: float) -> None:
             sheets.box(LEFT, y - height, RIGHT - LEFT, height, sheet.TINT, radius=4)
-            words = wording.money_text(bill.total, bill.currency)
-            sheets.text(LEFT + 10, y - height * 0.64, _("Total"), 12, bold=True)
-            sheets.text(RIGHT - 8, y - height * 0.66, words, 16, bold=True, align="right")
+            sum_ = wording.money_text(bill.total, bill.currency)
+            sheets.text(LEFT + 10, y - height * 0.64, words, 12, bold=True)
+            sheets.text(RIGHT - 8, y - height * 0.66, sum_, 16, bold=True, align="right")
 
-        return Block(height, total)
+        return Block(height, draw)
 
     def _after(self) -> Iterator[Block]:
         """What was paid and taken back of it, and what is left."""

@@ -1,4 +1,5 @@
-"""An invoice set by a template of finance's own. Everything that reads what they wrote happens in the worker."""
+"""An invoice or a credit note set by a template of finance's own. Everything that reads what they wrote
+happens in the worker."""
 
 from __future__ import annotations
 
@@ -11,15 +12,18 @@ from django.utils.translation import gettext as _
 
 from billing.documents import fonts
 from billing.documents.invoice_paper import Bill
+from billing.documents.note_paper import NotePaper
+from billing.documents.note_values import note_annex, note_values
 from billing.documents.template_values import across_of, annex_of, values_of
 from billing.templating import sandbox
 from billing.templating.problems import Refused
 from core import wording
 
 LANGUAGES = ("en", "th")
+Document = Bill | NotePaper
 
 
-def template_pdf(*, bill: Bill, html: str, css: str, language: str) -> sandbox.Pdf:
+def template_pdf(*, bill: Document, html: str, css: str, language: str) -> sandbox.Pdf:
     """``bill`` in the same language. The same input gives the same bytes.
 
     Raises ``fonts.NoThaiFont`` when Thai is asked for and no Thai typeface is here, ``templating.problems.Refused``.
@@ -30,7 +34,7 @@ def template_pdf(*, bill: Bill, html: str, css: str, language: str) -> sandbox.P
 
 
 def template_pictures(
-    *, bill: Callable[[], Bill], html: str, css: str, pages: int = 3
+    *, bill: Callable[[], Document], html: str, css: str, pages: int = 3
 ) -> dict[str, sandbox.Pictures | Exception]:
     """The first pages in each language, for a preview; or what ``template_pdf`` would raise. ``bill`` is called in the
     language that it is for; the workers run at the same time."""
@@ -54,15 +58,20 @@ def _pictures(task: dict[str, Any] | Exception, pages: int) -> sandbox.Pictures 
         return refused
 
 
-def _task(bill: Bill, html: str, css: str, language: str) -> dict[str, Any]:
-    annex = annex_of(bill)
+def _task(bill: Document, html: str, css: str, language: str) -> dict[str, Any]:
+    if isinstance(bill, NotePaper):
+        kind, title, values, annex = "credit_note", _("Credit note"), note_values(bill), note_annex(bill)
+        across = _("TEST") if bill.is_test else ""
+    else:
+        kind, title, values, annex = "invoice", _("Invoice"), values_of(bill), annex_of(bill)
+        across = across_of(bill)
     meta = {
-        "title": f"{_('Invoice')} {bill.number}", "author": bill.seller.name,
+        "title": f"{title} {bill.number}", "author": bill.seller.name,
         "subject": wording.month_text(bill.month), "made": int(bill.changed_at.timestamp()),
     }  # fmt: skip
     return {
-        "html": html, "css": css, "values": values_of(bill), "language": language, "fonts": _fonts(language),
-        "meta": meta, "across": across_of(bill),
+        "kind": kind, "html": html, "css": css, "values": values, "language": language, "fonts": _fonts(language),
+        "meta": meta, "across": across,
         "annex": {"title": annex.title, "columns": annex.columns, "rows": annex.rows} if annex else None,
     }  # fmt: skip
 

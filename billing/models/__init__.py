@@ -1,6 +1,6 @@
 """Prices and documents."""
 
-from billing.models.documents import InvoiceDocument
+from billing.models.documents import CreditNoteDocument, InvoiceDocument
 from billing.models.fees import ChargeKind, SubscriptionCharge
 from billing.models.invoices import (
     INVOICE_TRANSITIONS,
@@ -11,7 +11,6 @@ from billing.models.invoices import (
     InvoiceLine,
     InvoiceStatus,
     InvoiceTax,
-    InvoiceTemplate,
     LineKind,
 )
 from billing.models.journal import (
@@ -36,14 +35,17 @@ from billing.models.prices import ChargeModel, Discount, ExchangeRate, PricingPl
 from billing.models.rates import CpuBasis, Rate, RateVersion
 from billing.models.receipts import RECEIPT_TRANSITIONS, PriceAt, Receipt, ReceiptItem, ReceiptStatus
 from billing.models.taxes import TaxCategory, TaxedKind, TaxRate, TaxRule
+from billing.models.templates import InvoiceTemplate, TemplateKind
 
 __all__ = [
     "BY_HAND", "INVOICE_TRANSITIONS", "PERIOD_TRANSITIONS", "RECEIPT_TRANSITIONS", "AccountingPeriod", "AdjustmentKind",
-    "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteLine", "Discount",
-    "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceDocument", "InvoiceLine",
+    "ChargeKind", "ChargeModel", "ClosedMonth", "CpuBasis", "CreditEntry", "CreditNote", "CreditNoteDocument",
+    "CreditNoteLine",
+    "Discount", "DocumentCounter", "ExchangeRate", "ExportColumn", "ExportedEntry", "Invoice", "InvoiceDocument",
+    "InvoiceLine",
     "InvoiceNotice", "InvoicePayment", "InvoiceReturn", "InvoiceStatus", "InvoiceTax", "InvoiceTemplate",
     "JournalEntry", "JournalExport", "JournalPosting", "JournalState", "LedgerAccount", "LineKind", "MonthAdjustment",
     "NoticeKind", "PeriodStatus", "PriceAt", "PricingPlan", "PricingStep", "Quantity", "Rate", "RateVersion",
     "Receipt", "ReceiptItem", "ReceiptStatus", "SourceKind", "SubscriptionCharge", "TaxCategory", "TaxRate", "TaxRule",
-    "TaxedKind", "WriteOff",
+    "TaxedKind", "TemplateKind", "WriteOff",
 ]  # fmt: skip

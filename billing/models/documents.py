@@ -1,4 +1,5 @@
-"""Invoices on paper: which file was made of which invoice, in which state of it. The files are ``stored_files``."""
+"""Invoices and credit notes on paper: which file was made of which, in which state of it. The files are
+``stored_files``."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import StoredFile
 from accounts.models.organisations import LANGUAGES
-from billing.models.invoices import Invoice, InvoiceTemplate
+from billing.models.invoices import CreditNote, Invoice
+from billing.models.templates import InvoiceTemplate
 
 
 class InvoiceDocument(models.Model):
@@ -40,3 +42,32 @@ class InvoiceDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoice} {self.language}"
+
+
+class CreditNoteDocument(models.Model):
+    """The PDF of a credit note in one language. A note never changes, and neither does its paper: made once, the same
+    file is handed out for ever."""
+
+    id = models.BigAutoField(primary_key=True)
+    note = models.ForeignKey(CreditNote, models.PROTECT, related_name="documents", verbose_name=_("credit note"))
+    language = models.CharField(_("language"), max_length=8, choices=LANGUAGES)
+    template = models.ForeignKey(
+        InvoiceTemplate, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("template")
+    )
+    file = models.ForeignKey(
+        StoredFile, models.PROTECT, db_column="sha256", related_name="+", verbose_name=_("hash (SHA-256)")
+    )
+    fallback = models.CharField(_("instead of the template, because"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "credit_note_documents"
+        ordering = ("-id",)
+        verbose_name = _("document of a credit note")
+        verbose_name_plural = _("documents of credit notes")
+        constraints = (
+            models.UniqueConstraint(fields=["note", "language"], name="credit_note_documents_one_a_language"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.note} {self.language}"

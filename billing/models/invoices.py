@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop
 from accounts.models import Organisation, Project
 from billing.models.prices import Discount, PricingPlan
 from billing.models.taxes import CODE
+from billing.models.templates import InvoiceTemplate
 from core.clock import today_for
 from core.decimals import ExactDecimalField
 from core.states import Transitions
@@ -42,58 +43,6 @@ INVOICE_TRANSITIONS: Transitions = {
     _I.CANCELED: frozenset(),
 }
 DOCUMENT_MONEY: dict[str, Any] = {**MONEY, "default": Decimal(0)}
-
-
-class InvoiceTemplate(models.Model):
-    """How invoices look: HTML and CSS with a closed list of variables. A change makes a new version."""
-
-    organisation = models.ForeignKey(
-        Organisation, models.PROTECT, null=True, blank=True, related_name="invoice_templates",
-        verbose_name=_("organisation"), help_text=_("Empty: for all."),
-    )  # fmt: skip
-    name = models.CharField(_("name"), max_length=120)
-    description = models.TextField(_("description"), blank=True)
-    version = models.PositiveIntegerField(_("version"), default=1)
-    is_default = models.BooleanField(_("default"), default=False)
-    is_active = models.BooleanField(_("active"), default=True)
-    html_content = models.TextField(_("HTML"))
-    css_content = models.TextField(_("CSS"), blank=True)
-    variables = models.JSONField(_("variables"), default=dict, blank=True)
-    preview_data = models.JSONField(_("sample data"), default=dict, blank=True)
-    created_by = models.CharField(_("created by"), max_length=64)
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "invoice_templates"
-        ordering = ("name", "-version")
-        verbose_name = _("invoice template")
-        verbose_name_plural = _("invoice templates")
-        constraints = (
-            models.UniqueConstraint(
-                fields=["organisation", "name", "version"], name="invoice_templates_version_unique"
-            ),
-            models.UniqueConstraint(
-                fields=["name", "version"],
-                condition=models.Q(organisation__isnull=True),
-                name="invoice_templates_version_unique_for_all",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(is_default=False) | models.Q(is_active=True), name="invoice_templates_default_active"
-            ),
-            models.UniqueConstraint(
-                fields=["organisation"],
-                condition=models.Q(is_default=True, organisation__isnull=False),
-                name="invoice_templates_one_default_an_organisation",
-            ),
-            models.UniqueConstraint(
-                fields=["is_default"],
-                condition=models.Q(is_default=True, organisation__isnull=True),
-                name="invoice_templates_one_default",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
 
 
 class Invoice(models.Model):
@@ -325,6 +274,9 @@ class CreditNote(models.Model):
     tax = models.DecimalField(_("tax"), **MONEY)
     total = models.DecimalField(_("total"), **MONEY)
     digest = models.CharField(_("content hash (SHA-256)"), max_length=64, blank=True)
+    template = models.ForeignKey(
+        InvoiceTemplate, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("template")
+    )
     created_by = models.CharField(_("created by"), max_length=64)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

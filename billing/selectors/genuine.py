@@ -1,4 +1,4 @@
-"""Is a receipt still what was issued? Its content as the digest reads it, and the comparison."""
+"""Is a document still what was issued? Its content as the digest reads it, and the comparison."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from django.conf import settings
 from django.db import connection
 
 from billing import digest
-from billing.models import Invoice, Receipt
-from billing.selectors.invoice_digest import stored_digest
+from billing.models import CreditNote, Invoice, Receipt
+from billing.selectors.invoice_digest import stored_digest, stored_note_digest
 
+Document = Receipt | Invoice | CreditNote
 NOBODYS = "-" * 64  # equals no hash, and takes as long to compare
 LINE_FIELDS = ("job_key", "job_id_display", "cpu_core_hours", "gpu_hours", "mem_gb_hours", "cost")
 
@@ -64,7 +65,9 @@ def numbers_like(text: str) -> set[str]:
     """
     text = text.strip()
     found = {text, text.upper(), text.lower()}
-    for prefix in (settings.BILLING_RECEIPT_PREFIX, settings.BILLING_INVOICE_PREFIX):
+    for prefix in (
+        settings.BILLING_RECEIPT_PREFIX, settings.BILLING_INVOICE_PREFIX, settings.BILLING_CREDIT_NOTE_PREFIX
+    ):  # fmt: skip
         if prefix and text.lower().startswith(prefix.lower()):
             found.add(prefix + text[len(prefix) :])
     return found
@@ -79,7 +82,8 @@ class Verdict(StrEnum):
 
 
 def verdict(*, number: str, digest: str) -> Verdict:
-    """Whether a receipt or invoice of this number was issued with this hash (64 hexadecimal digits), and is unchanged.
+    """Whether a receipt, invoice or credit note of this number was issued with this hash (64 hexadecimal digits), and
+    is unchanged.
 
     The stored hash is compared first; lines are read only for one who holds the right one.
     """
@@ -87,17 +91,25 @@ def verdict(*, number: str, digest: str) -> Verdict:
     issued = found.digest if found and found.digest else NOBODYS
     if not hmac.compare_digest(issued, digest) or found is None:
         return Verdict.UNKNOWN
-    now = digest_of(found) if isinstance(found, Receipt) else stored_digest(found)
-    return Verdict.GENUINE if hmac.compare_digest(now, digest) else Verdict.CHANGED
+    return Verdict.GENUINE if hmac.compare_digest(_stored(found), digest) else Verdict.CHANGED
 
 
-def find_document(number: str) -> Receipt | Invoice | None:
+def _stored(found: Document) -> str:
+    if isinstance(found, Receipt):
+        return digest_of(found)
+    return stored_note_digest(found) if isinstance(found, CreditNote) else stored_digest(found)
+
+
+def find_document(number: str) -> Document | None:
     """One look: which kind it would be is told by how the number begins, known or not."""
     numbers, text = numbers_like(number), number.strip().lower()
-    prefixes = (settings.BILLING_INVOICE_PREFIX.lower(), settings.BILLING_RECEIPT_PREFIX.lower())
-    fits = [prefix for prefix in prefixes if prefix and text.startswith(prefix)]
-    if fits and max(fits, key=len) == prefixes[0] != prefixes[1]:
-        return Invoice.objects.filter(invoice_number__in=numbers).first()
+    receipts = settings.BILLING_RECEIPT_PREFIX.lower()
+    prefixes = (settings.BILLING_INVOICE_PREFIX.lower(), settings.BILLING_CREDIT_NOTE_PREFIX.lower(), receipts)
+    longest = max((prefix for prefix in prefixes if prefix and text.startswith(prefix)), key=len, default="")
+    if longest and longest != receipts:
+        if longest == prefixes[0]:
+            return Invoice.objects.filter(invoice_number__in=numbers).first()
+        return CreditNote.objects.filter(number__in=numbers).first()
     return Receipt.objects.filter(document_number__in=numbers).first()
 
 

@@ -80,5 +80,10 @@ def stored_digest(invoice: Invoice) -> str:
 
 
 def is_note_unchanged(note: CreditNote) -> bool:
+    return note.digest == stored_note_digest(note)
+
+
+def stored_note_digest(note: CreditNote) -> str:
+    """The hash of what is stored now."""
     lines = note.lines.select_related("line").order_by("line__line_number")
-    return note.digest == note_digest(note, [(row.line.line_number, row) for row in lines])
+    return note_digest(note, [(row.line.line_number, row) for row in lines])

@@ -53,6 +53,15 @@ def find_invoice(user: Person, uuid: UUID) -> Invoice:
     return row
 
 
+def find_note(user: Person, uuid: UUID) -> CreditNote:
+    """Whoever sees the invoice sees its credit notes. Raises ``Http404``."""
+    rows = CreditNote.objects.select_related("invoice__organisation", "template")
+    row = rows.filter(uuid=uuid, invoice__in=visible_invoices(user).values("pk")).first()
+    if row is None:
+        raise Http404(_("There is no such credit note."))
+    return row
+
+
 def find_line(invoice: Invoice, number: int) -> InvoiceLine:
     rows = invoice.lines.select_related("project", "pricing_plan", "subscription__plan")
     row = rows.filter(line_number=number).first()

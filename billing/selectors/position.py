@@ -1,14 +1,14 @@
-"""Where a receipt or invoice stands in the audit log, so that its holder can prove it."""
+"""Where a receipt, invoice or credit note stands in the audit log, so that its holder can prove it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from audit import proofs
-from billing.models import Invoice, Receipt
+from billing.models import CreditNote, Invoice, Receipt
 
-ISSUED = {Receipt: "receipt_create", Invoice: "invoice_finalize"}
-Document = Receipt | Invoice
+ISSUED = {Receipt: "receipt_create", Invoice: "invoice_finalize", CreditNote: "invoice_credit"}
+Document = Receipt | Invoice | CreditNote
 
 
 def position_of(document: Document) -> proofs.Position | None:
@@ -21,6 +21,6 @@ def proof_of(document: Document, reader: Any) -> dict[str, Any] | None:
     where = position_of(document)
     if where is None:
         return None
-    number = document.document_number if isinstance(document, Receipt) else document.invoice_number
+    number = str(document).lstrip("#")
     about = {"kind": str(document._meta.model_name), "number": str(number), "digest": document.digest}
     return proofs.proof(where, about, reader.get_username(), whole=reader.has_perm("audit.view_auditlog"))

@@ -1,4 +1,4 @@
-"""Which template an invoice is set by, and what there is of them. Reads only."""
+"""Which template an invoice or a credit note is set by, and what there is of them. Reads only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db.models import F, QuerySet
 
 from accounts.models import Organisation
-from billing.models import Invoice, InvoiceStatus, InvoiceTemplate
+from billing.models import Invoice, InvoiceStatus, InvoiceTemplate, TemplateKind
 
 STANDARD = Path(__file__).resolve().parents[1] / "templating" / "standard"
 LONGEST_DIFF = 20_000
@@ -23,21 +23,22 @@ class Look(NamedTuple):
 
 
 @cache
-def standard_look() -> Look:
+def standard_look(kind: str = TemplateKind.INVOICE) -> Look:
     """The present look as a template: what a new one begins with."""
-    return Look(*((STANDARD / f"invoice.{part}").read_text(encoding="utf-8") for part in ("html", "css")))
+    return Look(*((STANDARD / f"{TemplateKind(kind).value}.{part}").read_text(encoding="utf-8")
+                  for part in ("html", "css")))  # fmt: skip
 
 
-def template_for(organisation: Organisation) -> InvoiceTemplate | None:
-    """The organisation's own default, else that for all; None: the built-in document."""
-    rows = InvoiceTemplate.objects.filter(is_default=True, is_active=True)
+def template_for(organisation: Organisation, kind: str = TemplateKind.INVOICE) -> InvoiceTemplate | None:
+    """The organisation's own default of this kind, else that for all; None: the built-in document."""
+    rows = InvoiceTemplate.objects.filter(kind=kind, is_default=True, is_active=True)
     own = rows.filter(organisation=organisation) | rows.filter(organisation=None)
     return own.order_by(F("organisation").asc(nulls_last=True)).first()
 
 
 def templates_for(organisations: Collection[int]) -> dict[int, int]:
-    """``template_for`` of many, by key; who is not in it has the built-in document. One statement."""
-    rows = InvoiceTemplate.objects.filter(is_default=True, is_active=True)
+    """``template_for`` of many, for invoices, by key; who is not in it has the built-in document. One statement."""
+    rows = InvoiceTemplate.objects.filter(kind=TemplateKind.INVOICE, is_default=True, is_active=True)
     chosen = rows.filter(organisation__in=list(organisations)) | rows.filter(organisation=None)
     found: dict[int | None, int] = dict(chosen.order_by("pk").values_list("organisation_id", "pk"))
     for_all = found.get(None)
@@ -53,10 +54,10 @@ def template_of(invoice: Invoice) -> InvoiceTemplate | None:
 
 
 def versions_of(template: InvoiceTemplate) -> QuerySet[InvoiceTemplate]:
-    """All of one name and owner, newest first."""
-    return InvoiceTemplate.objects.filter(organisation=template.organisation_id, name=template.name).order_by(
-        "-version"
-    )
+    """All of one name, kind and owner, newest first."""
+    return InvoiceTemplate.objects.filter(
+        organisation=template.organisation_id, kind=template.kind, name=template.name
+    ).order_by("-version")
 
 
 def difference(before: Look, after: Look) -> str:

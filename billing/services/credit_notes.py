@@ -20,10 +20,12 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceStatus,
+    TemplateKind,
 )
 from billing.selectors.credit_plans import NotCreditable, plan_credit
 from billing.selectors.credits import is_kept, kept_lines, lefts_of
 from billing.selectors.invoice_digest import note_digest
+from billing.selectors.templates import template_for
 from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations
@@ -122,7 +124,8 @@ def _write(
     net, tax = (sum((getattr(each, name) for each in taken), Decimal(0)) for name in ("net", "tax"))
     note = CreditNote(
         invoice=invoice, number=number.text, fiscal_year=number.fiscal_year, serial=number.serial, issue_date=issued,
-        reason=reason, currency=invoice.currency, subtotal=net, tax=tax, total=net + tax, created_by=actor.name,
+        reason=reason, currency=invoice.currency, subtotal=net, tax=tax, total=net + tax,
+        template=template_for(invoice.organisation, TemplateKind.CREDIT_NOTE), created_by=actor.name,
         created_at=now_for(invoice.organisation),
     )  # fmt: skip
     lines = [CreditNoteLine(note=note, line=rows[each.number], net=each.net, tax=each.tax) for each in taken]

@@ -1,4 +1,5 @@
-"""Templates of invoices: saved as versions, chosen, switched off and on, brought back. What a version says stays."""
+"""Templates of invoices and credit notes: saved as versions, chosen, switched off and on, brought back. What a version
+says stays."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from audit import services as audit
-from billing.models import InvoiceTemplate
+from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.templates import Look, difference, look_of, versions_of
 from billing.template_words import TemplateRefused
 from billing.templating import fields, sandbox
@@ -20,20 +21,20 @@ LOCK = "invoice_templates"
 LONGEST_NAME = 120
 
 
-def check_look(look: Look) -> None:
+def check_look(look: Look, kind: str = TemplateKind.INVOICE) -> None:
     """Reads it as the worker would. Raises ``TemplateRefused`` with each line and name."""
     try:
-        sandbox.check(look.html, look.css)
+        sandbox.check(look.html, look.css, kind)
     except Refused as refused:
         raise TemplateRefused(refused.problems) from refused
 
 
 def save_template(
-    *, actor: Actor, name: str, look: Look, organisation: Organisation | None = None, description: str = "",
-    use: bool = False,
+    *, actor: Actor, name: str, look: Look, kind: str = TemplateKind.INVOICE, organisation: Organisation | None = None,
+    description: str = "", use: bool = False,
 ) -> InvoiceTemplate:  # fmt: skip
-    """The next version of ``name``, or the newest itself where it says the same. With ``use`` it is chosen, too; it is
-    anyway where the version before was.
+    """The next version of ``name`` for this kind of document, or the newest itself where it says the same. With ``use``
+    it is chosen, too; it is anyway where the version before was.
 
     Raises ``BadInput`` by field, ``TemplateRefused``. The check runs outside of any transaction: it may take seconds.
     """
@@ -41,12 +42,11 @@ def save_template(
     if not 1 <= len(name) <= LONGEST_NAME:
         raise BadInput(_("A name of 1 to 120 characters is wanted."), field="name")
     look = Look(*(part.replace("\r\n", "\n").replace("\0", "") for part in look))
-    check_look(look)
+    check_look(look, kind)
     with transaction.atomic():
         lock_for_transaction(LOCK)
-        return _save(
-            actor, InvoiceTemplate(organisation=organisation, name=name, description=description.strip()), look, use
-        )
+        row = InvoiceTemplate(organisation=organisation, kind=kind, name=name, description=description.strip())
+        return _save(actor, row, look, use)
 
 
 def _save(actor: Actor, row: InvoiceTemplate, look: Look, use: bool) -> InvoiceTemplate:
@@ -57,14 +57,14 @@ def _save(actor: Actor, row: InvoiceTemplate, look: Look, use: bool) -> InvoiceT
         return before
     row.version = before.version + 1 if before else 1
     row.html_content, row.css_content = look
-    row.variables = {"names": sorted(fields.KNOWN)}
+    row.variables = {"names": sorted(fields.KINDS[row.kind].known)}
     row.created_by = actor.name[:64]
     row.save(force_insert=True)
     old = look_of(before) if before else Look("", "")
     audit.record(
         actor=actor, action="template_save", target=str(row), entity=row,
         changes={"version": [before.version if before else None, row.version]},
-        extra={"organisation": str(row.organisation or ""), "diff": difference(old, look)},
+        extra={"organisation": str(row.organisation or ""), "kind": row.kind, "diff": difference(old, look)},
     )  # fmt: skip
     if use or (before is not None and before.is_default):
         _use(actor, row)
@@ -73,7 +73,8 @@ def _save(actor: Actor, row: InvoiceTemplate, look: Look, use: bool) -> InvoiceT
 
 @transaction.atomic
 def use_template(*, actor: Actor, template: InvoiceTemplate) -> bool:
-    """Invoices finalized from now on are set by it. False when they are. Raises ``Conflict`` for one that is off."""
+    """Invoices finalized, or credit notes written, from now on are set by it. False when they are. Raises ``Conflict``
+    for one that is off."""
     lock_for_transaction(LOCK)
     template.refresh_from_db()
     return _use(actor, template)
@@ -84,7 +85,7 @@ def _use(actor: Actor, template: InvoiceTemplate) -> bool:
         return False
     if not template.is_active:
         raise Conflict(_("This version is switched off."))
-    rows = InvoiceTemplate.objects.filter(organisation=template.organisation_id)
+    rows = InvoiceTemplate.objects.filter(organisation=template.organisation_id, kind=template.kind)
     before = rows.filter(is_default=True).first()
     rows.filter(is_default=True).update(is_default=False)
     InvoiceTemplate.objects.filter(pk=template.pk).update(is_default=True)
@@ -92,16 +93,16 @@ def _use(actor: Actor, template: InvoiceTemplate) -> bool:
     audit.record(
         actor=actor, action="template_use", target=str(template), entity=template,
         changes={"default": [str(before) if before else None, str(template)]},
-        extra={"organisation": str(template.organisation or "")},
+        extra={"organisation": str(template.organisation or ""), "kind": template.kind},
     )  # fmt: skip
     return True
 
 
 @transaction.atomic
 def set_template_active(*, actor: Actor, template: InvoiceTemplate, active: bool) -> bool:
-    """Off: no new invoice is set by it, and where it was chosen the next wider one counts. False when it stood so.
+    """Off: no new document is set by it, and where it was chosen the next wider one counts. False when it stood so.
 
-    Invoices that were finalized by it keep it.
+    Documents that were issued by it keep it.
     """
     lock_for_transaction(LOCK)
     template.refresh_from_db()
@@ -114,7 +115,7 @@ def set_template_active(*, actor: Actor, template: InvoiceTemplate, active: bool
     audit.record(
         actor=actor, action="template_active", target=str(template), entity=template,
         changes={"is_active": [not active, active], "is_default": [was, template.is_default]},
-        extra={"organisation": str(template.organisation or "")},
+        extra={"organisation": str(template.organisation or ""), "kind": template.kind},
     )  # fmt: skip
     return True
 
@@ -122,6 +123,7 @@ def set_template_active(*, actor: Actor, template: InvoiceTemplate, active: bool
 def restore_template(*, actor: Actor, template: InvoiceTemplate) -> InvoiceTemplate:
     """What an earlier version says, as the newest version."""
     return save_template(
-        actor=actor, name=template.name, look=look_of(template), organisation=template.organisation,
+        actor=actor, name=template.name, look=look_of(template), kind=template.kind,
+        organisation=template.organisation,
         description=_("Version %(number)s again") % {"number": template.version},
     )  # fmt: skip

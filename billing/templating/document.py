@@ -9,6 +9,7 @@ from typing import Any
 from billing.documents.sheet import HEIGHT, INK2, WIDTH
 from billing.templating import markup, styles
 from billing.templating.cascade import Cascade, Style
+from billing.templating.fields import KINDS
 from billing.templating.filling import fill, page_numbers
 from billing.templating.inline import Faces
 from billing.templating.layout import Layout
@@ -32,10 +33,11 @@ class Annex:
 
 
 def compose(
-    html: str, css: str, values: Mapping[str, Any], faces: Faces, *, leading: float, annex: Annex | None = None
-) -> list[list[Mark]]:
+    html: str, css: str, values: Mapping[str, Any], faces: Faces, *, leading: float, annex: Annex | None = None,
+    kind: str = "invoice",
+) -> list[list[Mark]]:  # fmt: skip
     """Marks of each page, from the sheet's upper left corner. Raises ``Refused``."""
-    sheet, tree = check(html, css)
+    sheet, tree = check(html, css, kind)
     filled = fill(tree, values)
     margins = sheet.margins
     layout, base = Layout(Cascade(sheet), faces), Style(leading=leading)
@@ -64,12 +66,12 @@ def compose(
     return found
 
 
-def check(html: str, css: str) -> tuple[styles.Sheet, Element]:
+def check(html: str, css: str, kind: str = "invoice") -> tuple[styles.Sheet, Element]:
     """Both parts as read. Raises ``Refused`` with what is wrong in either."""
     problems: list[Problem] = []
     tree = sheet = None
     try:
-        tree = markup.read(html)
+        tree = markup.read(html, KINDS[kind])
     except Refused as refused:
         problems += refused.problems
     try:

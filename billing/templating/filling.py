@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from billing.templating import fields
+from billing.templating.fields import CODE, PAGE
 from billing.templating.markup import Element, Node, Section, Text, Variable
 from billing.templating.problems import DOCUMENT, Problem, Refused
 
@@ -40,9 +40,9 @@ class _Filler:
             yield node
         elif isinstance(node, Section):
             yield from self._section(node, values)
-        elif node.name in fields.PAGE:
+        elif node.name in PAGE:
             yield node
-        elif node.name == fields.CODE:
+        elif node.name == CODE:
             if values[node.name]:
                 yield Element("qr", children=[Text(str(values[node.name]))])
         else:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from html import unescape
 
-from billing.templating import fields
+from billing.templating.fields import CODE, INVOICE, PAGE, Fields
 from billing.templating.images import Image, read_image
 from billing.templating.problems import HTML, Found
 
@@ -61,6 +61,7 @@ class Text:
 @dataclass(slots=True)
 class Variable:
     name: str
+    line: int = 0
 
 
 @dataclass(slots=True)
@@ -76,17 +77,17 @@ class Section:
 Node = Element | Text | Variable | Section
 
 
-def read(source: str) -> Element:
+def read(source: str, fields: Fields = INVOICE) -> Element:
     """The root, with the template's elements below it. Raises ``Refused`` with all that was found."""
-    reader = _Reader(source)
+    reader = _Reader(source, fields)
     reader.read()
     reader.found.check()
     return reader.root
 
 
 class _Reader:
-    def __init__(self, source: str) -> None:
-        self.source, self.found = source, Found(HTML)
+    def __init__(self, source: str, fields: Fields) -> None:
+        self.source, self.fields, self.found = source, fields, Found(HTML)
         self.root = Element("")
         self.open: list[Element | Section] = [self.root]
         self.names: set[str] = set()
@@ -105,7 +106,7 @@ class _Reader:
             self.found.add(0, "too_long", str(LONGEST_TEXT))
         for each in self.open[1:]:
             self.found.add(each.line, "not_closed", each.tag if isinstance(each, Element) else each.name)
-        missing = [name for name in fields.NEEDED if name not in self.names] if not self.found.problems else []
+        missing = [name for name in self.fields.needed if name not in self.names] if not self.found.problems else []
         for name in missing:
             self.found.add(0, "needed", name)
 
@@ -218,7 +219,7 @@ class _Reader:
             self._put(Text(unescape(text)))
 
     def _token(self, mode: str, name: str) -> None:
-        if name not in fields.KNOWN:
+        if name not in self.fields.known:
             self.found.add(self.line, "unknown_variable", name)
         elif mode == "/":
             top = self.open[-1]
@@ -232,16 +233,16 @@ class _Reader:
 
     def _known(self, mode: str, name: str) -> None:
         around = {each.name for each in self.open if isinstance(each, Section) and each.mode == "#"}
-        owner = fields.LIST_OF.get(name)
+        owner = self.fields.list_of.get(name)
         if owner and owner not in around:
             self.found.add(self.line, "outside_list", name)
-        elif mode == "#" and (name not in fields.LISTS or around):
+        elif mode == "#" and (name not in self.fields.lists or around):
             self.found.add(self.line, "list_in_list" if around else "no_list", name)
-        elif mode in ("?", "^") and name not in fields.CONDITIONS:
+        elif mode in ("?", "^") and name not in self.fields.conditions:
             self.found.add(self.line, "no_condition", name)
-        elif not mode and (name in fields.LISTS or name in fields.FLAGS):
+        elif not mode and (name in self.fields.lists or name in self.fields.flags):
             self.found.add(self.line, "no_text", name)
-        elif name in fields.PAGE and not any(
+        elif name in PAGE and not any(
             isinstance(each, Element) and each.tag in ("header", "footer") for each in self.open
         ):
             self.found.add(self.line, "outside_margin", name)
@@ -251,9 +252,9 @@ class _Reader:
             self._push(section)
             return
         parent = next(each for each in reversed(self.open) if isinstance(each, Element)).tag
-        if parent in ONLY or (name == fields.CODE and parent in INLINE_ONLY):
+        if parent in ONLY or (name == CODE and parent in INLINE_ONLY):
             self.found.add(self.line, "place", name)
-        self._put(Variable(name))
+        self._put(Variable(name, self.line))
 
     def _put(self, node: Node) -> None:
         self.nodes += 1

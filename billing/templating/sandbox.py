@@ -30,9 +30,9 @@ class Pictures(NamedTuple):
     pages: int
 
 
-def check(html: str, css: str) -> None:
-    """Raises ``Refused`` with everything that is wrong with a template."""
-    _ask({"task": "check", "html": html, "css": css})
+def check(html: str, css: str, kind: str = "invoice") -> None:
+    """Raises ``Refused`` with everything that is wrong with a template of this kind."""
+    _ask({"task": "check", "kind": kind, "html": html, "css": css})
 
 
 def pdf(**task: Any) -> Pdf:

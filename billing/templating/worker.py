@@ -5,7 +5,8 @@ limited by the system before anything is read, and from then on Python itself re
 code, to reach the network and to start programs. What an editor writes is data to it all the same; this is the second
 wall, for faults of the libraries that read it.
 
-In: ``{"task": "check"|"pdf"|"svg", "html", "css", "values", "language", "fonts", "meta", "across", "annex", "pages"}``.
+In: ``{"task": "check"|"pdf"|"svg", "kind", "html", "css", "values", "language", "fonts", "meta", "across", "annex",
+"pages"}``.
 Out: ``{"ok": true, "pdf": base64, "pages": 2}``, ``{"ok": true, "svg": [...]}`` or
 ``{"problems": [[part, line, code, name]]}``.
 """
@@ -43,13 +44,16 @@ def _answer(task: dict[str, Any], faces: Any) -> dict[str, Any]:
     from billing.templating import document, painting
     from billing.templating.problems import DOCUMENT, Problem, Refused
 
+    kind = task.get("kind", "invoice")
     try:
-        document.check(task["html"], task["css"])
+        document.check(task["html"], task["css"], kind)
         if task["task"] == "check":
             return {"ok": True}
         annex = document.Annex(**task["annex"]) if task.get("annex") else None
         leading = 1.6 if task["language"] == "th" else 1.42
-        pages = document.compose(task["html"], task["css"], task["values"], faces, leading=leading, annex=annex)
+        pages = document.compose(
+            task["html"], task["css"], task["values"], faces, leading=leading, annex=annex, kind=kind
+        )
         if task["task"] == "svg":
             shown = pages[: task.get("pages", 3)]
             return {"ok": True, "svg": [painting.svg(marks, across=task["across"]) for marks in shown],

@@ -24,9 +24,10 @@ from billing.documents.receipts import receipt_pdf
 from billing.forms import VerifyForm
 from billing.models import Receipt
 from billing.selectors.genuine import Verdict, find_document, verdict
-from billing.selectors.invoices import find_invoice
+from billing.selectors.invoices import find_invoice, find_note
 from billing.selectors.position import Document, position_of, proof_of
 from billing.services.invoice_documents import document_of
+from billing.services.note_documents import note_document_of
 from billing.views.reach import find_receipt
 from billing.work_pdf import ask_for_pdf, file_name, find_pdf, is_long
 from core.context import actor_of, client_ip
@@ -60,6 +61,19 @@ def invoice(request: HttpRequest, uuid: UUID, language: str) -> HttpResponse:
         content = document_of(invoice=found, language=language).content
     except NoThaiFont as error:
         context = {"message": error.message, "invoice": found}
+        return render(request, "billing/document_unavailable.html", context, status=error.http_status)
+    return pdf_response(content, f"{found}-{language}.pdf")
+
+
+@require_safe
+@login_required
+def credit_note(request: HttpRequest, uuid: UUID, language: str) -> HttpResponse:
+    """Whoever may open the page of the invoice may take the PDFs of its credit notes."""
+    found = find_note(request.user, uuid)
+    try:
+        content = note_document_of(note=found, language=language).content
+    except NoThaiFont as error:
+        context = {"message": error.message, "invoice": found.invoice}
         return render(request, "billing/document_unavailable.html", context, status=error.http_status)
     return pdf_response(content, f"{found}-{language}.pdf")
 

@@ -1,11 +1,11 @@
-"""Invoices on paper: each file is what its name says, and each document has one."""
+"""Invoices and credit notes on paper: each file is what its name says, and each document has one."""
 
 from __future__ import annotations
 
 import hashlib
 
 from accounts.models import EmailNotification, StoredFile
-from billing.models import Invoice, InvoiceDocument
+from billing.models import CreditNoteDocument, Invoice, InvoiceDocument
 
 SHOWN = 100
 
@@ -21,13 +21,18 @@ def stored_files() -> list[str]:
 
 
 def invoice_documents() -> list[str]:
-    """Each PDF is one of a finalized invoice, set by the version of the template that the invoice has; the hash on an
-    invoice is that of one of its PDFs."""
+    """Each PDF is one of a finalized invoice or a credit note, set by the version of the template that is frozen on it;
+    the hash on an invoice is that of one of its PDFs."""
     wrong = [
         f"document {row.pk} of invoice {row.invoice} is set by another template"
         for row in InvoiceDocument.objects.select_related("invoice").order_by("pk").iterator(1000)
         if row.invoice.invoice_number is None
         or (row.template_id != row.invoice.template_id and not (row.template_id is None and row.fallback))
+    ]
+    wrong += [
+        f"document {row.pk} of credit note {row.note} is set by another template"
+        for row in CreditNoteDocument.objects.select_related("note").order_by("pk").iterator(1000)
+        if row.template_id != row.note.template_id and not (row.template_id is None and row.fallback)
     ]
     hashes = set(InvoiceDocument.objects.values_list("invoice_id", "file_id"))
     named = Invoice.objects.exclude(pdf_hash="").values_list("pk", "pdf_hash")

@@ -18,6 +18,7 @@ ABSENT_NUMBER = 999_999
 FIRST = [
     ("usage/", "usage.Job", "pk"), ("receipts/", "billing.Receipt", "pk"), ("projects/", "accounts.Project", "pk"),
     ("subscriptions/", "subscriptions.Subscription", "uuid"), ("invoices/", "billing.Invoice", "uuid"),
+    ("credit-notes/", "billing.CreditNote", "uuid"), ("api/v1/credit-notes/", "billing.CreditNote", "uuid"),
     ("alerts/raised/", "usage.AlertHistory", "uuid"), ("alerts/", "usage.AlertRule", "uuid"),
     ("webhooks/", "accounts.WebhookEndpoint", "uuid"), ("organisations/", "accounts.Organisation", "uuid"),
     ("keys/", "accounts.ApiKey", "pk"), ("payments/receipt/", "billing.Receipt", "pk"),

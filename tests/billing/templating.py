@@ -17,11 +17,11 @@ STANDARD = standard_look()
 
 def values(**changed: Any) -> dict[str, Any]:
     """Every name says itself; two lines and a tax."""
-    found: dict[str, Any] = {name: name for name in fields.PLAIN}
-    found.update(dict.fromkeys(fields.FLAGS, True))
+    found: dict[str, Any] = {name: name for name in fields.INVOICE.plain}
+    found.update(dict.fromkeys(fields.INVOICE.flags, True))
     found["qr"] = "https://billing.example/verify/"
-    found["lines"] = [{name: f"{name}-{row}" for name in fields.LISTS["lines"]} for row in (1, 2)]
-    found["taxes"] = [{name: name for name in fields.LISTS["taxes"]}]
+    found["lines"] = [{name: f"{name}-{row}" for name in fields.INVOICE.lists["lines"]} for row in (1, 2)]
+    found["taxes"] = [{name: name for name in fields.INVOICE.lists["taxes"]}]
     return {**found, **changed}
 
 

@@ -11,13 +11,14 @@ from django.db import DatabaseError, transaction
 from django.utils import translation
 
 from audit.models import AuditLog
-from billing.documents.template_sample import sample_bill
+from billing.documents.note_values import note_values
+from billing.documents.template_sample import sample_bill, sample_note
 from billing.documents.template_values import MOST_LINES, annex_of, values_of
 from billing.documents.templated import template_pdf
 from billing.models import InvoiceTemplate
 from billing.selectors.templates import Look, standard_look, template_for
 from billing.services.templates import restore_template, save_template, set_template_active, use_template
-from billing.template_words import MEANINGS, WORDS, TemplateRefused
+from billing.template_words import WORDS, TemplateRefused, meanings_of
 from billing.templating import document, fields
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -132,14 +133,16 @@ def test_one_that_is_off_cannot_be_used() -> None:
 
 
 # --- what it makes ------------------------------------------------------------------------
-def test_every_variable_has_a_value_a_meaning_and_every_problem_its_words() -> None:
+@pytest.mark.parametrize("kind", ["invoice", "credit_note"])
+def test_every_variable_has_a_value_a_meaning_and_every_problem_its_words(kind: str) -> None:
+    known = fields.KINDS[kind]
     for language in ("en", "th"):
         with translation.override(language):
-            given = values_of(sample_bill())
-            assert set(given) >= (fields.KNOWN - set(fields.PAGE) - set(fields.LIST_OF))
-            for name, inside in fields.LISTS.items():
+            given = values_of(sample_bill()) if kind == "invoice" else note_values(sample_note())
+            assert set(given) == known.known - set(fields.PAGE) - set(known.list_of)
+            for name, inside in known.lists.items():
                 assert set(given[name][0]) == set(inside)
-    assert set(MEANINGS) == fields.KNOWN - set(fields.LABELS)
+    assert set(meanings_of(kind)) == known.known - set(known.labels)
     assert all(str(words) % {"name": "x"} for words in WORDS.values())
 
 

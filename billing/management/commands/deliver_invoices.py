@@ -1,19 +1,22 @@
-"""Make the PDFs of finalized invoices and queue them as e-mail."""
+"""Make the PDFs of finalized invoices and credit notes, and queue them as e-mail."""
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
 from typing import Any
 
-from billing.services.invoice_documents import deliver_invoices, undelivered
+from billing.services.invoice_documents import SECONDS, deliver_invoices, undelivered
+from billing.services.note_documents import deliver_notes, undelivered_notes
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.locks import run_lock
 
 
 class Command(AppCommand):
     help = (
-        "Make the PDF of each finalized invoice that has none, and queue it as e-mail where the organisation wants it."
-        " Stops after four minutes; the next run goes on. Safe to repeat. Exit 3 when some could not be made."
+        "Make the PDF of each finalized invoice and credit note that has none, and queue it as e-mail where the"
+        " organisation wants it. Stops after four minutes; the next run goes on. Safe to repeat. Exit 3 when some"
+        " could not be made."
     )
 
     def add_options(self, parser: ArgumentParser) -> None:
@@ -21,11 +24,17 @@ class Command(AppCommand):
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["dry_run"]:
-            return {"left": undelivered().count()}
+            return {"left": undelivered().count() + undelivered_notes().count()}
         with run_lock("deliver_invoices"):
+            begun = time.monotonic()
             found = deliver_invoices()
-        for number, reason in found.failed.items():
+            notes = deliver_notes(seconds=max(SECONDS - (time.monotonic() - begun), 0))
+        failed = {**found.failed, **notes.failed}
+        for number, reason in failed.items():
             self.stderr.write(f"{number}: {reason}")
-        if found.failed:
+        if failed:
             self.exit_code = EXIT_PARTIAL
-        return {"documents": found.documents, "emails": found.emails, "failed": found.failed, "left": found.left}
+        return {
+            "documents": found.documents + notes.documents, "emails": found.emails + notes.emails, "failed": failed,
+            "left": found.left + notes.left,
+        }  # fmt: skip
