@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -101,7 +101,7 @@ def _signed_in(request: HttpRequest, user: User, to: str) -> HttpResponse:
         request.session.cycle_key()
         request.session[SINCE] = int(time.time())
     request.session[DONE] = int(time.time())
-    response = redirect(to)
+    response = HttpResponseRedirect(to)
     begin_session(request, response, user)
     return response
 

@@ -7,8 +7,8 @@ import time
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -37,7 +37,7 @@ def step_up(request: HttpRequest) -> HttpResponse:
         if not form.errors:
             request.session[CONFIRMED] = int(time.time())
             record(actor=actor, action="identity_confirmed", target=user.username, entity=user)
-            return redirect(to)
+            return HttpResponseRedirect(to)
     context = {"form": form, "to": to, "sso": settings.OIDC_NAME if settings.OIDC_ENABLED else ""}
     return render(request, "accounts/step_up.html", context, status=400 if form and form.errors else 200)
 

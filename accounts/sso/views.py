@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
 from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -117,7 +117,7 @@ def _signed_in(request: HttpRequest, user: Any, person: Person, to: str, leave: 
         back = settings.SITE_BASE_URL + resolve_url(settings.LOGOUT_REDIRECT_URL)
         values = {"client_id": settings.OIDC_CLIENT_ID, "post_logout_redirect_uri": back}
         request.session[END_THERE] = f"{leave}{'&' if '?' in leave else '?'}{urlencode(values)}"
-    response = redirect(to)
+    response = HttpResponseRedirect(to)
     begin_session(request, response, user)
     return response
 

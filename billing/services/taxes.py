@@ -39,8 +39,8 @@ def set_tax_rate(
     Raises ``BadInput``.
     """
     given: dict[str, Any] = {
-        "code": code, "category": category, "label": label.strip(), "rate": rate, "reason": reason.strip(),
-        "reason_th": reason_th.strip(), "effective_from": effective_from,
+        "code": code, "category": category, "label": label.strip(), "rate": rate or Decimal(0),
+        "reason": reason.strip(), "reason_th": reason_th.strip(), "effective_from": effective_from,
     }  # fmt: skip
     check_tax_rate(**given)
     lock_for_transaction(LOCK)

@@ -109,6 +109,24 @@ def test_it_leads_nowhere_but_here(stale: Client, target: str) -> None:
     assert answer["Location"] == "/"
 
 
+@pytest.mark.parametrize("target", ["nowhere", "%00", "\nnowhere", "home"])
+def test_an_address_that_is_none_of_ours_breaks_nothing(stale: Client, target: str) -> None:
+    """It is an address, whatever it looks like, and not the name of a page."""
+    answer = stale.post(ASK, {"password": PASSWORD, "next": target})
+    assert (answer.status_code, answer["Location"]) == (302, target.replace("\n", "%0A"))
+
+
+def test_neither_after_the_code_of_a_sign_in(finance: User, clock: Any) -> None:
+    secret = second_factors.new_secret()
+    app = pyotp.TOTP(secret)
+    second_factors.set_up(actor=Actor(finance.username), user=finance, secret=secret, code=app.now(), keep="")
+    clock.shift(timedelta(seconds=60))
+    client = Client()
+    client.post("/accounts/login/?next=nowhere", {"username": finance.username, "password": PASSWORD})
+    answer = client.post("/accounts/second-factor/", {"code": app.now()})
+    assert (answer.status_code, answer["Location"]) == (302, "nowhere")
+
+
 @pytest.mark.parametrize("form", [{"email": "thief@example.com"}, {"session": ""}])
 def test_address_and_sessions_are_out_of_reach_of_an_open_browser(
     stale: Client, finance: User, form: dict[str, str]

@@ -277,6 +277,10 @@ def test_what_is_no_tax_is_refused(field: str, change: dict[str, Any]) -> None:
     assert list(caught.value.details["errors"]) == [field]
 
 
+def test_no_rate_below_nothing_is_kept() -> None:
+    assert str(rate("zero", "Z", "Zero rated", "-0.00").rate) == "0"
+
+
 @pytest.mark.parametrize(("field", "change"), [
     ("tax", {"tax": "none"}), ("kind", {"kind": "houses"}), ("metric_name", {"kind": "jobs", "metric_name": "x"}),
     ("effective_from", {"effective_from": date(2025, 12, 31)}), ("effective_to", {"effective_to": date(2025, 1, 1)}),
