@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from billing.invoicing import fees
 from billing.invoicing.months import Month
+from billing.invoicing.plain_usage import Written
 from billing.invoicing.problems import Problem
 from billing.invoicing.sums import Item, Off, TaxSum, settle
 from billing.invoicing.usage import Series, UsageLines
@@ -22,35 +23,48 @@ ORDER = list(LineKind.values)
 
 @dataclass(frozen=True, slots=True)
 class Built:
+    """``lines`` come after those that are ``written`` already."""
+
     invoice: Invoice
     lines: list[InvoiceLine]
     taxes: list[InvoiceTax]
     discounts: list[Discount]
+    written: Sequence[Written]
+
+    @property
+    def number_of_lines(self) -> int:
+        return _number(self.written) + len(self.lines)
 
 
 def build(
     *, month: Month, invoice: Invoice, table: PriceTable, book: RateBook, discounts: list[Discount],
     taxes: TaxTable, series: Sequence[Series], by_meter: frozenset[str], job_lines: Sequence[InvoiceLine],
     charges: Sequence[SubscriptionCharge], problems: Sequence[Problem], now: datetime,
+    written: Sequence[Written] = (),
 ) -> Built:  # fmt: skip
-    """Fills ``invoice`` and its rows; writes nothing."""
+    """Fills ``invoice`` and its rows; writes nothing. Where its usage is ``written``, ``series`` is empty, and nothing
+    else on it comes before usage, is discounted or less than nothing."""
     used = UsageLines(month, table, book, by_meter).build(series)
     of_fees, fee_problems = fees.lines_of(month, charges, book)
     lines = sorted([*job_lines, *used.lines, *of_fees], key=_place)
-    levies = _levies(month, lines, taxes)
-    for levy, carried in fees.carried_lines(month, lines, levies):
+    levies = _levies(month, written, lines, taxes)
+    for levy, carried in fees.carried_lines(month, lines, levies[len(written) :]):
         lines.append(carried)
         levies.append(levy)
     invoice.problems = _once([*problems, *used.problems, *fee_problems])
-    rows = _sum_up(month, invoice, lines, levies, discounts, inclusive=taxes.inclusive)
+    rows = _sum_up(month, invoice, [*written, *lines], levies, discounts, inclusive=taxes.inclusive)
     _mark_conversion(invoice, lines)
     invoice.watermark = now
-    return Built(invoice, lines, rows, discounts if invoice.discount else [])
+    return Built(invoice, lines, rows, discounts if invoice.discount else [], written)
 
 
-def _levies(month: Month, lines: Sequence[InvoiceLine], taxes: TaxTable) -> list[Levy]:
+def _number(written: Iterable[Written]) -> int:
+    return sum(each.lines for each in written)
+
+
+def _levies(month: Month, written: Sequence[Written], lines: Sequence[InvoiceLine], taxes: TaxTable) -> list[Levy]:
     """The tax of each line. A rate and category has one name on a document: that of the first line that has it."""
-    found = [taxes.of(month.organisation.pk, line) for line in lines]
+    found = [*(each.levy for each in written), *(taxes.of(month.organisation.pk, line) for line in lines)]
     labels: dict[tuple[str, Decimal], str] = {}
     for levy in found:
         labels.setdefault(levy.group, levy.label)
@@ -58,13 +72,18 @@ def _levies(month: Month, lines: Sequence[InvoiceLine], taxes: TaxTable) -> list
 
 
 def _sum_up(
-    month: Month, invoice: Invoice, lines: Sequence[InvoiceLine], levies: Sequence[Levy],
+    month: Month, invoice: Invoice, rows: Sequence[Written | InvoiceLine], levies: Sequence[Levy],
     discounts: Sequence[Discount], *, inclusive: bool,
 ) -> list[InvoiceTax]:  # fmt: skip
-    items = [Item(line.total, levy.label, levy.rate, levy.category) for line, levy in zip(lines, levies, strict=True)]
+    items = [Item(row.total, levy.label, levy.rate, levy.category) for row, levy in zip(rows, levies, strict=True)]
     offs = [Off(row.percent, row.amount) for row in discounts]
     totals = settle(items, offs, inclusive=inclusive, decimals=month.decimals)
-    for number, (line, item) in enumerate(zip(lines, items, strict=True), 1):
+    number = 0
+    for line, item in zip(rows, items, strict=True):
+        if isinstance(line, Written):
+            number += line.lines
+            continue
+        number += 1
         line.invoice, line.line_number = invoice, number
         line.discount, line.net = item.discount, item.net
         line.tax_label, line.tax_rate, line.tax_category = item.tax_label, item.tax_rate, item.tax_category

@@ -59,6 +59,12 @@ def month_rows(months: Sequence[Month]) -> Any:
     return UsageAggregate.objects.filter(condition, period_type=Period.MONTH)
 
 
+def users_of(months: Sequence[Month]) -> set[int]:
+    """The organisations that used anything: one statement."""
+    rows = month_rows(months).filter(meter=None).values_list("organisation_id", flat=True)
+    return set(rows.order_by().distinct())
+
+
 def series_of(months: Sequence[Month]) -> dict[int, list[Series]]:
     """By organisation, slots added up: one statement."""
     keys = ("organisation_id", "project_id", "metric_name", "unit", "model_id")

@@ -50,6 +50,17 @@ class TaxTable:
         """Whether amounts of lines hold their tax: one answer for the whole site."""
         return settings.BILLING_TAX_INCLUSIVE and (settings.BILLING_TAX_ENABLED or bool(self.rules))
 
+    @property
+    def owners(self) -> frozenset[int | None]:
+        """Who has rules of its own."""
+        return frozenset(owner for owner, _kind, _metric, _plan in self.rules)
+
+    @property
+    def one_name_a_rate(self) -> bool:
+        """Whether taxes that a document adds up together are called the same, whichever of its lines comes first."""
+        levies = {self.site, *self.rules.values()}
+        return len({levy.group for levy in levies}) == len({(levy.group, levy.label) for levy in levies})
+
     def of(self, organisation: int, line: InvoiceLine) -> Levy:
         """The organisation's own rule before one for all; of these, that of the price or plan before that of the kind
         of line before that of everything."""

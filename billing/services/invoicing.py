@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from audit import services as audit
-from billing.invoicing import fees, jobs
+from billing.invoicing import fees, jobs, plain_usage
 from billing.invoicing.assembly import Built, build
 from billing.invoicing.exchange import books_of
 from billing.invoicing.meters import metered
 from billing.invoicing.months import Month, months_of
-from billing.invoicing.usage import series_of
+from billing.invoicing.usage import series_of, users_of
 from billing.models import (
     INVOICE_TRANSITIONS,
     Invoice,
@@ -155,10 +155,10 @@ def _fill(
     actor: Actor, months: dict[int, Month], drafts: dict[int, Invoice], before: Before, now: datetime
 ) -> list[Invoice]:
     of_months = list(months.values())
-    charges, series = fees.charges_of(of_months), series_of(of_months)
+    charges, using = fees.charges_of(of_months), users_of(of_months)
     work = jobs.find_work(of_months, PriceBook.load(now))
     calling = {pk for pk, found in charges.items() if fees.call_for_an_invoice(found)}
-    wanted = {*drafts, *calling, *series, *work.organisations, *work.problems}
+    wanted = {*drafts, *calling, *using, *work.organisations, *work.problems}
     charges = {pk: found for pk, found in charges.items() if pk in wanted}
     months = {pk: month for pk, month in months.items() if pk in wanted}
     if not months:
@@ -166,20 +166,26 @@ def _fill(
     new = [_blank(actor, month, now) for pk, month in months.items() if pk not in drafts]
     for invoice, key in zip(new, sets.new_keys(Invoice, len(new)), strict=True):
         invoice.pk = key  # jobs and fees carry it before it is written
-    drafts = drafts | {each.organisation_id: each for each in new}
+    again, drafts = set(drafts), drafts | {each.organisation_id: each for each in new}
     tables, books = price_tables(months, of_months[0].first), books_of(months.values())
     taxes = tax_table(months, of_months[0].first)
     by_meter = metered(list(months.values()), tables)
     discounts = discount_tables(months, of_months[0].first)
     _claim(work, drafts, charges)
     job_lines = jobs.lines_of(work, {pk: each.claim for pk, each in drafts.items()}, books)
+    # of the others even the usage is not plain: something comes before it, is taken off it, or was said of it before
+    others = {*work.organisations, *work.problems, *by_meter.metrics, *(pk for pk in months if discounts[pk])}
+    others |= {*again, *(pk for pk, found in charges.items() if any(each.amount < 0 for each in found))}
+    keys = {pk: each.pk for pk, each in drafts.items() if pk in using - others}
+    written = plain_usage.write([months[pk] for pk in keys], keys, tables, taxes)
+    series = series_of([month for pk, month in months.items() if pk not in written])
     built = [
         build(
             month=month, invoice=drafts[pk], table=tables[pk], book=books[month.last_instant],
             discounts=discounts[pk], taxes=taxes,
             series=[*series.get(pk, []), *by_meter.series.get(pk, [])], job_lines=job_lines.get(pk, []),
             by_meter=by_meter.metrics.get(pk, frozenset()), charges=charges.get(pk, []),
-            problems=work.problems.get(pk, []), now=now,
+            problems=work.problems.get(pk, []), now=now, written=written.get(pk, ()),
         )
         for pk, month in months.items()
     ]  # fmt: skip
@@ -203,7 +209,7 @@ def _claim(work: jobs.Work, drafts: dict[int, Invoice], charges: dict[int, list[
 
 
 def _write(actor: Actor, built: list[Built], before: Before) -> list[Invoice]:
-    kept = [each for each in built if each.lines or each.invoice.problems or each.invoice.pk in before]
+    kept = [each for each in built if each.number_of_lines or each.invoice.problems or each.invoice.pk in before]
     sets.insert(Invoice, [each.invoice for each in kept if each.invoice.pk not in before])
     again = [each.invoice for each in kept if each.invoice.pk in before]
     sets.update(Invoice, {each.pk: [getattr(each, name) for name in KEPT] for each in again}, KEPT)
@@ -228,7 +234,7 @@ def _note(built: Built, before: Before) -> audit.Entry | None:
     return audit.Entry(
         "invoice_refresh" if invoice.pk in before else "invoice_draft", str(invoice.pk), entity=invoice,
         extra={"organisation": invoice.organisation.name, "month": f"{invoice.year}-{invoice.month:02d}",
-               "lines": len(built.lines), "total": invoice.total, "currency": invoice.currency,
+               "lines": built.number_of_lines, "total": invoice.total, "currency": invoice.currency,
                "problems": [each["code"] for each in invoice.problems]},
     )  # fmt: skip
 
