@@ -364,6 +364,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceStatusEnum": ["draft", "finalized", "paid", "refunded", "canceled"],
         "InvoiceLineKindEnum": "billing.models.LineKind",
         "ChargeKindEnum": "billing.models.ChargeKind",
+        "TemplateKindEnum": "billing.models.TemplateKind",
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
         "JobStatusEnum": "billing.selectors.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
