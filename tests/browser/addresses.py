@@ -45,5 +45,5 @@ CONSOLE = [
     "/admin/billing/receipt/?status__exact=pending", "/style/", "/admin/subscriptions/subscription/",
     "/admin/usage/meter/", "/admin/usage/meter/add/", "/admin/usage/usageaggregate/", "/admin/usage/quotawindow/",
     "/admin/billing/invoicetemplate/", "/admin/billing/invoicetemplate/add/",
-    "/admin/billing/taxrate/add/", "/admin/billing/taxrule/add/", "/admin/subscriptions/aimodel/", "/admin/subscriptions/plan/",
+    "/admin/billing/taxrate/add/", "/admin/subscriptions/aimodel/", "/admin/subscriptions/plan/",
 ]  # fmt: skip
