@@ -211,7 +211,7 @@ After each test of `tests/faults`, `tests/scenarios` and `tests/payments` these 
 |---|---|
 {invariants}
 
-`make guards` takes away, in a copy of the program and one at a time, every guard of `tests/guards/guards.py` (a lock, a
+`make guards` takes away, in a copy of the program and one at a time, every guard of `tests/guards` (a lock, a
 constraint, a signature, a comparison, an escape) and demands that a named test fails. The suite itself checks that each
 guard still stands where the table says, and takes some away.
 

@@ -1,0 +1,126 @@
+"""Guards of what is whose: keys, sessions, pages, addresses outside, and text that is no markup."""
+
+from __future__ import annotations
+
+from tests.guards.taking import Guard
+
+ACCESS = (
+    Guard(
+        "no_cell_is_a_formula", "core/exports.py",
+        "if isinstance(value, str) and value.startswith(FORMULA_STARTS):", "if False:",
+        ("tests/core/test_exports.py::test_a_csv_has_its_mark_stable_names_and_no_formula",),
+    ),
+    Guard(
+        "only_public_addresses_are_called", "accounts/outside.py",
+        "return address.is_global and not address.is_multicast and not inside", "return True",
+        ("tests/accounts/test_outside.py::test_an_address_that_is_not_public_is_refused",),
+    ),
+    Guard(
+        "every_address_of_a_name_is_public", "accounts/outside.py",
+        "if not all(_allowed(address) or is_public(address) for address in found):",
+        "if not any(_allowed(address) or is_public(address) for address in found):",
+        ("tests/accounts/test_outside.py::test_one_inner_address_among_public_ones_is_enough_to_refuse",),
+    ),
+    Guard(
+        "names_are_resolved_once", "accounts/outside.py",
+        "socket.create_connection((address, target.port)", "socket.create_connection((target.host, target.port)",
+        ("tests/accounts/test_outside.py::test_a_name_is_resolved_once_and_the_connection_goes_to_what_was_checked",),
+    ),
+    Guard(
+        "redirects_are_not_followed", "core/fetching.py", "allow_redirects=False", "allow_redirects=True",
+        ("tests/subscriptions/test_sync_models.py::test_a_redirect_is_not_followed",),
+    ),
+    Guard(
+        "revoked_keys_end", "accounts/services/api_keys.py",
+        "AND k.is_active AND", "AND (k.is_active OR 1 = 1) AND",
+        ("tests/accounts/test_api_keys.py::test_what_ends_a_key",),
+    ),
+    Guard(
+        "keys_run_out", "accounts/services/api_keys.py",
+        "(k.expires_at IS NULL OR k.expires_at > {now})", "(1 = 1 OR k.expires_at > {now})",
+        ("tests/accounts/test_api_keys.py::test_what_ends_a_key",),
+    ),
+    Guard(
+        "keys_end_with_their_owner", "accounts/services/api_keys.py",
+        "(u.is_active OR (p.is_active AND o.is_active))",
+        "(1 = 1 OR u.is_active OR (p.is_active AND o.is_active))",
+        ("tests/accounts/test_api_keys.py::test_what_ends_a_key",),
+    ),
+    Guard(
+        "keys_have_scopes", "accounts/api_auth.py",
+        "if not open_to_it or (wanted not in key.scopes and Scope.ADMIN not in key.scopes):", "if False:",
+        ("tests/accounts/test_api_keys.py::test_a_users_key_reads_what_is_theirs_within_its_scopes",),
+    ),
+    Guard(
+        "keys_of_staff_are_no_staff", "accounts/api_auth.py",
+        "if Scope.ADMIN not in key.scopes:", "if False:",
+        ("tests/accounts/test_api_keys.py::test_a_key_of_staff_without_admin_has_none_of_their_rights",),
+    ),
+    Guard(
+        "guesses_count_before_the_hash", "accounts/services/throttle.py",
+        "THEN 1 ELSE auth_throttle.fail_count + 1 END", "THEN 1 ELSE auth_throttle.fail_count END",
+        ("tests/accounts/test_lockout.py::test_fifty_parallel_guesses_run_at_most_five_password_checks",),
+    ),
+    Guard(
+        "sessions_have_a_last_day", "accounts/sessions.py",
+        "if now - since >= settings.SESSION_MAX_SEC:", "if False:",
+        ("tests/accounts/test_session_limits.py::test_one_in_use_goes_on_until_its_last_day_and_no_longer",),
+    ),
+    Guard(
+        "an_open_browser_does_not_sign", "accounts/step_up.py", "    if is_known(request):\n", "    if True:\n",
+        ("tests/accounts/test_step_up.py::test_a_second_signature_asks_who_it_is",),
+    ),
+    Guard(
+        "receipts_have_readers", "billing/views/reach.py",
+        'openable(Receipt.objects.select_related("pricing_tier", "rate_version"), request.user)',
+        'Receipt.objects.select_related("pricing_tier", "rate_version")',
+        ("tests/pages/test_access.py::test_anothers_receipt_is_as_absent_as_one_that_never_was",),
+    ),
+    Guard(
+        "jobs_have_readers", "billing/views/reach.py",
+        "jobs = jobs.filter(Q(username=name) | Q(account__in=led_accounts(name)))", "jobs = jobs.all()",
+        ("tests/pages/test_job_page.py::test_anothers_job_is_as_absent_as_one_that_does_not_exist",),
+    ),
+    Guard(
+        "next_stays_here", "accounts/views.py",
+        '''    template_name = "accounts/login.html"
+    authentication_form = LoginForm
+''',
+        '''    template_name = "accounts/login.html"
+    authentication_form = LoginForm
+
+    def get_redirect_url(self) -> str:
+        return str(self.request.POST.get("next", ""))
+''',
+        ("tests/accounts/test_sessions.py::test_next_leads_nowhere_but_here",),
+    ),
+    Guard(
+        "forms_carry_a_token", "hpcbilling/settings.py", '    "django.middleware.csrf.CsrfViewMiddleware",\n', "",
+        ("tests/payments/test_checkout.py::test_starting_needs_a_login_a_post_and_a_csrf_token",),
+    ),
+    Guard(
+        "pages_carry_the_policy", "hpcbilling/settings.py", '    "csp.middleware.CSPMiddleware",\n', "",
+        ("tests/ops/test_requests.py::test_every_page_has_the_strict_policy",),
+    ),
+    Guard(
+        "looking_changes_nothing", "accounts/view_as.py",
+        "if request.method not in READING or request.path_info.startswith(PRIVATE):", "if False:",
+        ("tests/accounts/test_view_as.py::test_nothing_can_be_changed_meanwhile",),
+    ),
+    Guard(
+        "names_are_escaped_in_mails", "accounts/services/outbox.py",
+        'page: str = get_template(f"{name}.html").render(values)', 'page = _plain(f"{name}.html", values)',
+        ("tests/accounts/test_outbox.py::test_names_are_text_in_text_and_escaped_in_the_page",),
+    ),
+    Guard(
+        "messages_are_escaped", "payments/admin/events.py",
+        """format_html('<pre class="raw" tabindex="0">{}</pre>', text)""",
+        """__import__("django.utils.safestring").utils.safestring.mark_safe(f"<pre>{text}</pre>")""",
+        ("tests/payments/console/test_messages.py::test_a_message_is_shown_readable_and_nothing_in_it_is_markup",),
+    ),
+    Guard(
+        "names_begin_no_header", "accounts/services/outbox.py",
+        '''" ".join("".join(each if each.isprintable() else " " for each in text).split())''', "text.strip()",
+        ("tests/accounts/test_outbox.py::test_a_name_cannot_begin_a_header",),
+    ),
+)  # fmt: skip
