@@ -15,9 +15,9 @@ from billing.documents.receipts import typefaces
 from billing.documents.sheet import ACCENT, BOTTOM, INK, INK2, LEFT, RIGHT, TOP, Sheets
 from billing.documents.template_values import across_of
 from billing.documents.text import Typeface
+from billing.documents.values import money, price_text
 from billing.models import Invoice
 from core import wording
-from core.money import places
 
 UNIT, QUANTITY, AMOUNT = RIGHT - 88, RIGHT - 190, RIGHT - 8
 SIZE, LOW = 9.0, 7.5
@@ -138,9 +138,7 @@ class BillFront(Front):
 
     def _line(self, line: BillLine) -> Iterator[Block]:
         quantity = f"{wording.quantity_text(line.quantity)} {wording.unit_text(line.unit)}".strip()
-        price = "" if line.unit_price is None else wording.quantity_text(line.unit_price)
-        if price and line.price_currency != self.paper.currency:
-            price = f"{price} {line.price_currency}"
+        price = price_text(line.unit_price, line.price_currency, self.paper)
         cells = (f"{line.number}. {line.words}", quantity, price, self.money(line.total))
         yield self._line_row(cells, line.project)
 
@@ -213,4 +211,4 @@ class BillFront(Front):
                 yield self.line(line, 8, colour=INK2)
 
     def money(self, amount: Decimal) -> str:
-        return wording.decimal_text(amount, places(self.paper.currency))
+        return money(self.paper, amount)

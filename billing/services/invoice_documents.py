@@ -8,57 +8,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import time
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Concat
-from django.urls import reverse
-from django.utils import timezone, translation
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import EmailNotification
 from accounts.services.files import keep_file, read_file
-from accounts.services.outbox import Attachment, queue_email, site_url
 from audit import services as audit
-from billing.documents.fonts import NoThaiFont
 from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
-from billing.documents.templated import template_pdf
 from billing.models import Invoice, InvoiceDocument, InvoiceStatus
 from billing.selectors.templates import template_of
-from billing.template_words import in_words
-from billing.templating.problems import Refused
+from billing.services.documents import (
+    MEDIA,
+    NEWS,
+    SECONDS,
+    Delivered,
+    Made,
+    deliver,
+    in_own_language,
+    is_told,
+    make,
+    queue_document,
+    told,
+)
 from core.context import Actor
-from core.errors import AppError, BadInput, Conflict
+from core.errors import BadInput, Conflict
 from core.periods import today
 
-logger = logging.getLogger("billing.documents")
-MEDIA = "application/pdf"
 KEY = "invoice:"  # and its number: what the e-mail of an invoice is about
-NEWS = timedelta(days=14)  # an older invoice is not sent by itself: it was told of in another way
-SECONDS = 240.0
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """``fallback`` says why the built-in document stands in for a template; ``sha256`` is empty for drafts."""
-
-    content: bytes
-    sha256: str = ""
-    fallback: str = ""
-
-
-@dataclass(slots=True)
-class Delivered:
-    documents: int = 0
-    emails: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
-    left: int = 0
 
 
 def document_of(*, invoice: Invoice, language: str) -> Made:
@@ -94,18 +75,10 @@ def _known(invoice: Invoice, language: str, state: str) -> InvoiceDocument | Non
 
 
 def _made(invoice: Invoice, language: str) -> Made:
-    template = template_of(invoice)
-    if template is None:
-        return Made(invoice_pdf(invoice=invoice, language=language))
-    with translation.override(language):
-        bill = bill_of(invoice)
-    try:
-        found = template_pdf(bill=bill, html=template.html_content, css=template.css_content, language=language)
-    except Refused as refused:
-        why = in_words(refused.problems[0])
-        logger.error("invoice %s is not set by template %s: %s", invoice, template, refused)
-        return Made(invoice_pdf(invoice=invoice, language=language), fallback=why[:255])
-    return Made(found.content)
+    return make(
+        row=invoice, template=template_of(invoice), paper=lambda: bill_of(invoice), language=language,
+        built_in=lambda: invoice_pdf(invoice=invoice, language=language),
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -129,54 +102,36 @@ def _keep(invoice: Invoice, language: str, state: str, made: Made) -> None:
 
 
 def deliver_invoices(*, seconds: float = SECONDS) -> Delivered:
-    """Make the PDF of each finalized invoice that has none, and e-mail those of organisations that want it.
-
-    Stops after ``seconds``; the next run goes on. One that fails is told and tried again.
-    """
-    found, begun = Delivered(), time.monotonic()
-    for pk in list(undelivered()):
-        if time.monotonic() - begun > seconds:
-            break
-        invoice = Invoice.objects.select_related("organisation", "template").get(pk=pk)
-        try:
-            found.documents += not invoice.pdf_hash
-            found.emails += _deliver(invoice)
-        except AppError as error:
-            found.failed[str(invoice)] = error.message
-    found.left = undelivered().count()
-    return found
+    """Make the PDF of each finalized invoice that has none, and e-mail those of organisations that want it."""
+    return deliver(
+        waiting=undelivered, rows=Invoice.objects.select_related("organisation", "template"),
+        has_document=lambda invoice: bool(invoice.pdf_hash), one=_deliver, seconds=seconds,
+    )  # fmt: skip
 
 
 def undelivered() -> QuerySet[Any]:
     """Keys of finalized invoices without a PDF, or not e-mailed yet where they have to be."""
-    told = EmailNotification.objects.filter(dedupe_key=Concat(Value(KEY), Cast(OuterRef("pk"), CharField())))
     to_send = Q(issue_date__gte=today() - NEWS, organisation__email_invoices=True) & ~Q(
-        Q(organisation__billing_email="") | Q(status=InvoiceStatus.CANCELED) | Exists(told)
+        Q(organisation__billing_email="") | Q(status=InvoiceStatus.CANCELED) | told(KEY)
     )
     rows = Invoice.objects.filter(Q(pdf_hash="") | to_send, invoice_number__isnull=False)
     return rows.order_by("pk").values_list("pk", flat=True)
 
 
 def _deliver(invoice: Invoice) -> bool:
-    """Its key keeps an e-mail from being queued twice, whoever runs at the same time."""
     language, made = _in_own_language(invoice)
     Invoice.objects.filter(pk=invoice.pk, pdf_hash="").update(pdf_hash=made.sha256, pdf_generated_at=timezone.now())
     wanted = invoice.organisation.email_invoices and invoice.organisation.billing_email
     if not wanted or invoice.status == InvoiceStatus.CANCELED or (invoice.issue_date or today()) < today() - NEWS:
         return False
-    if EmailNotification.objects.filter(dedupe_key=f"{KEY}{invoice.pk}").exists():
+    if is_told(f"{KEY}{invoice.pk}"):
         return False
     _queue(invoice, language, made, f"{KEY}{invoice.pk}")
     return True
 
 
 def _in_own_language(invoice: Invoice) -> tuple[str, Made]:
-    """In the organisation's language; English where no Thai font is here."""
-    language = invoice.organisation.language
-    try:
-        return language, document_of(invoice=invoice, language=language)
-    except NoThaiFont:
-        return "en", document_of(invoice=invoice, language="en")
+    return in_own_language(invoice.organisation, lambda language: document_of(invoice=invoice, language=language))
 
 
 def send_invoice(*, actor: Actor, invoice: Invoice) -> EmailNotification:
@@ -200,14 +155,8 @@ def send_invoice(*, actor: Actor, invoice: Invoice) -> EmailNotification:
 
 
 def _queue(invoice: Invoice, language: str, made: Made, key: str | None) -> EmailNotification:
-    name = f"{invoice}-{language}.pdf".replace("/", "-")
-    context = {
-        "invoice": invoice, "organisation": invoice.organisation, "month": invoice.first_day, "total": invoice.total,
-        "due": invoice.amount_due, "currency": invoice.currency, "due_date": invoice.due_date,
-        "url": site_url(reverse("billing:invoice", args=[invoice.uuid])),
-    }  # fmt: skip
-    return queue_email(
-        kind="invoice", recipient=invoice.organisation.billing_email, language=language, context=context,
-        organisation=invoice.organisation, invoice_id=invoice.pk, dedupe_key=key,
-        attachments=[Attachment(name, made.sha256)],
+    return queue_document(
+        kind="invoice", row=invoice, invoice=invoice, language=language, made=made, key=key,
+        context={"month": invoice.first_day, "total": invoice.total, "due": invoice.amount_due,
+                 "currency": invoice.currency, "due_date": invoice.due_date},
     )  # fmt: skip

@@ -3,34 +3,35 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Concat
-from django.urls import reverse
-from django.utils import translation
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import EmailNotification
 from accounts.services.files import keep_file, read_file
-from accounts.services.outbox import Attachment, queue_email, site_url
 from audit import services as audit
-from billing.documents.fonts import NoThaiFont
 from billing.documents.note_paper import note_paper_of
 from billing.documents.note_pdf import note_pdf
-from billing.documents.templated import template_pdf
 from billing.models import CreditNote, CreditNoteDocument
-from billing.services.invoice_documents import MEDIA, NEWS, SECONDS, Delivered, Made
-from billing.template_words import in_words
-from billing.templating.problems import Refused
+from billing.services.documents import (
+    MEDIA,
+    NEWS,
+    SECONDS,
+    Delivered,
+    Made,
+    deliver,
+    in_own_language,
+    is_told,
+    make,
+    queue_document,
+    told,
+)
 from core.context import Actor
-from core.errors import AppError, BadInput
+from core.errors import BadInput
 from core.periods import today
 
-logger = logging.getLogger("billing.documents")
 KEY = "credit_note:"  # and its number: what the e-mail of a credit note is about
 
 
@@ -47,17 +48,10 @@ def note_document_of(*, note: CreditNote, language: str) -> Made:
 
 
 def _made(note: CreditNote, language: str) -> Made:
-    template = note.template
-    if template is None:
-        return Made(note_pdf(note=note, language=language))
-    with translation.override(language):
-        paper = note_paper_of(note)
-    try:
-        found = template_pdf(bill=paper, html=template.html_content, css=template.css_content, language=language)
-    except Refused as refused:
-        logger.error("credit note %s is not set by template %s: %s", note, template, refused)
-        return Made(note_pdf(note=note, language=language), fallback=in_words(refused.problems[0])[:255])
-    return Made(found.content)
+    return make(
+        row=note, template=note.template, paper=lambda: note_paper_of(note), language=language,
+        built_in=lambda: note_pdf(note=note, language=language),
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -75,49 +69,34 @@ def _keep(note: CreditNote, language: str, made: Made) -> None:
 
 def deliver_notes(*, seconds: float = SECONDS) -> Delivered:
     """``deliver_invoices`` of credit notes."""
-    found, begun = Delivered(), time.monotonic()
-    for pk in list(undelivered_notes()):
-        if time.monotonic() - begun > seconds:
-            break
-        note = CreditNote.objects.select_related("invoice__organisation", "template").get(pk=pk)
-        try:
-            found.documents += not note.documents.exists()
-            found.emails += _deliver(note)
-        except AppError as error:
-            found.failed[str(note)] = error.message
-    found.left = undelivered_notes().count()
-    return found
+    return deliver(
+        waiting=undelivered_notes, rows=CreditNote.objects.select_related("invoice__organisation", "template"),
+        has_document=lambda note: note.documents.exists(), one=_deliver, seconds=seconds,
+    )  # fmt: skip
 
 
 def undelivered_notes() -> QuerySet[Any]:
     """Keys of credit notes without a PDF, or not e-mailed yet where they have to be."""
-    told = EmailNotification.objects.filter(dedupe_key=Concat(Value(KEY), Cast(OuterRef("pk"), CharField())))
     made = CreditNoteDocument.objects.filter(note=OuterRef("pk"))
     to_send = Q(issue_date__gte=today() - NEWS, invoice__organisation__email_invoices=True) & ~Q(
-        Q(invoice__organisation__billing_email="") | Exists(told)
+        Q(invoice__organisation__billing_email="") | told(KEY)
     )
     return CreditNote.objects.filter(~Exists(made) | to_send).order_by("pk").values_list("pk", flat=True)
 
 
 def _deliver(note: CreditNote) -> bool:
-    """Its key keeps an e-mail from being queued twice, whoever runs at the same time."""
     language, made = _in_own_language(note)
     organisation = note.invoice.organisation
     if not (organisation.email_invoices and organisation.billing_email) or note.issue_date < today() - NEWS:
         return False
-    if EmailNotification.objects.filter(dedupe_key=f"{KEY}{note.pk}").exists():
+    if is_told(f"{KEY}{note.pk}"):
         return False
     _queue(note, language, made, f"{KEY}{note.pk}")
     return True
 
 
 def _in_own_language(note: CreditNote) -> tuple[str, Made]:
-    """In the organisation's language; English where no Thai font is here."""
-    language = note.invoice.organisation.language
-    try:
-        return language, note_document_of(note=note, language=language)
-    except NoThaiFont:
-        return "en", note_document_of(note=note, language="en")
+    return in_own_language(note.invoice.organisation, lambda language: note_document_of(note=note, language=language))
 
 
 def send_note(*, actor: Actor, note: CreditNote) -> EmailNotification:
@@ -137,14 +116,8 @@ def send_note(*, actor: Actor, note: CreditNote) -> EmailNotification:
 
 
 def _queue(note: CreditNote, language: str, made: Made, key: str | None) -> EmailNotification:
-    invoice = note.invoice
-    context = {
-        "note": note, "invoice": invoice, "organisation": invoice.organisation, "total": note.total,
-        "currency": note.currency, "reason": note.reason, "due": invoice.amount_due,
-        "url": site_url(reverse("billing:invoice", args=[invoice.uuid])),
-    }  # fmt: skip
-    return queue_email(
-        kind="credit_note", recipient=invoice.organisation.billing_email, language=language, context=context,
-        organisation=invoice.organisation, invoice_id=invoice.pk, dedupe_key=key,
-        attachments=[Attachment(f"{note}-{language}.pdf".replace("/", "-"), made.sha256)],
+    return queue_document(
+        kind="credit_note", row=note, invoice=note.invoice, language=language, made=made, key=key,
+        context={"note": note, "total": note.total, "currency": note.currency, "reason": note.reason,
+                 "due": note.invoice.amount_due},
     )  # fmt: skip

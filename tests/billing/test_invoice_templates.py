@@ -13,8 +13,9 @@ from django.utils import translation
 from audit.models import AuditLog
 from billing.documents.note_values import note_values
 from billing.documents.template_sample import sample_bill, sample_note
-from billing.documents.template_values import MOST_LINES, annex_of, values_of
+from billing.documents.template_values import annex_of, values_of
 from billing.documents.templated import template_pdf
+from billing.documents.values import MOST_LINES
 from billing.models import InvoiceTemplate
 from billing.selectors.templates import Look, standard_look, template_for
 from billing.services.templates import restore_template, save_template, set_template_active, use_template
