@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing.documents import sheet
 from billing.documents.invoice_paper import Bill, BillLine, bill_of
+from billing.documents.note_paper import NotePaper
 from billing.documents.receipt_pdf import Block, Front, flow
 from billing.documents.receipts import typefaces
 from billing.documents.sheet import ACCENT, BOTTOM, INK, INK2, LEFT, RIGHT, TOP, Sheets
@@ -73,8 +74,8 @@ class BillFront(Front):
 
     paper: Bill  # type: ignore[assignment]  # the parts of a receipt's paper that the front reads are on it, too
 
-    def __init__(self, bill: Bill, sheets: Sheets) -> None:
-        self.paper, self.sheets = bill, sheets
+    def __init__(self, paper: Bill | NotePaper, sheets: Sheets) -> None:
+        self.paper, self.sheets = paper, sheets  # type: ignore[assignment]
         self.lead = sheets.leading
 
     def blocks(self) -> Iterator[Block]:

@@ -44,18 +44,8 @@ class _Note(BillFront):
 
     paper: NotePaper  # type: ignore[assignment]  # the parts that the front reads are on it, too
 
-    def __init__(self, paper: NotePaper, sheets: Sheets) -> None:
-        self.paper, self.sheets = paper, sheets
-        self.lead = sheets.leading
-
-    def blocks(self) -> Iterator[Block]:
-        yield from self._head()
-        yield from self._facts()
-        yield from self._lines()
-        yield from self._sums()
-        yield from self._words()
-        if self.paper.digest:
-            yield from self._proof()
+    def _note(self) -> Iterator[Block]:
+        yield from ()  # a note says why, among its facts
 
     def _title(self, y: float) -> None:
         self.named(y, _("Credit note"))
