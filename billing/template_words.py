@@ -48,6 +48,14 @@ WORDS: dict[str, str | Promise] = {
     "document_size": gettext_lazy("The document becomes too large (%(name)s parts)."),
     "too_many_pages": gettext_lazy("The document becomes longer than %(name)s pages."),
     "no_room": gettext_lazy("Margins, header and footer leave no room on the page."),
+    "unseen": gettext_lazy("What the document has to show is not shown: %(name)s"),
+    "broken": gettext_lazy("What the document has to show stands in too narrow a place and is broken up: %(name)s"),
+    "small": gettext_lazy("What the document has to show is smaller than 5 pt: %(name)s"),
+    "off_page": gettext_lazy("What the document has to show runs off the page when it is long: %(name)s"),
+    "covered": gettext_lazy("What the document has to show is covered by something else: %(name)s"),
+    "faint": gettext_lazy(
+        "What the document has to show is hardly told from its background (3 to 1 is the least): %(name)s"
+    ),
     "limits": gettext_lazy("Setting it took too much time or memory."),
     "fault": gettext_lazy("It cannot be set (%(name)s)."),
 }

@@ -25,11 +25,13 @@ from billing.selectors.template_previews import find_by_number, previews, variab
 from billing.selectors.templates import Look, difference, look_of, standard_look, versions_of
 from billing.services.templates import (
     LONGEST_NAME,
+    check_look,
     restore_template,
     save_template,
     set_template_active,
     use_template,
 )
+from billing.template_words import TemplateRefused
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError
@@ -132,20 +134,30 @@ def _new(kind: str) -> str:
 
 
 def _preview(request: HttpRequest, form: TemplateForm, look: Look, kind: str) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Pictures, and what is wrong with the template; both as they are now."""
+    """Pictures, and what is wrong with the template; both as they are now. It may be set, and yet hide what it has to
+    show."""
     real = None
     number = form.data.get(kind, "").strip() if form.is_bound else ""
     try:
         if number and request.user.has_perm("billing.view_invoice"):
             real = find_by_number(number, kind)
-        return previews(look, real, kind), []
+        pictures = previews(look, real, kind)
     except AppError as error:
-        found: Any = error.details.get("problems")
-        if found is None:
+        if "problems" not in error.details:
             form.add_error(kind, error.message)
             return [], []
-        parts = {"html": look.html.splitlines(), "css": look.css.splitlines()}
-        return [], [{**each, "source": _source(parts.get(each["part"], []), each["line"])} for each in found]
+        return [], _listed(error, look)
+    try:
+        check_look(look, kind)
+    except TemplateRefused as error:
+        return pictures, _listed(error, look)
+    return pictures, []
+
+
+def _listed(error: AppError, look: Look) -> list[dict[str, Any]]:
+    found: Any = error.details["problems"]
+    parts = {"html": look.html.splitlines(), "css": look.css.splitlines()}
+    return [{**each, "source": _source(parts.get(each["part"], []), each["line"])} for each in found]
 
 
 def _source(lines: list[str], number: int) -> str:

@@ -71,13 +71,15 @@ def _save(actor: Actor, row: InvoiceTemplate, look: Look, use: bool) -> InvoiceT
     return row
 
 
-@transaction.atomic
 def use_template(*, actor: Actor, template: InvoiceTemplate) -> bool:
     """Invoices finalized, or credit notes written, from now on are set by it. False when they are. Raises ``Conflict``
-    for one that is off."""
-    lock_for_transaction(LOCK)
-    template.refresh_from_db()
-    return _use(actor, template)
+    for one that is off, ``TemplateRefused`` for one that was saved when less was asked of templates."""
+    if template.is_active and not template.is_default:
+        check_look(look_of(template), template.kind)
+    with transaction.atomic():
+        lock_for_transaction(LOCK)
+        template.refresh_from_db()
+        return _use(actor, template)
 
 
 def _use(actor: Actor, template: InvoiceTemplate) -> bool:

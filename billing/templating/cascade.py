@@ -55,6 +55,7 @@ class Style:
     new_page: bool = False
     whole: bool = False  # not parted between pages
     keep: bool = False  # stays with what follows
+    origin: str = ""  # of the words alone
 
     @property
     def is_plain(self) -> bool:
@@ -63,6 +64,8 @@ class Style:
 
 class Cascade:
     def __init__(self, sheet: Sheet) -> None:
+        self.margins = sheet.margins
+        self.known: dict[tuple[Any, ...], dict[str, Any]] = {}
         numbered = enumerate(sheet.rules)
         self.rules = [
             (rule.selector, rule.values)
@@ -71,12 +74,14 @@ class Cascade:
 
     def style(self, path: Sequence[Element], places: Sequence[tuple[bool, bool]], parent: Style, room: float) -> Style:
         """``path`` ends with the element itself; ``places`` says of each whether it is the first or last child."""
-        element = path[-1]
-        values = dict(BEGIN.get(element.tag, {}))
-        for selector, more in self.rules:
-            if _fits(selector, path, places):
-                values.update(more)
-        return _style(values, element.tag, parent, room)
+        key = tuple((each.tag, each.classes, each.ident, place) for each, place in zip(path, places, strict=True))
+        values = self.known.get(key)
+        if values is None:
+            values = self.known[key] = dict(BEGIN.get(path[-1].tag, {}))
+            for selector, more in self.rules:
+                if _fits(selector, path, places):
+                    values.update(more)
+        return _style(values, path[-1].tag, parent, room)
 
 
 def _fits(selector: Selector, path: Sequence[Element], places: Sequence[tuple[bool, bool]]) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from billing.documents.sheet import HEIGHT, INK2, WIDTH
-from billing.templating import markup, styles
+from billing.templating import legibility, markup, styles
 from billing.templating.cascade import Cascade, Style
 from billing.templating.fields import KINDS
 from billing.templating.filling import fill, page_numbers
@@ -38,9 +38,36 @@ def compose(
 ) -> list[list[Mark]]:  # fmt: skip
     """Marks of each page, from the sheet's upper left corner. Raises ``Refused``."""
     sheet, tree = check(html, css, kind)
-    filled = fill(tree, values)
-    margins = sheet.margins
-    layout, base = Layout(Cascade(sheet), faces), Style(leading=leading)
+    return _set(Cascade(sheet), tree, values, faces, leading, annex)
+
+
+def check_readable(html: str, css: str, faces: Faces, kind: str = "invoice") -> None:
+    """Raises ``Refused`` for what is wrong in either part, and where what has to be shown cannot be read."""
+    sheet, tree = check(html, css, kind)
+    cascade, fields = Cascade(sheet), KINDS[kind]
+    found, failed = legibility.situations(tree, fields), dict[int, dict[str, str]]()
+    for number, situation in enumerate(found):
+        values, wanted = legibility.values_of(situation, fields), legibility.expected(situation, fields)
+        pages = _set(cascade, tree, values, faces, leading_of(thai=situation["thai"]), traced=fields.needed)
+        if unread := legibility.unread(pages, wanted):
+            failed[number] = unread
+    if failed:
+        guards = legibility.guards_of(tree, fields.needed)
+        raise Refused(*legibility.problems_of(failed, found, guards))
+
+
+def leading_of(*, thai: bool) -> float:
+    """Thai has signs above and below its letters."""
+    return 1.6 if thai else 1.42
+
+
+def _set(
+    cascade: Cascade, tree: Element, values: Mapping[str, Any], faces: Faces, leading: float,
+    annex: Annex | None = None, traced: Collection[str] = (),
+) -> list[list[Mark]]:  # fmt: skip
+    filled = fill(tree, values, traced)
+    margins = cascade.margins
+    layout, base = Layout(cascade, faces), Style(leading=leading)
     left, room = margins[3], WIDTH - margins[1] - margins[3]
     header, footer = (_margin(filled, tag) for tag in ("header", "footer"))
     filled.children = [node for node in filled.children if node not in (header, footer)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from billing.templating.fields import CODE, PAGE
@@ -13,14 +13,16 @@ MOST_NODES = 60_000
 Values = Mapping[str, Any]
 
 
-def fill(root: Element, values: Values) -> Element:
-    """``values``: text, bool, or for lists a list of mappings. Raises ``Refused`` when it grows too large."""
-    return _Filler().element(root, values)
+def fill(root: Element, values: Values, traced: Collection[str] = ()) -> Element:
+    """``values``: text, bool, or for lists a list of mappings. Text of variables that are ``traced`` says where it is
+    from: ``total``, ``line_amount 2`` in the second row. Raises ``Refused`` when it grows too large."""
+    return _Filler(traced).element(root, values)
 
 
 class _Filler:
-    def __init__(self) -> None:
-        self.nodes = 0
+    def __init__(self, traced: Collection[str]) -> None:
+        self.nodes, self.traced = 0, traced
+        self.row: tuple[int, Values] = 0, {}
 
     def element(self, element: Element, values: Values) -> Element:
         children = list(self._all(element.children, values))
@@ -46,23 +48,30 @@ class _Filler:
             if values[node.name]:
                 yield Element("qr", children=[Text(str(values[node.name]))])
         else:
-            yield from _lines(str(values[node.name]))
+            yield from _lines(str(values[node.name]), self._origin(node.name))
+
+    def _origin(self, name: str) -> str:
+        if name not in self.traced:
+            return ""
+        number, row = self.row
+        return f"{name} {number}" if name in row else name
 
     def _section(self, node: Section, values: Values) -> Iterator[Node]:
         value = values[node.name]
         if node.mode == "#":
-            for row in value:
-                yield from self._all(node.children, {**values, **row})
+            for self.row in enumerate(value, 1):
+                yield from self._all(node.children, {**values, **self.row[1]})
+            self.row = 0, {}
         elif bool(value) == (node.mode == "?"):
             yield from self._all(node.children, values)
 
 
-def _lines(text: str) -> Iterator[Node]:
+def _lines(text: str, origin: str) -> Iterator[Node]:
     """Line breaks inside of a value stay."""
     for number, line in enumerate(text.splitlines() or [""]):
         if number:
             yield Element("br")
-        yield Text(line)
+        yield Text(line, origin)
 
 
 def page_numbers(element: Element, page: int, pages: int) -> Element:

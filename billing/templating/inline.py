@@ -170,6 +170,8 @@ def _strip(line: list[Piece], base: Style, faces: Faces, x: float, room: float) 
     for (text, style), width in zip(spans, widths, strict=True):
         if text:
             y = height * BASELINE if style.size == largest else height * BASELINE * 0.99
-            marks.append(Words(left, y, str(text), style.size, style.bold, style.mono, style.color, width))
+            marks.append(
+                Words(left, y, str(text), style.size, style.bold, style.mono, style.color, width, style.origin)
+            )
         left += width
     return Strip(height, marks)

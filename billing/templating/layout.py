@@ -137,7 +137,7 @@ class Layout:
     # --- words -----------------------------------------------------------------------
     def spans(self, node: Node, parent: At, at: At | None) -> list[Span]:
         if isinstance(node, Text):
-            return [Span(node.text, parent.style)]
+            return [Span(node.text, replace(parent.style, origin=node.origin) if node.origin else parent.style)]
         if at is None:
             return []
         if at.element.tag == "br":

@@ -55,7 +55,10 @@ class Element:
 
 @dataclass(slots=True)
 class Text:
+    """``origin``: the variable that it is the value of, where that is looked for (see ``legibility``)."""
+
     text: str
+    origin: str = ""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from billing.templating.images import Image
 
 
 class Words(NamedTuple):
-    """``y`` is the baseline."""
+    """``y`` is the baseline; ``origin`` is told of text that has one."""
 
     x: float
     y: float
@@ -20,6 +20,7 @@ class Words(NamedTuple):
     mono: bool
     colour: str
     width: float
+    origin: str = ""
 
 
 class Box(NamedTuple):

@@ -64,13 +64,13 @@ def _widths(layout: Layout, rows: list[Row], count: int, room: float) -> list[fl
             wants[column] = max(wants[column], layout.natural(cell))
     fixed = sum(given)
     free = [column for column in range(count) if not given[column]]
-    if fixed > room - LEAST * len(free):
+    if fixed and fixed > room - LEAST * len(free):
         scale = max(room - LEAST * len(free), LEAST) / fixed
         given = [width * scale for width in given]
         fixed = sum(given)
     if not free:
         return [width * room / fixed for width in given]
-    shared = _shared([wants[column] for column in free], room - fixed)
+    shared = _shared([wants[column] for column in free], max(room - fixed, LEAST * len(free)))
     for column, width in zip(free, shared, strict=True):
         given[column] = width
     return given

@@ -46,11 +46,11 @@ def _answer(task: dict[str, Any], faces: Any) -> dict[str, Any]:
 
     kind = task.get("kind", "invoice")
     try:
-        document.check(task["html"], task["css"], kind)
         if task["task"] == "check":
+            document.check_readable(task["html"], task["css"], faces, kind)
             return {"ok": True}
         annex = document.Annex(**task["annex"]) if task.get("annex") else None
-        leading = 1.6 if task["language"] == "th" else 1.42
+        leading = document.leading_of(thai=task["language"] == "th")
         pages = document.compose(
             task["html"], task["css"], task["values"], faces, leading=leading, annex=annex, kind=kind
         )
