@@ -1,13 +1,58 @@
-"""So many a minute from one place, counted in the cache of this process: for open pages, not for passwords."""
+"""So many a minute from one place or person, counted in the cache of this process. Passwords are counted elsewhere."""
 
 from __future__ import annotations
 
 import math
 import time
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import ngettext
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from core.errors import AppError
 
 WINDOW = 60
+
+
+class TooManyRequests(AppError):
+    """One person, or one key, asked more in this minute than ``REQUESTS_PER_MINUTE``."""
+
+    code = "too_many_requests"
+    http_status = 429
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, seconds: int) -> None:
+        words = ngettext(
+            "Nobody may ask for so much in one minute. Go on in %(seconds)d second.",
+            "Nobody may ask for so much in one minute. Go on in %(seconds)d seconds.",
+            seconds,
+        )
+        super().__init__(words % {"seconds": seconds})
+        self.seconds = seconds
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.seconds)}
+
+
+class PersonThrottle(BaseThrottle):
+    """For the API: the calls of one person, or of one key. Metering and quota have limits of their own instead."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Raises ``TooManyRequests``; what asks without a name is refused before, where a name is needed."""
+        key = getattr(request.auth, "pk", None)
+        if key or request.user.is_authenticated:
+            count_request(f"key:{key}" if key else f"user:{request.user.pk}")
+        return True
+
+
+def count_request(who: str) -> None:
+    """Raises ``TooManyRequests``."""
+    most = settings.REQUESTS_PER_MINUTE
+    if most and (seconds := seconds_to_wait("requests", who, most=most)):
+        raise TooManyRequests(seconds)
 
 
 def seconds_to_wait(what: str, who: str, *, most: int) -> int:

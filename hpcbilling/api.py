@@ -53,12 +53,14 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 
 def with_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Hook of the description: where one must sign in, a key without the scope is refused with 403."""
+    """Hook of the description: where one must sign in, a key without the scope is refused with 403, and too many calls
+    with 429."""
     for methods in result["paths"].values():
         for operation in methods.values():
             answers = operation.get("responses", {})
             if "401" in answers:
                 answers.setdefault("403", answers["401"])
+                answers.setdefault("429", answers["401"])
                 operation["responses"] = dict(sorted(answers.items()))
     return result
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
+from django.shortcuts import render
 from django.urls import get_resolver
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from django.utils.translation import gettext as _
 from accounts.services.outbox import without_secrets
 from core import context
 from core.problems import problem
+from core.throttle import TooManyRequests, count_request
 from hpcbilling.problems import is_api
 
 logger = logging.getLogger("hpcbilling.request")
@@ -58,6 +60,23 @@ class NoStoreMiddleware:
         if is_somebodys and not request.path_info.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class PersonLimitMiddleware:
+    """So many pages a minute for one person; the API counts for itself, for there a key may stand for somebody."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_api(request) and request.user.is_authenticated:
+            try:
+                count_request(f"user:{request.user.pk}")
+            except TooManyRequests as error:
+                answer = render(request, "429.html", {"message": error.message}, status=error.http_status)
+                answer["Retry-After"] = str(error.seconds)
+                return answer
+        return self.get_response(request)
 
 
 class HeadersMiddleware:

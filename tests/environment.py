@@ -21,6 +21,7 @@ os.environ.update(
         "PAYMENT_WEBHOOK_SECRET": "webhook-secret-of-the-test-suite",
         "LOG_LEVEL": "ERROR",
         "READ_DOT_ENV": "0",
+        "REQUESTS_PER_MINUTE": "0",  # the tests of the limit set their own
     }
 )
 # Playwright's sync API runs an event loop in this thread; our ORM calls beside it are still synchronous.

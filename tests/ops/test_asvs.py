@@ -57,3 +57,21 @@ def test_the_counts_in_words_are_those_of_the_table() -> None:
     words = f"{counts['met']} met, {counts['not met']} not met, {counts['not applicable']} not applicable"
     assert words in TABLE.read_text(encoding="utf-8")
     assert sum(counts.values()) == 253
+
+
+def test_every_form_that_takes_a_file_is_on_the_list_with_its_size() -> None:
+    """docs/security/inventory.md: a new upload needs its line."""
+    from payments.admin.statement_import import MOST_BYTES as STATEMENT
+    from payments.services.statements import MOST_BYTES as STATEMENT_BY_COMMAND
+    from payments.services.transfers import SLIP_MAX_BYTES
+    from usage.admin.upload import LARGEST
+
+    apps = ("accounts", "audit", "billing", "core", "hpcbilling", "payments", "subscriptions", "usage")
+    files = [path for app in apps for path in (ROOT / app).rglob("*.py")]
+    forms = [path for path in files if "forms.FileField(" in path.read_text(encoding="utf-8")]
+    assert sorted(str(path.relative_to(ROOT)) for path in forms) == [
+        "payments/admin/statement_import.py", "payments/forms.py", "usage/admin/upload.py",
+    ]  # fmt: skip
+    text = (ROOT / "docs/security/inventory.md").read_text(encoding="utf-8")
+    for size in (SLIP_MAX_BYTES, STATEMENT, STATEMENT_BY_COMMAND, LARGEST):
+        assert f" {size >> 20} MB" in text

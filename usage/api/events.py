@@ -118,6 +118,10 @@ class EventsView(APIView):
     takes_project_keys = True
     parser_classes = ()
 
+    def get_throttles(self) -> list[Any]:
+        """What is sent is limited by sizes, quotas and budgets."""
+        return super().get_throttles() if self.request.method == "GET" else []
+
     @extend_schema(
         operation_id="events_list",
         parameters=[UsageQuery],

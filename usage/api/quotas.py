@@ -85,6 +85,7 @@ class QuotaSerializer(serializers.Serializer):
 
 
 class ReservationsView(APIView):
+    throttle_classes = ()  # quotas and budgets are their limits
     key_scopes = {"POST": Scope.EVENTS_WRITE}
     takes_project_keys = True
 
@@ -112,6 +113,7 @@ class ReservationsView(APIView):
 
 
 class ReservationView(APIView):
+    throttle_classes = ()  # quotas and budgets are their limits
     key_scopes = {"DELETE": Scope.EVENTS_WRITE}
     takes_project_keys = True
 
