@@ -153,6 +153,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people ------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link of a forgotten password works
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",

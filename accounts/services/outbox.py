@@ -30,8 +30,8 @@ LONGEST_SUBJECT = 255
 LONGEST_ADDRESS = 254
 LONGEST_KEY = 120
 # Kinds whose text holds a link that is as good as a password: once sent, the text is forgotten.
-SECRET_KINDS = frozenset({"invitation", "email_change"})
-SECRET = re.compile(r"(/invitations/|/account/email/)[\w-]{20,}")
+SECRET_KINDS = frozenset({"invitation", "email_change", "password_reset"})
+SECRET = re.compile(r"(/invitations/|/account/email/|/accounts/reset/[\w-]{1,300}/)[\w-]{20,}")
 
 
 class Attachment(NamedTuple):

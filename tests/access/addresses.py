@@ -43,6 +43,7 @@ OTHERS = {
     "<uuid:project>": lambda world: world.row("accounts.Project").uuid,
     "<str:username>": lambda world: "guest",
     "<slug:token>": lambda world: world.invitation or "x" * 43,
+    "<slug:uid>": lambda world: "YWxpY2U",
     "<slug:provider_name>": lambda world: "dummy",
     "<slug:name>": lambda world: "receipts",
     "<path:content_type_id>": lambda world: "1",
@@ -50,7 +51,14 @@ OTHERS = {
     "<int:year>": lambda world: "2026",
     "<str:kind>": lambda world: "csv",
 }
-NO_OBJECTS = ("<int:year>", "<slug:token>", "<slug:provider_name>", "<slug:name>", "<path:content_type_id>")
+NO_OBJECTS = (
+    "<int:year>",
+    "<slug:token>",
+    "<slug:uid>",
+    "<slug:provider_name>",
+    "<slug:name>",
+    "<path:content_type_id>",
+)
 ABSENT = {"<uuid:uuid>": ABSENT_UUID, "<slug:code>": "none", "<path:pk>": "none", "<path:object_id>": "no-such"}
 _ARGUMENT = re.compile(r"<(?:\w+:)?\w+>")
 _CONSOLE = re.compile(r"admin/(\w+)/(\w+)/")

@@ -1,0 +1,99 @@
+"""A forgotten password: a link to the address on record opens a page that sets a new one.
+
+Whoever asks learns nothing of it, neither whether there is such a user nor whether a link was sent. The link works for
+an hour and once: it is signed over the password hash, the address and the last sign-in, so that any of them ends it.
+A second factor is asked for at the next sign-in as ever.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from accounts.models import EmailNotification, Identity, User
+from accounts.models.users import fold_username
+from accounts.services import throttle
+from accounts.services.outbox import queue_email, site_url, take_back
+from audit import services as audit
+from core.context import Actor
+
+KIND = "password_reset"
+MOST_A_DAY = 5  # links of one user
+
+
+class _Tokens(PasswordResetTokenGenerator):
+    key_salt = "accounts.services.password_resets"
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
+        return f"{super()._make_hash_value(user, timestamp)}{_address(user)}"
+
+
+tokens = _Tokens()
+
+
+@transaction.atomic
+def ask_reset(*, actor: Actor, username: str) -> bool:
+    """Send a link, where there is somebody to send it to; the former one that has not left yet is taken back. True when
+    one goes out, which is not for the caller to tell."""
+    user = User.objects.select_for_update().filter(pk=fold_username(username)[:150], is_active=True).first()
+    address = _address(user) if user is not None else ""
+    if user is None or not address or not user.has_usable_password() or _sent_today(user) >= MOST_A_DAY:
+        return False
+    take_back(_about(user))
+    token, now = tokens.make_token(user), timezone.now()
+    path = reverse("accounts:password_reset", args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
+    queue_email(
+        kind=KIND, recipient=address, language=user.language, dedupe_key=f"{_about(user)}{now.isoformat()}",
+        context={
+            "user": user.username, "expires_at": now + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+            "url": site_url(path),
+        },
+    )  # fmt: skip
+    audit.record(actor=actor, action="password_reset_ask", target=user.username, entity=user)
+    return True
+
+
+def find(uid: str, token: str) -> User | None:
+    """Whose password the link may set, while it may."""
+    try:
+        name = urlsafe_base64_decode(uid).decode()
+    except ValueError:
+        return None
+    user = User.objects.filter(pk=name, is_active=True).first() if "\0" not in name else None
+    return user if user is not None and user.has_usable_password() and tokens.check_token(user, token) else None
+
+
+@transaction.atomic
+def reset(*, form: SetPasswordForm, token: str, ip: str) -> bool:
+    """The new password of a valid form; every session of the user ends, and so does the link. False when the link was
+    used meanwhile."""
+    user = User.objects.select_for_update().get(pk=form.user.pk)
+    if not tokens.check_token(user, token):
+        return False
+    form.user = user
+    form.save()
+    User.objects.filter(pk=user.pk).update(must_change_password=False)
+    throttle.clear(username=user.username, ip=ip)
+    audit.record(actor=Actor(user.username), action="password_reset", target=user.username, entity=user)
+    return True
+
+
+def _about(user: User) -> str:
+    return f"{KIND}:{user.username}:"
+
+
+def _address(user: User) -> str:
+    return Identity.objects.filter(user=user).values_list("email", flat=True).first() or ""
+
+
+def _sent_today(user: User) -> int:
+    recent = EmailNotification.objects.filter(kind=KIND, created_at__gt=timezone.now() - timedelta(days=1))
+    return recent.filter(dedupe_key__startswith=_about(user)).count()
