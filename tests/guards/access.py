@@ -123,4 +123,23 @@ ACCESS = (
         '''" ".join("".join(each if each.isprintable() else " " for each in text).split())''', "text.strip()",
         ("tests/accounts/test_outbox.py::test_a_name_cannot_begin_a_header",),
     ),
+    Guard(
+        "links_of_passwords_work_once", "accounts/services/password_resets.py",
+        "    if not tokens.check_token(user, token):\n        return False\n", "",
+        ("tests/accounts/test_password_reset.py::TestTheLink::test_works_once_for_two_at_the_same_moment",),
+        database="postgres",
+    ),
+    Guard(
+        "another_address_ends_the_link", "accounts/services/password_resets.py",
+        "timestamp)}{_address(user)}", "timestamp)}",
+        ("tests/accounts/test_password_reset.py::TestTheLink::test_ends_with_a_sign_in_and_with_another_address",),
+    ),
+    Guard(
+        "links_of_passwords_are_masked", "accounts/services/outbox.py", "|/accounts/reset/[\\w-]{1,300}/", "",
+        ("tests/accounts/test_password_reset.py::TestWhatIsKept::test_the_request_log_masks_the_link",),
+    ),
+    Guard(
+        "so_many_requests_a_person", "core/throttle.py", "        raise TooManyRequests(seconds)\n", "        pass\n",
+        ("tests/core/test_person_limit.py::TestTheApi::test_each_key_counts_for_itself",),
+    ),
 )  # fmt: skip

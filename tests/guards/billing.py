@@ -81,4 +81,12 @@ BILLING = (
         "manager.filter(pk=row.pk, status__in=allowed).update(", "manager.filter(pk=row.pk).update(",
         ("tests/core/test_core.py::test_a_transition_happens_once_and_never_against_the_table",),
     ),
+    Guard(
+        "templates_hide_nothing", "billing/templating/worker.py", "document.check_readable(", "(lambda *_: None)(",
+        ("tests/billing/test_readable_templates.py::test_what_hides_the_total_is_not_saved_and_the_reason_is_told_in_words",),
+    ),
+    Guard(
+        "ink_is_told_from_its_background", "billing/templating/legibility.py", "if contrast(mark.colour, behind) < LEAST_CONTRAST:",
+        "if False:", ("tests/billing/test_readable_templates.py::test_a_style_sheet_that_hides_an_amount_is_refused",),
+    ),
 )  # fmt: skip
