@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "faults.md"
 PAYMENTS, CONFORMANCE, USAGE, FAULTS = "tests/payments", "tests/payments/conformance", "tests/usage", "tests/faults"
+OPS = "tests/ops"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,9 @@ MATRIX = (
           ("tests/accounts/test_outside.py::test_an_address_that_is_not_public_is_refused",
            "tests/accounts/test_outside.py::test_odd_spellings_of_addresses_are_refused_before_anybody_resolves_them",
            "tests/accounts/test_outside.py::test_a_name_is_resolved_once_and_the_connection_goes_to_what_was_checked",
-           "tests/accounts/test_outside.py::test_a_redirect_is_an_answer_and_is_not_followed"),
-          "more than 60", "the same",
-          rest="Documents are drawn by code: there are no templates of users, and nothing in them is fetched."),
+           "tests/accounts/test_outside.py::test_a_redirect_is_an_answer_and_is_not_followed",
+           "tests/billing/test_hostile_templates.py::test_the_worker_has_none_of_our_secrets_and_opens_no_file"),
+          "more than 60", "the same", rest="Of the templates of documents nothing is fetched, whatever they say."),
     Fault(27, "formulas in exports",
           ("tests/core/test_exports.py::test_a_csv_has_its_mark_stable_names_and_no_formula",
            "tests/core/test_exports.py::test_no_formula_and_no_foreign_markup_reach_the_file_itself",
@@ -182,13 +183,20 @@ MATRIX = (
           "From an empty database. Filled ones, and the old program beside the new schema: `tests/ops`. Django writes a "
           "migration down after its transaction where indexes follow: killed between the two, it is done and not written "
           "down, and migrating again says that something exists already; then `manage.py migrate --fake APP NAME`."),
-    Fault(32, "backup, restore, proof", (), "", "", rest="`deploy/backup.sh` and its drill: `tests/ops`."),
+    Fault(32, "backup, restore, proof",
+          (f"{OPS}/test_backup.py::test_a_backup_that_is_restored_elsewhere_is_the_same_and_proves_it",
+           f"{OPS}/test_backup.py::test_a_backup_that_was_changed_or_is_older_than_its_head_is_refused",
+           f"{OPS}/test_backup.py::test_heads_that_were_signed_after_a_backup_do_not_make_it_a_broken_one"),
+          "1 each", "1 each"),
     Fault(33, "the wire to the database is slow, narrow, cut, shut or dead",
           (f"{FAULTS}/test_wire.py::test_whatever_befalls_the_wire_it_is_said_and_gets_well",
            f"{FAULTS}/test_wire.py::test_many_at_once_over_a_slow_wire_end_without_a_deadlock"),
           "5 toxics x 1", "5 x 6", {"WIRE_ROUNDS": "6"},
           "There is no pool of connections to exhaust: each thread has its own."),
-    Fault(34, "pgbouncer in transaction mode", (), "", "", rest="Needs pgbouncer: `tests/ops`."),
+    Fault(34, "pgbouncer in transaction mode",
+          (f"{OPS}/test_pooled.py::test_no_statement_of_ours_leaves_anything_in_a_session",
+           f"{OPS}/test_pooled.py::test_a_run_lock_survives_whatever_other_transactions_do_meanwhile"),
+          "1 each", "1 each", rest="`make test-pgbouncer` runs some 360 tests more through a real one."),
     Fault(35, "everything by chance: acts, jumps of the clock, a broken wire, a database that goes away",
           (f"{FAULTS}/test_simulator.py::test_the_books_hold_at_each_step_and_come_right_in_the_end",),
           "2 runs x 60 steps", "800 x 250: 200,000 steps", {"SIM_RUNS": "800", "SIM_STEPS": "250"},
