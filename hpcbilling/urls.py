@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import view_as
-from accounts import views as accounts_views
+from accounts.views import signing_in
 from billing.api.formula import FormulaView
 from billing.views.playground import playground
 from hpcbilling import ops
@@ -25,10 +25,10 @@ urlpatterns = [
     path("style/", style, name="style"),
     path("", include("billing.urls")),
     path("alerts/", include("usage.urls")),
-    path("webhooks/", include("accounts.webhook_urls")),
-    path("", include("accounts.organisation_urls")),
-    path("keys/", include("accounts.key_urls")),
-    path("prepared/", include("accounts.work_urls")),
+    path("webhooks/", include("accounts.urls.webhooks")),
+    path("", include("accounts.urls.organisations")),
+    path("keys/", include("accounts.urls.keys")),
+    path("prepared/", include("accounts.urls.work")),
     path("metering/", metering, name="metering"),
     path("subscriptions/", include("subscriptions.urls")),
     path("formula", FormulaView.as_view(), name="formula"),
@@ -37,9 +37,9 @@ urlpatterns = [
     path("healthz", ops.healthz, name="healthz"),
     path("readyz", ops.readyz, name="readyz"),
     path("metrics", ops.metrics, name="metrics"),
-    path("accounts/", include("accounts.urls")),
-    path("i18n/setlang/", accounts_views.set_language, name="set_language"),
-    path("admin/login/", accounts_views.to_login),
+    path("accounts/", include("accounts.urls.signing_in")),
+    path("i18n/setlang/", signing_in.set_language, name="set_language"),
+    path("admin/login/", signing_in.to_login),
     path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password_change")),
     path("admin/", admin.site.urls),
 ]

@@ -32,7 +32,7 @@ MOST_A_DAY = 5  # links of one user
 class _Tokens(PasswordResetTokenGenerator):
     key_salt = "accounts.services.password_resets"
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{_address(user)}"
 
 

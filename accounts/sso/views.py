@@ -98,8 +98,8 @@ def _exchange(request: HttpRequest, state: dict[str, Any]) -> tuple[Person, str]
 
 
 def _signed_in(request: HttpRequest, user: Any, person: Person, to: str, leave: str) -> HttpResponse:
-    from accounts.second_factor_views import ask_for_code
-    from accounts.views import begin_session
+    from accounts.views.second_factors import ask_for_code
+    from accounts.views.signing_in import begin_session
 
     record(
         actor=Actor(user.username),

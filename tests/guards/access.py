@@ -82,7 +82,7 @@ ACCESS = (
         ("tests/pages/test_job_page.py::test_anothers_job_is_as_absent_as_one_that_does_not_exist",),
     ),
     Guard(
-        "next_stays_here", "accounts/views.py",
+        "next_stays_here", "accounts/views/signing_in.py",
         '''    template_name = "accounts/login.html"
     authentication_form = LoginForm
 ''',

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import key_views as views
+from accounts.views import keys as views
 
 app_name = "keys"
 urlpatterns = [

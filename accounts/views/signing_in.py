@@ -19,10 +19,10 @@ from django.views.decorators.http import require_POST
 from accounts.forms import LoginForm
 from accounts.models import User
 from accounts.second_factor import has_one
-from accounts.second_factor_views import ask_for_code
 from accounts.services import throttle
 from accounts.sessions import END_THERE
 from accounts.throttle import locked_answer
+from accounts.views.second_factors import ask_for_code
 from audit.services import record
 from core.context import actor_of, client_ip
 

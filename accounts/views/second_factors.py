@@ -92,7 +92,7 @@ def _who(request: HttpRequest) -> tuple[User | None, str]:
 
 
 def _signed_in(request: HttpRequest, user: User, to: str) -> HttpResponse:
-    from accounts.views import begin_session
+    from accounts.views.signing_in import begin_session
 
     pending = request.session.pop(PENDING, {})
     if not request.user.is_authenticated:

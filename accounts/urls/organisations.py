@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from accounts import member_views as members
-from accounts import organisation_views as views
+from accounts.views import members
+from accounts.views import organisations as views
 
 app_name = "organisations"
 ONE = "organisations/<uuid:uuid>/"

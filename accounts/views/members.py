@@ -16,10 +16,10 @@ from accounts.membership import MEMBERS
 from accounts.models import Member, User
 from accounts.models.users import fold_username
 from accounts.organisation_forms import InviteForm, MemberForm, refuse
-from accounts.organisation_views import form_page, say_saved, shared
 from accounts.reach import find_organisation, find_own
 from accounts.services import invitations
 from accounts.services.members import change_member, remove_member
+from accounts.views.organisations import form_page, say_saved, shared
 from core.context import actor_of
 from core.errors import AppError
 

@@ -18,21 +18,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import (  # noqa: F401 - some register on import
-    approvals_admin,
-    keys_admin,
-    organisations_admin,
-    outbox_admin,
-    rights,
-    test_clocks_admin,
-    view_as,
-    webhooks_admin,
-    work_admin,
-)
+from accounts import rights, view_as
+from accounts.admin.second_factors import ResetsSecondFactors
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Tier, User
 from accounts.roles import GROUPS, group_text
-from accounts.second_factor_admin import ResetsSecondFactors
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
 from audit.services import record

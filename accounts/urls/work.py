@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import work_views as views
+from accounts.views import work as views
 
 app_name = "work"
 urlpatterns = [

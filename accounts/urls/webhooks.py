@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import webhook_views as views
+from accounts.views import webhooks as views
 
 app_name = "webhooks"
 urlpatterns = [
