@@ -12,9 +12,11 @@ from django.utils import timezone
 from audit import registry
 from audit.hashing import GENESIS, chain_hash, plain
 from audit.models import AuditLog
-from core import context
+from core import context, sets
 from core.context import Actor
 from core.locks import lock_for_transaction
+
+MANY = 20  # rows from which COPY is worth its own way
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,10 @@ def record_all(*, actor: Actor, entries: Sequence[Entry]) -> list[AuditLog]:
         row = _row(number, actor, entry, now)
         found.append(AuditLog(**row, prev_hash=prev_hash, hash=chain_hash(prev_hash, row)))
         prev_hash = found[-1].hash
-    return AuditLog.objects.bulk_create(found, batch_size=500)
+    if len(found) < MANY:
+        return AuditLog.objects.bulk_create(found)
+    sets.insert(AuditLog, found)
+    return found
 
 
 def _row(number: int, actor: Actor, entry: Entry, now: context.RequestContext) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -35,13 +36,12 @@ def tell_overdue(invoices: Iterable[Invoice]) -> None:
 
 
 def tell_of_note(note: CreditNote) -> None:
-    announce([
-        Announcement(CREDITED, note_payload(note), note.invoice.organisation_id, message_id=f"note_{note.uuid.hex}")
-    ])  # fmt: skip
+    data, owner = partial(note_payload, note), note.invoice.organisation_id
+    announce([Announcement(CREDITED, data, owner, message_id=f"note_{note.uuid.hex}")])
 
 
 def of_invoice(kind: str, invoice: Invoice, **more: str) -> Announcement:
-    return Announcement(kind, invoice_payload(invoice), invoice.organisation_id, **more)
+    return Announcement(kind, partial(invoice_payload, invoice), invoice.organisation_id, **more)
 
 
 def invoice_payload(invoice: Invoice) -> dict[str, Any]:

@@ -5,8 +5,10 @@ What is written is what ``bulk_create`` and ``bulk_update`` would write; checks,
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,6 +18,19 @@ from django.utils import timezone
 
 Row = TypeVar("Row", bound=models.Model)
 FEW = 500  # rows of a statement where there is no COPY
+
+
+@contextmanager
+def unswept() -> Iterator[None]:
+    """No search for cycles while a bounded set of rows is built: it would walk all of them again and again, and they
+    have none. Beside other threads whoever began first ends it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def new_keys(model: type[models.Model], number: int) -> list[int]:
@@ -61,7 +76,7 @@ def _is_default(field: Any, row: models.Model) -> bool:
 
 def _value_of(field: Any) -> Callable[[Any], Any]:
     if isinstance(field, models.JSONField):
-        return lambda value: json.dumps(value, cls=field.encoder, ensure_ascii=False)
+        return lambda value: None if value is None else json.dumps(value, cls=field.encoder, ensure_ascii=False)
     if isinstance(field, models.DateTimeField) and (field.auto_now or field.auto_now_add):
         now: datetime = timezone.now()
         return lambda _value: now
@@ -85,22 +100,39 @@ def update(
     if connection.vendor == "postgresql":
         readers = [_value_of(field) for field in fields]
         columns = [[read(row[place]) for row in values.values()] for place, read in enumerate(readers)]
-        types = [str(field.db_type(connection)) for field in fields]
-        arrays = ", ".join(f"%s::{'text' if kind == 'jsonb' else kind}[]" for kind in types)
-        sets = ", ".join(
-            f'"{field.column}" = v.c{place}{"::jsonb" if kind == "jsonb" else ""}'
-            for place, (field, kind) in enumerate(zip(fields, types, strict=True))
-        )
+        sources = [_source_of(field, column) for field, column in zip(fields, columns, strict=True)]
+        sets = ", ".join(f'"{field.column}" = {_read(field, f"v.c{place}")}' for place, field in enumerate(fields))
         heads = ", ".join(f"c{place}" for place in range(len(fields)))
-        statement = (
-            f'UPDATE "{table}" t SET {sets} FROM unnest(%s::bigint[], {arrays}) AS v(id, {heads})'
-            f" WHERE t.id = v.id{only}"
-        )
+        rows = ", ".join(["unnest(%s::bigint[])", *(source for source, _column in sources)])
+        statement = f'UPDATE "{table}" t SET {sets} FROM ROWS FROM ({rows}) AS v(id, {heads}) WHERE t.id = v.id{only}'
+        given = [list(values), *(column for _source, column in sources), *(value for _column, value in conditions)]
         with connection.cursor() as cursor:
-            cursor.execute(statement, [list(values), *columns, *(value for _column, value in conditions)])
+            cursor.execute(statement, given)
             return int(cursor.rowcount)
     found = model._default_manager
     return sum(
         found.filter(pk=key, **dict(conditions)).update(**dict(zip(names, row, strict=True)))
         for key, row in values.items()
     )
+
+
+def forget_plans() -> None:
+    """Foreign keys are checked by plans that a session keeps. Made while a table was small, they read all of it for
+    every row; a transaction that adds many rows forgets them before it ends."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("DISCARD PLANS")
+
+
+def _source_of(field: Any, column: list[Any]) -> tuple[str, Any]:
+    """What gives the values of a column one after the other, and its parameter. JSON is one list of JSON: as texts of
+    an array every quote in it would be escaped once more."""
+    kind = str(field.db_type(connection))
+    if kind == "jsonb":
+        return "jsonb_array_elements(%s::jsonb)", f"[{','.join('null' if each is None else each for each in column)}]"
+    return f"unnest(%s::{kind}[])", column
+
+
+def _read(field: Any, name: str) -> str:
+    """No value is NULL, as Django writes it, not the null of JSON."""
+    return f"NULLIF({name}, 'null')" if isinstance(field, models.JSONField) else name

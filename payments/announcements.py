@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -25,12 +27,23 @@ def tell_of_payment(payment: Payment) -> None:
     """In the caller's transaction; nothing for states that nobody asked about."""
     kind = _TOLD.get(PaymentStatus(payment.status))
     if kind:
-        _tell(kind, payment, payment_payload(payment))
+        _tell(kind, payment, partial(payment_payload, payment))
 
 
 def tell_of_refund(payment: Payment, refund: Refund) -> None:
     """Of one that is done."""
-    data = {
+    _tell(REFUNDED, payment, partial(refund_payload, payment, refund))
+
+
+def _tell(kind: str, payment: Payment, data: Callable[[], dict[str, Any]]) -> None:
+    """Of an invoice to its organisation, of a receipt to its user."""
+    invoice = payment.invoice
+    organisation = invoice.organisation_id if invoice else None
+    announce([Announcement(kind, data, organisation, None if invoice else payment.username)])
+
+
+def refund_payload(payment: Payment, refund: Refund) -> dict[str, Any]:
+    return {
         "id": refund.pk,
         "amount": minor_text(refund.amount_cents, payment.currency),
         "currency": payment.currency,
@@ -38,14 +51,6 @@ def tell_of_refund(payment: Payment, refund: Refund) -> None:
         "settled_at": refund.settled_at,
         "payment": payment_payload(payment),
     }
-    _tell(REFUNDED, payment, data)
-
-
-def _tell(kind: str, payment: Payment, data: dict[str, Any]) -> None:
-    """Of an invoice to its organisation, of a receipt to its user."""
-    invoice = payment.invoice
-    organisation = invoice.organisation_id if invoice else None
-    announce([Announcement(kind, data, organisation, None if invoice else payment.username)])
 
 
 def payment_payload(payment: Payment) -> dict[str, Any]:

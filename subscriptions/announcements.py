@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +19,7 @@ def tell_of_change(subscription: Subscription, change: SubscriptionChange) -> No
     """To the addresses of its organisation and of its user."""
     announce([
         Announcement(
-            CHANGED, payload(subscription, change), subscription.organisation_id, subscription.user_id,
+            CHANGED, partial(payload, subscription, change), subscription.organisation_id, subscription.user_id,
             message_id=f"subscription_change_{change.pk}",
         )
     ])  # fmt: skip

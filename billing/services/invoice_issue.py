@@ -27,6 +27,7 @@ from billing.models import (
     InvoiceLine,
     InvoiceStatus,
     InvoiceTax,
+    LineKind,
 )
 from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
 from billing.selectors.templates import templates_for
@@ -75,6 +76,7 @@ def finalize_anew(*, actor: Actor, invoice: Invoice, expected: Decimal | None = 
 
 
 @transaction.atomic
+@sets.unswept()
 def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: Decimal | None = None) -> list[Invoice]:
     """``finalize_invoice`` for many, all or nothing, in the same statements for any number: those that it finalized, in
     the order of their numbers, which is that of ``invoices``. Raises what that raises, of the first that has it."""
@@ -93,7 +95,7 @@ def finalize_invoices(*, actor: Actor, invoices: Sequence[Invoice], expected: De
     _issue(drafts, lines, taxes, used)
     entries = [_used_entry(actor, invoice, used[invoice.pk]) for invoice in drafts if used[invoice.pk]]
     CreditEntry.objects.bulk_create(entries, batch_size=FEW)
-    keep_credits(drafts)
+    keep_credits([each for each in drafts if any(line.kind == LineKind.OTHER for line in lines[each.pk])])
     announce(of_invoice(FINALIZED, each) for each in drafts)
     audit.record_all(actor=actor, entries=[_note(invoice, used[invoice.pk]) for invoice in drafts])
     for invoice in drafts:

@@ -76,6 +76,7 @@ def refresh_invoice(*, actor: Actor, invoice: Invoice) -> Invoice:
 
 
 @transaction.atomic
+@sets.unswept()
 def draft_invoices(*, actor: Actor, organisations: Sequence[Organisation], month: date) -> Slice:
     """Drafts of these organisations' month, all or nothing. Raises ``BadInput`` for a month that has not begun."""
     made = Slice()
@@ -222,6 +223,7 @@ def _write(actor: Actor, built: list[Built], before: Before) -> list[Invoice]:
         links, [links(invoice_id=each.invoice.pk, discount_id=row.pk) for each in kept for row in each.discounts]
     )
     audit.record_all(actor=actor, entries=[entry for each in kept if (entry := _note(each, before))])
+    sets.forget_plans()
     return [each.invoice for each in kept]
 
 

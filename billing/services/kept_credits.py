@@ -16,7 +16,10 @@ FEW = 500
 
 
 def keep_credits(drafts: Sequence[Invoice]) -> None:
-    """A credit that was larger than the rest of the invoice becomes one of the next month."""
+    """A credit that was larger than the rest of the invoice becomes one of the next month: of those that have a line of
+    their own for it (``carried_lines``)."""
+    if not drafts:
+        return
     of_key = {invoice.pk: invoice for invoice in drafts}
     others = InvoiceLine.objects.filter(invoice__in=list(of_key), kind=LineKind.OTHER).order_by("pk")
     carried = [(of_key[line.invoice_id], line) for line in others if "carried" in line.source]

@@ -25,6 +25,7 @@ from billing.selectors.prices import PriceBook
 from billing.services.lone_acts import lone_act
 from billing.services.numbers import RECEIPTS, next_number
 from billing.tax import apply
+from core import sets
 from core.context import Actor
 from core.errors import AppError, BadInput, Conflict
 from core.locks import lock_for_transaction
@@ -109,6 +110,8 @@ def create_receipts(
                    **({"project": led.name} if led else {})},
         )  # fmt: skip
     transaction.on_commit(lambda: metrics.receipts_created(len(receipts)))
+    if receipts:
+        sets.forget_plans()
     return receipts
 
 
