@@ -22,7 +22,7 @@ from tests.browser.addresses import ARGUMENTS, CHROMIUM, CONSOLE, PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "hpc-demo"
-STRANGER = ["/accounts/login/", "/verify/", "/nowhere/"]
+STRANGER = ["/accounts/login/", "/accounts/forgotten/", "/accounts/reset/YWxpY2U/ended/", "/verify/", "/nowhere/"]
 OWN = ["/account/", "/accounts/password/", "/usage/?period=all", "/receipts/1/"]
 MORE = [
     "/admin/search/?q=7",
