@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch, resolve
@@ -123,7 +122,6 @@ def _is_plain(request: HttpRequest) -> bool:
     meta = request.META
     return (
         request.method == "POST"
-        and (request.is_secure() or not settings.SECURE_SSL_REDIRECT)
         and request.path_info == PATH
         and meta.get("HTTP_AUTHORIZATION", "").lower().startswith(SCHEME)
         and meta.get("CONTENT_TYPE") == JSON

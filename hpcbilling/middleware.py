@@ -79,6 +79,27 @@ class PersonLimitMiddleware:
         return self.get_response(request)
 
 
+class ProgramsOverTlsMiddleware:
+    """People are led from http to https; programs are told instead. A redirect would be followed each time without
+    anybody noticing that the key or the signed body went over the wire in the clear first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and _is_for_programs(request):
+            with translation.override(translation.get_language_from_request(request)):
+                return problem(
+                    403, "https_required", _("Call this address over https; a key that was sent is known now.")
+                )
+        return self.get_response(request)
+
+
+def _is_for_programs(request: HttpRequest) -> bool:
+    path = request.path_info
+    return (is_api(request) and path != "/api/docs/") or path.startswith("/payments/webhooks/")
+
+
 class HeadersMiddleware:
     """Refuses, before anything reads the request, what its headers cannot mean: a length that is no number, and a
     charset that is not UTF-8. Django takes any codec that Python knows, and those that are none for text (``rot13``,

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "hpcbilling.middleware.RequestContextMiddleware",
     "hpcbilling.problems.ApiProblemsMiddleware",
     "hpcbilling.middleware.HeadersMiddleware",
+    "hpcbilling.middleware.ProgramsOverTlsMiddleware",
     "hpcbilling.express.SingleEventsMiddleware",
     "hpcbilling.middleware.NoStoreMiddleware",
     "hpcbilling.middleware.RefuseNulMiddleware",

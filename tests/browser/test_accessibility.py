@@ -69,7 +69,11 @@ def test_pages_of_researchers(visit: Any, usage: None, settings: Any, language: 
 def test_pages_of_strangers(visit: Any, language: str, theme: str) -> None:
     person = visit(color_scheme=theme)
     speak(person, language)
-    assert [fault for path in ("/accounts/login/", "/accounts/forgotten/", "/verify/", "/nowhere/") for fault in violations(person, path)] == []
+    assert [
+        fault
+        for path in ("/accounts/login/", "/accounts/forgotten/", "/verify/", "/nowhere/")
+        for fault in violations(person, path)
+    ] == []
 
 
 def _rows(receipt: Any) -> list[str]:

@@ -132,3 +132,34 @@ def test_the_way_from_http_to_https_carries_them_too(as_on_the_internet: Any) ->
     answer = Client().get("/receipts/")
     assert (answer.status_code, answer["Location"]) == (301, "https://testserver/receipts/")
     assert faults(answer) == ["hsts"], "which browsers heed over https only"
+
+
+@pytest.mark.django_db
+def test_programs_are_not_led_from_http_to_https_but_told(as_on_the_internet: Any) -> None:
+    """A redirect would be followed, and nobody would see that the key went over the wire in the clear."""
+    as_on_the_internet.SECURE_SSL_REDIRECT = True
+    for path in (
+        "/api/v1/jobs",
+        "/api/v1/events",
+        "/api/schema/",
+        "/formula",
+        "/payments/webhooks/stripe/",
+        "/payments/webhooks/stripe",
+    ):
+        for method in ("get", "post"):
+            answer = getattr(Client(), method)(
+                path, headers={"Authorization": "Bearer x"}, content_type="application/json"
+            )
+            assert (answer.status_code, answer.json()["code"]) == (403, "https_required"), path
+            assert (faults(answer), answer.get("Location")) == (["hsts"], None)
+    assert Client().get("/api/v1/jobs", secure=True).status_code == 401
+    assert Client().get("/api/docs/")["Location"] == "https://testserver/api/docs/"
+    thai = Client().get("/api/v1/jobs", headers={"Accept-Language": "th"})
+    assert "https" in thai.json()["title"]
+    assert thai.json()["title"] != Client().get("/api/v1/jobs").json()["title"]
+
+
+@pytest.mark.django_db
+def test_where_nobody_leads_to_https_programs_are_served(as_on_the_internet: Any) -> None:
+    as_on_the_internet.SECURE_SSL_REDIRECT = False
+    assert Client().get("/api/v1/jobs").status_code == 401
