@@ -25,8 +25,8 @@ from core.clock import real
 from core.periods import today
 from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
+from hpcbilling.findings.payments import payment_findings
 from hpcbilling.models import PeriodicTask
-from hpcbilling.payment_findings import payment_findings
 from payments.models import Payment, PaymentEvent, Refund, RefundStatus
 from subscriptions.models import LIVE, Subscription, SubscriptionStatus
 from usage.finding import BILLABLE

@@ -11,8 +11,8 @@ from django.core.management import CommandError
 from django.test import Client
 
 from audit import keys
-from hpcbilling import site_diagnosis
 from hpcbilling.books import trail
+from hpcbilling.diagnosis import site as site_diagnosis
 from tests.audit.test_heads import sign
 from tests.audit.worlds import Signed, verify, write
 

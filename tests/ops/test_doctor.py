@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit import heads
 from audit.models import AuditVerification
 from core.said import say, written
-from hpcbilling import site_diagnosis
+from hpcbilling.diagnosis import site as site_diagnosis
 from hpcbilling.models import PeriodicTask
 from tests.audit.worlds import Signed
 

@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings as project
 from django.utils import timezone
 
-from hpcbilling import payment_checks, payment_diagnosis
+from hpcbilling.checks import payments as payment_checks
+from hpcbilling.diagnosis import payments as payment_diagnosis
 from payments.models import PaymentEvent
 from tests.ops.test_configuration import GOOD, manage
 

@@ -35,8 +35,8 @@ from core.context import SYSTEM, Actor
 from core.errors import Misconfigured
 from core.periods import month_start, next_month, today
 from hpcbilling import morning
-from hpcbilling.seeding_invoices import make_institute, make_invoices, make_prices
-from hpcbilling.seeding_metering import make_metering
+from hpcbilling.seeding.invoices import make_institute, make_invoices, make_prices
+from hpcbilling.seeding.metering import make_metering
 from payments.models import Payment
 from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
@@ -48,7 +48,7 @@ from subscriptions.services.subscriptions import request_subscription
 from usage.models import Job
 from usage.services.imports import ImportResult, import_usage
 
-SAMPLE = Path(__file__).parent / "sample"
+SAMPLE = Path(__file__).parents[1] / "sample"
 _TIME_COLUMNS = ("Submit", "Start", "End")
 _RULES = (
     (10, RuleKind.ACCOUNT, "physics", "mu"),

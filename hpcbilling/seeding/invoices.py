@@ -29,7 +29,7 @@ from subscriptions.services.subscriptions import request_subscription
 
 INSTITUTE = "Institute of Environment"
 FINANCE = Actor("finance")
-SAMPLE_RATES = Path(__file__).parent / "sample" / "eurofxref-daily.xml"
+SAMPLE_RATES = Path(__file__).parents[1] / "sample" / "eurofxref-daily.xml"
 _FEES = (
     ("chat-basic", BillingCycle.MONTHLY, "150"),
     ("chat-basic", BillingCycle.YEARLY, "1500"),

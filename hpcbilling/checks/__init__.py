@@ -13,7 +13,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from accounts import breaches
 from core.money import places
-from hpcbilling import payment_checks, unsafe
+from hpcbilling import unsafe
+from hpcbilling.checks import payments as ways
 from usage import clusters
 from usage.sources import connections
 
@@ -22,13 +23,13 @@ PRICED_PLACES = 2  # decimal places of every money column
 
 @register(Tags.security, deploy=True)
 def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_addresses(), *_secrets(), *payment_checks.production(), *_metrics()]
+    return [*_addresses(), *_secrets(), *ways.production(), *_metrics()]
 
 
 @register(Tags.compatibility)
-def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def ways_to_pay(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Providers that are named must be known; the other plug-ins load on first use."""
-    return list(payment_checks.always())
+    return list(ways.always())
 
 
 @register(Tags.compatibility)

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning
 
 from core.errors import AppError
 from core.money import places
-from hpcbilling import payment_diagnosis
+from hpcbilling.diagnosis import payments
 from hpcbilling.unsafe import OFFICIAL
 from payments import providers
 from payments.providers.limits import Method
@@ -48,7 +48,7 @@ def _enabled() -> Iterator[CheckMessage]:
     if "dummy" in names:
         yield Error("PAYMENT_PROVIDER=dummy moves no money.", hint="Name a real provider.", id="hpcbilling.E004")
     for name in names:
-        for needed in payment_diagnosis.missing(name):
+        for needed in payments.missing(name):
             hint = f"PAYMENT_PROVIDER names {name}, which needs it."
             yield Error(f"{needed} is not set.", hint=hint, id="hpcbilling.E011")
     if names and not settings.SITE_BASE_URL.startswith("https://"):

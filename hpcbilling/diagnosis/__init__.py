@@ -20,7 +20,7 @@ from billing.templating import sandbox
 from billing.templating.problems import Refused
 from core import registry
 from core.errors import AppError
-from hpcbilling import payment_diagnosis, site_diagnosis
+from hpcbilling.diagnosis import payments, site
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
 from usage.services.opening import AUTO, source_of
@@ -57,7 +57,7 @@ def examine() -> Iterator[Finding]:
 
 def _site() -> Iterator[Finding]:
     """Whatever is around the program; what asks the database only where that can be asked."""
-    for name, level, message in site_diagnosis.examine(migrated=readiness()["migrations"] == "ok"):
+    for name, level, message in site.examine(migrated=readiness()["migrations"] == "ok"):
         yield Finding(name, level, message)
 
 
@@ -157,7 +157,7 @@ def _ask(key: str, cluster: str) -> tuple[str, str]:
 
 
 def _payments() -> Iterator[Finding]:
-    for name, level, message in payment_diagnosis.examine():
+    for name, level, message in payments.examine():
         yield Finding(name, level, message)
 
 
