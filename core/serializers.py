@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from core.money import HOUR_PLACES, RATE_PLACES
@@ -44,6 +46,18 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
+
+
+class MomentField(serializers.DateTimeField):
+    """An instant in a body or query. At either end of the calendar the one without a zone breaks its parent."""
+
+    default_error_messages = {"overflow": gettext_lazy("A day from 1990 to 2199 is wanted.")}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        try:
+            return super().enforce_timezone(value)
+        except OverflowError:
+            self.fail("overflow")
 
 
 class PageQuery(StrictSerializer):

@@ -88,6 +88,9 @@ _CLOCK = r"(?:[ t]+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\.\d+)?)?"
 _ISO = re.compile(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}}){_CLOCK}", re.ASCII)
 _NUMERIC = re.compile(rf"(\d{{1,2}})[/.\-](\d{{1,2}})[/.\-](\d{{4}}|\d{{2}}){_CLOCK}", re.ASCII)
 _WORDED = re.compile(rf"(\d{{1,2}})[ \-/]*([^\d\s\-/]+?)\.?[ \-/]*(\d{{4}}|\d{{2}}){_CLOCK}", re.ASCII)
+_GONE = "\0"  # where a currency stood; no tidy text has it
+_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?!\d)", re.ASCII)  # 1 234 567
+_PARTED = re.compile(rf"[\d.,][ {_GONE}]+[\d.,]", re.ASCII)  # two numbers: 5 baht 50
 _AMOUNT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?|\.\d+", re.ASCII)
 
 
@@ -134,7 +137,7 @@ def _day(year: str, month: str, day: str) -> date | None:
 def common_year(text: str) -> int:
     """Of the common era. Two figures: up to 42 they are ours (2026), above they are Buddhist (69 is 2569, 2026)."""
     year = int(text)
-    if year < 100:  # noqa: PLR2004 - two figures
+    if len(text) == 2:  # noqa: PLR2004 - figures
         year += 2000 if year <= _LAST_SHORT else 2500
     if year in _BUDDHIST:
         year -= BUDDHIST_ERA
@@ -147,8 +150,11 @@ def read_amount(cell: str, currency: str = "", sign: str = "") -> Decimal | None
     """``1,234.50``, ``(12.00)`` and ``12.00-`` (negative), with or without its currency; None when it is no amount."""
     text = tidy(cell).translate(_THAI_DIGITS).upper()
     for word in filter(None, (currency, sign, "฿", "บาท")):
-        text = text.replace(word.upper(), "")
-    text = text.replace(" ", "").removeprefix("+")
+        text = text.replace(word.upper(), _GONE)
+    text = _GROUPS.sub(lambda found: found[0].replace(" ", ""), text)
+    if _PARTED.search(text):
+        return None
+    text = text.replace(_GONE, "").replace(" ", "").removeprefix("+")
     negative = text.startswith(("(", "-")) or text.endswith("-")
     bare = text[1:-1] if text.startswith("(") and text.endswith(")") else text.removeprefix("-")
     bare = bare.removesuffix("-") if not text.startswith(("(", "-")) else bare

@@ -20,6 +20,7 @@ def _wanted(code: str) -> str:
         "future": _("a day that is not in the future is wanted (day first, then month)"),
         "amount": _("an amount such as 1,234.50 is wanted"),
         "places": _("an amount with no more decimal places than the currency has is wanted"),
+        "twice": _("one amount is wanted; another column of this kind holds a different one"),
         "both": _("only one of deposit and withdrawal may hold an amount"),
         "currency": _("a currency code of three letters is wanted"),
         "side": _("debit or credit (D, C, DR, CR) is wanted"),

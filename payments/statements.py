@@ -28,7 +28,8 @@ WIDEST = 200  # columns
 LONGEST_DESCRIPTION, LONGEST_REFERENCE = 500, 120
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _EMPTY = ("", "-", "–")
-_SEVERAL = (Role.DESCRIPTION, Role.REFERENCE)
+_MONEY = (Role.IN, Role.OUT, Role.AMOUNT)
+_SEVERAL = (Role.DESCRIPTION, Role.REFERENCE, *_MONEY)
 
 
 class Unreadable(Exception):
@@ -197,7 +198,7 @@ class _Reader:
         posted, total = self._cell(cells, Role.POSTED), any(map(is_total, cells))
         if total and (not posted or is_total(posted)):
             return True
-        texts = [text for role in (Role.IN, Role.OUT, Role.AMOUNT) for text in self._cells(cells, role)]
+        texts = [text for role in _MONEY for text in self._cells(cells, role)]
         if not texts:
             return total or read_day(posted) is None
         return all(text in _EMPTY or read_amount(text, self.currency) == 0 for text in texts)
@@ -242,7 +243,14 @@ class _Reader:
         return abs(amount) * side if amount > 0 else amount
 
     def _number(self, cells: Sequence[str], role: Role, currency: str) -> Decimal:
-        text = self._cell(cells, role)
+        """Of the first column of ``role``; more of them may say nothing else, for which one counts would be a guess."""
+        places = [place for place in self.layout.columns.get(role, []) if place < len(cells)]
+        found = [self._value(tidy(cells[place]), role, currency) for place in places] or [Decimal(0)]
+        if any(each not in (0, found[0]) for each in found):
+            raise _Wrong(role, "twice")
+        return found[0]
+
+    def _value(self, text: str, role: Role, currency: str) -> Decimal:
         if text in _EMPTY:
             return Decimal(0)
         value = read_amount(text, currency)

@@ -20,7 +20,7 @@ from core.asking import read
 from core.context import actor_of
 from core.errors import BadInput
 from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 
 LONGEST_OVERLAP_HOURS = 720
 
@@ -48,7 +48,7 @@ class NewKeySerializer(StrictSerializer):
     name = TextField(max_length=255)
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices), allow_empty=False, max_length=4)
     project = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="Without: your own.")
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    expires_at = MomentField(required=False, allow_null=True, default=None)
 
 
 class RotateSerializer(StrictSerializer):

@@ -21,12 +21,12 @@ from accounts.reach import find_organisation
 from accounts.services import test_clocks as services
 from core.asking import actor, is_staff, read
 from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class NewClockSerializer(StrictSerializer):
     name = TextField(max_length=160)
-    frozen_time = serializers.DateTimeField(help_text="Where it stands at first; whole seconds.")
+    frozen_time = MomentField(help_text="Where it stands at first; whole seconds.")
 
 
 class BindSerializer(StrictSerializer):
@@ -34,7 +34,7 @@ class BindSerializer(StrictSerializer):
 
 
 class AdvanceSerializer(StrictSerializer):
-    to = serializers.DateTimeField(help_text="Later than where it stands, by 366 days at most.")
+    to = MomentField(help_text="Later than where it stands, by 366 days at most.")
 
 
 class ClockSerializer(serializers.Serializer):

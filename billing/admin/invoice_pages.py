@@ -55,14 +55,14 @@ class CreditForm(forms.Form):
         label=gettext_lazy("Everything, and cancel the invoice, so that its jobs and fees can be billed anew"),
         required=False,
     )
-    seen = forms.DecimalField(widget=forms.HiddenInput)
+    seen = forms.DecimalField(max_digits=18, widget=forms.HiddenInput)
     seen_notes = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(
-        self, invoice: Invoice, lefts: Sequence[Left], words: dict[int, str], data: Any = None, **initial: Any
+        self, invoice: Invoice, lefts: Sequence[Left], words: dict[int, str], data: Any, typed: dict[str, Any]
     ):
         seen = {"seen": invoice.amount_credited, "seen_notes": invoice.credit_notes.count()}
-        super().__init__(data, initial={**seen, **initial})
+        super().__init__(data, initial={**seen, **typed})
         decimals = places(invoice.currency)
         self.numbers = [left.number for left in lefts]
         for left in lefts:
@@ -118,7 +118,7 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
     words = {line.line_number: line_words(line) for line in lines}
     kept = {line.line_number for line in lines if is_kept(line)}
     lefts = offered(invoice, lines)
-    form = CreditForm(invoice, lefts, words, sent(request), **typed(request))
+    form = CreditForm(invoice, lefts, words, sent(request), typed(request))
     effects: list[str] = []
     if form.is_bound and form.is_valid():
         try:

@@ -36,9 +36,9 @@ class PaymentForm(forms.Form):
         label=gettext_lazy("Of it more than is due, where so much came"), required=False, max_digits=18
     )
 
-    def __init__(self, invoice: Invoice, data: Any = None, **initial: Any) -> None:
+    def __init__(self, invoice: Invoice, data: Any, typed: dict[str, Any]) -> None:
         due = f"{invoice.amount_due:.{places(invoice.currency)}f}"
-        super().__init__(data, initial={"amount": due, "received_on": today(), **initial})
+        super().__init__(data, initial={"amount": due, "received_on": today(), **typed})
         self.fields["amount"] = forms.DecimalField(
             label=self.fields["amount"].label, min_value=Decimal(1).scaleb(-places(invoice.currency)), max_digits=18,
             decimal_places=places(invoice.currency),
@@ -52,8 +52,8 @@ class ReverseForm(forms.Form):
     payment = forms.ModelChoiceField(InvoicePayment.objects.none(), label=gettext_lazy("Payment"))
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=255)
 
-    def __init__(self, invoice: Invoice, data: Any = None, **initial: Any) -> None:
-        super().__init__(data, initial=initial)
+    def __init__(self, invoice: Invoice, data: Any, typed: dict[str, Any]) -> None:
+        super().__init__(data, initial=typed)
         there = reversible(invoice)
         self.fields["payment"] = forms.ModelChoiceField(there, label=self.fields["payment"].label)
         self.possible = there.exists()
@@ -63,7 +63,7 @@ def pay_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dic
     """The first POST shows the effect, the second (with ``confirm``) writes it down."""
     need(request, "billing.pay_invoice")
     invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
-    form = PaymentForm(invoice, sent(request), **typed(request))
+    form = PaymentForm(invoice, sent(request), typed(request))
     effects: list[str] = []
     if form.is_bound and form.is_valid():
         if "confirm" in request.POST:
@@ -112,7 +112,7 @@ def reverse_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context:
     """The first POST shows the effect, the second (with ``confirm``) takes the payment back."""
     need(request, "billing.pay_invoice")
     invoice = get_object_or_404(Invoice.objects.select_related("organisation"), pk=pk)
-    form = ReverseForm(invoice, sent(request), **typed(request))
+    form = ReverseForm(invoice, sent(request), typed(request))
     effects: list[str] = []
     if form.is_bound and form.is_valid():
         payment, reason = form.cleaned_data["payment"], form.cleaned_data["reason"]

@@ -16,13 +16,13 @@ from billing.models import ExchangeRate
 from billing.selectors.exchange import DIGITS, RATE_PLACES
 from billing.services.exchange import set_rate
 from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class ExchangeRateQuery(PageQuery):
     base_currency = serializers.CharField(required=False, max_length=3)
     target_currency = serializers.CharField(required=False, max_length=3)
-    at = serializers.DateTimeField(required=False, help_text="Rates in force at this moment.")
+    at = MomentField(required=False, help_text="Rates in force at this moment.")
 
 
 class NewExchangeRateSerializer(StrictSerializer):
@@ -31,7 +31,7 @@ class NewExchangeRateSerializer(StrictSerializer):
     base_currency = TextField(max_length=3)
     target_currency = TextField(max_length=3)
     rate = serializers.DecimalField(max_digits=DIGITS, decimal_places=RATE_PLACES)
-    effective_from = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="null: now.")
+    effective_from = MomentField(required=False, allow_null=True, default=None, help_text="null: now.")
 
 
 class ExchangeRateSerializer(serializers.Serializer):

@@ -24,7 +24,7 @@ from billing.selectors.rates import etag, version_at
 from billing.services.rates import NewRates, parse_rate, set_rates
 from core.context import actor_of
 from core.errors import AppError, BadInput
-from core.serializers import problems, refuse_repeats
+from core.serializers import MomentField, problems, refuse_repeats
 
 
 class UnknownTier(AppError):
@@ -97,7 +97,7 @@ class NewFormulaSerializer(serializers.Serializer):
     mem = serializers.CharField()
     cpu_basis = serializers.ChoiceField(CpuBasis.values, required=False)
     note = serializers.CharField(required=False, max_length=200)
-    effective_at = serializers.DateTimeField(required=False)
+    effective_at = MomentField(required=False)
 
 
 class FormulaView(APIView):

@@ -17,14 +17,14 @@ from accounts.models import Scope, Tier
 from billing.api import scope
 from billing.models import CpuBasis, RateVersion
 from core.paging import next_url, page
-from core.serializers import PageQuery, RateField, page_of, problems
+from core.serializers import MomentField, PageQuery, RateField, page_of, problems
 
 _NEWEST_FIRST = ("effective_at", "id")
 
 
 class RateQuery(PageQuery):
     tier = serializers.CharField(required=False, max_length=64)
-    at = serializers.DateTimeField(
+    at = MomentField(
         required=False, help_text="Only the versions in force at this moment, one a tier; a time with its zone."
     )
 

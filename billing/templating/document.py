@@ -34,11 +34,16 @@ class Annex:
 
 def compose(
     html: str, css: str, values: Mapping[str, Any], faces: Faces, *, leading: float, annex: Annex | None = None,
-    kind: str = "invoice",
+    kind: str = "invoice", readable: bool = False,
 ) -> list[list[Mark]]:  # fmt: skip
-    """Marks of each page, from the sheet's upper left corner. Raises ``Refused``."""
+    """Marks of each page, from the sheet's upper left corner. Raises ``Refused``; with ``readable`` also where what has
+    to be shown cannot be read."""
     sheet, tree = check(html, css, kind)
-    return _set(Cascade(sheet), tree, values, faces, leading, annex)
+    fields = KINDS[kind]
+    pages = _set(Cascade(sheet), tree, values, faces, leading, annex, fields.needed if readable else ())
+    if readable and (unread := legibility.unread(pages, legibility.of_document(values, fields))):
+        raise Refused(*(Problem(DOCUMENT, 0, code, f"{{{{{name}}}}}") for name, code in unread.items()))
+    return pages
 
 
 def check_readable(html: str, css: str, faces: Faces, kind: str = "invoice") -> None:

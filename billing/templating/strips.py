@@ -102,11 +102,10 @@ def paged(strips: list[Strip], room: float) -> list[list[Strip]]:
         if strip.is_space and not pages[-1]:
             continue
         if pages[-1] and (full + strip.height > room + 0.01 or strip.new_page):
-            pages.append([] if strip.new_page else _carried(pages[-1]))
-            full = sum(each.height for each in pages[-1])
-            if strip.repeat and not pages[-1]:
+            pages.append([] if strip.new_page else _carried(pages[-1], room - strip.height))
+            if not pages[-1] and _height(strip.repeat) + strip.height <= room:
                 pages[-1] += strip.repeat
-                full += sum(each.height for each in strip.repeat)
+            full = _height(pages[-1])
             if strip.is_space and not pages[-1]:
                 continue
         pages[-1].append(strip)
@@ -114,12 +113,20 @@ def paged(strips: list[Strip], room: float) -> list[list[Strip]]:
     return pages
 
 
-def _carried(page: list[Strip]) -> list[Strip]:
-    """What at a page's end belongs to what follows; never all of it."""
-    carried: list[Strip] = []
-    while len(page) > 1 and (page[-1].keep or (carried and page[-1].is_space)):
-        carried.insert(0, page.pop())
-    return carried if len(page) > 1 or not carried or not page[-1].keep else []
+def _carried(page: list[Strip], most: float) -> list[Strip]:
+    """What at a page's end belongs to what follows, where it is not all of the page and not higher than ``most``."""
+    at = len(page)
+    while at and (page[at - 1].keep or (at < len(page) and page[at - 1].is_space)):
+        at -= 1
+    carried = page[at:]
+    if not at or _height(carried) > most + 0.01:
+        return []
+    del page[at:]
+    return carried
+
+
+def _height(strips: Iterable[Strip]) -> float:
+    return sum(strip.height for strip in strips)
 
 
 def _parts(strip: Strip, room: float) -> list[Strip]:

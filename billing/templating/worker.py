@@ -52,8 +52,9 @@ def _answer(task: dict[str, Any], faces: Any) -> dict[str, Any]:
         annex = document.Annex(**task["annex"]) if task.get("annex") else None
         leading = document.leading_of(thai=task["language"] == "th")
         pages = document.compose(
-            task["html"], task["css"], task["values"], faces, leading=leading, annex=annex, kind=kind
-        )
+            task["html"], task["css"], task["values"], faces, leading=leading, annex=annex, kind=kind,
+            readable=task["task"] == "pdf",
+        )  # fmt: skip
         if task["task"] == "svg":
             shown = pages[: task.get("pages", 3)]
             return {"ok": True, "svg": [painting.svg(marks, across=task["across"]) for marks in shown],

@@ -134,6 +134,23 @@ def test_no_more_can_be_credited_than_is_left(console: Client, project: Any) -> 
     assert "less than or equal to 100" in words
 
 
+@pytest.mark.parametrize("seen", ["", "x", "1e999999999", "NaN"])
+def test_what_a_page_carries_unseen_is_told_when_it_is_broken(console: Client, project: Any, seen: str) -> None:
+    sent = {"whole": "on", "reason": "x", "seen": seen}
+    assert "This page is incomplete. Open it anew." in text(console.post(page(finalized(project), "credit"), sent))
+    assert not CreditNote.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["invoice", "data", "self", "initial", "typed", "words"])
+@pytest.mark.parametrize("name", ["pay", "credit"])
+def test_fields_of_no_form_change_nothing(console: Client, project: Any, name: str, field: str) -> None:
+    answer = console.post(
+        page(finalized(project), name), {"edit": "1", "reason": "Kept", "reference": "Kept", field: "1"}
+    )
+    assert answer.status_code == 200
+    assert 'value="Kept"' in answer.content.decode()
+
+
 @pytest.mark.parametrize("name", ["pay", "credit"])
 def test_an_auditor_sees_and_cannot_act(auditor: Any, project: Any, name: str) -> None:
     client = Client()

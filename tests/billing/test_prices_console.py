@@ -54,6 +54,14 @@ def test_a_price_is_added_and_its_page_shows_its_history(as_finance: Client, lab
     assert as_finance.post(f"{PRICES}{first.pk}/change/", form(price_per_unit="9")).status_code == 403
 
 
+@pytest.mark.parametrize("key", ["x", "1e30", "9" * 400, "999", "-1"])
+@pytest.mark.parametrize("name", ["pricingplan", "discount", "taxrule"])
+def test_a_key_that_nothing_has_is_no_choice(as_finance: Client, lab: Organisation, name: str, key: str) -> None:
+    answer = as_finance.post(f"/admin/billing/{name}/add/", form(organisation=key))
+    assert answer.status_code == 200
+    assert "organisation" in answer.context["adminform"].errors
+
+
 def test_a_price_with_steps_is_added_with_them(as_finance: Client) -> None:
     steps = (("100", "1", "0"), ("", "0.5", "10"))
     answer = as_finance.post(f"{PRICES}add/", form(*steps, **STEPPED))

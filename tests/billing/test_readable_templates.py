@@ -13,12 +13,13 @@ from billing.models import InvoiceTemplate
 from billing.selectors.templates import Look, standard_look
 from billing.services.templates import save_template, use_template
 from billing.template_words import TemplateRefused
-from billing.templating import document, worker
-from billing.templating.legibility import contrast
+from billing.templating import document, sandbox, worker
+from billing.templating.legibility import contrast, unread
 from billing.templating.problems import Refused
+from billing.templating.strips import Box, Words
 from core.context import SYSTEM
 from tests.billing.invoicing import FIN
-from tests.billing.templating import LEAST
+from tests.billing.templating import LEAST, task, values
 
 FACES = worker._faces([])
 LOOKS = {kind: standard_look(kind) for kind in ("invoice", "credit_note")}
@@ -138,3 +139,55 @@ def test_what_was_saved_when_less_was_asked_is_not_put_to_use() -> None:
         use_template(actor=SYSTEM, template=row)
     row.refresh_from_db()
     assert not row.is_default
+
+
+# --- real documents --------------------------------------------------------------------------
+# Shown unless there are a day and a month and neither note nor discount: four conditions that differ from what was tried.
+UNTRIED = (
+    "{{^due_on}}{{total}}{{/due_on}}{{?due_on}}{{^month}}{{total}}{{/month}}{{?month}}{{?note}}{{total}}{{/note}}"
+    "{{^note}}{{?discount}}{{total}}{{/discount}}{{/note}}{{/month}}{{/due_on}}"
+)
+FIRST = "<div>{{?note}}<p></p>{{/note}}{{^month}}<p></p>{{/month}}<p class='sum'>{{total}}</p></div>"
+SNEAKY = {"conditions": (UNTRIED, ""), "neighbours": (FIRST, ".sum:first-child { display: none }")}
+
+
+@pytest.mark.parametrize(("written", "css"), SNEAKY.values(), ids=SNEAKY)
+def test_what_no_trial_showed_is_found_on_the_document_itself(written: str, css: str) -> None:
+    html = LEAST.replace("{{total}}", "") + written
+    assert not faults(html, css)
+    with pytest.raises(Refused) as caught:
+        sandbox.pdf(**task(html, css, values=values(note="", discount="")))
+    assert [(each.code, each.name) for each in caught.value.problems] == [("unseen", "{{total}}")]
+    assert sandbox.pdf(**task(html, css)).pages == 1
+
+
+@pytest.mark.parametrize("name", ["buyer_name", "line_description"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A B C D",
+        "straße Ａ",
+        "ศูนย์คอมพิวเตอร์สมรรถนะสูง มหาวิทยาลัย",
+        "x" * 300,
+        "soft\u00adhyphen \u202eback",
+        "two\nlines",
+        "",
+    ],
+)
+def test_whatever_words_a_document_carries_they_are_found_again(name: str, text: str) -> None:
+    found = values(**{name: text} if name == "buyer_name" else {})
+    if name == "line_description":
+        found["lines"] = [{**found["lines"][0], name: text}]
+    for css in ("", "td, p { text-transform: uppercase; font-size: 20pt }"):
+        assert document.compose(LEAST, css, found, FACES, leading=1.42, readable=True)
+
+
+def test_letters_are_looked_at_from_end_to_end() -> None:
+    """A box or other words behind any part of them, however long they are."""
+    total = Words(50, 100, "THB 12,345,678.90", 30, False, False, "#000000", 250, "total")
+    assert not unread([[total]], {"total": total.text})
+    for part in (0.12, 0.37, 0.62, 0.88):
+        box = Box(50 + 250 * part - 8, 60, 16, 60, "#000000")
+        words = Words(50 + 250 * part - 8, 100, "WW", 10, False, False, "#000000", 16)
+        assert unread([[box, total]], {"total": total.text}) == {"total": "faint"}
+        assert unread([[total, words]], {"total": total.text}) == {"total": "covered"}

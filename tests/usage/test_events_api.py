@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.middleware.csrf import get_token
 from django.test import Client
 
 from accounts.models import ApiKey, Member, MemberRole, Project
@@ -297,6 +298,11 @@ def test_a_page_in_a_browser_needs_its_token(alice: Any, project: Project) -> No
     visitor.force_login(alice)
     answer = visitor.post(URL, json.dumps(body(project=str(project.uuid))), content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+    token = {"X-CSRFToken": get_token(visitor.get("/keys/").wsgi_request)}
+    answer = visitor.post(
+        URL, json.dumps(body(project=str(project.uuid))), content_type="application/json", headers=token
+    )
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
 
 
 def test_the_number_of_statements_does_not_grow_with_the_batch(

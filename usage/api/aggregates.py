@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Project, Scope
 from core.paging import cursor_of, next_url, page, read_cursor
-from core.serializers import PageQuery, page_of, problems
+from core.serializers import MomentField, PageQuery, page_of, problems
 from subscriptions.models import Subscription
 from usage.models import Aggregation, Meter, Period, UsageEvent
 from usage.reach import readable_projects
@@ -34,8 +34,8 @@ class UsageQuery(PageQuery):
     subscription = serializers.UUIDField(required=False)
     metric = serializers.CharField(required=False, max_length=120)
     model = serializers.CharField(required=False, max_length=255)
-    start = serializers.DateTimeField(required=False)
-    end = serializers.DateTimeField(required=False)
+    start = MomentField(required=False)
+    end = MomentField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         start, end = attrs.get("start"), attrs.get("end")

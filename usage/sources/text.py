@@ -29,9 +29,9 @@ _KNOWN = frozenset(name.lower() for group in NEEDED for name in group)
 
 
 def missing_columns(header: Sequence[str]) -> list[str]:
-    """Names of what a header lacks; alternatives as ``JobID or JobIDRaw``."""
+    """Names of what a header lacks; alternatives as ``JobID / JobIDRaw``, which every language reads."""
     have = {name.strip().lower() for name in header}
-    return [" or ".join(group) for group in NEEDED if not have & {name.lower() for name in group}]
+    return [" / ".join(group) for group in NEEDED if not have & {name.lower() for name in group}]
 
 
 def known_columns(header: Sequence[str]) -> int:

@@ -76,6 +76,13 @@ def test_an_amount_that_cannot_be_is_refused_beside_the_field(as_finance: Any, p
     assert refunds() == []
 
 
+@pytest.mark.parametrize("seen", [{}, {"seen": ""}, {"seen": "x"}])
+def test_a_page_without_what_was_seen_says_so(as_finance: Any, paid: Payment, seen: dict[str, str]) -> None:
+    form = {"amount": "1", "reason": "x", "confirm": "1", **seen}
+    assert "This page is incomplete. Open it anew." in text(as_finance.post(page_of(paid), form))
+    assert refunds() == []
+
+
 def test_a_refund_needs_a_reason(as_finance: Any, paid: Payment) -> None:
     response = as_finance.post(page_of(paid), {"amount": "1", "reason": " ", "seen": "0", "confirm": "1"})
     assert response.context["form"].errors["reason"]

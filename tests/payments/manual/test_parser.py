@@ -45,7 +45,8 @@ def test_one_day_in_many_hands(cell: str) -> None:
     assert read_day(cell) == date(2026, 10, 5)
 
 
-@pytest.mark.parametrize("cell", ["", "10/25/2026", "31/02/2026", "2026", "5 Okt 2026", "1/1/1999", "2700-01-01", "x"])
+@pytest.mark.parametrize("cell", ["", "10/25/2026", "31/02/2026", "2026", "5 Okt 2026", "1/1/1999", "2700-01-01", "x", "01/01/0001",
+                                  "01/10/0069"])  # fmt: skip
 def test_what_is_no_day(cell: str) -> None:
     assert read_day(cell) is None
 
@@ -53,14 +54,34 @@ def test_what_is_no_day(cell: str) -> None:
 @pytest.mark.parametrize(
     ("cell", "value"),
     [("1,234.50", "1234.50"), ("1234.5", "1234.5"), ("(12.00)", "-12.00"), ("-12", "-12"), ("12.00-", "-12.00"),
-     ("−5", "-5"), ("+5", "5"), ("THB 1,000", "1000"), ("฿7.25", "7.25"), ("๑๒.๕๐", "12.50"), ("1,23,456.00", "123456")],
+     ("−5", "-5"), ("+5", "5"), ("THB 1,000", "1000"), ("฿7.25", "7.25"), ("๑๒.๕๐", "12.50"), ("1,23,456.00", "123456"),
+     ("1 234 567.50", "1234567.50"), ("- 1 000 บาท", "-1000"), ("5.00 THB-", "-5")],
 )  # fmt: skip
 def test_amounts(cell: str, value: str) -> None:
     assert read_amount(cell, "THB") == Decimal(value)
 
 
 @pytest.mark.parametrize(
-    "cell", ["", "1.234,50", "1234,50", "12,34", "(5", "5)", "--5", "-(5)", "1e9", "NaN", "1" * 12]
+    "cell",
+    [
+        "",
+        "1.234,50",
+        "1234,50",
+        "12,34",
+        "(5",
+        "5)",
+        "--5",
+        "-(5)",
+        "1e9",
+        "NaN",
+        "1" * 12,
+        "5 บาท 50",
+        "5THB50",
+        "12 50",
+        "1 000 50",
+        "10 000 00",
+        "1,000 000",
+    ],
 )
 def test_what_is_no_amount(cell: str) -> None:
     assert read_amount(cell, "THB") is None
@@ -165,6 +186,18 @@ def test_an_unsigned_amount_follows_the_side_beside_it() -> None:
 )
 def test_rows_that_cannot_be_read_name_the_row_and_the_column(row: str, fault: tuple[object, ...]) -> None:
     assert short(read(THAI + row + "\n")) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("1.00,1.00", [("2026-10-05", "1.00")]), ("1.00,", [("2026-10-05", "1.00")]), ("1.00,0", [("2026-10-05", "1.00")]),
+        ("1.00,2.00", [(2, "Deposit", "twice")]), (",2.00", [(2, "Deposit", "twice")]), ("1.00,x", [(2, "Deposit", "amount")]),
+        (",", [(2, "Deposit", "amount")]),
+    ],
+)  # fmt: skip
+def test_of_two_columns_for_one_amount_none_is_chosen(cells: str, expected: list[tuple[object, ...]]) -> None:
+    assert short(read(f"Date,Description,Deposit,Deposit (USD)\n2026-10-05,x,{cells}\n")) == expected
 
 
 def test_a_cell_over_two_lines_does_not_shift_the_row_numbers() -> None:
