@@ -18,7 +18,7 @@ WINDOW = 60
 
 
 class TooManyRequests(AppError):
-    """One person, or one key, asked more in this minute than ``REQUESTS_PER_MINUTE``."""
+    """One person, or one project, asked more in this minute than ``REQUESTS_PER_MINUTE``."""
 
     code = "too_many_requests"
     http_status = 429
@@ -38,13 +38,14 @@ class TooManyRequests(AppError):
 
 
 class PersonThrottle(BaseThrottle):
-    """For the API: the calls of one person, or of one key. Metering and quota have limits of their own instead."""
+    """For the API: the calls of one person by session and keys, or by all keys of a project. Metering and quota have
+    limits of their own instead."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Raises ``TooManyRequests``; what asks without a name is refused before, where a name is needed."""
-        key = getattr(request.auth, "pk", None)
-        if key or request.user.is_authenticated:
-            count_request(f"key:{key}" if key else f"user:{request.user.pk}")
+        project = getattr(request.auth, "project_id", None)
+        if project or request.user.is_authenticated:
+            count_request(f"project:{project}" if project else f"user:{request.user.pk}")
         return True
 
 

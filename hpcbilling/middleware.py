@@ -14,7 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
-from django.urls import get_resolver
+from django.urls import get_resolver, reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -63,13 +63,15 @@ class NoStoreMiddleware:
 
 
 class PersonLimitMiddleware:
-    """So many pages a minute for one person; the API counts for itself, for there a key may stand for somebody."""
+    """So many pages a minute for one person, who may sign out at any time; the API counts for itself, for there a key
+    may stand for somebody."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not is_api(request) and request.user.is_authenticated:
+        is_free = is_api(request) or request.path_info == reverse("accounts:logout")
+        if not is_free and request.user.is_authenticated:
             try:
                 count_request(f"user:{request.user.pk}")
             except TooManyRequests as error:

@@ -62,7 +62,7 @@ BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=
 BILLING_PRORATION: str = env.choice("BILLING_PRORATION", default="day", among=("none", "day", "second"))
 # Checks of documents at /verify/ from one address.
 VERIFY_MAX_PER_MINUTE: int = env.whole("VERIFY_MAX_PER_MINUTE", default=60, least=1)
-# Pages and calls of the API that one person, or one key, may ask for; 0: as many as they like.
+# Pages and calls of the API that one person, or one project by its keys, may ask for; 0: as many as they like.
 REQUESTS_PER_MINUTE: int = env.whole("REQUESTS_PER_MINUTE", default=600, least=0)
 # Above this sum of the site's currency, marking as paid, accepting and refunding need two people; empty: one is enough.
 FOUR_EYES_ABOVE: Decimal | None = env.amount("FOUR_EYES_ABOVE", default="")

@@ -140,6 +140,6 @@ ACCESS = (
     ),
     Guard(
         "so_many_requests_a_person", "core/throttle.py", "        raise TooManyRequests(seconds)\n", "        pass\n",
-        ("tests/core/test_person_limit.py::TestTheApi::test_each_key_counts_for_itself",),
+        ("tests/core/test_person_limit.py::TestTheApi::test_more_keys_are_no_more_requests",),
     ),
 )  # fmt: skip
