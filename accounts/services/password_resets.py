@@ -18,15 +18,15 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from accounts.models import EmailNotification, Identity, User
+from accounts.models import EmailNotification, EmailStatus, Identity, User
 from accounts.models.users import fold_username
 from accounts.services import throttle
-from accounts.services.outbox import queue_email, site_url, take_back
+from accounts.services.outbox import queue_email, site_url
 from audit import services as audit
 from core.context import Actor
 
 KIND = "password_reset"
-MOST_A_DAY = 5  # links of one user
+PAUSE = timedelta(minutes=15)  # between two links of one user; the first still works then, whoever asked for it
 
 
 class _Tokens(PasswordResetTokenGenerator):
@@ -41,13 +41,12 @@ tokens = _Tokens()
 
 @transaction.atomic
 def ask_reset(*, actor: Actor, username: str) -> bool:
-    """Send a link, where there is somebody to send it to; the former one that has not left yet is taken back. True when
-    one goes out, which is not for the caller to tell."""
+    """Send a link, where there is somebody to send it to and none was sent just now. True when one goes out, which is
+    not for the caller to tell."""
     user = User.objects.select_for_update().filter(pk=fold_username(username)[:150], is_active=True).first()
     address = _address(user) if user is not None else ""
-    if user is None or not address or not user.has_usable_password() or _sent_today(user) >= MOST_A_DAY:
+    if user is None or not address or not user.has_usable_password() or _sent_lately(user):
         return False
-    take_back(_about(user))
     token, now = tokens.make_token(user), timezone.now()
     path = reverse("accounts:password_reset", args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
     queue_email(
@@ -94,6 +93,6 @@ def _address(user: User) -> str:
     return Identity.objects.filter(user=user).values_list("email", flat=True).first() or ""
 
 
-def _sent_today(user: User) -> int:
-    recent = EmailNotification.objects.filter(kind=KIND, created_at__gt=timezone.now() - timedelta(days=1))
-    return recent.filter(dedupe_key__startswith=_about(user)).count()
+def _sent_lately(user: User) -> bool:
+    recent = EmailNotification.objects.filter(kind=KIND, created_at__gt=timezone.now() - PAUSE)
+    return recent.filter(dedupe_key__startswith=_about(user)).exclude(status=EmailStatus.FAILED).exists()
