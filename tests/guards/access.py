@@ -99,8 +99,9 @@ ACCESS = (
         ("tests/payments/test_checkout.py::test_starting_needs_a_login_a_post_and_a_csrf_token",),
     ),
     Guard(
-        "pages_carry_the_policy", "hpcbilling/settings.py", '    "csp.middleware.CSPMiddleware",\n', "",
-        ("tests/ops/test_requests.py::test_every_page_has_the_strict_policy",),
+        "answers_carry_the_policy", "hpcbilling/headers.py",
+        'response["Content-Security-Policy"] = self._policy()', "pass",
+        ("tests/ops/test_headers.py::test_refusals_that_come_early_carry_them_too",),
     ),
     Guard(
         "looking_changes_nothing", "accounts/view_as.py",
