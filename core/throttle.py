@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import ngettext
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -54,6 +56,13 @@ def count_request(who: str) -> None:
     most = settings.REQUESTS_PER_MINUTE
     if most and (seconds := seconds_to_wait("requests", who, most=most)):
         raise TooManyRequests(seconds)
+
+
+def busy_page(request: HttpRequest, message: str, seconds: int) -> HttpResponse:
+    """429 for people, in the words of ``message``."""
+    answer = render(request, "429.html", {"message": message}, status=429)
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def seconds_to_wait(what: str, who: str, *, most: int) -> int:

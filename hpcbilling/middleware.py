@@ -13,7 +13,6 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
-from django.shortcuts import render
 from django.urls import get_resolver, reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.services.outbox import without_secrets
 from core import context
 from core.problems import problem
-from core.throttle import TooManyRequests, count_request
+from core.throttle import TooManyRequests, busy_page, count_request
 from hpcbilling.problems import is_api
 
 logger = logging.getLogger("hpcbilling.request")
@@ -75,9 +74,7 @@ class PersonLimitMiddleware:
             try:
                 count_request(f"user:{request.user.pk}")
             except TooManyRequests as error:
-                answer = render(request, "429.html", {"message": error.message}, status=error.http_status)
-                answer["Retry-After"] = str(error.seconds)
-                return answer
+                return busy_page(request, error.message, error.seconds)
         return self.get_response(request)
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.services import password_resets
 from accounts.services.throttle import network_of
 from core.context import actor_of, client_ip
-from core.throttle import seconds_to_wait
+from core.throttle import busy_page, seconds_to_wait
 
 MOST_A_MINUTE = 10  # questions from one network
 LEAST_SECONDS = 0.3  # more than a link takes: no clock tells whether one was sent
@@ -41,10 +41,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     if form.is_bound:
         seconds = seconds_to_wait("forgotten", network_of(client_ip(request)), most=MOST_A_MINUTE)
         if seconds:
-            message = _("Too many questions from here. Go on in a minute.")
-            busy = render(request, "429.html", {"message": message}, status=429)
-            busy["Retry-After"] = str(seconds)
-            return busy
+            return busy_page(request, _("Too many questions from here. Go on in a minute."), seconds)
         if sent := form.is_valid():
             password_resets.ask_reset(actor=actor_of(request), username=form.cleaned_data["username"])
             sleep(max(0.0, LEAST_SECONDS - (monotonic() - begun)))

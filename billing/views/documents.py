@@ -13,6 +13,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.http import content_disposition_header
 from django.utils.text import get_valid_filename
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -31,7 +32,7 @@ from billing.services.note_documents import note_document_of
 from billing.views.reach import find_receipt
 from billing.work_pdf import ask_for_pdf, file_name, find_pdf, is_long
 from core.context import actor_of, client_ip
-from core.throttle import seconds_to_wait
+from core.throttle import busy_page, seconds_to_wait
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -135,9 +136,12 @@ def verify(request: HttpRequest) -> HttpResponse:
     """Open to everybody, so many times a minute. Says genuine (and where in the log), changed or not genuine."""
     seconds = seconds_to_wait("verify", network_of(client_ip(request)), most=settings.VERIFY_MAX_PER_MINUTE)
     if seconds:
-        busy = render(request, "billing/verify_busy.html", {"seconds": seconds}, status=429)
-        busy["Retry-After"] = str(seconds)
-        return busy
+        words = ngettext(
+            "Documents are checked only so many times a minute for one address. Try again in %(seconds)s second.",
+            "Documents are checked only so many times a minute for one address. Try again in %(seconds)s seconds.",
+            seconds,
+        )
+        return busy_page(request, words % {"seconds": seconds}, seconds)
     asked = bool(request.GET.get("number") or request.GET.get("hash"))
     form = VerifyForm(request.GET if asked else None)
     answer, where = None, None
