@@ -17,7 +17,7 @@ from environ.fileaware_mapping import FileAwareMapping
 
 from core.money import to_minor
 from usage import clusters
-from usage.sbatch_partitions import Partition, read_partitions
+from usage.sbatch.partitions import Partition, read_partitions
 
 TRUE = ("1", "true", "on", "ok", "y", "yes")
 FALSE = ("0", "false", "off", "n", "no", "")

@@ -20,7 +20,7 @@ from accounts.models import Tier
 from accounts.models.users import fold_username
 from accounts.services.work import start_work
 from audit.exporting import recorded_rows
-from billing.forms import PERIODS, WindowForm, period_days
+from billing.forms.usage import PERIODS, WindowForm, period_days
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.exports import FORMATS, OPTIONS, Export, ExportFilter, find, table_response

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.forms import WindowForm
+from billing.forms.usage import WindowForm
 from billing.models import ReceiptStatus
 from billing.selectors.usage import STATUS_LABELS, DayRow
 from billing.views.day_chart import CHART_DAYS, day_chart

@@ -12,7 +12,7 @@ from hpcbilling import ops
 from hpcbilling.profile import confirm_email, profile
 from hpcbilling.style import style
 from hpcbilling.views import home
-from usage.metering_views import index as metering
+from usage.views.metering import index as metering
 
 handler500 = "hpcbilling.problems.server_error"
 

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.fee_words import charge_days, how_words, why_words
 from billing.models import SubscriptionCharge
+from billing.words.fees import charge_days, how_words, why_words
 from core.admin import ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.wording import money_text
 

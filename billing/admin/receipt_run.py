@@ -19,13 +19,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.models import Tier, User, Work
 from accounts.models.users import fold_username
 from accounts.services.work import start_work
-from billing.forms import WindowForm
+from billing.forms.usage import WindowForm
 from billing.selectors.billable import OffLimits, skipped_jobs
 from billing.selectors.prices import PriceBook
 from billing.selectors.run_previews import Candidate, candidates, users_to_bill
 from billing.services.receipts import create_all
 from billing.views.receipts import skipped_in_words
-from billing.work import days_of, kept_preview
+from billing.work.receipts import days_of, kept_preview
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import month_end, previous_month, today

@@ -19,11 +19,11 @@ from accounts.tiers import describe_reason
 from audit.exporting import recorded
 from billing.admin import receipt_run
 from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
-from billing.methods import method_label, methods
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.months import closed_months_of
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid_by_hand, void_receipt
+from billing.words.methods import method_label, methods
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import actor_of
 from core.exports import csv_response, table_lines

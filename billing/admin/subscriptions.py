@@ -17,12 +17,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.charges import ChargeInline
-from billing.fee_words import convention_words
-from billing.plan_forms import LATER, PlanForm
+from billing.forms.plans import LATER, PlanForm
 from billing.selectors.fees import PARKED, credit_of, parked_words
 from billing.selectors.subscription_fees import fee_words
 from billing.services import plan_changes
 from billing.views.subscriptions import has_wish, step_two
+from billing.words.fees import convention_words
 from core.admin import ConfirmedAction
 from core.clock import now_for
 from core.context import actor_of

@@ -31,7 +31,7 @@ from billing.services.templates import (
     set_template_active,
     use_template,
 )
-from billing.template_words import TemplateRefused
+from billing.words.templates import TemplateRefused
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Tier
 from billing.drafts import NAMES, DraftRates
-from billing.forms import WindowForm
+from billing.forms.usage import WindowForm
 from billing.models import RateVersion
 from billing.selectors.rates import in_force
 from billing.selectors.whatif import Change, WhatIf, simulate

@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 
 from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
-from billing.fee_words import how_words
 from billing.models import ChargeKind, SubscriptionCharge
 from billing.selectors.fees import PlanQuote
 from billing.selectors.subscription_fees import charges_of
 from billing.services import plan_changes
+from billing.words.fees import how_words
 from core.errors import BadInput
 from core.money import places
 from core.paging import next_url, page

@@ -20,7 +20,7 @@ from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.template_previews import find_by_number, previews, variables
 from billing.selectors.templates import Look
 from billing.services.templates import save_template, set_template_active, use_template
-from billing.template_words import TemplateRefused
+from billing.words.templates import TemplateRefused
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 

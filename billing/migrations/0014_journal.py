@@ -11,11 +11,11 @@ from django.db import migrations, models
 
 def take_triggers_off(apps, schema_editor):
     """SQLite rebuilds the table of invoices, which triggers of other tables look at; ``migrate`` installs all again."""
-    from billing import invoice_triggers, template_triggers
+    from billing.triggers import invoices, templates
 
     if schema_editor.connection.vendor == "sqlite":
-        invoice_triggers.remove(schema_editor.connection)
-        template_triggers.remove(schema_editor.connection)
+        invoices.remove(schema_editor.connection)
+        templates.remove(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

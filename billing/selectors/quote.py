@@ -14,15 +14,15 @@ from accounts.models import Tier
 from accounts.tiers import describe_reason
 from billing import pricing
 from billing.models import CpuBasis, RateVersion
-from billing.sbatch_words import note_text, refusal
 from billing.selectors.billable import site_tax
 from billing.selectors.explanations import Arithmetic, Term
 from billing.selectors.prices import PriceBook
 from billing.selectors.rates import missing
 from billing.tax import apply
+from billing.words.sbatch import note_text, refusal
 from core.errors import BadInput
-from usage import sbatch
 from usage.models import Job
+from usage.sbatch import request as sbatch
 
 MAX_TEXT = 65_536  # Slurm's own limit for a script is 4 MiB; a header is a few hundred characters
 

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing.cycles import local_day
-from billing.fee_words import charge_days, convention_words, days_words, how_words, why_words
 from billing.models import SubscriptionCharge
 from billing.selectors.fees import PAUSES, Fees, NoPrice, credit_of, parked_words, zone_of
+from billing.words.fees import charge_days, convention_words, days_words, how_words, why_words
 from core.clock import now_for
 from core.money import places
 from core.wording import day_text, decimal_text, money_text

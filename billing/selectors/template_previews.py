@@ -18,9 +18,9 @@ from billing.documents.template_values import values_of
 from billing.documents.templated import Document, template_pictures
 from billing.models import CreditNote, Invoice, TemplateKind
 from billing.selectors.templates import Look
-from billing.template_words import TemplateRefused, in_words, meanings_of
 from billing.templating import fields
 from billing.templating.problems import Refused
+from billing.words.templates import TemplateRefused, in_words, meanings_of
 from core.errors import BadInput
 
 LABELS = {"en": "English", "th": "ไทย"}

@@ -19,8 +19,8 @@ from accounts.services.outbox import Attachment, queue_email, site_url
 from billing.documents.fonts import NoThaiFont
 from billing.documents.templated import Document, template_pdf
 from billing.models import CreditNote, Invoice, InvoiceTemplate
-from billing.template_words import in_words
 from billing.templating.problems import Refused
+from billing.words.templates import in_words
 from core.errors import AppError
 
 Row = TypeVar("Row", Invoice, CreditNote)

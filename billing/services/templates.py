@@ -10,9 +10,9 @@ from accounts.models import Organisation
 from audit import services as audit
 from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.templates import Look, difference, look_of, versions_of
-from billing.template_words import TemplateRefused
 from billing.templating import fields, sandbox
 from billing.templating.problems import Refused
+from billing.words.templates import TemplateRefused
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction

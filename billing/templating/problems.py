@@ -1,4 +1,4 @@
-"""What is wrong with a template: where, what, and the name that it is about. Words: ``billing.template_words``."""
+"""What is wrong with a template: where, what, and the name that it is about. Words: ``billing.words.templates``."""
 
 from __future__ import annotations
 

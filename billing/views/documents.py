@@ -22,7 +22,7 @@ from accounts.services.work import TooMuch
 from audit.proofs import public_key
 from billing.documents.fonts import NoThaiFont
 from billing.documents.receipts import receipt_pdf
-from billing.forms import VerifyForm
+from billing.forms.verify import VerifyForm
 from billing.models import Receipt
 from billing.selectors.genuine import Verdict, find_document, verdict
 from billing.selectors.invoices import find_invoice, find_note
@@ -30,7 +30,7 @@ from billing.selectors.position import Document, position_of, proof_of
 from billing.services.invoice_documents import document_of
 from billing.services.note_documents import note_document_of
 from billing.views.reach import find_receipt
-from billing.work_pdf import ask_for_pdf, file_name, find_pdf, is_long
+from billing.work.pdf import ask_for_pdf, file_name, find_pdf, is_long
 from core.context import actor_of, client_ip
 from core.throttle import busy_page, seconds_to_wait
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import Tier
 from accounts.tiers import TierResolver
 from billing import pricing
-from billing.forms import PlaygroundForm, ScriptForm
+from billing.forms.playground import PlaygroundForm, ScriptForm
 from billing.models import RateVersion
 from billing.selectors.quote import newest_account, quote
 from billing.selectors.rates import MissingRate, version_at
@@ -25,7 +25,7 @@ from core.context import actor_of
 from core.errors import AppError
 from core.periods import today
 from usage.frames import hms
-from usage.sbatch import lines_that_count
+from usage.sbatch.request import lines_that_count
 
 SECONDS = Decimal(3600)
 MIB = Decimal(1024)

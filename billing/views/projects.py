@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.projects import LedProject, led_projects
 from audit.exporting import recorded
-from billing.forms import PERIODS, UsageForm
+from billing.forms.usage import PERIODS, UsageForm
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors import usage
 from billing.selectors.billable import OffLimits, candidates_of

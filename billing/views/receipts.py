@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.projects import LedProject
 from audit.exporting import recorded
 from billing.exports.receipts import ITEM_COLUMNS, RECEIPT_COLUMNS, item_rows, receipt_rows
-from billing.forms import PERIODS, WindowForm, period_days
+from billing.forms.usage import PERIODS, WindowForm, period_days
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.billable import preview_receipts
 from billing.selectors.paper import seller_of
@@ -32,7 +32,7 @@ from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from billing.views.asked import check_names, one_of, refusal
 from billing.views.reach import find_project, find_receipt
-from billing.work_pdf import is_long
+from billing.work.pdf import is_long
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.exports import table_response

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.cycles import local_day
-from billing.fee_words import convention_words, how_words
-from billing.plan_forms import LATER, PlanForm
+from billing.forms.plans import LATER, PlanForm
 from billing.selectors.fees import zone_of
 from billing.selectors.subscription_fees import fee_view, next_fee_words
 from billing.services import plan_changes
+from billing.words.fees import convention_words, how_words
 from core.clock import now_for
 from core.context import actor_of
 from core.errors import AppError

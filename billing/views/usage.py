@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from accounts.projects import LedProject
 from audit.exporting import recorded
 from billing.exports.usage import MEMBER_USAGE_COLUMNS, USAGE_COLUMNS, member_usage_rows, usage_rows
-from billing.forms import BILLED, PERIODS, UsageForm
+from billing.forms.usage import BILLED, PERIODS, UsageForm
 from billing.models import Receipt
 from billing.selectors import job_pages, usage
 from billing.selectors.choices import choices

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpcbilling.configuration.base import DEBUG, env
 from hpcbilling.environment import of_each_cluster
-from usage.sbatch_partitions import Partition
+from usage.sbatch.partitions import Partition
 
 USAGE_SOURCES: dict[str, str] = {
     "slurmrestd": "usage.sources.slurmrestd.SlurmrestdSource",
@@ -126,9 +126,9 @@ JOURNAL_SOURCES: dict[str, str] = {
 }
 WORK_KINDS: dict[str, str] = {
     "import_file": "usage.work.IMPORT_FILE",
-    "receipt_preview": "billing.work.RECEIPT_PREVIEW",
-    "receipt_run": "billing.work.RECEIPT_RUN",
-    "receipt_pdf": "billing.work_pdf.RECEIPT_PDF",
+    "receipt_preview": "billing.work.receipts.RECEIPT_PREVIEW",
+    "receipt_run": "billing.work.receipts.RECEIPT_RUN",
+    "receipt_pdf": "billing.work.pdf.RECEIPT_PDF",
     "export": "hpcbilling.work.EXPORT",
     "advance_clock": "accounts.clock_work.ADVANCE",
 }

@@ -15,9 +15,9 @@ from django.db import DatabaseError, InterfaceError, transaction
 
 from billing.documents import fonts
 from billing.selectors.templates import standard_look
-from billing.template_words import in_words
 from billing.templating import sandbox
 from billing.templating.problems import Refused
+from billing.words.templates import in_words
 from core import registry
 from core.errors import AppError
 from hpcbilling.diagnosis import payments, site

@@ -29,7 +29,7 @@ from payments.models import BankLine, BankTransfer, LineStatus, PaymentStatus, T
 from payments.payables import Payable, payable, payable_of
 from payments.services.lines import match_line, reopen_line, set_aside_line
 from payments.services.transfers import PROVIDER
-from payments.suggestions import suggestions_for
+from payments.statements.suggestions import suggestions_for
 
 _LONGEST_NUMBER = 40
 

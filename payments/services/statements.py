@@ -30,8 +30,8 @@ from core.money import to_minor
 from core.periods import today
 from core.progress import Show
 from payments.models import BankLine
-from payments.statement_faults import fault_text, file_text
-from payments.statements import (
+from payments.statements.faults import fault_text, file_text
+from payments.statements.reading import (
     LONGEST_DESCRIPTION,
     LONGEST_REFERENCE,
     Entry,
@@ -41,7 +41,7 @@ from payments.statements import (
     layout_of,
     read_entries,
 )
-from payments.suggestions import Candidates, Suggestion
+from payments.statements.suggestions import Candidates, Suggestion
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 200_000

@@ -21,7 +21,7 @@ from billing.selectors.templates import Look, standard_look, template_for
 from billing.services.credit_notes import write_credit_note
 from billing.services.note_documents import note_document_of, send_note
 from billing.services.templates import save_template
-from billing.template_words import TemplateRefused
+from billing.words.templates import TemplateRefused
 from hpcbilling.books import INVARIANTS
 from tests.billing.invoicing import FIN, fee, finalized, make_customer
 from tests.billing.templating import LEAST

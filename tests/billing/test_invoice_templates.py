@@ -19,8 +19,8 @@ from billing.documents.values import MOST_LINES
 from billing.models import InvoiceTemplate
 from billing.selectors.templates import Look, standard_look, template_for
 from billing.services.templates import restore_template, save_template, set_template_active, use_template
-from billing.template_words import WORDS, TemplateRefused, meanings_of
 from billing.templating import document, fields
+from billing.words.templates import WORDS, TemplateRefused, meanings_of
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from tests.billing.invoicing import FIN, finalized, make_customer, price, use

@@ -14,17 +14,17 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import translation
 
 from accounts.models import BillingMode, Organisation, Project, ProjectAccount, Tier, TierOverride
-from billing import sbatch_words
 from billing.models import CpuBasis, RateVersion, ReceiptItem
 from billing.selectors.quote import MAX_TEXT, Quote, quote
 from billing.selectors.rates import MissingRate
 from billing.services.receipts import create_receipts
+from billing.words import sbatch
 from core.context import Actor
 from core.errors import BadInput
 from tests.factories import account_tier, change_versions, make_job
 from usage.parsing import parse_duration, parse_tres
-from usage.sbatch import Note, SbatchError
-from usage.sbatch_partitions import read_partitions
+from usage.sbatch.partitions import read_partitions
+from usage.sbatch.request import Note, SbatchError
 
 ALLOCATIONS = json.loads((Path(__file__).parents[1] / "data/slurm/sbatch_allocations.json").read_text())
 NODE = {"time": "1:00:00", "mem_per_cpu": "1G", "cpus_per_node": 32, "mem_per_node": "128G", "gpus_per_node": 4}
@@ -184,10 +184,10 @@ FACTS = dict.fromkeys(("line", "asked", "partition", "nodes", "most", "tasks", "
 @pytest.mark.parametrize("language", ["en", "th"])
 def test_every_note_and_refusal_has_words_in_both_languages(language: str) -> None:
     with translation.override(language):
-        said = [sbatch_words.note_text(Note.of(code, **FACTS)) for code in sbatch_words._NOTES]
+        said = [sbatch.note_text(Note.of(code, **FACTS)) for code in sbatch._NOTES]
         said += [
-            sbatch_words.refusal(SbatchError(code, option="--mem", **{**FACTS, "line": 3})).message
-            for code in sbatch_words._REFUSALS
+            sbatch.refusal(SbatchError(code, option="--mem", **{**FACTS, "line": 3})).message
+            for code in sbatch._REFUSALS
         ]
     assert not any("%(" in words for words in said)
     if language == "th":
@@ -198,6 +198,6 @@ def test_no_code_of_the_parser_is_without_words() -> None:
     source = "".join(path.read_text() for path in (Path(__file__).parents[2] / "usage").glob("sbatch*.py"))
     notes = set(re.findall(r'Note\.of\(\s*"(\w+)"', source))
     refusals = set(re.findall(r'(?:SbatchError|_refuse)\(\s*"(\w+)"', source))
-    assert notes == set(sbatch_words._NOTES)
-    assert refusals <= set(sbatch_words._REFUSALS)
+    assert notes == set(sbatch._NOTES)
+    assert refusals <= set(sbatch._REFUSALS)
     assert len(refusals) > 10

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from billing.models import InvoiceTemplate
 from billing.selectors.templates import Look, standard_look
 from billing.services.templates import save_template, use_template
-from billing.template_words import TemplateRefused
 from billing.templating import document, sandbox, worker
 from billing.templating.legibility import contrast, unread
 from billing.templating.problems import Refused
 from billing.templating.strips import Box, Words
+from billing.words.templates import TemplateRefused
 from core.context import SYSTEM
 from tests.billing.invoicing import FIN
 from tests.billing.templating import LEAST, task, values

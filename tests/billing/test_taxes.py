@@ -158,7 +158,7 @@ def test_an_exempt_customers_invoice_says_why_in_both_languages(project: Project
 def test_the_documents_hash_holds_category_and_reason(project: Project, taxes: None) -> None:
     from django.db import connection
 
-    from billing import invoice_triggers
+    from billing.triggers import invoices
 
     rule("exempt", kind="usage")
     rule("zero", kind="fees")
@@ -166,7 +166,7 @@ def test_the_documents_hash_holds_category_and_reason(project: Project, taxes: N
     assert is_unchanged(invoice)
     with pytest.raises(IntegrityError if connection.vendor == "sqlite" else Exception), transaction.atomic():
         invoice.taxes.update(reason="another")
-    invoice_triggers.remove(connection)
+    invoices.remove(connection)
     try:
         invoice.taxes.filter(category="E").update(reason="another")
         assert not is_unchanged(invoice)
@@ -176,7 +176,7 @@ def test_the_documents_hash_holds_category_and_reason(project: Project, taxes: N
         assert not is_unchanged(invoice)
         invoice.lines.filter(kind="usage").update(tax_category="E")
     finally:
-        invoice_triggers.install(connection)
+        invoices.install(connection)
 
 
 @pytest.mark.parametrize(("inclusive", "wanted"), [

@@ -9,9 +9,9 @@ import pytest
 
 from accounts.models import Work
 from accounts.services.work import run_next
-from billing import work_pdf
 from billing.documents.receipts import receipt_pdf
 from billing.services.receipts import create_receipts
+from billing.work import pdf
 from core.context import Actor
 from tests.browser.test_accessibility import speak, violations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_it_is_made_while_somebody_does_something_else(
     visit: Any, usage: None, monkeypatch: pytest.MonkeyPatch, language: str, theme: str, width: int
 ) -> None:
-    monkeypatch.setattr(work_pdf, "LONG", 3)
+    monkeypatch.setattr(pdf, "LONG", 3)
     receipt = max(create_receipts(actor=Actor("alice"), username="alice"), key=lambda each: each.items.count())
     person = visit(color_scheme=theme)
     person.page.set_viewport_size({"width": width, "height": 900})

@@ -71,7 +71,7 @@ BILLING = (
         (f"{IMPORTS}::test_a_record_that_changed_after_it_was_billed_is_noted_for_review_and_the_job_untouched",),
     ),
     Guard(
-        "finalized_invoices_stand", "billing/invoice_triggers.py",
+        "finalized_invoices_stand", "billing/triggers/invoices.py",
         """WHEN OLD.status <> 'draft' AND (NEW.status = 'draft' OR {changed}) {refuse.format(verb="UPDATE")}""",
         """WHEN 1 = 0 AND (NEW.status = 'draft' OR {changed}) {refuse.format(verb="UPDATE")}""",
         ("tests/billing/test_invoice_documents.py::test_the_database_itself_keeps_finalized_documents_as_they_are",),

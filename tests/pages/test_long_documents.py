@@ -16,11 +16,11 @@ from django.utils import timezone
 from accounts.models import Organisation, Project, ProjectLead, Work, WorkPiece
 from accounts.services.work import KEPT, MOST_OPEN, TooMuch, run_next, start_work
 from audit.models import AuditLog
-from billing import work_pdf
 from billing.documents.receipts import receipt_pdf
 from billing.models import Receipt
 from billing.services.receipts import create_receipts, mark_paid
-from billing.work_pdf import ask_for_pdf
+from billing.work import pdf
+from billing.work.pdf import ask_for_pdf
 from core.context import Actor
 from tests.billing.test_receipt_pdf import needs_thai
 from tests.factories import make_job
@@ -32,7 +32,7 @@ ALICE = Actor("alice")
 
 @pytest.fixture(autouse=True)
 def _one_job_is_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_pdf, "LONG", 0)
+    monkeypatch.setattr(pdf, "LONG", 0)
 
 
 def body(response: Any) -> bytes:
@@ -70,7 +70,7 @@ def test_the_file_is_the_one_that_a_small_receipt_gives_at_once(
 
 
 def test_up_to_the_limit_a_pdf_is_made_at_once(as_alice: Client, receipt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_pdf, "LONG", 1)
+    monkeypatch.setattr(pdf, "LONG", 1)
     assert receipt.items.count() == 1
     assert as_alice.get(f"/receipts/{receipt.pk}.pdf").content.startswith(b"%PDF-")
     assert ask(as_alice, receipt) == f"/receipts/{receipt.pk}.pdf"

@@ -97,7 +97,7 @@ def test_the_list_tells_what_a_job_used_of_what_it_held(as_alice: Any, jobs: Non
 def test_presets_mean_their_days(monkeypatch: Any, settings: Any, period: str, today: str, first: str) -> None:
     from datetime import date
 
-    from billing import forms
+    from billing.forms import usage as forms
 
     monkeypatch.setattr(forms, "today", lambda: date.fromisoformat(today))
     assert forms.period_days(period) == (date.fromisoformat(first), date.fromisoformat(today))

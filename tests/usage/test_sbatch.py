@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.parsing import parse_duration, parse_tres
-from usage.sbatch import Request, SbatchError, parse
-from usage.sbatch_partitions import read_partitions
-from usage.sbatch_values import count_array, read_gpus, read_gres, read_memory, read_nodes, read_time
+from usage.sbatch.partitions import read_partitions
+from usage.sbatch.request import Request, SbatchError, parse
+from usage.sbatch.values import count_array, read_gpus, read_gres, read_memory, read_nodes, read_time
 
 ALLOCATIONS = json.loads((Path(__file__).parents[1] / "data/slurm/sbatch_allocations.json").read_text())
 NODE = {"time": "1:00:00", "mem_per_cpu": "1G", "cpus_per_node": 32, "mem_per_node": "128G", "gpus_per_node": 4}

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.context import actor_of
 from core.errors import AppError
-from usage.alert_forms import KINDS, BudgetForm, RuleForm, Subjects, initial_of
+from usage.alerts.forms import KINDS, BudgetForm, RuleForm, Subjects, initial_of
 from usage.alerts.reach import changeable_rules, find_alert, find_rule, may_change, readable_alerts, readable_rules
 from usage.alerts.wording import rule_text, sentence, subject_text, value_text, window_text
 from usage.models import AlertHistory, AlertRule, AlertStatus, AlertType

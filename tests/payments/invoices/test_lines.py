@@ -13,7 +13,7 @@ from billing.services.invoice_payments import record_payment_by_hand
 from core.errors import Conflict
 from payments.models import BankLine
 from payments.services.lines import match_line
-from payments.suggestions import suggestions_for
+from payments.statements.suggestions import suggestions_for
 from tests.billing.invoicing import FIN
 from tests.payments.conformance.test_paying import assert_books
 from tests.payments.invoices.conftest import begin, standing

@@ -18,7 +18,7 @@ from payments.models import BankLine, BankTransfer, Payment
 from payments.services.checkout import StillAsking, start_payment
 from payments.services.lines import LineDecided, match_line, reopen_line, set_aside_line
 from payments.services.transfers import KnownTransfer, accept_transfer, reject_transfer
-from payments.suggestions import suggestions_for
+from payments.statements.suggestions import suggestions_for
 from tests.payments.conftest import call
 from tests.payments.manual.conftest import ALICE, FIN, OTHER, YESTERDAY, imported, line, manual, report, row, state
 from tests.races import at_once

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payments.statement_cells import read_amount, read_day
-from payments.statements import Entry, Fault, Unreadable, encoding_of, layout_of, read_entries
+from payments.statements.cells import read_amount, read_day
+from payments.statements.reading import Entry, Fault, Unreadable, encoding_of, layout_of, read_entries
 
 LATEST = date(2026, 12, 31)
 THAI = "วันที่,รายการ,อ้างอิง,ถอน,ฝาก,คงเหลือ\n"

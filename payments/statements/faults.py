@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from payments.statements import HEADER_WITHIN, Fault
+from payments.statements.reading import HEADER_WITHIN, Fault
 
 
 def fault_text(fault: Fault) -> str:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.errors import BadInput
-from usage.sbatch import Note, SbatchError
+from usage.sbatch.request import Note, SbatchError
 
 _NOTES = {
     "after_commands": gettext_lazy(

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from usage.sbatch_values import UNLIMITED, read_memory, read_time
+from usage.sbatch.values import UNLIMITED, read_memory, read_time
 
 _MOST = 1_000_000
 

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from core.money import to_minor
-from payments.statement_cells import Role, is_total, read_amount, read_day, read_side, role_of, tidy
+from payments.statements.cells import Role, is_total, read_amount, read_day, read_side, role_of, tidy
 
 DELIMITERS = (",", ";", "\t")
 ENCODINGS = ("utf-8-sig", "cp874")

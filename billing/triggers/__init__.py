@@ -1,6 +1,6 @@
 """What the database itself keeps as it was written: versions of rates, on which documents rest (``core.append_only``),
-finalized invoices (``billing.invoice_triggers``), what credits or pays them, and the journal
-(``billing.journal_triggers``)."""
+finalized invoices (``billing.triggers.invoices``), what credits or pays them, and the journal
+(``billing.triggers.journal``), versions of templates (``billing.triggers.templates``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from billing import invoice_triggers, journal_triggers, template_triggers
+from billing.triggers import invoices, journal, templates
 from core.append_only import AppendOnly
 
 RATE_VERSIONS = AppendOnly(
@@ -28,24 +28,24 @@ OF_INVOICES = (
     AppendOnly("stored_files", same="sha256 = NEW.sha256"),
     AppendOnly("invoice_returns", same="id = NEW.id"),
 )
-ALL = (RATE_VERSIONS, *OF_INVOICES, *journal_triggers.OF_JOURNAL)
+ALL = (RATE_VERSIONS, *OF_INVOICES, *journal.OF_JOURNAL)
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
     for table in ALL:
         table.install(connection)
-    invoice_triggers.install(connection)
-    journal_triggers.install(connection)
-    template_triggers.install(connection)
+    invoices.install(connection)
+    journal.install(connection)
+    templates.install(connection)
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Take the triggers off: for test databases that must be emptied, tamper tests, and migrations of rows."""
     for table in ALL:
         table.remove(connection)
-    invoice_triggers.remove(connection)
-    journal_triggers.remove(connection)
-    template_triggers.remove(connection)
+    invoices.remove(connection)
+    journal.remove(connection)
+    templates.remove(connection)
 
 
 def install_after_migrate(using: str, **kwargs: Any) -> None:
@@ -54,8 +54,8 @@ def install_after_migrate(using: str, **kwargs: Any) -> None:
     for table in ALL:
         if table.table in known:
             table.install(connection)
-    if set(invoice_triggers.TABLES) <= known:
-        invoice_triggers.install(connection)
-        template_triggers.install(connection)
-    if set(journal_triggers.TABLES) <= known:
-        journal_triggers.install(connection)
+    if set(invoices.TABLES) <= known:
+        invoices.install(connection)
+        templates.install(connection)
+    if set(journal.TABLES) <= known:
+        journal.install(connection)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from usage.parsing import MAX_INT
-from usage.sbatch_partitions import Partition
-from usage.sbatch_text import Note, Option, Options, SbatchError, lines_that_count, read_options
-from usage.sbatch_values import (
+from usage.sbatch.partitions import Partition
+from usage.sbatch.text import Note, Option, Options, SbatchError, lines_that_count, read_options
+from usage.sbatch.values import (
     MAX_ARRAY_INDEX,
     UNLIMITED,
     Gpus,

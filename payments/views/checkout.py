@@ -1,10 +1,8 @@
-"""Paying on the web: choose a way, go there, come back; and the provider's own calls."""
+"""Paying on the web: choose a way, go there, come back."""
 
 from __future__ import annotations
 
 import logging
-import time
-import uuid
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,12 +11,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.membership import BILLING, memberships
 from billing.models import Invoice, Receipt
@@ -28,20 +26,16 @@ from payments import providers
 from payments.forms import TransferForm, read_amount
 from payments.models import OPEN_STATUSES, Payment, PaymentStatus
 from payments.payables import InvoicePayable, Payable, ReceiptPayable, payable_of
-from payments.providers.dummy.provider import signed_event
 from payments.providers.errors import AmountNotAccepted, WebhookRejected
 from payments.selectors import own_payments, part_paid, ways_to_pay
 from payments.services.checkout import StillAsking, start_payment
 from payments.services.sync import sync_payment
 from payments.services.transfers import PROVIDER
-from payments.services.webhooks import receive
-from payments.transfer_views import transfer_page
+from payments.views.transfers import transfer_page
 
-logger = logging.getLogger("payments.views")
-WEBHOOK_BODY_MAX_BYTES = 256 * 1024
+logger = logging.getLogger(__name__)
 LOOK_AGAIN = timedelta(seconds=3)  # a page that looks by itself asks the provider no more often
 LONGEST_ID = 18  # digits of a number that a database can look for
-_EVENTS = {"succeed": "payment.succeeded", "fail": "payment.failed", "cancel": "payment.canceled"}
 
 
 def _own_receipt(request: HttpRequest, receipt_id: object) -> Receipt:
@@ -207,42 +201,3 @@ def returned(request: HttpRequest, provider_name: str) -> HttpResponse:
         raise Http404
     _looked_up(payment)
     return redirect(payable_of(payment).page_after)
-
-
-def simulate(request: HttpRequest) -> HttpResponse:
-    """The dummy provider's hosted checkout; in production there is no such page, for anybody."""
-    if not settings.DUMMY_PROVIDER_ALLOWED:
-        raise Http404
-    return _simulate(request)
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def _simulate(request: HttpRequest) -> HttpResponse:
-    """Show what is asked for; the chosen outcome comes back as a signed webhook, as from a real provider."""
-    external_id = (request.POST if request.method == "POST" else request.GET).get("payment", "")
-    payment = get_object_or_404(own_payments(request.user), provider="dummy", external_payment_id=external_id)
-    outcome = request.POST.get("outcome", "")
-    if request.method == "POST" and outcome in _EVENTS:
-        body, headers = signed_event(
-            payment, _EVENTS[outcome], event_id=f"evt_{uuid.uuid4().hex}", timestamp=int(time.time())
-        )
-        receive(provider_name="dummy", body=body, headers=headers)
-        return redirect(payable_of(payment).page_after)
-    return render(request, "payments/simulate.html", {"payment": payment, "payable": payable_of(payment)})
-
-
-@csrf_exempt  # providers have no session with us; the signature is the proof
-@require_POST
-def webhook(request: HttpRequest, provider_name: str = "") -> HttpResponse:
-    name = provider_name or settings.PAYMENT_PROVIDER
-    if name not in settings.PAYMENT_PROVIDERS:
-        raise Http404
-    body = request.read(WEBHOOK_BODY_MAX_BYTES + 1)
-    if len(body) > WEBHOOK_BODY_MAX_BYTES:
-        return JsonResponse({"status": "too large"}, status=413)
-    try:
-        received = receive(provider_name=name, body=body, headers=request.headers)
-    except Misconfigured as error:
-        raise Http404 from error
-    return JsonResponse({"status": received.outcome}, status=received.http_status)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -13,7 +11,6 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Tier
 from accounts.models.users import fold_username
 from accounts.projects import LedProject
 from billing.selectors.choices import Choices
@@ -148,68 +145,3 @@ class UsageForm(WindowForm):
             billed=billed or data.get("billed", ""),
             query=data.get("q", "").strip(),
         )
-
-
-class PlaygroundForm(forms.Form):
-    """A job that has not run: what it would ask of the cluster."""
-
-    tier = forms.ModelChoiceField(Tier.objects.all(), label=_("Tier"), empty_label=None)
-    nodes = forms.IntegerField(label=_("Nodes"), min_value=1, max_value=100_000)
-    cpus = forms.IntegerField(label=_("CPUs per node"), min_value=0, max_value=100_000)
-    gpus = forms.IntegerField(label=_("GPUs per node"), min_value=0, max_value=10_000)
-    mem = forms.DecimalField(
-        label=_("Memory per node (GB)"), min_value=Decimal(0), max_value=Decimal(1_000_000), decimal_places=3
-    )
-    hours = forms.DecimalField(
-        label=_("Hours"),
-        help_text=_("Wall-clock time of the job; 1.5 is one hour and a half."),
-        min_value=Decimal(0),
-        max_value=Decimal(100_000),
-        decimal_places=4,
-    )
-
-    DEFAULTS = {"nodes": 1, "cpus": 8, "gpus": 0, "mem": 32, "hours": 12}
-
-
-class VerifyForm(forms.Form):
-    """What stands on a paper: its number and its whole content hash, as printed or as the QR code carries them."""
-
-    number = forms.CharField(label=_("Number"), max_length=40)
-    hash = forms.CharField(
-        label=_("Content hash (SHA-256)"),
-        max_length=200,
-        help_text=_("64 digits and letters from a to f; spaces and line breaks do not matter."),
-    )
-
-    def clean_hash(self) -> str:
-        text = "".join(self.cleaned_data["hash"].split()).lower()
-        if not re.fullmatch(r"[0-9a-f]{64}", text):
-            raise forms.ValidationError(_("The hash has 64 digits and letters from a to f; copy both lines of it."))
-        return text
-
-
-class ScriptForm(forms.Form):
-    """A job as one would hand it to sbatch. Without a tier, that of the one who asks."""
-
-    script = forms.CharField(
-        label=_("Script header or sbatch command"),
-        help_text=_(
-            "Only the #SBATCH lines and the sbatch command count; nothing is run. The address of this page carries"
-            " about 3,000 characters: for a longer script, paste the header alone or send it without a link."
-        ),
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "autocapitalize": "off", "class": "code-box"}),
-    )
-    tier = forms.ModelChoiceField(
-        Tier.objects.all(), label=_("Tier"), required=False, empty_label=_("As my bill would be")
-    )
-
-    def ask_a_stranger(self) -> None:
-        """Nobody's bill can be looked up: one of the tiers is to be chosen."""
-        tiers = self.fields["tier"]
-        assert isinstance(tiers, forms.ModelChoiceField)  # noqa: S101 - for the type checker
-        tiers.empty_label = None
-
-    EXAMPLE = (
-        "#!/bin/bash\n#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem-per-cpu=4G\n#SBATCH --time=2:30:00\n"
-    )
