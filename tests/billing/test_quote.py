@@ -195,7 +195,7 @@ def test_every_note_and_refusal_has_words_in_both_languages(language: str) -> No
 
 
 def test_no_code_of_the_parser_is_without_words() -> None:
-    source = "".join(path.read_text() for path in (Path(__file__).parents[2] / "usage").glob("sbatch*.py"))
+    source = "".join(path.read_text() for path in (Path(__file__).parents[2] / "usage" / "sbatch").glob("*.py"))
     notes = set(re.findall(r'Note\.of\(\s*"(\w+)"', source))
     refusals = set(re.findall(r'(?:SbatchError|_refuse)\(\s*"(\w+)"', source))
     assert notes == set(sbatch._NOTES)
