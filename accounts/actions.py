@@ -58,6 +58,7 @@ ACTIONS = {
     "invitation_accept": _("Invitation accepted"),
     "invitation_withdraw": _("Invitation withdrawn"),
     "email_address": _("E-mail address given or removed"),
+    "password_first_link": _("Link to choose a first password sent"),
     "password_reset_ask": _("Link to set a new password sent"),
     "password_reset": _("Forgotten password set anew"),
     "email_change": _("Link to confirm an e-mail address sent"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import TierOverride, User
 from accounts.models.users import fold_username
+from accounts.services.outbox import LONGEST_ADDRESS, checked_address
+from core.errors import BadInput
 
 
 class LoginForm(AuthenticationForm):
@@ -32,7 +35,49 @@ class FoldedUsernameField(UsernameField):
         return fold_username(super().to_python(value) or "")
 
 
+BY_LINK = "link"
+
+
 class NewUserForm(AdminUserCreationForm):
+    """The first password is best one that nobody else has ever known: by a link its user chooses it."""
+
+    email = forms.EmailField(
+        label=capfirst(_("e-mail")), required=False, max_length=LONGEST_ADDRESS,
+        help_text=_("Where the link goes, and later what the site has to tell."),
+    )  # fmt: skip
+    usable_password = forms.ChoiceField(
+        label=_("First password"),
+        required=False,
+        initial=BY_LINK,
+        choices={
+            BY_LINK: _("Chosen by the user: a link goes to the address"),
+            "true": _("Set here, to be changed at the first sign-in"),
+            "false": _("None: the user signs in through another service"),
+        },
+        widget=forms.RadioSelect(attrs={"class": "radiolist"}),
+        help_text=_("The link works once, for a week; then its user asks for another one at “Forgotten password”."),
+    )
+
+    def clean_email(self) -> str:
+        try:
+            return checked_address(self.cleaned_data["email"]) if self.cleaned_data["email"] else ""
+        except BadInput as error:
+            raise forms.ValidationError(error.message) from error
+
+    @property
+    def sends_link(self) -> bool:
+        return bool(self.cleaned_data.get("sends_link"))
+
+    def validate_passwords(self, *args: Any, **kwargs: Any) -> None:
+        if self.cleaned_data.get("usable_password") != BY_LINK:
+            super().validate_passwords(*args, **kwargs)
+            return
+        del self.cleaned_data["usable_password"]
+        unknown = secrets.token_urlsafe(32)  # nobody's: it keeps the account one that signs in by a password
+        self.cleaned_data |= {"sends_link": True, "set_usable_password": True, "password1": unknown}
+        if not self.cleaned_data.get("email") and "email" not in self.errors:
+            self.add_error("email", _("The link needs an address to go to: write it, or set a password here."))
+
     class Meta:
         model = User
         fields = ("username", "role")

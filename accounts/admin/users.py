@@ -15,14 +15,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts import rights, view_as
 from accounts.admin.second_factors import ResetsSecondFactors
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Tier, User
 from accounts.roles import GROUPS, group_text
+from accounts.services.identities import set_email
+from accounts.services.password_resets import send_first
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
 from audit.services import record
@@ -55,7 +57,7 @@ class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
         (_("Rights"), {"fields": ("role", "is_active", "is_superuser", "groups")}),
         (_("More"), {"fields": ("language", "last_login", "created_at")}),
     )
-    add_fieldsets = ((None, {"fields": ("username", "role", "usable_password", "password1", "password2")}),)
+    add_fieldsets = ((None, {"fields": ("username", "role", "email", "usable_password", "password1", "password2")}),)
 
     change_form_template = "admin/accounts/user/change_form.html"
     filter_horizontal = ()
@@ -105,6 +107,12 @@ class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
         if not change:
             obj.must_change_password = obj.has_usable_password()
         super().save_model(request, obj, form, change)
+        if not change and form.cleaned_data["email"]:
+            set_email(actor=actor_of(request), user=obj, email=form.cleaned_data["email"])
+        if not change and form.sends_link:
+            send_first(actor=actor_of(request), user=obj, language=get_language() or "")
+            words = _("A link to choose a password goes to %(address)s.") % {"address": form.cleaned_data["email"]}
+            self.message_user(request, words)
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
         entry = super().log_change(request, obj, message)

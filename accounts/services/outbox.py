@@ -30,7 +30,7 @@ LONGEST_SUBJECT = 255
 LONGEST_ADDRESS = 254
 LONGEST_KEY = 120
 # Kinds whose text holds a link that is as good as a password: once sent, the text is forgotten.
-SECRET_KINDS = frozenset({"invitation", "email_change", "password_reset"})
+SECRET_KINDS = frozenset({"invitation", "email_change", "password_reset", "password_first"})
 SECRET = re.compile(r"(/invitations/|/account/email/|/accounts/reset/[\w-]{1,300}/)[\w-]{20,}")
 
 

@@ -1,4 +1,4 @@
-"""A forgotten password: a link to the address on record opens a page that sets a new one.
+"""A forgotten password, and a first one: a link to the address on record opens a page that sets a new one.
 
 Whoever asks learns nothing of it, neither whether there is such a user nor whether a link was sent. The link works for
 an hour and once: it is signed over the password hash, the address and the last sign-in, so that any of them ends it.
@@ -26,6 +26,8 @@ from audit import services as audit
 from core.context import Actor
 
 KIND = "password_reset"
+FIRST = "password_first"
+FIRST_WEEK = timedelta(days=7)
 PAUSE = timedelta(minutes=15)  # between two links of one user; the first still works then, whoever asked for it
 
 
@@ -34,6 +36,12 @@ class _Tokens(PasswordResetTokenGenerator):
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{_address(user)}"
+
+    def make_lasting(self, user: User, lasts: timedelta) -> str:
+        """Good for so long, by a check that knows ``PASSWORD_RESET_TIMEOUT`` alone: made later, as it were."""
+        later = int(lasts.total_seconds()) - settings.PASSWORD_RESET_TIMEOUT
+        made: str = self._make_token_with_timestamp(user, self._num_seconds(self._now()) + later, self.secret)
+        return made
 
 
 tokens = _Tokens()
@@ -47,17 +55,29 @@ def ask_reset(*, actor: Actor, username: str) -> bool:
     address = _address(user) if user is not None else ""
     if user is None or not address or not user.has_usable_password() or _sent_lately(user):
         return False
-    token, now = tokens.make_token(user), timezone.now()
-    path = reverse("accounts:password_reset", args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
-    queue_email(
-        kind=KIND, recipient=address, language=user.language, dedupe_key=f"{_about(user)}{now.isoformat()}",
-        context={
-            "user": user.username, "expires_at": now + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
-            "url": site_url(path),
-        },
-    )  # fmt: skip
+    lasts = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    _send(KIND, user, address, user.language, tokens.make_token(user), lasts)
     audit.record(actor=actor, action="password_reset_ask", target=user.username, entity=user)
     return True
+
+
+@transaction.atomic
+def send_first(*, actor: Actor, user: User, language: str) -> None:
+    """A link by which a user, just made, chooses a password; it goes to the address on record, in the user's language
+    or else in ``language``. Whoever lets it run out asks for another one, as for a forgotten password."""
+    _send(FIRST, user, _address(user), user.language or language, tokens.make_lasting(user, FIRST_WEEK), FIRST_WEEK)
+    audit.record(actor=actor, action="password_first_link", target=user.username, entity=user)
+
+
+def _send(kind: str, user: User, address: str, language: str, token: str, lasts: timedelta) -> None:
+    path, now = (
+        reverse("accounts:password_reset", args=[urlsafe_base64_encode(force_bytes(user.pk)), token]),
+        timezone.now(),
+    )
+    queue_email(
+        kind=kind, recipient=address, language=language, dedupe_key=f"{_about(user, kind)}{now.isoformat()}",
+        context={"user": user.username, "expires_at": now + lasts, "url": site_url(path)},
+    )  # fmt: skip
 
 
 def find(uid: str, token: str) -> User | None:
@@ -85,8 +105,8 @@ def reset(*, form: SetPasswordForm, token: str, ip: str) -> bool:
     return True
 
 
-def _about(user: User) -> str:
-    return f"{KIND}:{user.username}:"
+def _about(user: User, kind: str = KIND) -> str:
+    return f"{kind}:{user.username}:"
 
 
 def _address(user: User) -> str:
