@@ -121,12 +121,16 @@ def _finalize_all(actor: Actor, ready: Sequence[Invoice], run: Run) -> set[int]:
 
 def _describe(invoices: Sequence[Invoice], numbered: set[int]) -> Iterator[dict[str, Any]]:
     counts = Invoice.objects.filter(pk__in=[each.pk for each in invoices]).annotate(rows=Count("lines"))
-    for row in counts.select_related("organisation").order_by("organisation__name", "pk"):
-        blocks = row.status == InvoiceStatus.DRAFT and bool(blocking(row.problems))
+    rows = counts.values_list(
+        "pk", "uuid", "organisation__name", "invoice_number", "status", "rows", "total", "amount_due", "currency",
+        "problems", named=True,
+    )  # fmt: skip
+    for row in rows.order_by("organisation__name", "pk"):
         yield {
-            "id": row.pk, "uuid": str(row.uuid), "organisation": row.organisation.name, "number": row.invoice_number,
+            "id": row.pk, "uuid": str(row.uuid), "organisation": row.organisation__name, "number": row.invoice_number,
             "status": row.status, "lines": row.rows, "total": str(row.total), "due": str(row.amount_due),
-            "currency": row.currency, "finalized": row.pk in numbered, "blocked": blocks,
+            "currency": row.currency, "finalized": row.pk in numbered,
+            "blocked": row.status == InvoiceStatus.DRAFT and bool(blocking(row.problems)),
             "problems": [each["message"] for each in row.problems],
         }  # fmt: skip
 
