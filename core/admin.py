@@ -49,7 +49,12 @@ def name_parts(field: forms.Field) -> forms.Field:
 
 
 class KnownChoice(widgets.AutocompleteSelect):
-    """Django's own asks the database for whatever text was sent, and breaks on what no key can be."""
+    """Django's own asks the database for whatever text was sent, and breaks on what no key can be; and nobody who
+    cannot see the page learns what is chosen there."""
+
+    @property
+    def media(self) -> forms.Media:
+        return super().media + forms.Media(js=["admin/js/autocomplete.js", "hpcbilling/choices.js"])
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         field = self.choices.field

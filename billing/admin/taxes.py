@@ -115,7 +115,9 @@ class TaxRuleForm(forms.ModelForm):
 
 
 def _none_yet() -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse("admin:billing_taxrate_add"), gettext("Add a tax rate first."))
+    return format_html(
+        '<a class="button" href="{}">{}</a>', reverse("admin:billing_taxrate_add"), gettext("Add a tax rate first.")
+    )
 
 
 @admin.register(TaxRule)

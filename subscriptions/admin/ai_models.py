@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ConsoleAdmin
+from core.admin import ConsoleAdmin, EditInline
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.wording import decimal_text
@@ -88,7 +88,7 @@ class PriceForm(forms.ModelForm):
         )  # fmt: skip
 
 
-class PriceInline(admin.TabularInline):
+class PriceInline(EditInline):
     """Those that are there can be read only."""
 
     model = AiModelPrice

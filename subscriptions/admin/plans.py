@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.audited import AuditedAdmin
+from core.admin import EditInline
 from core.decimals import plain
 from core.errors import AppError
 from subscriptions.admin.prices import PlanPriceInline, save_price
@@ -33,10 +34,9 @@ class PlanLimitForm(forms.ModelForm):
             self.initial["limit"] = plain(self.instance.limit)
 
 
-class PlanLimitInline(admin.TabularInline):
+class PlanLimitInline(EditInline):
     model = PlanLimit
     form = PlanLimitForm
-    extra = 1
 
 
 @admin.register(Plan)

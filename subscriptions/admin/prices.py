@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from core.add_only import AddOnlyAdmin, add_errors, take_over
+from core.admin import EditInline
 from core.context import actor_of
 from core.errors import BadInput
 from core.periods import today
@@ -55,7 +56,7 @@ def save_price(request: HttpRequest, plan: Plan, data: dict[str, Any]) -> PlanPr
     )  # fmt: skip
 
 
-class PlanPriceInline(admin.TabularInline):
+class PlanPriceInline(EditInline):
     """Those that are there can be read only."""
 
     model = PlanPrice

@@ -95,6 +95,8 @@ def _rows(receipt: Any) -> list[str]:
             f"billing/closedmonth/{month:%Y-%m}/", "accounts/tierrule/try/?username=alice&account=ministry",
             "billing/receipt/run/?start=&end=&user=", "billing/rateversion/what-if/", "billing/receipt/?q=R",
             "usage/job/?q=run", "accounts/tieroverride/add/", "accounts/organisation/add/", "accounts/user/add/",
+            "billing/taxrule/add/", "billing/pricingplan/add/", "billing/discount/add/", "subscriptions/plan/add/",
+            "subscriptions/aimodel/add/",
         )
     ]  # fmt: skip
 
