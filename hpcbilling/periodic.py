@@ -20,7 +20,7 @@ from audit import heads
 from core.said import written
 from hpcbilling.models import PeriodicTask
 from payments import providers
-from usage.services.opening import source_of
+from usage.services.opening import further_sources, source_of
 from usage.sources import connections
 
 logger = logging.getLogger("hpcbilling.periodic")
@@ -32,7 +32,8 @@ def always() -> bool:
 
 
 def live_source_configured(cluster: str = "") -> bool:
-    """There is something to import from by itself: a slurmrestd, a slurm.conf, ``sacct`` on this machine.
+    """There is something to import from by itself: a slurmrestd, a slurm.conf, ``sacct`` on this machine, or a
+    live source that a site has added.
 
     For a cluster whose chosen source is ``csv``, its file.
     """
@@ -40,7 +41,7 @@ def live_source_configured(cluster: str = "") -> bool:
     if source_of(cluster) == "csv":
         return bool(connections.fallback_csv(cluster))
     configured = connections.url(cluster) or connections.setting("SLURM_CONF", cluster)
-    return bool(configured or shutil.which("sacct"))
+    return bool(configured or shutil.which("sacct") or any(further_sources(cluster)))
 
 
 def payments_in_use() -> bool:

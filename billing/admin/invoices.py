@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import invoice_pages, invoice_payment_pages
@@ -50,7 +50,7 @@ class LineInline(ReadOnlyInline):
         rows: QuerySet[InvoiceLine] = super().get_queryset(request)
         return rows.select_related("project", "invoice").filter(line_number__lte=SHOWN_LINES)
 
-    @admin.display(description=_("what"))
+    @admin.display(description=pgettext_lazy("line", "what"))
     def words(self, line: InvoiceLine) -> str:
         where = f"{line.invoice.get_absolute_url()}lines/{line.line_number}/"
         return format_html('<a href="{}">{}</a>', where, line_words(line))

@@ -154,7 +154,13 @@ class TaxRulesView(APIView):
             wanted["organisation"] = scope.organisation(wanted["organisation"])
         if wanted["plan"] is not None:
             wanted["plan"] = _plan(wanted["plan"])
-        row = create_tax_rule(actor=scope.actor(request), **wanted)
+        try:
+            row = create_tax_rule(actor=scope.actor(request), **wanted)
+        except BadInput as error:
+            found = error.details.get("errors")
+            if isinstance(found, dict) and "metric_name" in found:
+                found["metric"] = found.pop("metric_name")  # as it was sent
+            raise
         return Response(TaxRuleSerializer(row).data, status=201)
 
 

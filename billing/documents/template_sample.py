@@ -32,7 +32,7 @@ def sample_bill() -> Bill:
                      Decimal(128), "jobs", None, "THB", Decimal("1834.50")),
             BillLine(2, "โทเคนของโมเดล typhoon" if thai else "Tokens of the model typhoon", "imaging",
                      Decimal("1250000"), "token", Decimal("0.00015"), "THB", Decimal("187.50")),
-            BillLine(3, "แพ็กเกจ โปร" if thai else "Plan Pro", "", Decimal(1), "", Decimal("1000"), "THB",
+            BillLine(3, "แผนบริการ โปร" if thai else "Plan Pro", "", Decimal(1), "", Decimal("1000"), "THB",
                      Decimal("1000.00")),
         ),
         taxes=(BillTax("VAT", Decimal("7.00"), Decimal("2719.80"), Decimal("190.39")),), inclusive=False,

@@ -19,6 +19,7 @@ from billing.services.invoicing import Slice, draft_invoices
 from core.clock import real
 from core.context import Actor
 from core.errors import AppError, BadInput, UsageError
+from core.money import in_places
 from core.periods import month_start, today
 
 SLICE = 250
@@ -128,8 +129,9 @@ def _describe(invoices: Sequence[Invoice], numbered: set[int]) -> Iterator[dict[
     for row in rows.order_by("organisation__name", "pk"):
         yield {
             "id": row.pk, "uuid": str(row.uuid), "organisation": row.organisation__name, "number": row.invoice_number,
-            "status": row.status, "lines": row.rows, "total": str(row.total), "due": str(row.amount_due),
-            "currency": row.currency, "finalized": row.pk in numbered,
+            "status": row.status, "lines": row.rows, "total": str(in_places(row.total, row.currency)),
+            "due": str(in_places(row.amount_due, row.currency)), "currency": row.currency,
+            "finalized": row.pk in numbered,
             "blocked": row.status == InvoiceStatus.DRAFT and bool(blocking(row.problems)),
             "problems": [each["message"] for each in row.problems],
         }  # fmt: skip

@@ -9,7 +9,7 @@ MOST = 20
 
 
 class Problem(NamedTuple):
-    """``part`` is html, css or document (then ``line`` is 0); ``code`` is one of ``template_words.WORDS``."""
+    """``part`` is html, css or document (then ``line`` is 0); ``code`` is one of ``words.templates.WORDS``."""
 
     part: str
     line: int

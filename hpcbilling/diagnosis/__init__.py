@@ -23,7 +23,7 @@ from core.errors import AppError
 from hpcbilling.diagnosis import payments, site
 from hpcbilling.models import PeriodicTask
 from hpcbilling.ops import readiness
-from usage.services.opening import AUTO, source_of
+from usage.services.opening import AUTO, further_sources, source_of
 from usage.sources import connections
 from usage.sources.base import SourceRequest, UsageSource
 
@@ -128,12 +128,16 @@ def _chosen(cluster: str) -> str:
 
 
 def _live_sources(cluster: str, chosen: str) -> Iterator[tuple[str, str]]:
-    """Key and name of each Slurm that is set up, in the order in which they are tried."""
-    if (address := connections.url(cluster)) and chosen in (AUTO, "slurmrestd"):
-        # An address that is refused may hold a password.
-        yield "slurmrestd", "slurmrestd" if connections.trouble(cluster) else f"slurmrestd at {address}"
-    if (sacct := shutil.which("sacct")) and chosen in (AUTO, "sacct"):
-        yield "sacct", sacct
+    """Key and name of each live source that is set up, in the order in which they are tried."""
+    further = list(further_sources(cluster))
+    for key in settings.USAGE_SOURCES if chosen == AUTO else (chosen,):
+        if key == "slurmrestd" and (address := connections.url(cluster)):
+            # An address that is refused may hold a password.
+            yield key, key if connections.trouble(cluster) else f"slurmrestd at {address}"
+        elif key == "sacct" and (sacct := shutil.which("sacct")):
+            yield key, sacct
+        elif key in further:
+            yield key, key
 
 
 def _ask(key: str, cluster: str) -> tuple[str, str]:

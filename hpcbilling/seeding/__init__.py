@@ -156,10 +156,12 @@ def make_plans() -> None:
 
 
 def make_subscriptions() -> None:
-    """One that runs, and one that waits for approval."""
+    """One that runs, and one that waits for approval; their organisation pays, as the pages would ask."""
     if alice := User.objects.filter(pk="alice").first():
+        faculty = Organisation.objects.get(name="Faculty of Science")
         for code in ("chat-basic", "medical"):
-            request_subscription(actor=Actor("alice"), plan=Plan.objects.get(code=code), user=alice)
+            plan = Plan.objects.get(code=code)
+            request_subscription(actor=Actor("alice"), plan=plan, user=alice, organisation=faculty)
 
 
 def import_sample() -> ImportResult:

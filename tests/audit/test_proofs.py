@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from audit.models import AuditLog
+from audit.models import AuditLog, AuditVerification
 from billing.models import Receipt
 from billing.selectors.position import position_of
 from billing.services.receipts import create_receipts
@@ -174,6 +174,12 @@ def test_the_viewer_repeats_that_a_verification_failed(signed: Signed, auditor: 
     with pytest.raises(SystemExit):
         call_command("verify_audit", stdout=StringIO())
     assert "broke at entry 3" in viewer(auditor)
+
+
+def test_the_viewer_tells_heads_that_do_not_fit_from_entries_that_do_not(signed: Signed, auditor: Any) -> None:
+    write(2)
+    AuditVerification.objects.create(first_id=1, last_id=2, ok=False, reason="line 1 is signed by another key")
+    assert "found the entries whole and their signed heads not" in viewer(auditor)
 
 
 def test_the_position_is_that_of_the_moment_of_issue(receipt: Receipt) -> None:

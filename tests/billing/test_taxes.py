@@ -318,6 +318,8 @@ def test_over_the_api_taxes_are_set_and_rules_ended(finance: Any, project: Proje
     problem(send(staff, "tax-rules/999999/end", {"last_day": "2026-12-31"}), 404, "not_found")
     answer = send(staff, "tax-rules", {"tax": "vat", "plan": "none", "effective_from": "2026-01-01"})
     assert answer.status_code == 400
+    both = {"tax": "vat", "kind": "jobs", "metric": "ocr.page", "effective_from": "2026-01-01"}
+    assert list(send(staff, "tax-rules", both).json()["errors"]) == ["metric"]
     invoice = finalized(project)
     shown = staff.get(f"{API}/invoices/{invoice.uuid}").json()
     assert [(each["category"], each["code"]) for each in shown["taxes"]] == [("S", "vat")]

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.core.management import call_command
 from django.utils import translation
 
-from core.errors import Unavailable, UsageError
+from core.commands import EXIT_PARTIAL
+from core.errors import Misconfigured, Unavailable, UsageError
 from core.said import heard
+from hpcbilling.periodic import live_source_configured
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import LIVE, read_json, row, run_import, write
 from usage.models import Cluster, ImportRun
+from usage.records import BadRow
 from usage.selectors.freshness import data_until
+from usage.sources.base import UsageSource
 
 pytestmark = pytest.mark.django_db
 EPOCH_FILE = LIVE / "sacct-X-epoch.psv"
@@ -125,3 +135,46 @@ def test_a_source_that_is_not_registered_is_named_with_those_that_are() -> None:
 
     with pytest.raises(Misconfigured, match="knows no 'abacus'; it has csv, sacct, slurmrestd"):
         run_import(source="abacus")
+
+
+class Pbs(UsageSource):
+    """A source that a site has added; ``PBS_LOG`` is its setting."""
+
+    key, live = "pbs", True
+
+    def check(self) -> None:
+        if not getattr(settings, "PBS_LOG", ""):
+            raise Misconfigured("PBS_LOG is not set.")
+
+    def batches(self) -> Iterator[Any]:
+        from usage.batches import in_batches
+
+        return in_batches(iter([BadRow(1, "2;alice", "no_state")]))
+
+
+@pytest.fixture
+def pbs(no_sacct: None, settings: Any) -> Any:
+    settings.USAGE_SOURCES = {"pbs": f"{__name__}.Pbs", **settings.USAGE_SOURCES}
+    return settings
+
+
+def test_a_source_that_a_site_adds_has_its_place_and_its_name(pbs: Any) -> None:
+    pbs.FALLBACK_CSV = str(EPOCH_FILE)
+    assert run_import().notes[0] == "pbs passed over: not configured. PBS_LOG is not set."
+    pbs.PBS_LOG = "/var/log/pbs"
+    result = run_import()
+    assert (result.source, result.quarantined) == ("pbs", 1)
+    with pytest.raises(SystemExit) as ended:
+        call_command("import_usage", "--source", "pbs")
+    assert ended.value.code == EXIT_PARTIAL
+
+
+def test_doctor_and_the_runner_know_a_source_that_a_site_adds_once_it_is_set_up(pbs: Any) -> None:
+    assert not live_source_configured()
+    pbs.PBS_LOG = "/var/log/pbs"
+    assert live_source_configured()
+    out = StringIO()
+    with suppress(SystemExit):
+        call_command("doctor", format="json", stdout=out)
+    found = {each["name"]: each["message"] for each in json.loads(out.getvalue())["findings"]}
+    assert found["usage source"] == "Usage comes from pbs, which answers."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -22,7 +22,6 @@ from usage.models import AlertPeriod, AlertRule, AlertType, Channel, Operator
 MOST_MINUTES = 366 * 24 * 60
 MOST_DIGITS, MOST_PERCENT = 31, Decimal("9999999.99")
 LONGEST = {"name": 160, "description": 2000, "metric_name": 120, "unit": 40}
-BY_USAGE = (AlertType.USAGE_THRESHOLD, AlertType.USAGE_SPIKE, AlertType.UNUSUAL_PATTERN)
 _CHOICES: Mapping[str, type[TextChoices]] = {
     "alert_type": AlertType, "threshold_operator": Operator, "comparison_period": AlertPeriod,
 }  # fmt: skip
@@ -36,12 +35,7 @@ def check_rule(rule: AlertRule) -> None:
             _refuse(name, _("Choose one of: %(names)s.") % {"names": ", ".join(choices.values)})
     _check_subject(rule)
     _check_numbers(rule)
-    {
-        AlertType.USAGE_THRESHOLD: _check_threshold,
-        AlertType.USAGE_SPIKE: _check_spike,
-        AlertType.UNUSUAL_PATTERN: _check_pattern,
-        AlertType.COST_THRESHOLD: _check_cost,
-    }[AlertType(rule.alert_type)](rule)
+    KINDS[AlertType(rule.alert_type)](rule)
     _check_channels(rule)
 
 
@@ -162,3 +156,12 @@ def _check_webhook(rule: AlertRule) -> None:
     owner = (endpoint.organisation_id, str(endpoint.user_id or ""))
     if owner not in ((rule.organisation_id, ""), (None, rule.username or "-")):
         _refuse("webhook", _("There is no such webhook address."))
+
+
+# What a rule of each kind must have, beside what all must have.
+KINDS: Mapping[AlertType, Callable[[AlertRule], None]] = {
+    AlertType.USAGE_THRESHOLD: _check_threshold,
+    AlertType.USAGE_SPIKE: _check_spike,
+    AlertType.UNUSUAL_PATTERN: _check_pattern,
+    AlertType.COST_THRESHOLD: _check_cost,
+}

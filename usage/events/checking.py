@@ -149,7 +149,7 @@ class Checker:
                 return Refused("unknown_project", "this key sends events of its own project alone", "project")
             return own
         if event.project is None:
-            return Refused("unknown_project", "name the project: this key is not a project's", "project")
+            return Refused("unknown_project", "name the project: nothing else says which it is", "project")
         found = self.projects.get(event.project)
         if found is None:
             return Refused("unknown_project", "there is no such project", "project")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from usage.batches import Batch
 
 AUTO = "auto"
-LIVE = ("slurmrestd", "sacct")
-CHAIN = (*LIVE, "csv")
+SLURMS = ("slurmrestd", "sacct")  # their settings are those of each cluster (``usage.sources.connections``)
 FIRST_LOOK = timedelta(days=30)
 
 
@@ -86,17 +86,34 @@ def source_of(cluster: str) -> str:
     return chosen or AUTO
 
 
-def open_source(key: str, request: SourceRequest) -> Opened:
-    """Start the named source, or with ``auto`` the cluster's own, else the first of the chain that answers.
+def choices() -> tuple[str, ...]:
+    """What may be asked for by name."""
+    return (AUTO, *settings.USAGE_SOURCES)
 
-    A file needs no chain.
+
+def further_sources(cluster: str) -> Iterator[str]:
+    """Live sources beside those of Slurm for which nothing is missing, in the order in which they are tried."""
+    request = SourceRequest(zone_of=zones("UTC"), cluster=cluster)
+    for key in settings.USAGE_SOURCES:
+        factory = registry.load("USAGE_SOURCES", key)
+        if key in SLURMS or not factory.live:
+            continue
+        with suppress(AppError):
+            factory(request).check()
+            yield key
+
+
+def open_source(key: str, request: SourceRequest) -> Opened:
+    """Start the named source, or with ``auto`` the cluster's own, else the first of ``USAGE_SOURCES`` that answers.
+
+    A file asks nobody else.
     """
     if key == AUTO:
         key = "csv" if request.file else source_of(request.cluster)
     if key != AUTO:
         return _open(key, request, [])
     notes: list[str] = []
-    for name in CHAIN:
+    for name in settings.USAGE_SOURCES:
         try:
             return _open(name, request, notes)
         except Misconfigured as error:

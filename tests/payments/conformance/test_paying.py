@@ -128,7 +128,7 @@ def test_a_payment_that_fails_leaves_the_receipt_open_and_is_tried_again(rig: An
     assert_books()
 
 
-@pytest.mark.parametrize("rig", ["stripe.card", "omise.card", "razorpay.checkout"], indirect=True)
+@every("outside", "retry on the same page")
 def test_a_declined_try_may_be_followed_by_a_good_one_on_the_same_page(rig: Any, receipt: Receipt) -> None:
     payment = rig.start(receipt)
     rig.decline(payment)
@@ -207,7 +207,7 @@ def test_a_record_with_another_reference_never_pays(rig: Rig, receipt: Receipt) 
     assert states(payment)[1] == "pending"
 
 
-@pytest.mark.parametrize("rig", ["stripe.card", "stripe.promptpay", "omise.promptpay"], indirect=True)
+@every("outside", "mode")
 def test_real_money_for_a_test_checkout_never_pays(rig: Rig, receipt: Receipt) -> None:
     payment = rig.start(receipt)
     rig.pay(payment, live=True)

@@ -19,9 +19,7 @@ from tests.payments.conformance.test_paying import assert_books, every, states
 from tests.payments.rigs import FINANCE, Rig
 
 pytestmark = pytest.mark.django_db
-refunding = pytest.mark.parametrize(
-    "rig", ["stripe.card", "stripe.promptpay", "omise.card", "razorpay.checkout"], indirect=True
-)
+refunding = every("outside", "api refund")
 
 
 @pytest.fixture
