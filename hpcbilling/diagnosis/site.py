@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import Q
 from django.http.request import validate_host
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Role, User
 from audit import heads
 from audit.models import AuditVerification
 from billing.models import RateVersion
@@ -120,7 +121,8 @@ def _engine() -> Iterator[Line]:
 
 
 def _people() -> Iterator[Line]:
-    if not User.objects.filter(is_superuser=True, is_active=True).exists():
+    may = Q(is_superuser=True) | Q(role=Role.ADMIN, groups__name="Admin")
+    if not User.objects.filter(may, is_active=True).exists():
         words = "Nobody can administer the site. Set ADMIN_PASSWORD and run manage.py bootstrap_admin."
         yield "administrator", "note", words
 

@@ -124,6 +124,12 @@ def test_9_a_site_that_nobody_can_administer(site: Any, superuser: Any) -> None:
     assert "bootstrap_admin" in said("note")["administrator"]
 
 
+def test_somebody_of_the_group_admin_can(site: Any, superuser: Any, make_user: Any) -> None:
+    type(superuser).objects.update(is_superuser=False)
+    make_user("head", role="admin", groups=["Admin"])
+    assert not list(site_diagnosis._people())
+
+
 def test_10_a_site_without_rates(site: Any, monkeypatch: Any) -> None:
     from billing.models import RateVersion
 
