@@ -27,12 +27,15 @@ D = Decimal
 NEW_YORK = ZoneInfo("America/New_York")
 
 TRIALS = [
-    # begins (noon), days of trial, zone, first period, why
+    # begins (noon unless told), days of trial, zone, first period, why
     ("2027-01-01", 7, "Asia/Bangkok", ("2027-01-08", "2027-02-08"), "ends on the 8th at noon; the 8th is paid for"),
     ("2027-01-24", 7, "Asia/Bangkok", ("2027-01-31", "2027-02-28"), "mid-period: the 31st becomes the anchor"),
     ("2028-02-22", 7, "Asia/Bangkok", ("2028-02-29", "2028-03-29"), "ends on a leap day"),
     ("2027-02-22", 7, "Asia/Bangkok", ("2027-03-01", "2027-04-01"), "no leap day"),
     ("2027-03-10", 5, "America/New_York", ("2027-03-15", "2027-04-15"), "over the night of 13 March, an hour short"),
+    ("2027-03-10T23:30", 7, "America/New_York", ("2027-03-17", "2027-04-17"), "seven days, though an hour is missing"),
+    ("2027-11-04T00:30", 7, "America/New_York", ("2027-11-11", "2027-12-11"), "and though there is one too many"),
+    ("2027-03-20T23:45", 9, "Europe/Berlin", ("2027-03-29", "2027-04-29"), "over 28 March, an hour short"),
     ("2027-12-25", 14, "Asia/Bangkok", ("2028-01-08", "2028-02-08"), "over the end of the year"),
 ]
 
@@ -42,7 +45,7 @@ def test_trials(begins: str, days: int, zone: str, first: tuple[str, str], why: 
     lab = place(alice, time_zone=zone)
     row = subscribe(plan(trial_days=days), begins, zone=ZoneInfo(zone), organisation=lab)
     assert fees(row, ZoneInfo(zone)) == []
-    renew(f"{first[0]}T23:00", ZoneInfo(zone))
+    renew(f"{first[0]}T23:59", ZoneInfo(zone))
     assert fees(row, ZoneInfo(zone)) == [("fee", *first, "310")], why
 
 
