@@ -12,11 +12,12 @@ RATE_PLACES = 6
 # Minor units as ISO 4217 has them, not as CLDR (Babel) does: that has none for LAK, MMK, IQD and others, as one writes
 # them in shops, and a newer one would change documents that are there.
 _USUAL_PLACES = 2
-_PLACES = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+_OTHER_PLACES = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
 }
+_PLACES = {code: decimals for decimals, codes in _OTHER_PLACES.items() for code in codes.split()}
 
 
 def places(currency: str) -> int:

@@ -26,7 +26,7 @@ def keep_credits(drafts: Sequence[Invoice]) -> None:
     if not carried:
         return
     origins = SubscriptionCharge.objects.in_bulk([line.source["charge"] for _invoice, line in carried])
-    rows = [_kept(invoice, origins[line.source["charge"]], line.total) for invoice, line in carried]
+    rows = [_kept(invoice, origins[line.source["charge"]], line.total, line) for invoice, line in carried]
     SubscriptionCharge.objects.bulk_create(rows, batch_size=FEW)
 
 
@@ -37,7 +37,7 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
     """
     origin = SubscriptionCharge.objects.get(pk=line.source["charge"])
     if less < 0:
-        row = _kept(invoice, origin, -less)
+        row = _kept(invoice, origin, -less, line)
         row.explanation["note"] = note.number
         row.save(force_insert=True)
         return
@@ -55,7 +55,7 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
             # it holds what is not there any more: it is computed anew before it gets its number
             Invoice.objects.filter(pk=draft.pk).update(watermark=None)
         if part < -row.amount:
-            rest = _kept(invoice, origin, -row.amount - part)
+            rest = _kept(invoice, origin, -row.amount - part, line)
             rest.explanation = row.explanation
             rest.save(force_insert=True)
         SubscriptionCharge.objects.filter(pk=row.pk).update(amount=-part, claimed_by=claim)
@@ -65,12 +65,15 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
         raise NotCreditable(words % {"sum": money_text(less, invoice.currency), "invoice": invoice})
 
 
-def _kept(invoice: Invoice, origin: SubscriptionCharge, amount: Decimal) -> SubscriptionCharge:
+def _kept(
+    invoice: Invoice, origin: SubscriptionCharge, amount: Decimal, line: InvoiceLine
+) -> SubscriptionCharge:  # fmt: skip
+    asked = {name: line.source[name] for name in ("net", "total") if name in line.source}
     return SubscriptionCharge(
         subscription_id=origin.subscription_id, kind=ChargeKind.CREDIT, price_id=origin.price_id,
         period_start=origin.period_start, period_end=origin.period_end, amount=-amount, currency=invoice.currency,
         due_at=Month(invoice.organisation, invoice.first_day).end,
-        explanation={"carried_from": str(invoice), "charge": origin.pk},
+        explanation={"carried_from": str(invoice), "charge": origin.pk, **asked},
     )  # fmt: skip
 
 
