@@ -55,7 +55,9 @@ def _standing(
     back = taken_back({row.pk: row.amount for row in credits})
     undone: dict[int, Decimal] = defaultdict(Decimal)
     for row in credits:
-        undone[_origin(row, charges)] += _before_discount(row, back.get(row.pk, NOUGHT))
+        # what was taken back of it where it was used, and then where it came from, counts once
+        own = back.get(row.pk, NOUGHT) + Decimal(row.explanation.get("undone", 0))
+        undone[_origin(row, charges)] += _before_discount(row, own)
     latest: dict[tuple[int, int, object], SubscriptionCharge] = {}
     for row in charges.values():
         key = (row.subscription_id, row.price_id, row.period_end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -10,9 +10,12 @@ from django.utils.translation import gettext as _
 from billing.invoicing.months import Month
 from billing.models import ChargeKind, CreditNote, Invoice, InvoiceLine, InvoiceStatus, LineKind, SubscriptionCharge
 from billing.selectors.credit_plans import NotCreditable
+from billing.selectors.credits import lefts_of
+from core.decimals import plain
 from core.wording import money_text
 
 FEW = 500
+NUMBERED = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED)
 
 
 def keep_credits(drafts: Sequence[Invoice]) -> None:
@@ -61,8 +64,33 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
         SubscriptionCharge.objects.filter(pk=row.pk).update(amount=-part, claimed_by=claim)
         less -= part
     if less:
+        less -= _from_taken_back(list(rows), less)
+    if less:
         words = _("%(sum)s of the credit that %(invoice)s keeps was used on a later invoice; take that one back first.")
         raise NotCreditable(words % {"sum": money_text(less, invoice.currency), "invoice": invoice})
+
+
+def _from_taken_back(rows: Sequence[SubscriptionCharge], less: Decimal) -> Decimal:
+    """What later invoices used and have taken back in full, without being canceled: there it is no credit any more, and
+    it is none here, once. How much of ``less`` that is."""
+    over, found = _taken_back_in_full({row.claimed_by for row in rows}), Decimal(0)
+    for row in (row for row in rows if row.claimed_by in over):
+        undone = Decimal(row.explanation.get("undone", 0))
+        part = min(less - found, -row.amount - undone)
+        if part > 0:
+            row.explanation["undone"] = plain(undone + part)
+            row.save(update_fields=["explanation"])
+            found += part
+    return found
+
+
+def _taken_back_in_full(claims: Iterable[str]) -> set[str]:
+    keys = [int(claim.partition(":")[2]) for claim in claims if claim.startswith("invoice:")]
+    invoices = Invoice.objects.filter(pk__in=keys, status__in=NUMBERED).prefetch_related("lines")
+    return {
+        each.claim for each in invoices if each.credit_notes.exists()
+        and not any(left.rest for left in lefts_of(each, list(each.lines.all())))
+    }  # fmt: skip
 
 
 def _kept(
