@@ -3,6 +3,7 @@ the month of the credit has."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -54,18 +55,16 @@ def _origins(credits: Iterable[SubscriptionCharge]) -> dict[int, int]:
     if not credits:
         return {}
     rows = SubscriptionCharge.objects.filter(subscription__in={row.subscription_id for row in credits}, amount__gt=0)
-    fees = list(rows.exclude(kind=ChargeKind.CREDIT).order_by("due_at", "pk"))
+    fees: dict[tuple[int, object], list[SubscriptionCharge]] = defaultdict(list)
+    for fee in rows.exclude(kind=ChargeKind.CREDIT).order_by("due_at", "pk"):
+        fees[fee.subscription_id, fee.period_end].append(fee)
     found: dict[int, int] = {}
     for credit in credits:
-        before = [fee for fee in fees if _same_period(fee, credit) and fee.pk < credit.pk]
+        before = [fee for fee in fees[credit.subscription_id, credit.period_end] if fee.pk < credit.pk]
         own = [fee for fee in before if fee.price_id == credit.price_id] or before
         if own:
             found[credit.pk] = own[-1].pk
     return found
-
-
-def _same_period(fee: SubscriptionCharge, credit: SubscriptionCharge) -> bool:
-    return (fee.subscription_id, fee.period_end) == (credit.subscription_id, credit.period_end)
 
 
 def _lines(charges: set[int]) -> Mapping[int, Asked]:
