@@ -5,15 +5,24 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cache
 
-from babel.numbers import get_currency_precision, list_currencies
+from babel.numbers import list_currencies
 
 HOUR_PLACES = 4
 RATE_PLACES = 6
+# Minor units as ISO 4217 has them, not as CLDR (Babel) does: that has none for LAK, MMK, IQD and others, as one writes
+# them in shops, and a newer one would change documents that are there.
+_USUAL_PLACES = 2
+_OTHER_PLACES = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_PLACES = {code: decimals for decimals, codes in _OTHER_PLACES.items() for code in codes.split()}
 
 
 def places(currency: str) -> int:
     """Decimal places of an ISO 4217 currency: THB 2, JPY 0, KWD 3."""
-    return get_currency_precision(currency)
+    return _PLACES.get(currency, _USUAL_PLACES)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +11,11 @@ from billing.invoicing import fees
 from billing.invoicing.months import Month
 from billing.invoicing.plain_usage import Written
 from billing.invoicing.problems import Problem
-from billing.invoicing.sums import Item, Off, TaxSum, settle
+from billing.invoicing.sums import Item, Off, TaxSum, sum_up, take_off
 from billing.invoicing.usage import Series, UsageLines
 from billing.models import Discount, Invoice, InvoiceLine, InvoiceTax, LineKind, SubscriptionCharge, TaxCategory
 from billing.selectors.exchange import RateBook
+from billing.selectors.fee_discounts import Asked
 from billing.selectors.taxes import Levy, TaxTable
 from billing.selectors.usage_prices import PriceTable
 
@@ -39,23 +40,27 @@ class Built:
 def build(
     *, month: Month, invoice: Invoice, table: PriceTable, book: RateBook, discounts: list[Discount],
     taxes: TaxTable, series: Sequence[Series], by_meter: frozenset[str], job_lines: Sequence[InvoiceLine],
-    charges: Sequence[SubscriptionCharge], problems: Sequence[Problem], now: datetime,
+    charges: Sequence[SubscriptionCharge], asked: Mapping[int, Asked], problems: Sequence[Problem], now: datetime,
     written: Sequence[Written] = (),
 ) -> Built:  # fmt: skip
     """Fills ``invoice`` and its rows; writes nothing. Where its usage is ``written``, ``series`` is empty, and nothing
     else on it comes before usage, is discounted or less than nothing."""
     used = UsageLines(month, table, book, by_meter).build(series)
-    of_fees, fee_problems = fees.lines_of(month, charges, book)
+    of_fees, fee_problems = fees.lines_of(month, charges, asked, book)
     lines = sorted([*job_lines, *used.lines, *of_fees], key=_place)
     levies = _levies(month, written, lines, taxes)
-    for levy, carried in fees.carried_lines(month, lines, levies[len(written) :]):
+    rows: list[Written | InvoiceLine] = [*written, *lines]
+    items = [_item(row, levy) for row, levy in zip(rows, levies, strict=True)]
+    take_off(items, [Off(row.percent, row.amount) for row in discounts], month.decimals)
+    for levy, carried in fees.carried_lines(month, lines, levies[len(written) :], items[len(written) :]):
         lines.append(carried)
         levies.append(levy)
+        items.append(_item(carried, levy))
     invoice.problems = _once([*problems, *used.problems, *fee_problems])
-    rows = _sum_up(month, invoice, [*written, *lines], levies, discounts, inclusive=taxes.inclusive)
+    taxed = _sum_up(month, invoice, [*written, *lines], levies, items, inclusive=taxes.inclusive)
     _mark_conversion(invoice, lines)
     invoice.watermark = now
-    return Built(invoice, lines, rows, discounts if invoice.discount else [], written)
+    return Built(invoice, lines, taxed, discounts if invoice.discount else [], written)
 
 
 def _number(written: Iterable[Written]) -> int:
@@ -71,13 +76,16 @@ def _levies(month: Month, written: Sequence[Written], lines: Sequence[InvoiceLin
     return [levy if levy.label == labels[levy.group] else replace(levy, label=labels[levy.group]) for levy in found]
 
 
+def _item(row: Written | InvoiceLine, levy: Levy) -> Item:
+    discounted = isinstance(row, Written) or fees.is_discounted(row)
+    return Item(row.total, levy.label, levy.rate, levy.category, discounted, net=row.total)
+
+
 def _sum_up(
     month: Month, invoice: Invoice, rows: Sequence[Written | InvoiceLine], levies: Sequence[Levy],
-    discounts: Sequence[Discount], *, inclusive: bool,
+    items: Sequence[Item], *, inclusive: bool,
 ) -> list[InvoiceTax]:  # fmt: skip
-    items = [Item(row.total, levy.label, levy.rate, levy.category) for row, levy in zip(rows, levies, strict=True)]
-    offs = [Off(row.percent, row.amount) for row in discounts]
-    totals = settle(items, offs, inclusive=inclusive, decimals=month.decimals)
+    totals = sum_up(items, inclusive=inclusive, decimals=month.decimals)
     number = 0
     for line, item in zip(rows, items, strict=True):
         if isinstance(line, Written):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 from billing.invoicing.exchange import price_line
 from billing.invoicing.months import Month, in_both
 from billing.invoicing.problems import Problem, no_exchange_rate
+from billing.invoicing.sums import Item
 from billing.models import ChargeKind, InvoiceLine, LineKind, SubscriptionCharge
 from billing.selectors.exchange import MissingExchangeRate, RateBook
+from billing.selectors.fee_discounts import Asked
 from billing.selectors.taxes import Levy
 from core.decimals import plain
 from core.wording import day_text, is_thai
@@ -44,14 +46,22 @@ def call_for_an_invoice(charges: Iterable[SubscriptionCharge]) -> bool:
 
 
 def lines_of(
-    month: Month, charges: Iterable[SubscriptionCharge], book: RateBook
+    month: Month, charges: Iterable[SubscriptionCharge], asked: Mapping[int, Asked], book: RateBook
 ) -> tuple[list[InvoiceLine], list[Problem]]:
+    """``asked``: of credits whose fees are on invoices already (``asked_of``)."""
     lines: list[InvoiceLine] = []
     problems: list[Problem] = []
     for charge in charges:
-        line = _line(month, charge)
+        before = asked.get(charge.pk)
+        amount = before.of(charge.amount, charge.currency) if before else charge.amount
+        line = _line(month, charge, amount)
+        if before:
+            line.source["after_discount"] = {
+                "of": plain(charge.amount), "net": plain(before.net), "total": plain(before.total),
+                "invoice": before.invoice,
+            }  # fmt: skip
         try:
-            price_line(line, charge.amount, charge.currency, book)
+            price_line(line, amount, charge.currency, book)
         except MissingExchangeRate as error:
             problems.append(no_exchange_rate(error))
             continue
@@ -59,17 +69,22 @@ def lines_of(
     return lines, problems
 
 
-def _line(month: Month, charge: SubscriptionCharge) -> InvoiceLine:
+def is_discounted(line: InvoiceLine) -> bool:
+    """Whether the discounts of the month are for it: not where it gives back what was asked for after discount."""
+    return not {"after_discount", "carried"} & line.source.keys()
+
+
+def _line(month: Month, charge: SubscriptionCharge, amount: Decimal) -> InvoiceLine:
     plan, zone = charge.price.plan, month.organisation.zone
     english, thai = _words(str(charge.kind), plan.name, plan.name_th, charge.period_start, charge.period_end, zone)
     return InvoiceLine(
         kind=LineKind.FEE if charge.kind == ChargeKind.FEE else LineKind.PRORATION,
         description=english, description_th=thai, subscription=charge.subscription, quantity=Decimal(1),
-        unit_price=charge.amount, currency=month.currency, period_start=charge.period_start,
+        unit_price=amount, currency=month.currency, period_start=charge.period_start,
         period_end=charge.period_end,
         source={
             "charge": charge.pk, "kind": str(charge.kind), "plan": charge.price.plan.code,
-            "cycle": str(charge.price.billing_cycle), "price": charge.price_id, "amount": plain(charge.amount),
+            "cycle": str(charge.price.billing_cycle), "price": charge.price_id, "amount": plain(amount),
             "currency": charge.currency, "explanation": charge.explanation,
         },
     )  # fmt: skip
@@ -102,19 +117,19 @@ def days_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
 
 
 def carried_lines(
-    month: Month, lines: Sequence[InvoiceLine], levies: Sequence[Levy]
+    month: Month, lines: Sequence[InvoiceLine], levies: Sequence[Levy], items: Sequence[Item]
 ) -> Iterator[tuple[Levy, InvoiceLine]]:
-    """Credits that are larger than everything else at their tax rate wait for the next invoice: neither an invoice nor
-    a tax on it ever asks for less than nothing. The line takes the rest off this one; finalizing puts it down as a
-    credit of the next month."""
-    groups: dict[tuple[str, Decimal], list[tuple[InvoiceLine, Levy]]] = defaultdict(list)
-    for line, levy in zip(lines, levies, strict=True):
-        groups[levy.group].append((line, levy))
+    """Credits that are larger than everything else at their tax rate, after its discount, wait for the next invoice:
+    neither an invoice nor a tax on it ever asks for less than nothing. The line takes the rest off this one; finalizing
+    puts it down as a credit of the next month."""
+    groups: dict[tuple[str, Decimal], list[tuple[InvoiceLine, Levy, Item]]] = defaultdict(list)
+    for line, levy, item in zip(lines, levies, items, strict=True):
+        groups[levy.group].append((line, levy, item))
     for members in groups.values():
-        rest = sum((line.total for line, _levy in members), Decimal(0))
+        rest = sum((item.net for _line, _levy, item in members), Decimal(0))
         credits = [each for each in members if each[0].kind == LineKind.PRORATION and each[0].total < 0]
         if rest < 0 and credits:
-            largest, levy = min(credits, key=lambda each: each[0].total)
+            largest, levy, _item = min(credits, key=lambda each: each[0].total)
             yield levy, _carried_line(month, largest, rest)
 
 
@@ -123,5 +138,12 @@ def _carried_line(month: Month, largest: InvoiceLine, rest: Decimal) -> InvoiceL
     return InvoiceLine(
         kind=LineKind.OTHER, description=english, description_th=thai, subscription=largest.subscription,
         quantity=Decimal(1), unit_price=-rest, total=-rest, currency=month.currency, period_start=month.start,
-        period_end=month.end, source={"carried": plain(-rest), "charge": largest.source["charge"]},
+        period_end=month.end, source={"carried": plain(-rest), "charge": largest.source["charge"], **_asked(largest)},
     )  # fmt: skip
+
+
+def _asked(credit: InvoiceLine) -> dict[str, str]:
+    """What of the fee was asked for after discount, as long as some of its credit is kept."""
+    explanation = credit.source["explanation"]
+    facts = explanation if "carried_from" in explanation else credit.source.get("after_discount", {})
+    return {name: facts[name] for name in ("net", "total") if name in facts}

@@ -27,14 +27,20 @@ class Off:
 
 @dataclass(slots=True)
 class Item:
-    """A line as far as sums go; ``discount`` and ``net`` are filled in by ``settle``."""
+    """A line as far as sums go; ``discount`` and ``net`` are filled in by ``take_off``. One that is not ``discounted``
+    has its discount, if any, in it already."""
 
     total: Decimal
     tax_label: str = ""
     tax_rate: Decimal = NOUGHT
     tax_category: str = "S"
+    discounted: bool = True
     discount: Decimal = NOUGHT
     net: Decimal = NOUGHT
+
+    @property
+    def group(self) -> tuple[str, Decimal, str]:
+        return self.tax_category, self.tax_rate, self.tax_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +98,34 @@ def discount_of(offs: Iterable[Off], base: Decimal, decimals: int) -> Decimal:
 
 def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decimals: int) -> Totals:
     """Fill in each item's share of the discount and give the sums of the document."""
-    base = sum((item.total for item in items), NOUGHT)
-    off = discount_of(offs, base, decimals)
-    groups: dict[tuple[str, Decimal, str], list[Item]] = {}
+    take_off(items, offs, decimals)
+    return sum_up(items, inclusive=inclusive, decimals=decimals)
+
+
+def take_off(items: Sequence[Item], offs: Iterable[Off], decimals: int) -> None:
+    """Spread the discounts over the lines that they are for; with credits among them over the rates first, so that what
+    credits bring to nothing at one rate has no part in it."""
     for item in items:
-        groups.setdefault((item.tax_category, item.tax_rate, item.tax_label), []).append(item)
-    _take_off(off, items, list(groups.values()), decimals)
+        item.discount, item.net = NOUGHT, item.total
+    for of_rate in _groups(item for item in items if item.discounted).values():
+        if _sum(of_rate) < 0:  # credits without what they give back
+            for item in of_rate:
+                item.discounted = item.total >= 0
+    members = [item for item in items if item.discounted]
+    groups = list(_groups(members).values())
+    off = discount_of(offs, _sum(members), decimals)
+    parts: list[tuple[Decimal, Sequence[Item]]] = [(off, members)]
+    if len(groups) > 1 and any(item.total < 0 for item in members):
+        parts = list(zip(spread(off, [_sum(of_rate) for of_rate in groups], decimals), groups, strict=True))
+    for part, together in parts:
+        for item, share in zip(together, spread(part, [item.total for item in together], decimals), strict=True):
+            item.discount, item.net = share, item.total - share
+
+
+def sum_up(items: Sequence[Item], *, inclusive: bool, decimals: int) -> Totals:
+    """The sums of the document; each rate is rounded once."""
     taxes, before = [], NOUGHT
-    for (category, rate, label), members in sorted(groups.items()):
+    for (category, rate, label), members in sorted(_groups(items).items()):
         tax = Tax(label, rate, inclusive)
         sums = apply(tax, sum((item.net for item in members), NOUGHT), decimals)
         before += apply(tax, sum((item.total for item in members), NOUGHT), decimals).subtotal
@@ -109,16 +135,15 @@ def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decim
     return Totals(before, before - net, tax_sum, net + tax_sum, tuple(taxes))
 
 
-def _take_off(off: Decimal, items: Sequence[Item], groups: Sequence[Sequence[Item]], decimals: int) -> None:
-    """Over the lines; with credits among them over the rates first, so that what credits bring to nothing at one rate
-    has no part in it."""
-    parts: list[tuple[Decimal, Sequence[Item]]] = [(off, items)]
-    if len(groups) > 1 and any(item.total < 0 for item in items):
-        sums = [sum((item.total for item in members), NOUGHT) for members in groups]
-        parts = list(zip(spread(off, sums, decimals), groups, strict=True))
-    for part, members in parts:
-        for item, share in zip(members, spread(part, [item.total for item in members], decimals), strict=True):
-            item.discount, item.net = share, item.total - share
+def _groups(items: Iterable[Item]) -> dict[tuple[str, Decimal, str], list[Item]]:
+    found: dict[tuple[str, Decimal, str], list[Item]] = {}
+    for item in items:
+        found.setdefault(item.group, []).append(item)
+    return found
+
+
+def _sum(items: Iterable[Item]) -> Decimal:
+    return sum((item.total for item in items), NOUGHT)
 
 
 def _units(amount: Decimal, decimals: int) -> int:

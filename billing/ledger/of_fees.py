@@ -54,6 +54,13 @@ def schedule_of(line: InvoiceLine, amount: Decimal) -> list[tuple[date, Decimal]
     return shares(amount, start, end, line.invoice.organisation.zone, places(line.currency))
 
 
+def parts_of_note(line: InvoiceLine, amount: Decimal, before: Decimal) -> list[tuple[date, Decimal]]:
+    """Months and shares of what a credit note takes back of a deferred line, of which earlier ones took ``before``: by
+    the sums so far, so that notes over all of it bring every month to nothing."""
+    was = dict(schedule_of(line, before))
+    return [(month, sofar - was.get(month, Decimal(0))) for month, sofar in schedule_of(line, before + amount)]
+
+
 def _recognised(look: Look) -> Iterator[list[Fact]]:
     rows = deferred_lines()
     if not look.full and look.since:
@@ -80,12 +87,24 @@ def _taken_back(look: Look) -> Iterator[list[Fact]]:
         fresh = rows.filter(note__issue_date__gte=(look.since - BACK).date())
         rows = rows.filter(line__period_end__gte=look.since - BACK) | fresh
     for found in handfuls(rows):
-        yield [fact for row in found for fact in _months_back(row)]
+        before = _before(found)
+        yield [fact for row in found for fact in _months_back(row, before[row.pk])]
 
 
-def _months_back(row: CreditNoteLine) -> Iterator[Fact]:
+def _before(rows: Sequence[CreditNoteLine]) -> dict[int, Decimal]:
+    """Key of a note's line to what earlier notes took back of the same line."""
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    found = {}
+    beside = CreditNoteLine.objects.filter(line__in={row.line_id for row in rows}).order_by("pk")
+    for pk, line, net in beside.values_list("pk", "line_id", "net"):
+        found[pk] = sums[line]
+        sums[line] += net
+    return found
+
+
+def _months_back(row: CreditNoteLine, before: Decimal) -> Iterator[Fact]:
     issued = row.note.issue_date
-    for month, amount in schedule_of(row.line, row.net):
+    for month, amount in parts_of_note(row.line, row.net, before):
         on = earned_on(month, issued)
         if amount and month < month_start(today()) and on <= today():
             earned = max(month, month_start(issued))  # what was said of earlier months stays said

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from billing.ledger.facts import handfuls
-from billing.ledger.of_fees import deferred_lines, nets_of, schedule_of
+from billing.ledger.of_fees import deferred_lines, nets_of, parts_of_note, schedule_of
 from billing.ledger.schedule import earned_on
 from billing.models import CreditNoteLine, InvoiceLine
 from billing.reports.base import AS_OF, Asked, Report
@@ -50,16 +50,17 @@ def rows(asked: Asked) -> Iterator[Row]:
 def _taken_back(lines: Sequence[InvoiceLine], day: date) -> dict[int, list[tuple[Decimal, date]]]:
     found: dict[int, list[tuple[Decimal, date]]] = defaultdict(list)
     notes = CreditNoteLine.objects.filter(line__in=[line.pk for line in lines], note__issue_date__lte=day)
-    for line, net, issued in notes.values_list("line_id", "net", "note__issue_date"):
+    for line, net, issued in notes.order_by("pk").values_list("line_id", "net", "note__issue_date"):
         found[line].append((net, issued))
     return found
 
 
 def _row(line: InvoiceLine, net: Decimal, notes: Sequence[tuple[Decimal, date]], day: date) -> list[Any]:
     issued = line.invoice.issue_date or line.invoice.first_day
-    earned = earned_by(line, net, issued, day)
-    taken = sum((amount for amount, _issued in notes), Decimal(0))
-    earned -= sum((earned_by(line, amount, on, day) for amount, on in notes), Decimal(0))
+    earned, taken = earned_by(schedule_of(line, net), issued, day), Decimal(0)
+    for amount, on in notes:
+        earned -= earned_by(parts_of_note(line, amount, taken), on, day)
+        taken += amount
     zone = line.invoice.organisation.zone
     start, end = line.period_start, line.period_end
     return [
@@ -73,10 +74,10 @@ def _last_day(end: Any, zone: Any) -> date | None:
     return (end - timedelta(microseconds=1)).astimezone(zone).date() if end else None
 
 
-def earned_by(line: InvoiceLine, amount: Decimal, issued: date, day: date) -> Decimal:
+def earned_by(schedule: Sequence[tuple[date, Decimal]], issued: date, day: date) -> Decimal:
     """What of it was earned by the end of ``day``, as the journal posts it: a month when it is over."""
     return sum(
-        (part for month, part in schedule_of(line, amount)
+        (part for month, part in schedule
          if earned_on(month, issued) <= day and month < month_start(today())),
         Decimal(0),
     )  # fmt: skip

@@ -55,7 +55,9 @@ def _standing(
     back = taken_back({row.pk: row.amount for row in credits})
     undone: dict[int, Decimal] = defaultdict(Decimal)
     for row in credits:
-        undone[_origin(row, charges)] += back.get(row.pk, NOUGHT)
+        # what was taken back of it where it was used, and then where it came from, counts once
+        own = back.get(row.pk, NOUGHT) + Decimal(row.explanation.get("undone", 0))
+        undone[_origin(row, charges)] += _before_discount(row, own)
     latest: dict[tuple[int, int, object], SubscriptionCharge] = {}
     for row in charges.values():
         key = (row.subscription_id, row.price_id, row.period_end)
@@ -63,6 +65,13 @@ def _standing(
             latest[key] = row
         elif "carried_from" not in row.explanation and key in latest:
             yield row, latest[key], max(undone[row.pk] - row.amount, NOUGHT)
+
+
+def _before_discount(row: SubscriptionCharge, amount: Decimal) -> Decimal:
+    """What is kept of a credit is after the discount of its fee; charges are before it."""
+    net, total = (Decimal(row.explanation.get(name, 1)) for name in ("net", "total"))
+    with localcontext(prec=60):
+        return quantize(amount * total / net, places(row.currency)) if net else amount
 
 
 def _origin(row: SubscriptionCharge, charges: Mapping[int, SubscriptionCharge]) -> int:

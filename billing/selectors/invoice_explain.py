@@ -223,7 +223,8 @@ def _fee(line: InvoiceLine, found: LineExplanation) -> None:
     found.facts = dict(line.source)
     if "amount" in line.source:
         found.exact = Decimal(line.source["amount"])
-        found.products = [Product("", Decimal(1), found.exact, Decimal(0), found.exact)]
+        own = Decimal(line.source.get("after_discount", line.source).get("of", line.source["amount"]))
+        found.products = [Product("", Decimal(1), own, Decimal(0), own)]
 
 
 def _jobs(line: InvoiceLine, found: LineExplanation, cursor: str, limit: int) -> None:

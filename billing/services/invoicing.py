@@ -27,6 +27,7 @@ from billing.models import (
     SubscriptionCharge,
 )
 from billing.selectors.discounts import discount_tables
+from billing.selectors.fee_discounts import asked_of
 from billing.selectors.prices import PriceBook
 from billing.selectors.taxes import tax_table
 from billing.selectors.usage_prices import price_tables
@@ -172,6 +173,7 @@ def _fill(
     taxes = tax_table(months, of_months[0].first)
     by_meter = metered(list(months.values()), tables)
     discounts = discount_tables(months, of_months[0].first)
+    asked = asked_of(charge for found in charges.values() for charge in found)
     _claim(work, drafts, charges)
     job_lines = jobs.lines_of(work, {pk: each.claim for pk, each in drafts.items()}, books)
     # of the others even the usage is not plain: something comes before it, is taken off it, or was said of it before
@@ -185,7 +187,7 @@ def _fill(
             month=month, invoice=drafts[pk], table=tables[pk], book=books[month.last_instant],
             discounts=discounts[pk], taxes=taxes,
             series=[*series.get(pk, []), *by_meter.series.get(pk, [])], job_lines=job_lines.get(pk, []),
-            by_meter=by_meter.metrics.get(pk, frozenset()), charges=charges.get(pk, []),
+            by_meter=by_meter.metrics.get(pk, frozenset()), charges=charges.get(pk, []), asked=asked,
             problems=work.problems.get(pk, []), now=now, written=written.get(pk, ()),
         )
         for pk, month in months.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -10,9 +10,12 @@ from django.utils.translation import gettext as _
 from billing.invoicing.months import Month
 from billing.models import ChargeKind, CreditNote, Invoice, InvoiceLine, InvoiceStatus, LineKind, SubscriptionCharge
 from billing.selectors.credit_plans import NotCreditable
+from billing.selectors.credits import lefts_of
+from core.decimals import plain
 from core.wording import money_text
 
 FEW = 500
+NUMBERED = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED)
 
 
 def keep_credits(drafts: Sequence[Invoice]) -> None:
@@ -26,7 +29,7 @@ def keep_credits(drafts: Sequence[Invoice]) -> None:
     if not carried:
         return
     origins = SubscriptionCharge.objects.in_bulk([line.source["charge"] for _invoice, line in carried])
-    rows = [_kept(invoice, origins[line.source["charge"]], line.total) for invoice, line in carried]
+    rows = [_kept(invoice, origins[line.source["charge"]], line.total, line) for invoice, line in carried]
     SubscriptionCharge.objects.bulk_create(rows, batch_size=FEW)
 
 
@@ -37,7 +40,7 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
     """
     origin = SubscriptionCharge.objects.get(pk=line.source["charge"])
     if less < 0:
-        row = _kept(invoice, origin, -less)
+        row = _kept(invoice, origin, -less, line)
         row.explanation["note"] = note.number
         row.save(force_insert=True)
         return
@@ -55,22 +58,50 @@ def follow_note(*, invoice: Invoice, line: InvoiceLine, note: CreditNote, less: 
             # it holds what is not there any more: it is computed anew before it gets its number
             Invoice.objects.filter(pk=draft.pk).update(watermark=None)
         if part < -row.amount:
-            rest = _kept(invoice, origin, -row.amount - part)
+            rest = _kept(invoice, origin, -row.amount - part, line)
             rest.explanation = row.explanation
             rest.save(force_insert=True)
         SubscriptionCharge.objects.filter(pk=row.pk).update(amount=-part, claimed_by=claim)
         less -= part
     if less:
+        less -= _from_taken_back(list(rows), less)
+    if less:
         words = _("%(sum)s of the credit that %(invoice)s keeps was used on a later invoice; take that one back first.")
         raise NotCreditable(words % {"sum": money_text(less, invoice.currency), "invoice": invoice})
 
 
-def _kept(invoice: Invoice, origin: SubscriptionCharge, amount: Decimal) -> SubscriptionCharge:
+def _from_taken_back(rows: Sequence[SubscriptionCharge], less: Decimal) -> Decimal:
+    """What later invoices used and have taken back in full, without being canceled: there it is no credit any more, and
+    it is none here, once. How much of ``less`` that is."""
+    over, found = _taken_back_in_full({row.claimed_by for row in rows}), Decimal(0)
+    for row in (row for row in rows if row.claimed_by in over):
+        undone = Decimal(row.explanation.get("undone", 0))
+        part = min(less - found, -row.amount - undone)
+        if part > 0:
+            row.explanation["undone"] = plain(undone + part)
+            row.save(update_fields=["explanation"])
+            found += part
+    return found
+
+
+def _taken_back_in_full(claims: Iterable[str]) -> set[str]:
+    keys = [int(claim.partition(":")[2]) for claim in claims if claim.startswith("invoice:")]
+    invoices = Invoice.objects.filter(pk__in=keys, status__in=NUMBERED).prefetch_related("lines")
+    return {
+        each.claim for each in invoices if each.credit_notes.exists()
+        and not any(left.rest for left in lefts_of(each, list(each.lines.all())))
+    }  # fmt: skip
+
+
+def _kept(
+    invoice: Invoice, origin: SubscriptionCharge, amount: Decimal, line: InvoiceLine
+) -> SubscriptionCharge:  # fmt: skip
+    asked = {name: line.source[name] for name in ("net", "total") if name in line.source}
     return SubscriptionCharge(
         subscription_id=origin.subscription_id, kind=ChargeKind.CREDIT, price_id=origin.price_id,
         period_start=origin.period_start, period_end=origin.period_end, amount=-amount, currency=invoice.currency,
         due_at=Month(invoice.organisation, invoice.first_day).end,
-        explanation={"carried_from": str(invoice), "charge": origin.pk},
+        explanation={"carried_from": str(invoice), "charge": origin.pk, **asked},
     )  # fmt: skip
 
 

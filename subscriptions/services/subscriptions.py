@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -177,7 +177,7 @@ def cancel_subscription(*, actor: Actor, subscription: Subscription, reason: str
 
 def _start(actor: Actor, subscription: Subscription, action: str, before: str = _S.PENDING) -> bool:
     now = now_for(subscription.organisation)
-    trial = now + timedelta(days=subscription.plan.trial_days) if _has_trial(subscription) else None
+    trial = _end_of_trial(subscription, now) if _has_trial(subscription) else None
     done = move(
         actor, subscription, _S.TRIAL if trial else _S.ACTIVE, action=action, leaving=(_S.PENDING,), before=before,
         start_at=now, trial_end_at=trial,
@@ -195,6 +195,13 @@ def _has_trial(subscription: Subscription) -> bool:
         plan=subscription.plan, user=subscription.user_id, organisation=subscription.organisation_id
     )
     return not same.exclude(pk=subscription.pk).filter(trial_end_at__isnull=False).exists()
+
+
+def _end_of_trial(subscription: Subscription, now: datetime) -> datetime:
+    """So many days on at the same time of the holder's day, also where the clocks change meanwhile."""
+    owner = subscription.organisation
+    here = now.astimezone(owner.zone if owner is not None else timezone.get_default_timezone())
+    return (here + timedelta(days=subscription.plan.trial_days)).astimezone(UTC)
 
 
 def _rested_from(held: Subscription, now: datetime) -> str:

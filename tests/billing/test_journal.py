@@ -240,6 +240,22 @@ def test_a_credit_note_over_a_yearly_fee_takes_back_what_was_earned_and_what_was
     assert balances() == {"revenue.fees": -1200, "returns.fees": 1200}
 
 
+def test_a_yearly_fee_that_is_taken_back_in_parts_leaves_no_month_with_anything(project: Any) -> None:
+    """Each part has months of its own that are rounded; together they are those of the fee."""
+    yearly(project, "100.03")
+    with time_machine.travel(datetime(2026, 11, 2, tzinfo=UTC), tick=False):
+        invoice = finalized(project)
+        post()
+    with time_machine.travel(datetime(2027, 3, 20, 5, tzinfo=UTC), tick=False):
+        for part in ("33.33", "0.07", "11.11", None):
+            lines = {1: Decimal(part)} if part else None
+            write_credit_note(actor=FIN, invoice=invoice, reason="in parts", lines=lines)
+        post()
+        left = balances()
+        assert left["revenue.fees"] == -left["returns.fees"]
+        assert "deferred_revenue" not in left
+
+
 def test_bad_debt_leaves_the_receivable_and_comes_back_when_it_is_paid_after_all(project: Any) -> None:
     fee(project, "100")
     invoice = finalized(project)

@@ -212,6 +212,35 @@ def test_what_was_used_already_is_not_taken_away(project: Project, keeping: Invo
         assert (kept(), all_proofs()) == ([], [])
 
 
+@pytest.mark.parametrize("steps", [[], ["1000", "0.01"]], ids=["at once", "in steps"])
+def test_what_was_used_and_taken_back_in_full_can_be_followed_to_the_fee(
+    project: Project, keeping: Invoice, steps: list[str]
+) -> None:
+    """Nobody canceled the invoice that used it: it stays as it is, with nothing left, and so does the rest."""
+    fee_invoice = Invoice.objects.order_by("pk")[0]
+    later = late_usage(project)
+    (credit,) = keeping.lines.filter(kind="proration")
+    with on("2027-02-03"):
+        write_credit_note(actor=FIN, invoice=later, reason="wrong", lines={1: Decimal(100)})
+        with pytest.raises(NotCreditable):  # there is something left of it
+            write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
+        write_credit_note(actor=FIN, invoice=later, reason="wrong")
+        for part in steps:
+            write_credit_note(actor=FIN, invoice=keeping, reason="part", lines={credit.line_number: -Decimal(part)})
+        with pytest.raises(BadInput):  # 300 of the credit paid the use of October, and still do
+            write_credit_note(actor=FIN, invoice=fee_invoice, reason="wrong", lines={1: Decimal("3350.01")})
+        write_credit_note(actor=FIN, invoice=keeping, reason="wrong")
+        assert write_credit_note(actor=FIN, invoice=fee_invoice, reason="wrong").total == 3650
+        post()
+        assert (kept(), all_proofs()) == ([], [])
+        left = {role: amount for role, amount in balances().items() if amount}
+    assert left == {
+        "cash.manual": 3650, "credit_balance": -3650, "revenue.fees": -left["returns.fees"],
+        "returns.fees": left["returns.fees"], "revenue.usage": -left["returns.usage"],
+        "returns.usage": left["returns.usage"],
+    }  # fmt: skip
+
+
 class TestTakingBackAnInvoiceThatKeepsACredit:
     def test_a_line_that_is_taken_back_is_kept_too(self, project: Project, keeping: Invoice) -> None:
         with on("2026-11-03"):

@@ -14,9 +14,18 @@ from core.money import from_minor, places, quantize, to_minor
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=7)
 
 
-@pytest.mark.parametrize(("currency", "decimals"), [("THB", 2), ("USD", 2), ("JPY", 0), ("KWD", 3)])
-def test_currencies_have_their_own_places(currency: str, decimals: int) -> None:
-    assert places(currency) == decimals
+@pytest.mark.parametrize(
+    ("currencies", "decimals"),
+    [
+        ("THB USD EUR CNY IDR TWD HUF ZMW", 2),
+        ("AFN ALL IRR KPW LAK LBP MGA MMK RSD SOS SYP YER", 2),  # written without them in many places
+        ("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 0),
+        ("BHD IQD JOD KWD LYD OMR TND", 3),
+        ("CLF UYW", 4),
+    ],
+)
+def test_currencies_have_the_places_of_iso_4217(currencies: str, decimals: int) -> None:
+    assert {places(currency) for currency in currencies.split()} == {decimals}
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,15 @@ D = Decimal
 NEW_YORK = ZoneInfo("America/New_York")
 
 TRIALS = [
-    # begins (noon), days of trial, zone, first period, why
+    # begins (noon unless told), days of trial, zone, first period, why
     ("2027-01-01", 7, "Asia/Bangkok", ("2027-01-08", "2027-02-08"), "ends on the 8th at noon; the 8th is paid for"),
     ("2027-01-24", 7, "Asia/Bangkok", ("2027-01-31", "2027-02-28"), "mid-period: the 31st becomes the anchor"),
     ("2028-02-22", 7, "Asia/Bangkok", ("2028-02-29", "2028-03-29"), "ends on a leap day"),
     ("2027-02-22", 7, "Asia/Bangkok", ("2027-03-01", "2027-04-01"), "no leap day"),
     ("2027-03-10", 5, "America/New_York", ("2027-03-15", "2027-04-15"), "over the night of 13 March, an hour short"),
+    ("2027-03-10T23:30", 7, "America/New_York", ("2027-03-17", "2027-04-17"), "seven days, though an hour is missing"),
+    ("2027-11-04T00:30", 7, "America/New_York", ("2027-11-11", "2027-12-11"), "and though there is one too many"),
+    ("2027-03-20T23:45", 9, "Europe/Berlin", ("2027-03-29", "2027-04-29"), "over 28 March, an hour short"),
     ("2027-12-25", 14, "Asia/Bangkok", ("2028-01-08", "2028-02-08"), "over the end of the year"),
 ]
 
@@ -42,7 +45,7 @@ def test_trials(begins: str, days: int, zone: str, first: tuple[str, str], why: 
     lab = place(alice, time_zone=zone)
     row = subscribe(plan(trial_days=days), begins, zone=ZoneInfo(zone), organisation=lab)
     assert fees(row, ZoneInfo(zone)) == []
-    renew(f"{first[0]}T23:00", ZoneInfo(zone))
+    renew(f"{first[0]}T23:59", ZoneInfo(zone))
     assert fees(row, ZoneInfo(zone)) == [("fee", *first, "310")], why
 
 
@@ -166,3 +169,75 @@ def test_plan_fees_and_their_parts(currency: str, amount: str, half: str, alice:
     with on("2027-01-16"):
         change_plan(actor=ALICE, subscription=row, plan=free)
     assert [each[3] for each in fees(row)] == [amount, f"-{half}"]
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Africa/Cairo", "America/Havana"]
+)
+@pytest.mark.parametrize(
+    ("begins", "cycle", "first"),
+    [
+        ("2027-01-31T00:00", "monthly", ["01-31", "02-28", "03-31", "04-30", "05-31"]),
+        ("2028-01-30T23:59:59", "monthly", ["01-30", "02-29", "03-30", "04-30", "05-30"]),
+        ("2027-11-30T02:30", "quarterly", ["11-30", "02-29", "05-30", "08-30", "11-30"]),
+        ("2028-02-29T23:59:59", "yearly", ["02-29", "02-28", "02-28", "02-28", "02-29"]),
+        ("2027-12-31T23:59:59", "monthly", ["12-31", "01-31", "02-29", "03-31", "04-30"]),
+    ],
+)
+def test_anchors_in_zones_whose_clocks_change(
+    zone: str, begins: str, cycle: str, first: list[str], alice: Any
+) -> None:  # fmt: skip
+    """Midnights that are skipped (Cairo, Havana), offsets of a quarter of an hour, the first zone of the day."""
+    where, row = ZoneInfo(zone), plan("p", None)
+    plan_price(row, "365", cycle=cycle)
+    held = subscribe(row, begins, zone=where, organisation=place(alice, time_zone=zone), billing_cycle=cycle)
+    renew("2033-01-01", where)
+    found = fees(held, where)
+    assert [start[5:] for _kind, start, _end, _amount in found][:5] == first
+    assert [each[2] for each in found[:-1]] == [each[1] for each in found[1:]]
+    assert {each[3] for each in found} == {"365"}
+
+
+EDGES = [
+    # convention, moment of the change from 310 to 620 a month, back, charged, why
+    ("day", "2027-01-01T00:00:00", ["-310", "620"], "the first instant: all of it"),
+    ("day", "2027-01-31T23:59:59", ["-10", "20"], "the last second is a day"),
+    ("day", "2027-02-01T00:00:00", ["310", "-310", "620"], "the next period, charged first"),
+    ("second", "2027-01-01T00:00:00", ["-310", "620"], "all of it"),
+    ("second", "2027-01-01T00:00:01", ["-310", "620"], "309.9999 and 619.9998"),
+    ("second", "2027-01-31T23:59:59", ["0"], "0.0001 and 0.0002"),
+    ("second", "2027-02-01T00:00:00", ["310", "-310", "620"], "the next period, charged first"),
+]
+
+
+@pytest.mark.parametrize(("convention", "when", "amounts", "why"), EDGES)
+def test_changes_at_the_edges_of_a_period(
+    convention: str, when: str, amounts: list[str], why: str, alice: Any, settings: Any
+) -> None:
+    from billing.services.plan_changes import change_plan
+    from tests.billing.subscribers import ALICE, on
+
+    settings.BILLING_PRORATION = convention
+    held = subscribe(plan("small", "310"), "2027-01-01T00:00", organisation=place(alice))
+    with on(when):
+        change_plan(actor=ALICE, subscription=held, plan=plan("large", "620"))
+    assert [each[3] for each in fees(held)] == ["310", *amounts], why
+
+
+def test_an_end_that_is_kept_at_the_last_second(alice: Any) -> None:
+    from billing.services.plan_changes import cancel, keep
+    from core.errors import Conflict
+    from tests.billing.subscribers import ALICE, on
+
+    held = subscribe(plan(), "2027-01-31", organisation=place(alice))
+    with on("2027-02-10"):
+        cancel(actor=ALICE, subscription=held, at_period_end=True)
+    with on("2027-02-27T23:59:59"):
+        assert keep(actor=ALICE, subscription=held)
+    renew("2027-03-01")
+    with on("2027-03-30T23:59:59"):
+        cancel(actor=ALICE, subscription=held, at_period_end=True)
+    with on("2027-03-31T00:00"), pytest.raises(Conflict):
+        keep(actor=ALICE, subscription=held)
+    renew("2027-05-01")
+    assert [each[1] for each in fees(held)] == ["2027-01-31", "2027-02-28"]
