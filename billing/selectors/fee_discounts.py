@@ -39,7 +39,7 @@ def asked_of(charges: Iterable[SubscriptionCharge]) -> dict[int, Asked]:
     credits = [row for row in together.values() if row.amount < 0]
     found = {row.pk: WHOLE for row in credits if "carried_from" in row.explanation}  # that much was asked for
     origins = _origins([row for row in credits if row.pk not in found])
-    lines = _lines({origin for origin in origins.values() if origin not in together})
+    lines = _lines({origin for origin in origins.values() if origin not in together}, credits)
     for credit, origin in origins.items():
         if origin not in together:
             found[credit] = lines.get(origin, WHOLE)
@@ -67,9 +67,11 @@ def _origins(credits: Iterable[SubscriptionCharge]) -> dict[int, int]:
     return found
 
 
-def _lines(charges: set[int]) -> Mapping[int, Asked]:
+def _lines(charges: set[int], credits: Iterable[SubscriptionCharge]) -> Mapping[int, Asked]:
+    """By the key of a charge. The subscription has an index, what a line's ``source`` says has none."""
     if not charges:
         return {}
-    rows = InvoiceLine.objects.filter(source__charge__in=list(charges), kind__in=FEES)
+    rows = InvoiceLine.objects.filter(subscription__in={row.subscription_id for row in credits}, kind__in=FEES)
+    rows = rows.filter(source__charge__in=list(charges))
     rows = rows.exclude(invoice__status=InvoiceStatus.CANCELED).select_related("invoice")
     return {row.source["charge"]: Asked(row.net, row.total, str(row.invoice)) for row in rows.order_by("pk")}
