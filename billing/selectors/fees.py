@@ -160,8 +160,9 @@ def charged_within(subscription: Subscription) -> Decimal:
 def taken_back(charges: Mapping[int, Decimal]) -> dict[int, Decimal]:
     """What credit notes took back of these charges (key to amount), in the charges' own currency: the same part of the
     charge as of its line. A canceled invoice has let its charges go: what they came to counts where they are now."""
-    lines = InvoiceLine.objects.filter(source__charge__in=list(charges), kind__in=(LineKind.FEE, LineKind.PRORATION))
-    lines = lines.exclude(net=0).exclude(invoice__status=InvoiceStatus.CANCELED)
+    theirs = SubscriptionCharge.objects.filter(pk__in=list(charges)).values("subscription")  # that has an index
+    lines = InvoiceLine.objects.filter(subscription__in=theirs, source__charge__in=list(charges))
+    lines = lines.filter(kind__in=(LineKind.FEE, LineKind.PRORATION)).exclude(net=0).exclude(invoice__status=InvoiceStatus.CANCELED)
     of_line = {line.pk: line for line in lines.select_related("invoice")}
     found: dict[int, Decimal] = defaultdict(Decimal)
     for row in CreditNoteLine.objects.filter(line__in=list(of_line)):
