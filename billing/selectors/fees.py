@@ -162,7 +162,8 @@ def taken_back(charges: Mapping[int, Decimal]) -> dict[int, Decimal]:
     charge as of its line. A canceled invoice has let its charges go: what they came to counts where they are now."""
     theirs = SubscriptionCharge.objects.filter(pk__in=list(charges)).values("subscription")  # that has an index
     lines = InvoiceLine.objects.filter(subscription__in=theirs, source__charge__in=list(charges))
-    lines = lines.filter(kind__in=(LineKind.FEE, LineKind.PRORATION)).exclude(net=0).exclude(invoice__status=InvoiceStatus.CANCELED)
+    lines = lines.filter(kind__in=(LineKind.FEE, LineKind.PRORATION)).exclude(net=0)
+    lines = lines.exclude(invoice__status=InvoiceStatus.CANCELED)
     of_line = {line.pk: line for line in lines.select_related("invoice")}
     found: dict[int, Decimal] = defaultdict(Decimal)
     for row in CreditNoteLine.objects.filter(line__in=list(of_line)):
