@@ -7,7 +7,8 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from django.db.backends.signals import connection_created
 
-        from core import decimals, era
+        from core import decimals, era, number_fields
 
         era.install()
+        number_fields.install()
         connection_created.connect(decimals.install)
