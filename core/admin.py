@@ -241,7 +241,7 @@ class ConfirmedAction:
             "list_query": request.GET.urlencode(),  # the filter of the list that it came from
             "longest": LONGEST_TEXT,
         }
-        return TemplateResponse(request, "admin/confirm.html", context)
+        return TemplateResponse(request, "admin/confirm.html", context, status=400 if context["missing"] else 200)
 
     def _line(self, row: Any) -> tuple[Any, list[tuple[str | Promise, str]], Decimal | None, str]:
         """Key, each cell under its header, amount and currency."""
