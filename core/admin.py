@@ -27,6 +27,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from core.context import Actor, actor_of
 from core.errors import AppError
 from core.templatetags.hpc import status_chip
+from core.wording import about
 
 LONGEST_TEXT = 255
 MOST_ROWS = 500  # of one act: a preview longer than this is not read, and a form takes 1,000 fields
@@ -261,12 +262,12 @@ class ConfirmedAction:
                 result = self.run(actor_of(request), row, text)
             except AppError as error:
                 waits = error.http_status == ACCEPTED  # a second person decides
-                site.message_user(request, f"{row}: {error.message}", messages.INFO if waits else messages.ERROR)
+                site.message_user(request, about(row, error.message), messages.INFO if waits else messages.ERROR)
                 told += waits
                 continue
             done += bool(result)
             if self.say and result:
-                site.message_user(request, f"{row}: {self.say(row, result)}", messages.INFO)
+                site.message_user(request, about(row, self.say(row, result)), messages.INFO)
         if done or not told:  # that nothing was done is no news beside why
             site.message_user(request, self.done(done), messages.SUCCESS if done else messages.WARNING)
 

@@ -25,8 +25,8 @@ def is_worded(constraint: BaseConstraint) -> bool:
 
 def _message(constraint: BaseConstraint) -> str:
     words = _WORDS.get(constraint.name)
-    return _of_django(constraint) if words is None else str(words)
+    return str(_of_django(constraint) if words is None else words)
 
 
 def install() -> None:
-    BaseConstraint.get_violation_error_message = _message  # type: ignore[method-assign]
+    BaseConstraint.get_violation_error_message = _message  # type: ignore[method-assign,assignment]
