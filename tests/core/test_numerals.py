@@ -107,6 +107,17 @@ def test_a_page_that_is_no_number_is_the_first(page: Any) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("key", ["1_0", "１0", "๑๐", "+10", " 10", "10.0", "-10", "1e1"])
+def test_a_choice_among_rows_is_its_key_as_the_form_wrote_it(key: str) -> None:
+    make_run()
+    ImportRun.objects.update(id=10)
+    field = forms.ModelChoiceField(ImportRun.objects.all())
+    assert field.clean("10").pk == 10
+    with pytest.raises(ValidationError, match="not one of the available choices"):
+        field.clean(key)
+
+
+@pytest.mark.django_db
 def test_a_console_address_with_an_odd_number_leads_to_no_row(client: Any, superuser: Any) -> None:
     """``1_0`` would be row 10."""
     make_run()
