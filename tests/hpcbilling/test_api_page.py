@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
+from core.errors import AppError
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "api.md"
 BASE = "/api/v1/"
+APPS = {"accounts", "audit", "billing", "core", "hpcbilling", "payments", "subscriptions", "usage"}
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 HEAD = re.compile(r"\| address \| method \|")
 FILTERS = re.compile(r"filters? ((?:`[^`]+`(?:,? (?:\(months\) or|or) )?(?:, )?)+)")
@@ -175,6 +178,28 @@ def test_every_field_of_a_body_on_the_page_is_one_that_the_address_takes() -> No
         wrong += [(row.addresses, name) for name in named - takes]
     assert wrong == []
     assert seen > 50
+
+
+# Told on pages, in the console or by commands; nothing below /api/ comes to them.
+ELSEWHERE = {
+    "already_decided", "bad_statement", "frozen", "known_transfer", "line_decided", "not_entitled", "not_held", "not_in_review",
+    "not_proven", "not_refundable", "outdated", "same_person", "still_billed", "too_many_links", "too_much_work",
+    "usage", "webhook_rejected", "error",
+}  # fmt: skip
+
+
+def kinds(of: type[AppError]) -> Iterator[type[AppError]]:
+    yield of
+    for each in of.__subclasses__():
+        yield from kinds(each)
+
+
+def test_every_code_of_an_error_that_the_api_may_answer_is_on_the_page() -> None:
+    schema()  # reads every view, and with them whatever they raise
+    page = PAGE.read_text(encoding="utf-8")
+    codes = {each.code for each in kinds(AppError) if each.__module__.partition(".")[0] in APPS}
+    assert {code for code in codes - ELSEWHERE if f"`{code}`" not in page} == set()
+    assert ELSEWHERE - codes <= {"usage"}, "gone, or named otherwise now"
 
 
 @pytest.mark.django_db
