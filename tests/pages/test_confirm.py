@@ -39,8 +39,9 @@ def test_going_back_is_not_called_like_the_act(as_finance: Any, receipt: Any, la
     assert back == {"en": "Go back", "th": "ย้อนกลับ"}[language]
 
 
+@pytest.mark.parametrize("language", ["en", "th"])
 def test_a_receipt_that_moved_meanwhile_is_named_once(
-    as_finance: Any, receipt: Any, monkeypatch: pytest.MonkeyPatch
+    as_finance: Any, receipt: Any, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
     void = receipts.void_receipt
 
@@ -49,10 +50,14 @@ def test_a_receipt_that_moved_meanwhile_is_named_once(
         return void(**asked)
 
     monkeypatch.setattr(receipts, "void_receipt", paid_first)
+    as_finance.cookies[project.LANGUAGE_COOKIE_NAME] = language
     sent = {"action": "void_action", "_selected_action": [receipt.pk], "confirm": "1", "text": "wrong"}
     answer = as_finance.post(LISTS, sent, follow=True)
     said, *_done = [str(each) for each in answer.context["messages"]]
-    assert said == f"{receipt} is paid and cannot become void."
+    if language == "en":
+        assert said == f"{receipt} is paid and cannot become void."
+    assert said.count(str(receipt)) == 1
+    assert ("paid" in said) == (language == "en"), "its state is told in the reader's language"
 
 
 @pytest.mark.parametrize(
