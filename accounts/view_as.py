@@ -81,7 +81,8 @@ def begin(request: HttpRequest, pk: str, shared: dict[str, Any]) -> HttpResponse
         "title": _("View as %(user)s") % {"user": user}, "seen": user, "opts": User._meta,
         "missing": request.method == "POST", "longest": LONGEST_REASON,
     }  # fmt: skip
-    return TemplateResponse(request, "admin/accounts/view_as.html", {**shared, **more})
+    status = 400 if more["missing"] else 200
+    return TemplateResponse(request, "admin/accounts/view_as.html", {**shared, **more}, status=status)
 
 
 def end(request: HttpRequest) -> str:

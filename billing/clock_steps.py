@@ -19,6 +19,7 @@ from billing.services.renewals import renew_subscriptions
 from core.context import Actor
 from core.errors import Conflict
 from core.periods import day_start, month_start, next_month, previous_month
+from core.wording import about
 from subscriptions.models import LIVE, Subscription
 
 MOMENTS = ("next_billing_at", "trial_end_at", "start_at", "end_at")
@@ -77,7 +78,7 @@ def _waiting(organisations: Sequence[int]) -> dict[int, set[date]]:
 def _counts(run: Run) -> Mapping[str, int]:
     """Raises ``Conflict`` for what failed: the clock stops there and says why."""
     for name, why in run.failed.items():
-        raise Conflict(f"{name}: {why}")
+        raise Conflict(about(name, why))
     return {"invoices": len(run.rows), "finalized": sum(row["finalized"] for row in run.rows), "blocked": run.blocked}
 
 

@@ -40,6 +40,7 @@ urlpatterns = [
     path("credit-notes/<uuid:uuid>.pdf", documents.credit_note, {"language": "en"}, name="credit_note_pdf"),
     path("credit-notes/<uuid:uuid>.th.pdf", documents.credit_note, {"language": "th"}, name="credit_note_pdf_th"),
     path("invoices/<uuid:uuid>/proof.json", documents.invoice_proof, name="invoice_proof"),
+    path("credit-notes/<uuid:uuid>/proof.json", documents.credit_note_proof, name="credit_note_proof"),
     path("invoices/<uuid:uuid>/lines/<int:number>/", invoices.line, name="invoice_line"),
     path("verify/", documents.verify, name="verify"),
 ]

@@ -27,6 +27,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from core.context import Actor, actor_of
 from core.errors import AppError
 from core.templatetags.hpc import status_chip
+from core.wording import about
 
 LONGEST_TEXT = 255
 MOST_ROWS = 500  # of one act: a preview longer than this is not read, and a form takes 1,000 fields
@@ -246,7 +247,7 @@ class ConfirmedAction:
             "list_query": request.GET.urlencode(),  # the filter of the list that it came from
             "longest": LONGEST_TEXT,
         }
-        return TemplateResponse(request, "admin/confirm.html", context)
+        return TemplateResponse(request, "admin/confirm.html", context, status=400 if context["missing"] else 200)
 
     def _line(self, row: Any) -> tuple[Any, list[tuple[str | Promise, str]], Decimal | None, str]:
         """Key, each cell under its header, amount and currency."""
@@ -266,12 +267,12 @@ class ConfirmedAction:
                 result = self.run(actor_of(request), row, text)
             except AppError as error:
                 waits = error.http_status == ACCEPTED  # a second person decides
-                site.message_user(request, f"{row}: {error.message}", messages.INFO if waits else messages.ERROR)
+                site.message_user(request, about(row, error.message), messages.INFO if waits else messages.ERROR)
                 told += waits
                 continue
             done += bool(result)
             if self.say and result:
-                site.message_user(request, f"{row}: {self.say(row, result)}", messages.INFO)
+                site.message_user(request, about(row, self.say(row, result)), messages.INFO)
         if done or not told:  # that nothing was done is no news beside why
             site.message_user(request, self.done(done), messages.SUCCESS if done else messages.WARNING)
 

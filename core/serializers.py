@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from django.http import QueryDict
@@ -12,10 +13,32 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from core.money import HOUR_PLACES, RATE_PLACES
+from core.numerals import written
 
 PROBLEM = "application/problem+json"
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
+
+
+def _strict(read: Callable[[Any, Any], Any], *, exponent: bool = False) -> Callable[[Any, Any], Any]:
+    """Text where a number is wanted is a plain number or refused; programs write small decimals with an exponent."""
+
+    @wraps(read)
+    def to_internal_value(field: Any, data: Any) -> Any:
+        try:
+            data = written(data, exponent=exponent)
+        except ValueError:
+            field.fail("invalid")
+        return read(field, data)
+
+    return to_internal_value
+
+
+# Here and not in fields of our own: no field of a later API may forget it.
+serializers.IntegerField.to_internal_value = _strict(serializers.IntegerField.to_internal_value)  # type: ignore[method-assign,assignment]
+serializers.DecimalField.to_internal_value = _strict(  # type: ignore[method-assign,assignment]
+    serializers.DecimalField.to_internal_value, exponent=True
+)
 
 
 class StrictSerializer(serializers.Serializer):

@@ -48,7 +48,9 @@ def _refuse_unless(moved: bool, row: models.Model, to: str) -> None:
     status = getattr(row, "status")  # noqa: B009 - any model with a status column
     if not moved and status != to:
         words = _("%(row)s is %(status)s and cannot become %(wanted)s.")
-        raise InvalidTransition(words % {"row": row, "status": status, "wanted": to})
+        names = dict(row._meta.get_field("status").flatchoices)  # type: ignore[union-attr]
+        facts = {"row": row, "status": names.get(status, status), "wanted": names.get(str(to), to)}
+        raise InvalidTransition(words % facts)
 
 
 def transition_all(rows: models.QuerySet, to: str, *, table: Transitions, **values: object) -> int:

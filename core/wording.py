@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import lru_cache
@@ -122,6 +123,13 @@ def _zone(local: datetime) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'+' if minutes > 0 else MINUS}{hours}" + (f":{rest:02d}" if rest else "")
+
+
+def about(thing: object, words: str) -> str:
+    """``RC-1: no money has come.``; words that name the thing themselves stand as they are."""
+    name = str(thing)
+    named = re.search(rf"(?<![0-9A-Za-z#]){re.escape(name)}(?!-?[0-9A-Za-z])", words)
+    return words if named else f"{name}: {words}"
 
 
 # Units of the meters and quotas that come with the product; of a site's own, its words.

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.money import quantize
+from core.numerals import written
 from subscriptions.services.catalogue import LARGEST, PLACES, ModelPrices, check_id
 
 CURRENCY = "USD"
@@ -148,8 +149,9 @@ def _cost(info: object, name: str) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
-        cost = Decimal(value[:LONGEST_NUMBER]) if isinstance(value, str) and value.isascii() else value
-    except InvalidOperation:
+        text = written(value, exponent=True)
+        cost = Decimal(text[:LONGEST_NUMBER]) if isinstance(value, str) and value.isascii() else value
+    except (InvalidOperation, ValueError):
         cost = None
     if not isinstance(cost, Decimal) or not cost.is_finite() or cost < 0:
         raise BadInput(f"{name} is not a price: {str(value)[:LONGEST_NUMBER]!r}")

@@ -17,6 +17,7 @@ from accounts.models.test_clocks import TestClock
 from accounts.models.tiers import Tier
 from accounts.models.users import User
 from core.lines import LineField
+from core.worded import worded
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 LANGUAGES = (("en", "English"), ("th", "ไทย"))
@@ -93,7 +94,10 @@ class Organisation(models.Model):
                 condition=models.Q(billing_mode__in=BillingMode.values), name="organisations_billing_mode_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(currency__regex=CURRENCY_PATTERN), name="organisations_currency_known"
+                condition=models.Q(currency__regex=CURRENCY_PATTERN),
+                name=worded(
+                    "organisations_currency_known", _("Currency: three capital letters are wanted, such as THB.")
+                ),
             ),
         )
 

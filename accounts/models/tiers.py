@@ -8,6 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core.lines import LineField
+from core.worded import worded
 
 
 class Tier(models.Model):
@@ -55,7 +56,10 @@ class TierRule(models.Model):
         verbose_name_plural = _("tier rules")
         constraints = (
             models.CheckConstraint(condition=models.Q(kind__in=RuleKind.values), name="tier_rules_kind_known"),
-            models.CheckConstraint(condition=~models.Q(pattern=""), name="tier_rules_pattern_given"),
+            models.CheckConstraint(
+                condition=~models.Q(pattern=""),
+                name=worded("tier_rules_pattern_given", _("Pattern: say which names it fits; * fits all of them.")),
+            ),
         )
 
     def __str__(self) -> str:
@@ -84,13 +88,16 @@ class TierOverride(models.Model):
             models.UniqueConstraint(
                 fields=["username"],
                 condition=models.Q(valid_from__isnull=True),
-                name="tier_overrides_one_open_start_a_user",
+                name=worded(
+                    "tier_overrides_one_open_start_a_user",
+                    _("From: this user has an override without a first day already; give this one a day."),
+                ),
             ),
             models.CheckConstraint(
                 condition=models.Q(valid_from__isnull=True)
                 | models.Q(valid_until__isnull=True)
                 | models.Q(valid_until__gte=models.F("valid_from")),
-                name="tier_overrides_dates_ordered",
+                name=worded("tier_overrides_dates_ordered", _("Until: choose a day that is not before the first.")),
             ),
         )
 

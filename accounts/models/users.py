@@ -12,6 +12,8 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from core.worded import worded
+
 USERNAME_PATTERN = r"^[a-z0-9._-]+\Z"
 
 
@@ -74,8 +76,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         permissions = (("look_as_user", gettext_noop("Can look at the pages as a user sees them")),)
         constraints = (
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="users_role_known"),
-            models.CheckConstraint(condition=models.Q(username=Lower("username")), name="users_username_lower"),
-            models.CheckConstraint(condition=~models.Q(username=""), name="users_username_given"),
+            models.CheckConstraint(
+                condition=models.Q(username=Lower("username")),
+                name=worded("users_username_lower", _("User name: write it in small letters.")),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(username=""), name=worded("users_username_given", _("User name: give one."))
+            ),
         )
 
     def __str__(self) -> str:

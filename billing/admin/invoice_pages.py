@@ -101,13 +101,14 @@ def draft_view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, 
                 month=month_start(form.cleaned_data["month"]),
             )  # fmt: skip
         except AppError as error:
-            site.message_user(request, error.message, messages.ERROR)
+            field = str(error.details.get("field", ""))
+            form.add_error(field if field in form.fields else None, error.message)
         else:
             if made is not None:
                 return redirect(reverse("admin:billing_invoice_change", args=[made.pk]))
             site.message_user(request, _("There is nothing to bill in this month."), messages.WARNING)
-    title = _("Draft an invoice")
-    return TemplateResponse(request, "admin/billing/invoice/draft.html", {**context, "title": title, "form": form})
+    context |= {"title": _("Draft an invoice"), "form": form}
+    return TemplateResponse(request, "admin/billing/invoice/draft.html", context, status=400 if form.errors else 200)
 
 
 def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[str, Any]) -> HttpResponse:
@@ -178,7 +179,7 @@ def page(
 ) -> HttpResponse:  # fmt: skip
     sums = {label: money_text(amount, invoice.currency) for label, amount in more["sums"].items()}
     context = {**context, **more, "sums": sums, "invoice": invoice, "form": form, "effects": effects}
-    return TemplateResponse(request, "admin/billing/invoice/act.html", context)
+    return TemplateResponse(request, "admin/billing/invoice/act.html", context, status=400 if form.errors else 200)
 
 
 def sent(request: HttpRequest) -> Any:

@@ -188,7 +188,7 @@ class JournalExportAdmin(ReadOnlyAdmin):
         if not (self._may(request) and self.has_view_permission(request)):
             raise PermissionDenied
         last = previous_month(month_start(today()))
-        form = BatchForm(request.POST or None, initial={"until": last})
+        form = BatchForm(request.POST if request.method == "POST" else None, initial={"until": last})
         number = None
         if request.method == "POST" and form.is_valid():
             until = form.cleaned_data["until"]
@@ -199,7 +199,8 @@ class JournalExportAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request), "opts": self.model._meta, "title": gettext("Export the journal"),
             "form": form, "number": number,
         }  # fmt: skip
-        return TemplateResponse(request, "admin/billing/journal_export.html", context)
+        status = 400 if form.errors else 200
+        return TemplateResponse(request, "admin/billing/journal_export.html", context, status=status)
 
     def _export(self, request: HttpRequest, until: Any) -> HttpResponse:
         address = reverse("admin:billing_journalexport_changelist")

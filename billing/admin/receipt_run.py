@@ -28,6 +28,7 @@ from billing.views.receipts import skipped_in_words
 from billing.work.receipts import days_of, kept_preview
 from core.context import actor_of
 from core.errors import AppError
+from core.numerals import key_of
 from core.periods import month_end, previous_month, today
 from core.wording import day_text
 
@@ -53,8 +54,8 @@ def view(site: admin.ModelAdmin, request: HttpRequest, context: dict[str, Any]) 
     if not request.user.has_perm("billing.add_receipt"):
         raise PermissionDenied
     asked = request.POST if request.method == "POST" else request.GET
-    if (number := asked.get("work", "")).isdecimal():
-        return _kept(site, request, int(number), context)
+    if (number := key_of(asked.get("work", ""))) is not None:
+        return _kept(site, request, number, context)
     form = RunForm(asked if request.method == "POST" or "start" in asked else None)
     last = previous_month(today())
     form.initial = {"start": last, "end": month_end(last)}

@@ -114,7 +114,8 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
         context = {**self.admin_site.each_context(request), "opts": self.model._meta, "row": row, "form": form,
                    "title": gettext("Change the plan"), "convention": convention_words(), "here": here}  # fmt: skip
         if asked is None or not form.is_valid():
-            return TemplateResponse(request, "admin/billing/plan_change.html", context)
+            status = 400 if form.errors else 200
+            return TemplateResponse(request, "admin/billing/plan_change.html", context, status=status)
         try:
             if request.method == "POST":
                 return self._change(request, row, form)

@@ -132,7 +132,7 @@ class TierRuleAdmin(PreviewedAdmin):
             "matched": matched[:SHOWN] if matched is not None else None,
             "matched_total": len(matched or []),
         }
-        return TemplateResponse(request, "admin/billing/try_rules.html", context)
+        return TemplateResponse(request, "admin/billing/try_rules.html", context, status=400 if form.errors else 200)
 
 
 @admin.register(TierOverride)

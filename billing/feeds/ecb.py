@@ -16,6 +16,7 @@ from billing.feeds import Reading
 from billing.services.exchange import Quote, fits
 from core.errors import BadInput
 from core.money import is_currency
+from core.numerals import written
 
 EURO = "EUR"
 PUBLISHED, ZONE = time(16), ZoneInfo("Europe/Berlin")
@@ -69,8 +70,8 @@ class _Document:
     def _rate(self, currency: str, text: str) -> None:
         where = f"{self.day} {currency[:LONGEST]}"
         try:
-            rate = Decimal(text) if text.isascii() and "_" not in text else Decimal("NaN")
-        except InvalidOperation:
+            rate = Decimal(written(text)) if text.isascii() else Decimal("NaN")
+        except (InvalidOperation, ValueError):
             rate = Decimal("NaN")
         if self.day is None:
             self._refuse(f"{currency[:LONGEST]}: a rate of no day")

@@ -20,6 +20,7 @@ from accounts.models import Organisation
 from billing.models.invoices import MONEY, Invoice
 from billing.models.receipts import Receipt
 from core.states import Transitions
+from core.worded import worded
 from core.wording import is_thai, month_text
 
 NUMBER = 20  # length of an account number
@@ -61,7 +62,12 @@ class LedgerAccount(models.Model):
         ordering = ("number", "role")
         verbose_name = _("account of the books")
         verbose_name_plural = _("accounts of the books")
-        constraints = (models.CheckConstraint(condition=~models.Q(number=""), name="ledger_accounts_has_number"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=~models.Q(number=""),
+                name=worded("ledger_accounts_has_number", _("Account number: give one; every account has its own.")),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.number} {self.label}"
@@ -298,7 +304,12 @@ class ExportColumn(models.Model):
         ordering = ("position",)
         verbose_name = _("column of the journal export")
         verbose_name_plural = _("columns of the journal export")
-        constraints = (models.CheckConstraint(condition=~models.Q(head=""), name="journal_export_columns_has_head"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=~models.Q(head=""),
+                name=worded("journal_export_columns_has_head", _("Head: give one; every column has its own.")),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.position}. {self.head}"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from core.decimals import ExactDecimalField
+from core.worded import worded
 
 
 class ChargeModel(models.TextChoices):
@@ -74,7 +75,8 @@ class PricingPlan(models.Model):
                 name="pricing_plans_dates_ordered",
             ),
             models.CheckConstraint(
-                condition=models.Q(minimum_charge__gte=0), name="pricing_plans_minimum_not_negative"
+                condition=models.Q(minimum_charge__gte=0),
+                name=worded("pricing_plans_minimum_not_negative", _("Minimum charge: give 0 or more; 0 is none.")),
             ),
         )
 
@@ -127,9 +129,13 @@ class ExchangeRate(models.Model):
                 condition=models.Q(effective_to__isnull=True),
                 name="exchange_rates_one_open",
             ),
-            models.CheckConstraint(condition=models.Q(rate__gt=0), name="exchange_rates_positive"),
             models.CheckConstraint(
-                condition=~models.Q(base_currency=models.F("target_currency")), name="exchange_rates_two_currencies"
+                condition=models.Q(rate__gt=0),
+                name=worded("exchange_rates_positive", _("Exchange rate: give more than 0.")),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(base_currency=models.F("target_currency")),
+                name=worded("exchange_rates_two_currencies", _("From and to: choose two different currencies.")),
             ),
             models.CheckConstraint(
                 condition=models.Q(effective_to__isnull=True) | models.Q(effective_to__gt=models.F("effective_from")),
@@ -162,11 +168,12 @@ class Discount(models.Model):
         verbose_name_plural = _("discounts")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(percent__isnull=True) ^ models.Q(amount__isnull=True), name="discounts_one_kind"
+                condition=models.Q(percent__isnull=True) ^ models.Q(amount__isnull=True),
+                name=worded("discounts_one_kind", _("Per cent and amount: fill in one of them, not both.")),
             ),
             models.CheckConstraint(
                 condition=models.Q(percent__isnull=True) | models.Q(percent__gt=0, percent__lte=100),
-                name="discounts_percent_of_hundred",
+                name=worded("discounts_percent_of_hundred", _("Per cent: give more than 0 and at most 100.")),
             ),
         )
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
+from core.worded import worded
 from core.wording import moment_text
 
 _NOT_NEGATIVE = [MinValueValidator(Decimal(0))]
@@ -65,7 +66,8 @@ class RateVersion(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["tier", "effective_at"], name="rates_versioned_tier_effective_unique"),
             models.CheckConstraint(
-                condition=models.Q(cpu__gte=0, gpu__gte=0, mem__gte=0), name="rates_versioned_amounts_not_negative"
+                condition=models.Q(cpu__gte=0, gpu__gte=0, mem__gte=0),
+                name=worded("rates_versioned_amounts_not_negative", _("Rates: give 0 or more.")),
             ),
             models.CheckConstraint(
                 condition=models.Q(cpu_basis__in=CpuBasis.values), name="rates_versioned_cpu_basis_known"

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
+from core.worded import worded
 from subscriptions.models import Plan
 
 CODE = 20  # with the rate it is the role of an account in the journal
@@ -55,7 +56,10 @@ class TaxRate(models.Model):
             models.CheckConstraint(
                 condition=models.Q(category=TaxCategory.STANDARD, rate__gt=0, rate__lte=100)
                 | (~models.Q(category=TaxCategory.STANDARD) & models.Q(rate=0)),
-                name="tax_rates_rate_of_category",
+                name=worded(
+                    "tax_rates_rate_of_category",
+                    _("Rate: give more than 0 and at most 100 where tax is due (S), else 0."),
+                ),
             ),
         )
 
@@ -96,7 +100,10 @@ class TaxRule(models.Model):
             models.CheckConstraint(
                 condition=(models.Q(kind="", metric_name="") | models.Q(kind="", plan__isnull=True)
                            | models.Q(metric_name="", plan__isnull=True)),
-                name="tax_rules_one_target",
+                name=worded(
+                    "tax_rules_one_target",
+                    _("Kind of line, metric and plan: choose one of them, or none for everything."),
+                ),
             ),
         )  # fmt: skip
 

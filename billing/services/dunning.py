@@ -25,6 +25,7 @@ from core.clock import of, today_for
 from core.context import Actor
 from core.errors import AppError
 from core.periods import today
+from core.wording import about
 from subscriptions.models import USABLE, Subscription, SubscriptionStatus, SuspendedFor
 from subscriptions.services.dues import mark_past_due, recover
 from subscriptions.services.subscriptions import resume_subscription, suspend_subscription
@@ -81,7 +82,7 @@ def follow_dues(*, actor: Actor, organisation: Organisation, day: date | None = 
                 _bring(actor, row, dues, str(oldest or ""), done)
         except AppError as error:
             logger.warning("subscription %s cannot follow the dues: %s", row.pk, error.message)
-            done.notes.append(f"{row}: {error.message}")
+            done.notes.append(about(row, error.message))
     _write(organisation, oldest, done)
     return done
 

@@ -20,6 +20,7 @@ from core.context import SYSTEM, Actor
 from core.errors import AppError, BadInput
 from core.locks import lock_for_transaction
 from core.money import RATE_PLACES
+from core.numerals import written
 
 DEFAULTS: Mapping[str, tuple[str, str, str]] = {
     "mu": ("1", "5", "0.5"),
@@ -53,12 +54,11 @@ def _no_number(name: str, value: object) -> str:
 
 def parse_rate(name: str, value: object) -> Decimal:
     """A rate from outside: plain ASCII decimal, 0 to 999999.999999, at most 6 places. Raises ``BadInput``."""
-    text = str(value).strip()
-    if isinstance(value, bool) or not text.isascii() or "_" in text:
+    if isinstance(value, bool) or not str(value).isascii():
         raise BadInput(_no_number(name, value), field=name)
     try:
-        number = Decimal(text)
-    except InvalidOperation as error:
+        number = Decimal(str(written(value)))
+    except (InvalidOperation, ValueError) as error:
         raise BadInput(_no_number(name, value), field=name) from error
     if not number.is_finite() or not 0 <= number <= LARGEST:
         raise BadInput(

@@ -93,6 +93,13 @@ def invoice_proof(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _proof(request, find_invoice(request.user, uuid))
 
 
+@require_safe
+@login_required
+def credit_note_proof(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The same for a credit note: whoever may open the page of its invoice."""
+    return _proof(request, find_note(request.user, uuid))
+
+
 def _proof(request: HttpRequest, document: Document) -> HttpResponse:
     found = proof_of(document, request.user)
     if found is None:

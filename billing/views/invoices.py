@@ -67,6 +67,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "may_pay": memberships(request.user, BILLING).filter(organisation=invoice.organisation).exists(),
         "in_parts": settings.BILLING_PARTIAL_PAYMENTS,
         "provable": bool(settings.AUDIT_HEADS_FILE and invoice.digest),
+        "provable_notes": bool(settings.AUDIT_HEADS_FILE and any(note.digest for note in paper.notes)),
     }  # fmt: skip
     return render(request, "billing/invoice.html", context)
 

@@ -22,6 +22,7 @@ from billing.models import Invoice, Receipt
 from core.admin import LONGEST_TEXT, ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
+from core.numerals import key_of
 from core.wording import money_text
 from payments.admin import statement_import
 from payments.arrivals import arrival
@@ -174,8 +175,8 @@ def _target(request: HttpRequest) -> tuple[BankTransfer | None, Payable | None]:
     """The transfer that was chosen, and the receipt or invoice that it or the line would pay."""
     asked = request.POST if request.method == "POST" else request.GET
     known = BankTransfer.objects.select_related("payment__receipt", "payment__invoice__organisation").defer("slip")
-    if (key := asked.get("transfer", "")).isdecimal():
-        transfer = known.filter(pk=int(key)).first()
+    if (key := key_of(asked.get("transfer", ""))) is not None:
+        transfer = known.filter(pk=key).first()
         return transfer, payable_of(transfer.payment) if transfer else None
     if (found := _chosen(asked)) is not None:
         return None, payable(found)
@@ -190,10 +191,10 @@ def _target(request: HttpRequest) -> tuple[BankTransfer | None, Payable | None]:
 
 def _chosen(asked: QueryDict) -> Receipt | Invoice | None:
     """By its key, from a suggestion."""
-    if (key := asked.get("receipt", "")).isdecimal():
-        return Receipt.objects.filter(pk=int(key)).first()
-    if (key := asked.get("invoice", "")).isdecimal():
-        return Invoice.objects.select_related("organisation").filter(pk=int(key)).first()
+    if (key := key_of(asked.get("receipt", ""))) is not None:
+        return Receipt.objects.filter(pk=key).first()
+    if (key := key_of(asked.get("invoice", ""))) is not None:
+        return Invoice.objects.select_related("organisation").filter(pk=key).first()
     return None
 
 

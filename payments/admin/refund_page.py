@@ -91,7 +91,8 @@ def view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: dict[st
             _("Can be given back"): parts.minor_text(payment.refundable_cents, payment.currency),
         },
     }  # fmt: skip
-    return TemplateResponse(request, "admin/payments/payment/refund.html", {**context, **more})
+    status = 400 if form.errors else 200
+    return TemplateResponse(request, "admin/payments/payment/refund.html", {**context, **more}, status=status)
 
 
 def _form(request: HttpRequest, payment: Payment) -> RefundForm:

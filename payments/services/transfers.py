@@ -35,12 +35,12 @@ from payments.models import (
 )
 from payments.payables import Payable, payable_of
 from payments.providers.states import PaymentState, Said
+from payments.providers.values import MOST_MINOR
 from payments.services.checkout import end_attempt
 from payments.services.settlement import Applied, apply_state
 
 PROVIDER = "manual"
 LONGEST_REFERENCE = 80
-MOST_MINOR = 10**13
 MOST_WAITING = 10  # reports of one payment that nobody has decided about
 SLIP_MAX_BYTES = 2 * 1024 * 1024
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF-": "application/pdf"}

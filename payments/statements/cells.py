@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from core.numerals import THAI_DIGITS
+
 BUDDHIST_ERA = 543
 _COMMON, _BUDDHIST = range(2000, 2100), range(2543, 2643)
 _LAST_SHORT = 42
@@ -83,7 +85,7 @@ _TOTALS = (
 _BESIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _BREAKS = re.compile(r"[\s_./\\\-:*|]+")
 _BLANKS = re.compile(r"\s+")
-_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙\u2212", "0123456789-")
+_THAI_DIGITS = THAI_DIGITS | str.maketrans("\u2212", "-")
 _CLOCK = r"(?:[ t]+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\.\d+)?)?"
 _ISO = re.compile(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}}){_CLOCK}", re.ASCII)
 _NUMERIC = re.compile(rf"(\d{{1,2}})[/.\-](\d{{1,2}})[/.\-](\d{{4}}|\d{{2}}){_CLOCK}", re.ASCII)
@@ -154,7 +156,10 @@ def read_amount(cell: str, currency: str = "", sign: str = "") -> Decimal | None
     text = _GROUPS.sub(lambda found: found[0].replace(" ", ""), text)
     if _PARTED.search(text):
         return None
-    text = text.replace(_GONE, "").replace(" ", "").removeprefix("+")
+    text = text.replace(_GONE, "").replace(" ", "")
+    if text.startswith(("+-", "+(")):  # two signs: whoever wrote that meant neither
+        return None
+    text = text.removeprefix("+")
     negative = text.startswith(("(", "-")) or text.endswith("-")
     bare = text[1:-1] if text.startswith("(") and text.endswith(")") else text.removeprefix("-")
     bare = bare.removesuffix("-") if not text.startswith(("(", "-")) else bare

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.lines import LineField
+from core.worded import worded
 
 PRICE_DIGITS: dict[str, Any] = {"max_digits": 18, "decimal_places": 9}
 
@@ -68,7 +69,8 @@ class AiModelPrice(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["model", "effective_from"], name="ai_model_prices_model_from_unique"),
             models.CheckConstraint(
-                condition=models.Q(input_per_1k__gte=0, output_per_1k__gte=0), name="ai_model_prices_not_negative"
+                condition=models.Q(input_per_1k__gte=0, output_per_1k__gte=0),
+                name=worded("ai_model_prices_not_negative", _("Prices of tokens: give 0 or more.")),
             ),
         )
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.worded import worded
 from subscriptions.models.plans import Plan
 from subscriptions.models.subscriptions import BillingCycle
 
@@ -31,7 +32,10 @@ class PlanPrice(models.Model):
             models.UniqueConstraint(
                 fields=["plan", "billing_cycle", "currency", "effective_from"], name="plan_prices_one_a_day"
             ),
-            models.CheckConstraint(condition=models.Q(amount__gte=0), name="plan_prices_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0),
+                name=worded("plan_prices_not_negative", _("Fee: give 0 or more; 0 is free of charge.")),
+            ),
             models.CheckConstraint(
                 condition=models.Q(billing_cycle__in=BillingCycle.values), name="plan_prices_cycle_known"
             ),

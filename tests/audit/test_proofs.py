@@ -7,18 +7,22 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from accounts.models import Member, MemberRole
 from audit.models import AuditLog, AuditVerification
-from billing.models import Receipt
+from billing.models import CreditNote, Receipt
 from billing.selectors.position import position_of
+from billing.services.credit_notes import write_credit_note
 from billing.services.receipts import create_receipts
 from core.context import Actor, RequestContext, bound
 from tests.audit.test_heads import sign, signed, tool
 from tests.audit.worlds import Signed, tamper, write
+from tests.billing.invoicing import finalized, make_customer
 from tests.factories import account_tier, make_job
 from tests.pages.conftest import text
 
@@ -116,6 +120,78 @@ def test_the_address_of_somebody_else_who_made_it_is_not_given_away(
         code, words = tool("--proof", file, "--key", signed.public)
         assert (code, "not in this proof" in words) == (0, True)
     assert json.loads(proof(aud, receipt, tmp_path).read_text())["row"]["ip"] == "192.0.2.9"
+
+
+# --- credit notes ------------------------------------------------------------------
+@pytest.fixture
+def note(alice: Any) -> CreditNote:
+    """Of an invoice whose bills alice looks after."""
+    project = make_customer(account="inst")
+    Member.objects.create(organisation=project.organisation, user=alice, role=MemberRole.OWNER)
+    make_job(account="inst")
+    write(3)
+    with bound(RequestContext("id-of-request", "192.0.2.9", "Browser/1")):
+        found = write_credit_note(actor=Actor("fin"), invoice=finalized(project), reason="wrong month")
+    write(4)
+    return found
+
+
+def signed_in(user: Any) -> Client:
+    client = Client()
+    client.force_login(user, backend=LOGIN)
+    return client
+
+
+def test_the_holder_of_a_credit_note_takes_its_proof_from_the_page_of_its_invoice(
+    signed: Signed, note: CreditNote, alice: Any, tmp_path: Path
+) -> None:
+    sign()
+    page = signed_in(alice).get(f"/invoices/{note.invoice.uuid}/").content.decode()
+    where = f"/credit-notes/{note.uuid}/proof.json"
+    assert f'href="{where}"' in page
+    assert f'aria-label="{note.number}, Proof (JSON)"' in page
+    answer = signed_in(alice).get(where)
+    assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (200, True)
+    assert answer["Content-Disposition"] == f'attachment; filename="{note.number}.proof.json"'
+    (tmp_path / "proof.json").write_bytes(answer.content)
+    code, words = tool("--proof", tmp_path / "proof.json", "--key", signed.public)
+    assert (code, "not in this proof" in words) == (0, True), "somebody of finance wrote it: not their address"
+    assert "192.0.2.9" not in answer.content.decode()
+
+
+def test_finance_shows_with_it_what_was_written_of_the_note_itself(
+    signed: Signed, note: CreditNote, make_user: Any, tmp_path: Path
+) -> None:
+    """Not the entry of its invoice, which has another number and hash."""
+    sign()
+    reader = make_user("aud", role="admin", groups=["Auditor", "Finance"])
+    (tmp_path / "proof.json").write_bytes(signed_in(reader).get(f"/credit-notes/{note.uuid}/proof.json").content)
+    code, words = tool("--proof", tmp_path / "proof.json", "--key", signed.public)
+    assert code == 0, words
+    assert f"document {note.number} with the hash {note.digest} was issued" in words
+    found = json.loads((tmp_path / "proof.json").read_text())
+    assert found["document"] == {"kind": "creditnote", "number": note.number, "digest": note.digest}
+    found["document"]["number"] = note.invoice.invoice_number
+    (tmp_path / "proof.json").write_text(json.dumps(found))
+    assert tool("--proof", tmp_path / "proof.json", "--key", signed.public)[0] == 1
+
+
+def test_of_a_credit_note_others_get_the_404_of_what_never_was(
+    signed: Signed, note: CreditNote, alice: Any, bob: Any
+) -> None:
+    where = f"/credit-notes/{note.uuid}/proof.json"
+    assert signed_in(alice).get(where).status_code == 404, "nothing is signed yet"
+    sign()
+    others, nobodys = (signed_in(bob).get(each) for each in (where, f"/credit-notes/{uuid4()}/proof.json"))
+    assert (others.status_code, text(others)) == (404, text(nobodys))
+    assert Client().get(where).status_code == 302
+
+
+def test_where_no_heads_are_signed_no_proof_is_offered(note: CreditNote, alice: Any, settings: Any) -> None:
+    settings.AUDIT_HEADS_FILE = ""
+    page = signed_in(alice).get(f"/invoices/{note.invoice.uuid}/").content.decode()
+    assert note.number in page
+    assert "proof.json" not in page
 
 
 def test_the_public_page_says_where_a_genuine_document_stands(signed: Signed, receipt: Receipt) -> None:

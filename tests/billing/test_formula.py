@@ -79,6 +79,7 @@ def test_if_match_refuses_an_editor_who_worked_on_old_rates(editor: Any) -> None
         ({"cpu": -1}, "cpu"), ({"cpu": "NaN"}, "cpu"), ({"gpu": "Infinity"}, "gpu"), ({"mem": "1_000"}, "mem"),
         ({"cpu": "１"}, "cpu"), ({"cpu": True}, "cpu"), ({"cpu": None}, "cpu"), ({"cpu": "1000000"}, "cpu"),
         ({"cpu": "0.0000001"}, "cpu"), ({"cpu": [1]}, "cpu"), ({"cpu": "1e999"}, "cpu"), ({"cpu": ""}, "cpu"),
+        ({"cpu": "1e2"}, "cpu"), ({"cpu": "+-5"}, "cpu"),
     ],
 )  # fmt: skip
 def test_a_number_that_is_no_rate_is_refused_by_name(editor: Any, change: dict[str, Any], field: str) -> None:

@@ -100,6 +100,7 @@ def test_a_dry_run_writes_nothing() -> None:
         (cube("usd", "1.1"), "no currency"), (cube("EUR", "1"), "no currency"), (cube("USD", "0"), "is no rate"),
         (cube("USD", "-1"), "is no rate"), (cube("USD", "1,1"), "is no rate"), (cube("USD", "NaN"), "is no rate"),
         (cube("USD", "1_0"), "is no rate"), (cube("USD", "1e-40"), "is no rate"), (cube("USD", ""), "is no rate"),
+        (cube("USD", "1e1"), "is no rate"), (cube("USD", "１"), "is no rate"),
         (cube("THB", "2"), "given twice"), ("<Cube time='yesterday'/>", "is no day"),
         ("<Cube time='20261120'/>", "is no day"),
     ],

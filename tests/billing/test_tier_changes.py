@@ -141,9 +141,15 @@ def test_the_box_says_whom_a_pattern_would_match(console: Client, alice: Any, bo
     assert "1 user and account matches" in page
 
 
-@pytest.mark.parametrize("query", [{}, {"kind": "nonsense", "pattern": "x"}, {"username": "x" * 500}])
-def test_the_box_survives_any_question(console: Client, query: dict[str, str]) -> None:
-    assert console.get(reverse("admin:billing_try_rules"), query).status_code == 200
+@pytest.mark.parametrize(
+    ("query", "status"), [({}, 200), ({"kind": "nonsense", "pattern": "x"}, 400), ({"username": "x" * 500}, 400)]
+)
+def test_the_box_survives_any_question_and_refuses_what_is_none(
+    console: Client, query: dict[str, str], status: int
+) -> None:
+    answer = console.get(reverse("admin:billing_try_rules"), query)
+    assert answer.status_code == status
+    assert 'name="pattern"' in answer.content.decode()
 
 
 def test_days_of_a_preview_are_asked_once_each() -> None:

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from django.conf import settings as project
 
+from billing.admin import receipts
+from billing.services.receipts import mark_paid
+from core.context import Actor
+from core.wording import about
 from tests.pages.conftest import text
 
 LISTS = "/admin/billing/receipt/"
@@ -33,3 +37,40 @@ def test_going_back_is_not_called_like_the_act(as_finance: Any, receipt: Any, la
     back = re.search(r'name="confirm".*?<a href="[^"]+">([^<]+)</a>', page, re.DOTALL)[1]
     assert back.split()[0] not in button
     assert back == {"en": "Go back", "th": "ย้อนกลับ"}[language]
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_a_receipt_that_moved_meanwhile_is_named_once(
+    as_finance: Any, receipt: Any, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    void = receipts.void_receipt
+
+    def paid_first(**asked: Any) -> bool:
+        mark_paid(actor=Actor("bank"), receipt=asked["receipt"], method="manual", tx_ref="slip")
+        return void(**asked)
+
+    monkeypatch.setattr(receipts, "void_receipt", paid_first)
+    as_finance.cookies[project.LANGUAGE_COOKIE_NAME] = language
+    sent = {"action": "void_action", "_selected_action": [receipt.pk], "confirm": "1", "text": "wrong"}
+    answer = as_finance.post(LISTS, sent, follow=True)
+    said, *_done = [str(each) for each in answer.context["messages"]]
+    if language == "en":
+        assert said == f"{receipt} is paid and cannot become void."
+    assert said.count(str(receipt)) == 1
+    assert ("paid" in said) == (language == "en"), "its state is told in the reader's language"
+
+
+@pytest.mark.parametrize(
+    ("thing", "words", "said"),
+    [
+        ("RC-2026-1", "RC-2026-1 is paid.", "RC-2026-1 is paid."),
+        ("RC-2026-1", "It is paid.", "RC-2026-1: It is paid."),
+        ("RC-2026-1", "RC-2026-12 is paid.", "RC-2026-1: RC-2026-12 is paid."),
+        ("INV-1", "INV-1-2 is paid.", "INV-1: INV-1-2 is paid."),
+        ("#5", "Refund #5 is done.", "Refund #5 is done."),
+        ("#5", "Refund #55 is done.", "#5: Refund #55 is done."),
+        ("INV-1", "ใบแจ้งหนี้INV-1ชำระแล้ว", "ใบแจ้งหนี้INV-1ชำระแล้ว"),
+    ],
+)
+def test_what_is_told_of_a_row_names_it_once(thing: str, words: str, said: str) -> None:
+    assert about(thing, words) == said

@@ -114,6 +114,17 @@ def test_an_amount_that_is_no_integer_is_refused(payment: Payment, amount: Any) 
     assert state(payment) == ("pending", "pending")
 
 
+@pytest.mark.parametrize("amount", [10**30, -(10**30), 2**63, 10**400], ids=["1e30", "-1e30", "2^63", "1e400"])
+def test_an_amount_that_no_column_holds_is_refused_with_its_reason_and_not_tried_again(
+    payment: Payment, amount: int
+) -> None:
+    assert call(payment, amount=amount).status_code == 400
+    assert state(payment) == ("pending", "pending")
+    row = PaymentEvent.objects.get()
+    assert (row.outcome, row.detail) == ("rejected", "an amount is larger than any that we can hold")
+    assert row.next_try_at is None
+
+
 def test_a_success_for_a_void_receipt_is_kept_for_review(payment: Payment) -> None:
     void_receipt(actor=Actor("fin"), receipt=payment.receipt, reason="wrong")
     assert call(payment).status_code == 200

@@ -199,6 +199,7 @@ ODD = [
     {"input_cost_per_token": [1]}, {"output_cost_per_token": 0}, {"output_cost_per_token": None},
     {"input_cost_per_token": None}, {"input_cost_per_token": 1e300}, {"input_cost_per_token": 1e-300},
     {"cache_read_input_token_cost": "NaN"}, {"output_cost_per_reasoning_token": "Infinity"},
+    {"input_cost_per_token": "0.000_1"},
 ]  # fmt: skip
 
 

@@ -164,7 +164,8 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
             "needs_header": not is_json(row) and not row.run.columns,
             "as_json": is_json(row),
         }
-        return TemplateResponse(request, "admin/usage/quarantinedrow/decide.html", context)
+        status = 400 if form.errors else 200
+        return TemplateResponse(request, "admin/usage/quarantinedrow/decide.html", context, status=status)
 
 
 def _decided(request: HttpRequest, row: QuarantinedRow, form: ReleaseForm) -> str:

@@ -11,6 +11,7 @@ from billing.services.invoice_documents import deliver_invoices, undelivered
 from billing.services.note_documents import deliver_notes, undelivered_notes
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.locks import run_lock
+from core.wording import about
 
 
 class Command(AppCommand):
@@ -32,7 +33,7 @@ class Command(AppCommand):
             notes = deliver_notes(seconds=max(SECONDS - (time.monotonic() - begun), 0))
         failed = {**found.failed, **notes.failed}
         for number, reason in failed.items():
-            self.stderr.write(f"{number}: {reason}")
+            self.stderr.write(about(number, reason))
         if failed:
             self.exit_code = EXIT_PARTIAL
         return {

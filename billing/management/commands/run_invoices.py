@@ -10,6 +10,7 @@ from core.commands import EXIT_PARTIAL, AppCommand, month
 from core.context import SYSTEM
 from core.errors import BadInput, UsageError
 from core.locks import run_lock
+from core.wording import about
 
 
 class Command(AppCommand):
@@ -32,7 +33,7 @@ class Command(AppCommand):
             except BadInput as error:  # here that is a month that has not begun
                 raise UsageError(error.message) from error
         for name, reason in found.failed.items():
-            self.stderr.write(f"{name}: {reason}")
+            self.stderr.write(about(name, reason))
         self.exit_code = 0 if found.is_clean else EXIT_PARTIAL
         return {
             "month": f"{options['month']:%Y-%m}", "invoices": found.rows,

@@ -19,6 +19,7 @@ from payments.providers.dummy import signing
 from payments.providers.errors import WebhookRejected
 from payments.providers.limits import Method, limits_of
 from payments.providers.states import PaymentState, ProviderEvent, RefundState, Said
+from payments.providers.values import MOST_MINOR, minor_of
 from payments.providers.webhook import json_object
 
 _SAID = {
@@ -26,7 +27,6 @@ _SAID = {
     "payment.failed": Said.FAILED,
     "payment.canceled": Said.CANCELED,
 }
-_MOST = 10**13
 
 
 class DummyProvider(PaymentProvider):
@@ -42,7 +42,7 @@ class DummyProvider(PaymentProvider):
             raise Misconfigured("PAYMENT_WEBHOOK_SECRET is not set; webhooks cannot be verified.")
 
     def methods(self) -> tuple[Method, ...]:
-        usual = {settings.PAYMENT_CURRENCY: (1, _MOST)}
+        usual = {settings.PAYMENT_CURRENCY: (1, MOST_MINOR)}
         return (Method("page", _("Demonstration page"), limits_of(self.name, "page", usual)),)
 
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
@@ -77,6 +77,10 @@ class DummyProvider(PaymentProvider):
         texts = [payload.get("type"), data.get("id"), data.get("reference"), data.get("currency")]
         if type(amount) is not int or not all(isinstance(text, str) and text for text in texts):
             raise WebhookRejected("the body is not an event of this provider")
+        try:
+            amount = minor_of(amount)
+        except ValueError as error:
+            raise WebhookRejected(str(error)) from error
         kind, external_id, reference, currency = (str(text) for text in texts)
         state = PaymentState(
             _SAID.get(kind, Said.PENDING), external_id, external_id, reference, amount, currency.upper(), live=False

@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import Misconfigured
 from payments.providers.base import Checkout, CheckoutRequest, PaymentProvider, Ref
 from payments.providers.limits import Method, limits_of
-
-_MOST = 10**13  # minor units; a database column's end, not a bank's
+from payments.providers.values import MOST_MINOR
 
 
 class ManualProvider(PaymentProvider):
@@ -28,7 +27,7 @@ class ManualProvider(PaymentProvider):
                 raise Misconfigured(f"{setting} is not set; payers would not know where to transfer to.")
 
     def methods(self) -> tuple[Method, ...]:
-        usual = {settings.PAYMENT_CURRENCY: (1, _MOST)}
+        usual = {settings.PAYMENT_CURRENCY: (1, MOST_MINOR)}
         return (Method("transfer", _("Bank transfer"), limits_of(self.name, "transfer", usual), refundable=False),)
 
     def create_checkout(self, request: CheckoutRequest) -> Checkout:

@@ -9,6 +9,7 @@ from typing import Any
 
 from payments.providers.errors import ProviderError, WebhookRejected
 from payments.providers.states import DisputeState, PaymentState, ProviderEvent, RefundState, Said
+from payments.providers.values import minor_of
 from payments.providers.webhook import text_of
 
 _SAID = {
@@ -30,9 +31,10 @@ def payment_state(charge: Mapping[str, Any]) -> PaymentState:
         amount, live = charge["amount"], charge["livemode"]
         if said == Said.SUCCEEDED and type(charge.get("captured_amount")) is int:
             amount = charge["captured_amount"] or amount
+        amount = minor_of(amount)
         if said == Said.PENDING and charge.get("authorized") and not charge.get("paid"):
             said = Said.AUTHORIZED
-        if type(amount) is not int or type(live) is not bool:
+        if type(live) is not bool:
             raise TypeError
         refunds = (charge.get("refunds") or {}).get("data") or []
         dispute = charge.get("dispute")
@@ -51,7 +53,7 @@ def payment_state(charge: Mapping[str, Any]) -> PaymentState:
             disputes=(_dispute_state(dispute),) if isinstance(dispute, Mapping) else (),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProviderError("Omise's answer is not a charge.") from error
+        raise ProviderError(f"Omise's answer is not a charge: {error}.") from error
 
 
 def link_state(link: Mapping[str, Any], charge: Mapping[str, Any] | None) -> PaymentState:
@@ -63,12 +65,12 @@ def link_state(link: Mapping[str, Any], charge: Mapping[str, Any] | None) -> Pay
             return _of_link(found, link, reference)
     try:
         said = Said.CANCELED if link.get("deleted") else Said.PENDING
-        amount, live = link["amount"], link["livemode"]
-        if type(amount) is not int or type(live) is not bool:
+        amount, live = minor_of(link["amount"]), link["livemode"]
+        if type(live) is not bool:
             raise TypeError
         return PaymentState(said, link["id"], "", reference, amount, str(link["currency"]).upper(), live, "card")
-    except (KeyError, TypeError) as error:
-        raise ProviderError("Omise's answer is not a link.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProviderError(f"Omise's answer is not a link: {error}.") from error
 
 
 def _of_link(found: PaymentState, link: Mapping[str, Any], reference: str) -> PaymentState:
@@ -99,10 +101,13 @@ def qr_address(charge: Mapping[str, Any]) -> str:
 
 def refund_state(refund: Mapping[str, Any]) -> RefundState:
     """Older versions of the API name no status: there a refund that exists is done."""
-    amount = refund.get("amount")
     metadata = refund.get("metadata")
     reference = text_of(metadata.get("reference")) if isinstance(metadata, Mapping) else ""
-    if type(amount) is not int or not text_of(refund.get("id")):
+    try:
+        amount = minor_of(refund.get("amount"))
+    except ValueError as error:
+        raise ProviderError(f"Omise's answer is not a refund: {error}.") from error
+    if not text_of(refund.get("id")):
         raise ProviderError("Omise's answer is not a refund.")
     return RefundState(refund["id"], reference, amount, _REFUND.get(text_of(refund.get("status")), Said.SUCCEEDED))
 
@@ -110,7 +115,8 @@ def refund_state(refund: Mapping[str, Any]) -> RefundState:
 def _dispute_state(dispute: Mapping[str, Any]) -> DisputeState:
     said = _DISPUTE.get(text_of(dispute.get("status")), Said.OPEN)
     reason = text_of(dispute.get("reason_message")) or text_of(dispute.get("reason_code"))
-    return DisputeState(dispute["id"], int(dispute["amount"]), str(dispute["currency"]).upper(), said, reason[:255])
+    amount, currency = minor_of(dispute["amount"]), str(dispute["currency"]).upper()
+    return DisputeState(dispute["id"], amount, currency, said, reason[:255])
 
 
 def moment(value: Any) -> datetime | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from payments.providers.errors import ProviderError, WebhookRejected
 from payments.providers.states import DisputeState, PaymentState, ProviderEvent, RefundState, Said
+from payments.providers.values import minor_of, moment_of
 from payments.providers.webhook import text_of
 
 _SAID = {
@@ -51,16 +52,13 @@ def payment_state(
     """Nothing of Razorpay's names the mode: ``live`` is that of the key that read it."""
     try:
         source = payment if payment is not None else order
-        amount = source["amount"]
-        if type(amount) is not int:
-            raise TypeError
         said = _SAID.get(_status(payment), Said.PENDING) if payment is not None else Said.PENDING
         return PaymentState(
             said=said,
             external_payment_id=text(order, "id"),
             charge_id=text(payment, "id") if payment is not None and said != Said.FAILED else "",
             reference=text_of(order.get("receipt")),
-            amount_minor=amount,
+            amount_minor=minor_of(source["amount"]),
             currency=str(source["currency"]).upper(),
             live=live,
             method=text_of(payment.get("method")) if payment is not None else "",
@@ -70,21 +68,23 @@ def payment_state(
             disputes=tuple(_dispute_state(each) for each in disputes),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ProviderError("Razorpay's answer is not an order.") from error
+        raise ProviderError(f"Razorpay's answer is not an order: {error}.") from error
 
 
 def _captured_at(payment: Mapping[str, Any]) -> datetime | None:
     """Razorpay tells when a payment was made; the capture's own time is there only with some accounts."""
     for name in ("captured_at", "created_at"):
-        if type(payment.get(name)) is int:
-            return datetime.fromtimestamp(payment[name], UTC)
+        if moment := moment_of(payment.get(name)):
+            return moment
     return None
 
 
 def refund_state(refund: Mapping[str, Any]) -> RefundState:
-    amount, notes = refund.get("amount"), refund.get("notes")
-    if type(amount) is not int:
-        raise ProviderError("Razorpay's answer is not a refund.")
+    notes = refund.get("notes")
+    try:
+        amount = minor_of(refund.get("amount"))
+    except ValueError as error:
+        raise ProviderError(f"Razorpay's answer is not a refund: {error}.") from error
     reference = text_of(notes.get("reference")) if isinstance(notes, Mapping) else ""
     said = _REFUND.get(text_of(refund.get("status")), Said.PENDING)
     return RefundState(text(refund, "id"), reference or text_of(refund.get("receipt")), amount, said)
@@ -93,7 +93,7 @@ def refund_state(refund: Mapping[str, Any]) -> RefundState:
 def _dispute_state(dispute: Mapping[str, Any]) -> DisputeState:
     said = _DISPUTE.get(text_of(dispute.get("status")), Said.OPEN)
     currency, reason = text(dispute, "currency").upper(), text_of(dispute.get("reason_code"))
-    return DisputeState(text(dispute, "id"), int(dispute["amount"]), currency, said, reason)
+    return DisputeState(text(dispute, "id"), minor_of(dispute["amount"]), currency, said, reason)
 
 
 def text(row: Mapping[str, Any], name: str) -> str:
@@ -106,7 +106,7 @@ def text(row: Mapping[str, Any], name: str) -> str:
 def is_fresh(payload: Mapping[str, Any], now: datetime, age: timedelta) -> bool:
     """By the body's own ``created_at``, where it has one; Razorpay repeats calls for a day."""
     created = payload.get("created_at")
-    return type(created) is not int or abs(now.timestamp() - created) <= age.total_seconds()
+    return type(created) is not int or abs(int(now.timestamp()) - created) <= age.total_seconds()
 
 
 def event(event_id: str, payload: Mapping[str, Any]) -> ProviderEvent:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from payments.providers.base import Checkout
 from payments.providers.errors import ProviderError, WebhookRejected
 from payments.providers.states import DisputeState, PaymentState, ProviderEvent, RefundState, Said
+from payments.providers.values import minor_of, moment_of
 from payments.providers.webhook import text_of
 
 _REFUND = {
@@ -28,9 +29,9 @@ def payment_state(
 ) -> PaymentState:
     """``amount_total`` and ``currency`` are ours; what the payer saw in another currency is not looked at."""
     try:
-        amount, live = session["amount_total"], session["livemode"]
+        amount, live = minor_of(session["amount_total"]), session["livemode"]
         intent = _object(session.get("payment_intent"))
-        if type(amount) is not int or type(live) is not bool:
+        if type(live) is not bool:
             raise TypeError
         return PaymentState(
             said=_said(session, intent),
@@ -47,15 +48,17 @@ def payment_state(
             disputes=tuple(_dispute_state(each) for each in disputes),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ProviderError("Stripe's answer is not a checkout session.") from error
+        raise ProviderError(f"Stripe's answer is not a checkout session: {error}.") from error
 
 
 def checkout(session: Mapping[str, Any]) -> Checkout:
     expires, named = session.get("expires_at"), text_of(session.get("id"))
     if not named:
         raise ProviderError("Stripe's answer is not a checkout session.")
-    until = datetime.fromtimestamp(expires, UTC) if type(expires) is int else None
-    return Checkout(named, text_of(session.get("url")), expires_at=until)
+    try:
+        return Checkout(named, text_of(session.get("url")), expires_at=moment_of(expires))
+    except ValueError as error:
+        raise ProviderError("Stripe's answer is not a checkout session.") from error
 
 
 def _said(session: Mapping[str, Any], intent: Mapping[str, Any]) -> Said:
@@ -72,7 +75,7 @@ def _said(session: Mapping[str, Any], intent: Mapping[str, Any]) -> Said:
 def _captured(intent: Mapping[str, Any], asked: int) -> int:
     """What came in, where the intent is known and tells it."""
     received = intent.get("amount_received")
-    return received if type(received) is int and received > 0 else asked
+    return minor_of(received) if type(received) is int and received > 0 else asked
 
 
 def _captured_at(session: Mapping[str, Any], intent: Mapping[str, Any]) -> datetime | None:
@@ -80,7 +83,7 @@ def _captured_at(session: Mapping[str, Any], intent: Mapping[str, Any]) -> datet
         return None
     charge = _object(intent.get("latest_charge"))
     seconds = charge.get("created") or intent.get("created") or session.get("created")
-    return datetime.fromtimestamp(seconds, UTC) if type(seconds) is int else None
+    return moment_of(seconds)
 
 
 def _method(session: Mapping[str, Any], intent: Mapping[str, Any]) -> str:
@@ -107,19 +110,17 @@ def is_disputed(session: Mapping[str, Any]) -> bool:
 def refund_state(refund: Mapping[str, Any]) -> RefundState:
     try:
         reference = text_of(_object(refund.get("metadata")).get("reference"))
-        amount = refund["amount"]
-        if type(amount) is not int:
-            raise TypeError
+        amount = minor_of(refund["amount"])
         said = _REFUND.get(refund["status"], Said.PENDING)
         return RefundState(refund["id"], reference, amount, said, text_of(refund.get("failure_reason")))
-    except (KeyError, TypeError) as error:
-        raise ProviderError("Stripe's answer is not a refund.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProviderError(f"Stripe's answer is not a refund: {error}.") from error
 
 
 def _dispute_state(dispute: Mapping[str, Any]) -> DisputeState:
     said = _DISPUTE.get(dispute["status"], Said.OPEN)
     currency, reason = str(dispute["currency"]).upper(), text_of(dispute.get("reason"))
-    return DisputeState(dispute["id"], int(dispute["amount"]), currency, said, reason)
+    return DisputeState(dispute["id"], minor_of(dispute["amount"]), currency, said, reason)
 
 
 def event_id(payload: Mapping[str, Any]) -> str:

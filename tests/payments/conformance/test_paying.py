@@ -190,6 +190,19 @@ def test_another_amount_never_pays_and_waits_for_review(rig: Rig, receipt: Recei
     assert_books()
 
 
+@every("wrong money", "record")
+def test_a_record_with_an_amount_that_no_column_holds_is_no_record_and_says_why(rig: Any, receipt: Receipt) -> None:
+    payment = rig.start(receipt)
+    rig.pay(payment, amount=10**30)
+    assert set(rig.deliver()) == {200}
+    assert states(payment) == ("pending", "pending")
+    event = PaymentEvent.objects.order_by("-id")[0]
+    assert event.outcome == "failed"
+    assert "larger than any that we can hold" in event.detail
+    (error,) = sync_open().errors
+    assert "larger than any that we can hold" in error
+
+
 @every("wrong money")
 def test_another_currency_never_pays(rig: Rig, receipt: Receipt) -> None:
     payment = rig.start(receipt)
