@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, transaction
 from django.db.models import Count
@@ -22,7 +22,8 @@ from core.errors import AppError, BadInput, UsageError
 from core.money import in_places
 from core.periods import month_start, today
 
-SLICE = 250
+SLICE = 1_000
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ def _slice(actor: Actor, rows: Sequence[Organisation], month: date, run: Run, *,
 
 
 def _draft(actor: Actor, organisations: Sequence[Organisation], month: date, run: Run) -> Slice:
-    """A slice that fails is done again one by one, so that only the one with the trouble is parked."""
+    """A slice that fails is done again in halves, until the one with the trouble is alone and is parked."""
     try:
         return _one_slice(actor, organisations, month)
     except (AppError, DatabaseError, ValueError, ArithmeticError) as error:
@@ -92,8 +93,8 @@ def _draft(actor: Actor, organisations: Sequence[Organisation], month: date, run
             run.failed[organisations[0].name] = _why(error)
             return Slice()
     whole = Slice()
-    for organisation in organisations:
-        part = _draft(actor, [organisation], month, run)
+    for half in _halves(organisations):
+        part = _draft(actor, half, month, run)
         whole.drafted += part.drafted
         whole.standing += part.standing
     return whole
@@ -110,14 +111,19 @@ def _finalize(actor: Actor, drafted: Slice, run: Run) -> set[int]:
 
 
 def _finalize_all(actor: Actor, ready: Sequence[Invoice], run: Run) -> set[int]:
-    """As with drafts: when one of them cannot be, they are done one by one."""
+    """As with drafts: in halves when one of them cannot be."""
     try:
         return {invoice.pk for invoice in finalize_invoices(actor=actor, invoices=ready)}
     except (AppError, DatabaseError, ValueError) as error:
         if len(ready) == 1:
             run.failed[ready[0].organisation.name] = _why(error)
             return set()
-    return set().union(*(_finalize_all(actor, [invoice], run) for invoice in ready))
+    return set().union(*(_finalize_all(actor, half, run) for half in _halves(ready)))
+
+
+def _halves(rows: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = len(rows) // 2
+    return rows[:middle], rows[middle:]
 
 
 def _describe(invoices: Sequence[Invoice], numbered: set[int]) -> Iterator[dict[str, Any]]:
