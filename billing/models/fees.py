@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.wording import money_text
 from subscriptions.models import PlanPrice, Subscription
 
 
@@ -53,4 +54,4 @@ class SubscriptionCharge(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount} {self.currency}"
+        return f"{self.get_kind_display()}, {money_text(self.amount, self.currency)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.contrib.admin.helpers import AdminReadonlyField
 from django.forms import BoundField
 from django.http import QueryDict
 from django.templatetags.static import static
@@ -19,6 +20,7 @@ from core.browsers import browser_name
 from core.money import places
 
 register = template.Library()
+MOST_PLACES = 12
 
 # What each state looks like: (tone, icon). A word always stands beside it.
 LOOKS = {
@@ -85,6 +87,16 @@ def money(value: Decimal | None, currency: str = "") -> str:
 def figure(value: Decimal | None, currency: str) -> str:
     """Money with the places of its currency, which stands elsewhere: in the head of the column."""
     return "" if value is None else wording.decimal_text(Decimal(value), places(currency))
+
+
+@register.filter
+def readonly(field: AdminReadonlyField) -> Any:
+    """What a form shows and does not let change; an amount with the places of the currency that its row has."""
+    row, name = field.form.instance, field.field["name"]
+    value = getattr(row, name, None) if isinstance(name, str) else None
+    if isinstance(value, Decimal) and (currency := getattr(row, "currency", "")):
+        return wording.decimal_text(value, places(currency), MOST_PLACES)
+    return field.contents()
 
 
 @register.simple_tag

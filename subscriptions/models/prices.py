@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.worded import worded
+from core.wording import money_text
 from subscriptions.models.plans import Plan
 from subscriptions.models.subscriptions import BillingCycle
 
@@ -42,4 +43,4 @@ class PlanPrice(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} / {self.billing_cycle}"
+        return f"{money_text(self.amount, self.currency)}, {self.get_billing_cycle_display()}"

@@ -157,6 +157,9 @@ def test_a_fee_is_added_on_the_page_of_its_plan_and_those_before_cannot_be_touch
     answer = client.post(f"{PLANS}{open_plan.pk}/change/", form(open_plan, {"amount": "2000"}))
     assert answer.status_code == 302, answer.context["errors"]
     assert [row.amount for row in prices_on(open_plan)] == [2000]
+    shown = text(client.get(f"{PLANS}{open_plan.pk}/change/"))
+    assert "1,500.00" in shown
+    assert "1500.0000" not in shown
     old.refresh_from_db()
     assert (old.amount, PlanPrice.objects.count()) == (1500, 2)
     assert AuditLog.objects.filter(action="plan_price_set", actor="root").count() == 1
@@ -168,7 +171,7 @@ def test_a_plan_is_made_with_its_fee(client: Client, superuser: Any) -> None:
     data |= {"prices-0-billing_cycle": "yearly", "prices-0-amount": "10", "prices-0-currency": "USD"}
     answer = client.post(f"{PLANS}add/", data)
     assert answer.status_code == 302, answer.context["errors"]
-    assert [str(row) for row in PlanPrice.objects.all()] == ["10.0000 USD / yearly"]
+    assert [str(row) for row in PlanPrice.objects.all()] == ["USD\u00a010.00, yearly"]
 
 
 @pytest.mark.parametrize(
