@@ -74,7 +74,8 @@ class NewUserForm(AdminUserCreationForm):
             return
         del self.cleaned_data["usable_password"]
         unknown = secrets.token_urlsafe(32)  # nobody's: it keeps the account one that signs in by a password
-        self.cleaned_data |= {"sends_link": True, "set_usable_password": True, "password1": unknown}
+        self.cleaned_data |= {"sends_link": True, "set_usable_password": True}
+        self.cleaned_data |= dict.fromkeys(("password1", "password2"), unknown)  # whatever was typed before
         if not self.cleaned_data.get("email") and "email" not in self.errors:
             self.add_error("email", _("The link needs an address to go to: write it, or set a password here."))
 

@@ -96,12 +96,6 @@ def discount_of(offs: Iterable[Off], base: Decimal, decimals: int) -> Decimal:
     return min(found, base)
 
 
-def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decimals: int) -> Totals:
-    """Fill in each item's share of the discount and give the sums of the document."""
-    take_off(items, offs, decimals)
-    return sum_up(items, inclusive=inclusive, decimals=decimals)
-
-
 def take_off(items: Sequence[Item], offs: Iterable[Off], decimals: int) -> None:
     """Spread the discounts over the lines that they are for; with credits among them over the rates first, so that what
     credits bring to nothing at one rate has no part in it."""

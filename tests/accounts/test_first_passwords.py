@@ -82,6 +82,11 @@ def test_nobody_knows_the_password_before_not_even_from_the_form(boss: Client) -
     assert not may_enter("what-the-boss-typed-1")
 
 
+def test_what_was_typed_before_the_link_was_chosen_does_not_matter(boss: Client) -> None:
+    """Its fields are hidden then: an error there would be one that nobody sees."""
+    assert add(boss, password1="short", password2="other").status_code == 302
+
+
 @pytest.mark.parametrize(("address", "words"), [("", "The link needs an address"), ("no address", "valid email")])
 def test_without_an_address_nobody_is_made(boss: Client, address: str, words: str) -> None:
     answer = add(boss, email=address)

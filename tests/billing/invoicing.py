@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from accounts.models import BillingMode, Organisation, Project, ProjectAccount
+from billing.invoicing.sums import Item, Off, Totals, sum_up, take_off
 from billing.models import ChargeKind, Discount, ExchangeRate, Invoice, PricingPlan, SubscriptionCharge
 from billing.services.invoice_issue import finalize_invoice
 from billing.services.invoicing import draft_invoice
@@ -89,3 +91,9 @@ def finalized(project: Project, month: date = MONTH) -> Invoice:
     invoice = draft(project, month)
     assert finalize_invoice(actor=FIN, invoice=invoice)
     return invoice
+
+
+def settle(items: Sequence[Item], offs: Iterable[Off], *, inclusive: bool, decimals: int) -> Totals:
+    """Fill in each item's share of the discount and give the sums of the document."""
+    take_off(items, offs, decimals)
+    return sum_up(items, inclusive=inclusive, decimals=decimals)

@@ -18,7 +18,7 @@ from accounts.services.approvals import WaitsForSecond, approve
 from audit.models import AuditLog
 from billing.invoicing.crediting import Left, TaxOf, take_back
 from billing.invoicing.problems import HasProblems
-from billing.invoicing.sums import Item, Off, settle, spread
+from billing.invoicing.sums import Item, Off, spread
 from billing.models import CreditEntry, CreditNote, Invoice, InvoiceLine, InvoiceStatus, SubscriptionCharge
 from billing.selectors.invoice_digest import is_note_unchanged, is_unchanged
 from billing.services.credit_notes import NotCreditable, write_credit_note
@@ -29,7 +29,7 @@ from billing.services.receipts import TotalChanged
 from core.context import Actor
 from core.errors import BadInput, InvalidTransition
 from core.periods import month_start, today
-from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer, price, use
+from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer, price, settle, use
 from tests.factories import make_job
 from tests.races import at_once
 from usage.models import Job

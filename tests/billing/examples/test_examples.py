@@ -13,10 +13,11 @@ import pytest
 from billing.charging import Step, charge
 from billing.cycles import Span, part, period, share
 from billing.invoicing.crediting import Left, TaxOf, take_back
-from billing.invoicing.sums import Item, Off, settle
+from billing.invoicing.sums import Item, Off
 from billing.models import ExchangeRate
 from billing.selectors.exchange import MissingExchangeRate, RateBook
 from tests.billing.examples import charges, currencies, periods, totals
+from tests.billing.invoicing import settle
 
 D = Decimal
 

@@ -12,7 +12,6 @@ from django.core.management import call_command
 
 from billing.charging import Step
 from billing.cycles import Span, part, share
-from billing.invoicing.sums import settle
 from billing.models import Invoice
 from billing.services.credit_notes import write_credit_note
 from billing.services.plan_changes import change_plan
@@ -21,7 +20,7 @@ from billing.services.usage_prices import create_price
 from tests.billing.examples import published
 from tests.billing.examples.test_examples import items_of, named
 from tests.billing.examples.test_examples import test_charges as costs
-from tests.billing.invoicing import FIN, NOON, fee, finalized, make_customer, off
+from tests.billing.invoicing import FIN, NOON, fee, finalized, make_customer, off, settle
 from tests.billing.subscribers import ALICE, fees, on, plan, renew, subscribe
 from tests.usage.events import row
 from usage.events.rows import Batch
