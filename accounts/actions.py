@@ -17,6 +17,7 @@ ACTIONS = {
     "second_factor_used": _("Second factor given"),
     "second_factor_refused": _("Wrong code of the second factor"),
     "recovery_code_used": _("Recovery code used"),
+    "secrets_sealed": _("Stored secrets encrypted with the present key"),
     "sso_login": _("Signed in by the identity provider"),
     "sso_refused": _("Sign-in by the identity provider refused"),
     "sso_user": _("User made or linked by the identity provider"),

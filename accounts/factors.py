@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.services import second_factors, throttle
 from accounts.throttle import locked_answer
 from core.context import Actor, client_ip
+from core.errors import AppError
 
 
 class CodeForm(forms.Form):
@@ -58,7 +59,12 @@ def _check(
     if not attempt.allowed:
         throttle.record_refusal(attempt=attempt, actor=actor)
         return locked_answer(request, attempt)
-    if is_right():
+    try:
+        right = is_right()
+    except AppError as error:
+        form.add_error(name, error.message)
+        return None
+    if right:
         throttle.clear(username=user.username, ip=client_ip(request))
         return None
     action = "password_refused" if name == "password" else "second_factor_refused"

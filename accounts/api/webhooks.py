@@ -41,7 +41,7 @@ class EndpointSerializer(serializers.Serializer):
 class SecretSerializer(EndpointSerializer):
     """With the secret that signs; no other answer holds it."""
 
-    secret = serializers.CharField()
+    secret = serializers.CharField(source="signing_secret")
 
 
 class NewEndpointSerializer(StrictSerializer):

@@ -8,17 +8,18 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.models.users import User
+from core import sealing
 
 
 class SecondFactor(models.Model):
-    """``secret`` is the app's seed in base32. ``last_step``: the half minute whose code was used last; neither it nor
-    an earlier one is taken again."""
+    """``secret`` is the app's seed in base32, as ``core.sealing`` keeps it. ``last_step``: the half minute whose code
+    was used last; neither it nor an earlier one is taken again."""
 
     user = models.OneToOneField(
         User, models.CASCADE, primary_key=True, db_column="username", related_name="second_factor",
         verbose_name=_("user"),
     )  # fmt: skip
-    secret = models.CharField(max_length=64, editable=False)
+    secret = models.CharField(max_length=sealing.LENGTH, editable=False)
     last_step = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("since"), db_default=Now(), editable=False)
 
@@ -31,6 +32,11 @@ class SecondFactor(models.Model):
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+    @property
+    def seed(self) -> str:
+        """Base32. Raises ``sealing.Sealed``."""
+        return sealing.opened(self.secret)
 
 
 class RecoveryCode(models.Model):

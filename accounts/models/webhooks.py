@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.organisations import Organisation
 from accounts.models.users import User
+from core import sealing
 from core.lines import LineField
 from core.states import Transitions
 
@@ -17,8 +18,8 @@ from core.states import Transitions
 class WebhookEndpoint(models.Model):
     """An address that gets signed messages (Standard Webhooks). It belongs to an organisation or to a user.
 
-    ``secret`` is ``whsec_`` and 32 bytes in base64: it signs, so it is kept as it is, and shown once. After a change
-    ``old_secret`` signs beside it until ``old_secret_until``.
+    ``secret`` is ``whsec_`` and 32 bytes in base64: it signs, so it is kept to be opened again (``core.sealing``), and
+    shown once. After a change ``old_secret`` signs beside it until ``old_secret_until``.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -31,8 +32,8 @@ class WebhookEndpoint(models.Model):
     )  # fmt: skip
     url = models.URLField(_("address"), max_length=500)
     description = LineField(_("description"), max_length=200, blank=True)
-    secret = models.CharField(max_length=100, editable=False)
-    old_secret = models.CharField(max_length=100, blank=True, editable=False)
+    secret = models.CharField(max_length=sealing.LENGTH, editable=False)
+    old_secret = models.CharField(max_length=sealing.LENGTH, blank=True, editable=False)
     old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
@@ -53,6 +54,16 @@ class WebhookEndpoint(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def signing_secret(self) -> str:
+        """Raises ``sealing.Sealed``."""
+        return sealing.opened(self.secret)
+
+    @property
+    def old_signing_secret(self) -> str:
+        """Empty where there was none. Raises ``sealing.Sealed``."""
+        return sealing.opened(self.old_secret)
 
 
 class WebhookKind(models.Model):

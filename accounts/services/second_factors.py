@@ -7,6 +7,7 @@ recovery codes are 123 random bits, of which the SHA-256 is kept.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import time
 
@@ -19,9 +20,11 @@ from django.utils.translation import gettext as _
 
 from accounts.models import RecoveryCode, SecondFactor, Session, User
 from audit.services import record
+from core import sealing
 from core.context import Actor
 from core.errors import BadInput, Conflict
 
+logger = logging.getLogger("accounts.second_factors")
 STEP = 30  # seconds
 APART = 1  # steps that a clock may be early or late
 CODES = 10
@@ -56,7 +59,7 @@ def set_up(*, actor: Actor, user: User, secret: str, code: str, keep: str) -> li
     step = _step_of(secret, plain(code), after=0)
     if step is None:
         raise BadInput(_("That is not the code that the app shows now."), field="code")
-    SecondFactor.objects.create(user=user, secret=secret, last_step=step)
+    SecondFactor.objects.create(user=user, secret=sealing.seal(secret), last_step=step)
     codes = _new_codes(user)
     Session.objects.filter(user=user).exclude(session_key=keep).delete()
     record(actor=actor, action="second_factor_on", target=user.username, entity=user)
@@ -65,13 +68,14 @@ def set_up(*, actor: Actor, user: User, secret: str, code: str, keep: str) -> li
 
 @transaction.atomic
 def check(*, actor: Actor, user: User, code: str) -> bool:
-    """Take a code of the app or a recovery code; each works once, also when sent twice at the same moment."""
+    """Take a code of the app or a recovery code; each works once, also when sent twice at the same moment. Raises
+    ``Conflict`` where codes of the app cannot be checked any more."""
     found = SecondFactor.objects.select_for_update().filter(user=user).first()
     text = plain(code)
     if found is None:
         return False
     if text.isdecimal() and text.isascii():
-        step = _step_of(found.secret, text, after=found.last_step)
+        step = _step_of(_seed_of(found), text, after=found.last_step)
         if step is None:
             return False
         found.last_step = step
@@ -84,6 +88,15 @@ def check(*, actor: Actor, user: User, code: str) -> bool:
     left = RecoveryCode.objects.filter(user=user, used_at__isnull=True).count()
     record(actor=actor, action="recovery_code_used", target=user.username, entity=user, extra={"left": left})
     return True
+
+
+def _seed_of(found: SecondFactor) -> str:
+    try:
+        return found.seed
+    except sealing.Sealed as error:
+        logger.error("The second factor of %s cannot be opened: %s", found.user_id, error)
+        words = _("The site's key was changed: codes of the app are not known. Give a recovery code, or ask for help.")
+        raise Conflict(words) from error
 
 
 @transaction.atomic

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,9 +23,11 @@ from accounts.models import (
     WebhookEndpoint,
 )
 from accounts.services.webhooks import switch_off
+from core import sealing
 from core.context import SYSTEM
 from core.states import transition
 
+logger = logging.getLogger("accounts.webhooks")
 # Pauses after the first, second, ... failed try; after one more the message is given up.
 PAUSES = (
     timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=5),
@@ -101,11 +105,16 @@ def claim(pk: int) -> WebhookDelivery | None:
 def _send(row: WebhookDelivery) -> Try:
     begun = timezone.now()
     body = row.body.encode()
+    try:
+        signed = " ".join(signatures(row, begun))
+    except sealing.Sealed as error:
+        logger.error("The secret of webhook address %s cannot be opened: %s", row.endpoint.uuid, error)
+        return Try(None, _since(begun), _("The secret cannot be read: the site's key was changed. Make a new secret."))
     headers = {
         "Content-Type": "application/json",
         "webhook-id": row.message_id,
         "webhook-timestamp": str(int(begun.timestamp())),
-        "webhook-signature": " ".join(signatures(row, begun)),
+        "webhook-signature": signed,
     }
     try:
         answer = outside.post(row.endpoint.url, body, headers)
@@ -116,11 +125,12 @@ def _send(row: WebhookDelivery) -> Try:
 
 
 def signatures(row: WebhookDelivery, moment: datetime) -> Iterator[str]:
-    """By the secret, and while a change is under way by the former one, too."""
+    """By the secret, and while a change is under way by the former one, too. Raises ``sealing.Sealed``."""
     endpoint = row.endpoint
-    yield Webhook(endpoint.secret).sign(row.message_id, moment, row.body)
+    yield Webhook(endpoint.signing_secret).sign(row.message_id, moment, row.body)
     if endpoint.old_secret and endpoint.old_secret_until and endpoint.old_secret_until > moment:
-        yield Webhook(endpoint.old_secret).sign(row.message_id, moment, row.body)
+        with suppress(sealing.Sealed):  # a key that was lost is why there is a new secret
+            yield Webhook(endpoint.old_signing_secret).sign(row.message_id, moment, row.body)
 
 
 def _since(begun: datetime) -> int:

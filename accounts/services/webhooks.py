@@ -27,6 +27,7 @@ from accounts.models import (
     WebhookKind,
 )
 from audit import services as audit
+from core import sealing
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.lines import checked_line
@@ -56,8 +57,8 @@ def create_endpoint(
     *, actor: Actor, url: str, description: str = "", organisation: Organisation | None = None,
     user: User | None = None, kinds: Iterable[str] = (),
 ) -> WebhookEndpoint:  # fmt: skip
-    """A new address of one owner; its ``secret`` is for showing once. ``kinds``: of ``accounts.webhook_kinds``, which
-    messages it wants. Raises ``OutsideRefused``, ``BadInput``."""
+    """A new address of one owner; its ``signing_secret`` is for showing once. ``kinds``: of
+    ``accounts.webhook_kinds``, which messages it wants. Raises ``OutsideRefused``, ``BadInput``."""
     if (organisation is None) == (user is None):
         raise BadInput(_("An address belongs to an organisation or to a user."), field="organisation")
     url, wanted = _checked(url, description), _known(kinds)
@@ -66,8 +67,8 @@ def create_endpoint(
         if owned.filter(is_active=True).count() >= MOST_ENDPOINTS:
             raise Conflict(_("There are %(n)d addresses already; switch one off first.") % {"n": MOST_ENDPOINTS})
         endpoint = WebhookEndpoint.objects.create(
-            organisation=organisation, user=user, url=url, description=description.strip(), secret=new_secret(),
-            created_by=actor.name,
+            organisation=organisation, user=user, url=url, description=description.strip(),
+            secret=sealing.seal(new_secret()), created_by=actor.name,
         )  # fmt: skip
         WebhookKind.objects.bulk_create([WebhookKind(endpoint=endpoint, kind=kind) for kind in wanted])
         endpoint.refresh_from_db()
@@ -118,7 +119,7 @@ def rotate_secret(*, actor: Actor, endpoint: WebhookEndpoint, overlap: timedelta
         row = _locked(endpoint)
         until = timezone.now() + overlap
         WebhookEndpoint.objects.filter(pk=row.pk).update(
-            secret=(secret := new_secret()), old_secret=row.secret, old_secret_until=until
+            secret=sealing.seal(secret := new_secret()), old_secret=row.secret, old_secret_until=until
         )
         _record(actor, "webhook_rotate", row, old_secret_until=[None, until])
     endpoint.refresh_from_db()

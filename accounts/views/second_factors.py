@@ -26,6 +26,7 @@ from accounts.second_factor import DONE, has_one, is_required_of
 from accounts.services import second_factors
 from accounts.sessions import SINCE
 from accounts.throttle import password_was_right
+from core import sealing
 from core.context import Actor, actor_of
 from core.errors import AppError
 
@@ -115,7 +116,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     user = User.objects.get(pk=actor_of(request).name)
     if has_one(user):
         return _state(request, user)
-    secret = request.session.setdefault(SECRET, second_factors.new_secret())
+    secret = _proposed(request)
     form = SetUpForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
         locked = check_password(request, user, form, actor=actor_of(request))
@@ -135,6 +136,19 @@ def set_up(request: HttpRequest) -> HttpResponse:
     picture = qr_svg(address, _("QR code for the authenticator app"))
     context = {"form": form, "picture": picture, "secret": secret, "required": is_required_of(user)}
     return render(request, "accounts/second_factor_setup.html", context, status=400 if form.errors else 200)
+
+
+def _proposed(request: HttpRequest) -> str:
+    """The same until it was taken, so that a page that is shown again fits what the app has read; another one where the
+    site's key was changed meanwhile."""
+    try:
+        if kept := request.session.get(SECRET):
+            return sealing.opened(kept)
+    except sealing.Sealed:
+        pass
+    secret = second_factors.new_secret()
+    request.session[SECRET] = sealing.seal(secret)
+    return secret
 
 
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:

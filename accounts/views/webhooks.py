@@ -59,7 +59,7 @@ def new(request: HttpRequest) -> HttpResponse:
         except AppError as error:
             refuse(form, error)
         else:
-            return _secret(request, made, made.secret)
+            return _secret(request, made, made.signing_secret)
     return render(request, "webhooks/new.html", {"form": form}, status=400 if form.errors else 200)
 
 

@@ -17,6 +17,7 @@ from django.http.request import validate_host
 from django.utils import timezone
 
 from accounts.models import Role, User
+from accounts.services import stored_secrets
 from audit import heads
 from audit.models import AuditVerification
 from billing.models import RateVersion
@@ -44,7 +45,7 @@ def examine(*, migrated: bool) -> Iterator[Line]:
     yield from _engine()
     if not migrated:
         return
-    for look in (_people, _rates, _runner, _proof, _clock):
+    for look in (_people, _secrets, _rates, _runner, _proof, _clock):
         yield from _asked(look)
 
 
@@ -125,6 +126,19 @@ def _people() -> Iterator[Line]:
     if not User.objects.filter(may, is_active=True).exists():
         words = "Nobody can administer the site. Set ADMIN_PASSWORD and run manage.py bootstrap_admin."
         yield "administrator", "note", words
+
+
+def _secrets() -> Iterator[Line]:
+    found = stored_secrets.standing()
+    if found.older:
+        words = f"{found.older} are not encrypted with the present SECRET_KEY. Run manage.py seal_secrets."
+        yield "stored secrets", "note", words
+    if found.lost:
+        words = (
+            f"{found.lost} (second factors, webhooks) open with no key known here. Put the former SECRET_KEY into "
+            "SECRET_KEY_FALLBACKS and run manage.py seal_secrets; else reset them one by one."
+        )
+        yield "stored secrets", "problem", words
 
 
 def _rates() -> Iterator[Line]:

@@ -63,7 +63,7 @@ def test_a_message_arrives_signed_so_that_the_receivers_own_library_believes_it(
     row = message(endpoint, name="ค่าใช้จ่าย", value="1.5")
     assert run() == {"sent": 1, "later": 0, "failed": 0, "held_back": 0, "waiting": 0}
     _path, headers, body = there.came[0]
-    seen = Webhook(endpoint.secret).verify(body, headers)
+    seen = Webhook(endpoint.signing_secret).verify(body, headers)
     assert seen["type"] == "alert.raised"
     assert seen["data"] == {"name": "ค่าใช้จ่าย", "value": "1.5"}
     assert headers["webhook-id"] == row.message_id
@@ -80,7 +80,7 @@ def test_a_message_arrives_signed_so_that_the_receivers_own_library_believes_it(
 def test_while_the_secret_changes_both_sign_and_afterwards_only_the_new_one(
     endpoint: WebhookEndpoint, there: Receiver
 ) -> None:
-    old = endpoint.secret
+    old = endpoint.signing_secret
     new = rotate_secret(actor=ME, endpoint=endpoint, overlap=timedelta(hours=1))
     assert new != old
     message(endpoint)

@@ -31,6 +31,17 @@ ACCESS = (
         ("tests/subscriptions/test_sync_models.py::test_a_redirect_is_not_followed",),
     ),
     Guard(
+        "seeds_are_stored_encrypted", "accounts/services/second_factors.py",
+        "SecondFactor.objects.create(user=user, secret=sealing.seal(secret)", "SecondFactor.objects.create(user=user, secret=secret",
+        ("tests/accounts/test_stored_secrets.py::test_nothing_that_is_needed_again_lies_open_in_the_database",),
+    ),
+    Guard(
+        "what_was_encrypted_is_whole", "core/sealing.py",
+        "return _boxes(keys).decrypt(stored.removeprefix(MARK)).decode()",
+        "return stored.removeprefix(MARK)",
+        ("tests/core/test_sealing.py::test_what_was_changed_does_not_open",),
+    ),
+    Guard(
         "revoked_keys_end", "accounts/services/api_keys.py",
         "AND k.is_active AND", "AND (k.is_active OR 1 = 1) AND",
         ("tests/accounts/test_api_keys.py::test_what_ends_a_key",),

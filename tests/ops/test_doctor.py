@@ -1,4 +1,4 @@
-"""The ten most likely misconfigurations of a site: doctor finds each, and says what to do."""
+"""The most likely misconfigurations of a site: doctor finds each, and says what to do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.models import SecondFactor
 from audit import heads
 from audit.models import AuditVerification
+from core import sealing
 from core.said import say, written
 from hpcbilling.diagnosis import site as site_diagnosis
 from hpcbilling.models import PeriodicTask
@@ -138,6 +140,17 @@ def test_10_a_site_without_rates(site: Any, monkeypatch: Any) -> None:
         timezone, "now", lambda: RateVersion.objects.earliest("effective_at").effective_at - timedelta(days=9)
     )
     assert "Rates" in {name: message for name, _level, message in site_diagnosis._rates()}["rates"]
+
+
+def test_11_secrets_that_the_present_key_does_not_open(site: Any, superuser: Any) -> None:
+    factor = SecondFactor.objects.create(user=superuser, secret=sealing.seal("SEED"))
+    assert "stored secrets" not in said()
+    site.SECRET_KEY, site.SECRET_KEY_FALLBACKS = f"{site.SECRET_KEY}, changed", [site.SECRET_KEY]
+    assert "seal_secrets" in said("note")["stored secrets"]
+    site.SECRET_KEY_FALLBACKS = []
+    assert "SECRET_KEY_FALLBACKS" in said("problem")["stored secrets"]
+    SecondFactor.objects.filter(pk=factor.pk).update(secret=sealing.seal("SEED"))
+    assert "stored secrets" not in said()
 
 
 def test_what_asks_the_database_is_left_out_where_it_cannot_answer(site: Any) -> None:

@@ -230,12 +230,12 @@ def test_a_secret_is_shown_once_and_kept_out_of_every_other_page(
     made = client.post("/webhooks/new/", fields)
     endpoint = WebhookEndpoint.objects.get()
     assert endpoint.organisation == organisation
-    assert endpoint.secret in made.content.decode()
+    assert endpoint.signing_secret in made.content.decode()
     assert "no-store" in made["Cache-Control"]
-    assert endpoint.secret not in client.get(f"/webhooks/{endpoint.uuid}/").content.decode()
+    assert endpoint.signing_secret not in client.get(f"/webhooks/{endpoint.uuid}/").content.decode()
     rotated = client.post(f"/webhooks/{endpoint.uuid}/secret/")
     endpoint.refresh_from_db()
-    assert endpoint.secret in rotated.content.decode()
+    assert endpoint.signing_secret in rotated.content.decode()
     assert "the former secret signs, too" in text(rotated)
 
 
