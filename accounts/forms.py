@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, UserChangeForm, UsernameField
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -24,10 +25,19 @@ class LoginForm(AuthenticationForm):
     error_messages = {
         "invalid_login": _("The user name or the password is not right."),
         "inactive": _("The user name or the password is not right."),
+        "ended": _(
+            "Somebody else chose this password, and its week is over. Choose another one by “Forgotten password”."
+        ),
     }
 
     def clean_username(self) -> str:
         return fold_username(self.cleaned_data["username"])
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """The password was right; one of somebody else's choice ends."""
+        super().confirm_login_allowed(user)
+        if user.password_ends_at is not None and user.password_ends_at <= timezone.now():
+            raise forms.ValidationError(self.error_messages["ended"], code="ended")
 
 
 class FoldedUsernameField(UsernameField):
@@ -51,7 +61,7 @@ class NewUserForm(AdminUserCreationForm):
         initial=BY_LINK,
         choices={
             BY_LINK: _("Chosen by the user: a link goes to the address"),
-            "true": _("Set here, to be changed at the first sign-in"),
+            "true": _("Set here: good for a week, to be changed at the first sign-in"),
             "false": _("None: the user signs in through another service"),
         },
         widget=forms.RadioSelect(attrs={"class": "radiolist"}),

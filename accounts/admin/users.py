@@ -22,6 +22,7 @@ from accounts import rights, view_as
 from accounts.admin.second_factors import ResetsSecondFactors
 from accounts.forms import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Tier, User
+from accounts.models.users import chosen_by_another
 from accounts.roles import GROUPS, group_text
 from accounts.services.identities import set_email
 from accounts.services.password_resets import send_first
@@ -100,12 +101,13 @@ class PeopleAdmin(ResetsSecondFactors, AuditedAdmin, UserAdmin):
         with transaction.atomic():
             response = super().user_change_password(request, id, form_url)
             if response.status_code == HTTPStatus.FOUND and id != request.user.get_username():
-                User.objects.filter(pk=id).update(must_change_password=True)
+                User.objects.filter(pk=id).update(**chosen_by_another())
             return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
-            obj.must_change_password = obj.has_usable_password()
+            for name, value in (chosen_by_another() if obj.has_usable_password() else {}).items():
+                setattr(obj, name, value)
         super().save_model(request, obj, form, change)
         if not change and form.cleaned_data["email"]:
             set_email(actor=actor_of(request), user=obj, email=form.cleaned_data["email"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,11 +10,13 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from core.worded import worded
 
+FIRST_WEEK = timedelta(days=7)  # how long a first password, or the link to choose one, is good
 USERNAME_PATTERN = r"^[a-z0-9._-]+\Z"
 
 
@@ -45,6 +48,14 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(username, password, **{**fields, "role": Role.ADMIN, "is_superuser": True})
 
 
+CHOSEN_BY_ITS_USER: dict[str, Any] = {"must_change_password": False, "password_ends_at": None}
+
+
+def chosen_by_another() -> dict[str, Any]:
+    """What goes with a password that its user did not choose."""
+    return {"must_change_password": True, "password_ends_at": timezone.now() + FIRST_WEEK}
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """``role`` admin may enter the finance console; what they may do there comes from their groups."""
 
@@ -60,6 +71,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     # somebody else chose it: nothing else can be done here until it is changed
     must_change_password = models.BooleanField(_("must change the password"), default=False, db_default=False)
+    password_ends_at = models.DateTimeField(_("password ends"), null=True, blank=True, editable=False)  # unless changed
     language = models.CharField(_("language"), max_length=8, blank=True, default="")
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

@@ -19,7 +19,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from accounts.models import EmailNotification, EmailStatus, Identity, User
-from accounts.models.users import fold_username
+from accounts.models.users import CHOSEN_BY_ITS_USER, FIRST_WEEK, fold_username
 from accounts.services import throttle
 from accounts.services.outbox import queue_email, site_url
 from audit import services as audit
@@ -27,7 +27,6 @@ from core.context import Actor
 
 KIND = "password_reset"
 FIRST = "password_first"
-FIRST_WEEK = timedelta(days=7)
 PAUSE = timedelta(minutes=15)  # between two links of one user; the first still works then, whoever asked for it
 
 
@@ -99,7 +98,7 @@ def reset(*, form: SetPasswordForm, token: str, ip: str) -> bool:
         return False
     form.user = user
     form.save()
-    User.objects.filter(pk=user.pk).update(must_change_password=False)
+    User.objects.filter(pk=user.pk).update(**CHOSEN_BY_ITS_USER)
     throttle.clear(username=user.username, ip=ip)
     audit.record(actor=Actor(user.username), action="password_reset", target=user.username, entity=user)
     return True

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import Role, User
+from accounts.models.users import CHOSEN_BY_ITS_USER
 from accounts.roles import GROUPS
 from audit.services import record
 from core.context import Actor
@@ -42,6 +43,8 @@ def bootstrap_admin(*, actor: Actor, password: str, reset: bool = False, dry_run
         user.role, user.is_superuser, user.is_active = Role.ADMIN, True, True
         if reset:
             user.set_password(password)
+            for name, value in CHOSEN_BY_ITS_USER.items():
+                setattr(user, name, value)
         user.save()
     record(actor=actor, action="user_bootstrap", target=ADMIN, entity=user, extra={"outcome": outcome})
     if dry_run:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import LoginForm
 from accounts.models import User
+from accounts.models.users import CHOSEN_BY_ITS_USER
 from accounts.second_factor import has_one
 from accounts.services import throttle
 from accounts.sessions import END_THERE
@@ -87,7 +88,7 @@ class PasswordChangeView(auth_views.PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response = super().form_valid(form)
-            User.objects.filter(pk=form.user.pk).update(must_change_password=False)
+            User.objects.filter(pk=form.user.pk).update(**CHOSEN_BY_ITS_USER)
             actor = actor_of(self.request)
             record(actor=actor, action="password_change", target=actor.name, entity=form.user)
         messages.success(self.request, _("Your password is changed. Other sessions of yours have ended."))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
+from accounts.models.users import chosen_by_another
 from accounts.passwords import WORDS, SiteWordsValidator, site_words
+from accounts.services.users import bootstrap_admin
+from core.context import SYSTEM
 from tests.conftest import PASSWORD
 
 CHOSEN = "chosen-by-finance-77"
@@ -64,6 +70,36 @@ def test_a_password_that_an_administrator_chose_opens_nothing_but_the_page_that_
     new = {"old_password": CHOSEN, "new_password1": "mine-alone-4711", "new_password2": "mine-alone-4711"}
     assert visitor.post("/accounts/password/", new).status_code == 302
     assert visitor.get("/usage/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_what_somebody_else_chose_ends_after_a_week(boss: Client, alice: User) -> None:
+    form = {"usable_password": "true", "password1": CHOSEN, "password2": CHOSEN}
+    boss.post("/admin/accounts/user/alice/password/", form)
+    now = timezone.now()
+    with time_machine.travel(now + timedelta(days=6)):
+        assert "_auth_user_id" in sign_in("alice", CHOSEN).session
+    with time_machine.travel(now + timedelta(days=8)):
+        visitor = Client()
+        refused = visitor.post("/accounts/login/", {"username": "alice", "password": CHOSEN})
+        assert "its week is over" in refused.content.decode()
+        assert "_auth_user_id" not in visitor.session
+        boss.force_login(User.objects.get(is_superuser=True), backend="django.contrib.auth.backends.ModelBackend")
+        boss.post("/admin/accounts/user/alice/password/", form)
+        assert "_auth_user_id" in sign_in("alice", CHOSEN).session, "set once more, for another week"
+        new = {"old_password": CHOSEN, "new_password1": "mine-alone-4711", "new_password2": "mine-alone-4711"}
+        sign_in("alice", CHOSEN).post("/accounts/password/", new)
+    with time_machine.travel(now + timedelta(days=400)):
+        assert "_auth_user_id" in sign_in("alice", "mine-alone-4711").session, "one's own does not end"
+
+
+@pytest.mark.django_db
+def test_an_administrator_whose_password_another_one_chose_is_reset_by_the_operator_for_good(superuser: User) -> None:
+    User.objects.create_superuser("admin", CHOSEN, **chosen_by_another())
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        bootstrap_admin(actor=SYSTEM, password="the-operators-own-4711", reset=True)
+        visitor = sign_in("admin", "the-operators-own-4711")
+        assert visitor.get("/admin/").status_code == 200
 
 
 @pytest.mark.django_db
