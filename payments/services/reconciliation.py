@@ -56,16 +56,15 @@ def sync_open(*, provider_names: Iterable[str] = (), now: datetime | None = None
     names = list(provider_names) or providers.in_use()
     asked = Q(asked_at__isnull=False) | ~Q(external_payment_id="")
     payments = moving(now).filter(asked, provider__in=names).order_by("id")
-    for pk in list(payments.values_list("pk", flat=True)):
-        _one(result, pk, now)
-    failed = {each.split(":")[0] for each in result.errors}
+    failed = {pk for pk in list(payments.values_list("pk", flat=True)) if not _one(result, pk, now)}
     for refund in Refund.objects.filter(status=RefundStatus.REQUESTED, by_hand=False, payment__provider__in=names):
-        if f"payment {refund.payment_id}" not in failed:  # its record was read: the refund is not there
+        if refund.payment_id not in failed:  # its record was read: the refund is not there
             _resend(result, refund)
     return result
 
 
-def _one(result: Result, pk: int, now: datetime) -> None:
+def _one(result: Result, pk: int, now: datetime) -> bool:
+    """Whether the provider's record of the payment could be read and followed."""
     payment = Payment.objects.get(pk=pk)
     before = _picture(payment)
     unknown = payment.outcome_unknown
@@ -75,15 +74,16 @@ def _one(result: Result, pk: int, now: datetime) -> None:
         _end_what_nobody_waits_for(result, payment, now, synced.found)
     except AppError as error:
         result.errors.append(f"payment {pk}: {error.message}")
-        return
+        return False
     except Exception:
         logger.exception("payment %s cannot be reconciled", pk)
         result.errors.append(f"payment {pk}: see the log")
-        return
+        return False
     payment.refresh_from_db()
     result.checked += 1
     result.found += unknown and synced.found
     result.changed += _picture(payment) != before
+    return True
 
 
 def _picture(payment: Payment) -> tuple[Any, ...]:
