@@ -25,7 +25,7 @@ def run() -> Outcome:
     from django.db import connection
 
     from billing.models import InvoiceLine
-    from billing.selectors.invoice_explain import explain_line
+    from billing.selectors.documents.invoice_explain import explain_line
     from billing.services.invoice_runs import run_invoices
     from core.context import SYSTEM
 

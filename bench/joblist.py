@@ -27,8 +27,8 @@ FROM (SELECT n, timestamptz '2024-01-01Z' + n * interval '{step} second' AS t FR
 def run() -> Outcome:
     number = rows(10_000_000)
     fill(number)
-    from billing.selectors.job_pages import page
-    from billing.selectors.usage import UsageFilter
+    from billing.selectors.jobs.job_pages import page
+    from billing.selectors.jobs.usage import UsageFilter
 
     flt = UsageFilter(username=USER)
     cursor = ""

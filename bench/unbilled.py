@@ -12,7 +12,7 @@ OPEN_SHARE = 50  # one job in so many is not billed yet
 def run() -> Outcome:
     number = rows(10_000_000)
     joblist.fill(number, claimed=f"CASE WHEN n / {joblist.USERS} %% {OPEN_SHARE} = 0 THEN '' ELSE 'receipt:1' END")
-    from billing.selectors.unbilled import unbilled_sum
+    from billing.selectors.jobs.unbilled import unbilled_sum
 
     found = joblist.measure(lambda: unbilled_sum(joblist.USER))
     world.empty()

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from billing.selectors.watched import costs_of
+from billing.selectors.jobs.watched import costs_of
 from billing.selectors.watched_usage import UsageCost, usage_costs_of
 from usage.alerts.base import Measured, holds, watched_window
 from usage.alerts.measures import Ask

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Organisation
 from billing.models import Invoice, InvoiceStatus
-from billing.selectors.dues import unpaid
+from billing.selectors.documents.dues import unpaid
 from billing.services.invoice_runs import Run, run_month_of
 from billing.services.reminders import send_reminders
 from billing.services.renewals import renew_subscriptions

@@ -19,7 +19,7 @@ from accounts.services.approvals import acts_of
 from audit.models import AuditLog
 from billing.models import ClosedMonth, Invoice, InvoiceStatus, PricingPlan, RateVersion, Receipt, ReceiptStatus
 from billing.selectors.fees import PARKED
-from billing.selectors.unpriced import unpriced_metrics
+from billing.selectors.pricing.unpriced import unpriced_metrics
 from core import wording
 from core.clock import real
 from core.periods import today

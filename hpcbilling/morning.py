@@ -20,10 +20,10 @@ from django.utils.translation import ngettext
 from accounts.models import Approval, ApprovalStatus, User, Work, WorkStatus
 from audit.models import AuditLog
 from billing.models import Receipt, ReceiptStatus
-from billing.selectors import usage
-from billing.selectors.months import find
-from billing.selectors.proof import Proof, prove
-from billing.selectors.usage import UsageFilter
+from billing.selectors.jobs import usage
+from billing.selectors.jobs.months import find
+from billing.selectors.jobs.proof import Proof, prove
+from billing.selectors.jobs.usage import UsageFilter
 from core import charts, wording
 from core.counting import count_rows
 from core.money import from_minor

@@ -22,7 +22,7 @@ from accounts.services.sessions import end_sessions
 from accounts.step_up import ask_again
 from accounts.tiers import TierResolver, describe_reason
 from billing.models import CpuBasis, RateVersion
-from billing.selectors.rates import in_force
+from billing.selectors.pricing.rates import in_force
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import today

@@ -370,7 +370,7 @@ SPECTACULAR_SETTINGS = {
         "ChargeKindEnum": "billing.models.ChargeKind",
         "TemplateKindEnum": "billing.models.TemplateKind",
         "ReceiptStatusEnum": "billing.models.ReceiptStatus",
-        "JobStatusEnum": "billing.selectors.usage.STATUSES",
+        "JobStatusEnum": "billing.selectors.jobs.usage.STATUSES",
         "CpuBasisEnum": "billing.models.CpuBasis",
         "BillingCycleEnum": "subscriptions.models.BillingCycle",
         "BillingModeEnum": "accounts.models.BillingMode",

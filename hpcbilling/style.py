@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from billing.forms.usage import WindowForm
 from billing.models import ReceiptStatus
-from billing.selectors.usage import STATUS_LABELS, DayRow
+from billing.selectors.jobs.usage import STATUS_LABELS, DayRow
 from billing.views.day_chart import CHART_DAYS, day_chart
 from billing.views.receipt_page import Step
 from core.icons import PATHS

@@ -11,11 +11,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from billing.models import Receipt
-from billing.selectors import usage
-from billing.selectors.billable import OffLimits, candidates_of
-from billing.selectors.prices import PriceBook
-from billing.selectors.unbilled import sum_of
-from billing.selectors.usage import UsageFilter, pairs_of
+from billing.selectors.jobs import usage
+from billing.selectors.jobs.billable import OffLimits, candidates_of
+from billing.selectors.jobs.unbilled import sum_of
+from billing.selectors.jobs.usage import UsageFilter, pairs_of
+from billing.selectors.pricing.prices import PriceBook
 from billing.views.day_chart import day_chart, recent
 from billing.views.figures import month_figures, open_receipts
 from core.context import actor_of

@@ -17,7 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.selectors.adjustments import Difference, difference_of, differences, of_closed_months
+from billing.selectors.jobs.adjustments import Difference, difference_of, differences, of_closed_months
 from billing.services.months import accept_change
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.wording import NARROW_SPACE, decimal_text, moment_text, money_text

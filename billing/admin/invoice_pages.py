@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Organisation
 from billing.invoicing.crediting import Left
 from billing.models import Invoice
-from billing.selectors.credit_plans import offered, plan_credit
-from billing.selectors.credits import is_kept
-from billing.selectors.invoices import line_words
+from billing.selectors.documents.credit_plans import offered, plan_credit
+from billing.selectors.documents.credits import is_kept
+from billing.selectors.documents.invoices import line_words
 from billing.services.credit_notes import CREDITABLE, write_credit_note
 from billing.services.invoicing import draft_invoice
 from core.context import actor_of

@@ -26,7 +26,7 @@ from billing.models import (
     InvoiceStatus,
     InvoiceTax,
 )
-from billing.selectors.invoices import line_words, overdue, reason_words, reversible
+from billing.selectors.documents.invoices import line_words, overdue, reason_words, reversible
 from billing.services.credit_notes import CREDITABLE
 from billing.services.invoice_issue import finalize_anew
 from billing.services.invoice_payments import PAYABLE

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.selectors.standing import standing_of
+from billing.selectors.jobs.standing import standing_of
 from usage.admin.jobs import JobAdmin
 from usage.models import Job
 

@@ -17,8 +17,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import ClosedMonth, MonthAdjustment
-from billing.selectors.months import find, receipts_of
-from billing.selectors.proof import PARTS, Amount, Proof, months_with_usage, prove
+from billing.selectors.jobs.months import find, receipts_of
+from billing.selectors.jobs.proof import PARTS, Amount, Proof, months_with_usage, prove
 from billing.services.months import bill_late_usage, check_close, close_month, left_open
 from core.admin import ReadOnlyAdmin, console_day
 from core.context import actor_of

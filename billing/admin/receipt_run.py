@@ -20,9 +20,9 @@ from accounts.models import Tier, User, Work
 from accounts.models.users import fold_username
 from accounts.services.work import start_work
 from billing.forms.usage import WindowForm
-from billing.selectors.billable import OffLimits, skipped_jobs
-from billing.selectors.prices import PriceBook
-from billing.selectors.run_previews import Candidate, candidates, users_to_bill
+from billing.selectors.jobs.billable import OffLimits, skipped_jobs
+from billing.selectors.jobs.run_previews import Candidate, candidates, users_to_bill
+from billing.selectors.pricing.prices import PriceBook
 from billing.services.receipts import create_all
 from billing.views.receipts import skipped_in_words
 from billing.work.receipts import days_of, kept_preview

@@ -20,7 +20,7 @@ from audit.exporting import recorded
 from billing.admin import receipt_run
 from billing.exports.receipts import RECEIPT_COLUMNS, receipt_rows
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors.months import closed_months_of
+from billing.selectors.jobs.months import closed_months_of
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid_by_hand, void_receipt
 from billing.words.methods import method_label, methods

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from billing.models import InvoiceTemplate, TemplateKind
-from billing.selectors.template_previews import find_by_number, previews, variables
-from billing.selectors.templates import Look, difference, look_of, standard_look, versions_of
+from billing.selectors.documents.template_previews import find_by_number, previews, variables
+from billing.selectors.documents.templates import Look, difference, look_of, standard_look, versions_of
 from billing.services.templates import (
     LONGEST_NAME,
     check_look,

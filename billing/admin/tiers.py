@@ -19,7 +19,7 @@ from accounts.forms import TierOverrideForm
 from accounts.models import RuleKind, TierOverride, TierRule
 from accounts.models.users import fold_username
 from audit.audited import AuditedAdmin
-from billing.selectors.tier_changes import TierChange, changes_of, try_rules, who_matches
+from billing.selectors.pricing.tier_changes import TierChange, changes_of, try_rules, who_matches
 from core.context import actor_of
 from core.periods import today
 

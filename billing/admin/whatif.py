@@ -17,8 +17,8 @@ from accounts.models import Tier
 from billing.drafts import NAMES, DraftRates
 from billing.forms.usage import WindowForm
 from billing.models import RateVersion
-from billing.selectors.rates import in_force
-from billing.selectors.whatif import Change, WhatIf, simulate
+from billing.selectors.pricing.rates import in_force
+from billing.selectors.pricing.whatif import Change, WhatIf, simulate
 from billing.services.rates import LARGEST
 from core.money import RATE_PLACES
 from core.periods import month_end, previous_month, today

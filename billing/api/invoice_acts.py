@@ -20,7 +20,7 @@ from accounts.idempotency import KEY, idempotent
 from billing.api import scope
 from billing.api.invoice_shapes import CreditNoteSerializer, InvoiceDetailSerializer
 from billing.models import Invoice
-from billing.selectors.invoices import find_invoice
+from billing.selectors.documents.invoices import find_invoice
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_issue import finalize_anew
 from billing.services.invoice_payments import record_payment_by_hand, reverse_payment

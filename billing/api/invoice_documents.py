@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.models import EmailNotification, Scope
 from accounts.models.organisations import LANGUAGE_CODES
 from billing.api import scope
-from billing.selectors.invoices import find_invoice, find_note
+from billing.selectors.documents.invoices import find_invoice, find_note
 from billing.services.documents import Made
 from billing.services.invoice_documents import document_of, send_invoice
 from billing.services.note_documents import note_document_of, send_note

@@ -19,8 +19,8 @@ from billing.api.explain import as_json
 from billing.api.invoice_drafts import DraftSerializer, draft
 from billing.api.invoice_shapes import InvoiceDetailSerializer, InvoiceSerializer
 from billing.models import Invoice, InvoiceStatus
-from billing.selectors.invoice_explain import explain_line
-from billing.selectors.invoices import find_invoice, find_line, overdue, visible_invoices
+from billing.selectors.documents.invoice_explain import explain_line
+from billing.selectors.documents.invoices import find_invoice, find_line, overdue, visible_invoices
 from core.paging import next_url, page
 from core.serializers import PageQuery, page_of, problems
 

@@ -15,10 +15,10 @@ from rest_framework.views import APIView
 from accounts.models import Scope
 from billing.api import scope
 from billing.models import Receipt
-from billing.selectors import job_pages, usage
-from billing.selectors.prices import PriceBook
-from billing.selectors.standing import standings
-from billing.selectors.usage import STATUSES, UsageFilter, UsageRow
+from billing.selectors.jobs import job_pages, usage
+from billing.selectors.jobs.standing import standings
+from billing.selectors.jobs.usage import STATUSES, UsageFilter, UsageRow
+from billing.selectors.pricing.prices import PriceBook
 from core.paging import next_url
 from core.serializers import HoursField, MoneyField, PageQuery, page_of, problems
 

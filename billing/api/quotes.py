@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.models import Tier
 from billing.api import scope
 from billing.api.explain import as_json
-from billing.selectors.quote import MAX_TEXT, quote
+from billing.selectors.jobs.quote import MAX_TEXT, quote
 from core.errors import BadInput
 from core.serializers import StrictSerializer, TextField, problems
 

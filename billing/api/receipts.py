@@ -18,7 +18,7 @@ from billing.api import scope
 from billing.api.jobs import check_days
 from billing.api.receipt_shapes import PreviewSerializer, ReceiptItemSerializer, ReceiptSerializer
 from billing.models import Receipt, ReceiptStatus
-from billing.selectors.billable import preview_receipts
+from billing.selectors.jobs.billable import preview_receipts
 from billing.services.receipts import create_receipts, void_receipt
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems

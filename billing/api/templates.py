@@ -17,8 +17,8 @@ from accounts.models import Organisation
 from accounts.models.organisations import LANGUAGE_CODES
 from billing.api import scope
 from billing.models import InvoiceTemplate, TemplateKind
-from billing.selectors.template_previews import find_by_number, previews, variables
-from billing.selectors.templates import Look
+from billing.selectors.documents.template_previews import find_by_number, previews, variables
+from billing.selectors.documents.templates import Look
 from billing.services.templates import save_template, set_template_active, use_template
 from billing.words.templates import TemplateRefused
 from core.paging import next_url, page

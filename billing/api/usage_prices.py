@@ -19,7 +19,7 @@ from accounts.models import Organisation
 from billing.api import scope
 from billing.charging import Step
 from billing.models import ChargeModel, PricingPlan, Quantity
-from billing.selectors.usage_prices import in_force, steps_of
+from billing.selectors.pricing.usage_prices import in_force, steps_of
 from billing.services.price_checks import FEE_PLACES, NewPrice
 from billing.services.usage_prices import create_price
 from core.decimals import PLACES, plain

@@ -16,7 +16,7 @@ from django.urls import reverse
 from billing.documents.invoice_paper import BillTax, buyer_of, conversion_of, seller_of
 from billing.documents.paper import Seller
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
-from billing.selectors.invoices import line_words, reason_words
+from billing.selectors.documents.invoices import line_words, reason_words
 
 EXACT = 6
 

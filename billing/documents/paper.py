@@ -1,4 +1,4 @@
-"""What a receipt says on paper: values only. ``billing.selectors.paper`` reads them from the database."""
+"""What a receipt says on paper: values only. ``billing.selectors.documents.paper`` reads them from the database."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from billing.documents.paper import Line, Paper
 from billing.documents.receipt_pdf import render
 from billing.documents.text import Typeface
 from billing.models import Receipt
-from billing.selectors.paper import paper_of
+from billing.selectors.documents.paper import paper_of
 
 LANGUAGES = ("en", "th")
 TELL = 50  # jobs between two words of progress

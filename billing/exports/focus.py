@@ -24,8 +24,8 @@ from billing import pricing
 from billing.exports.focus_rows import COLUMNS, Bill, Line, Price, TaxOf, line_rows, reversal_rows, tax_rows
 from billing.exports.receipts import jobs_of, receipts_of
 from billing.models import CpuBasis, Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors.billable import invoiced_accounts
-from billing.selectors.prices import PriceBook
+from billing.selectors.jobs.billable import invoiced_accounts
+from billing.selectors.pricing.prices import PriceBook
 from core.exports import CHUNK, Export, ExportFilter, Row, chunks
 from core.periods import days_window, month_start, month_window
 from usage.models import Job

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Receipt
-from billing.selectors import usage
-from billing.selectors.usage import UsageFilter, UsageRow
+from billing.selectors.jobs import usage
+from billing.selectors.jobs.usage import UsageFilter, UsageRow
 from core.exports import Column, Export, ExportFilter, Kind, Row
 
 USAGE_COLUMNS = (

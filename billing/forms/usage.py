@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.users import fold_username
 from accounts.projects import LedProject
-from billing.selectors.choices import Choices
-from billing.selectors.usage import UsageFilter
+from billing.selectors.jobs.choices import Choices
+from billing.selectors.jobs.usage import UsageFilter
 from core.periods import fiscal_year_start, month_start, previous_month, today
 
 # Outside these years a day may have no instant in UTC, and no Slurm record is that old or that new.

@@ -14,10 +14,10 @@ from billing.invoicing.problems import Problem
 from billing.invoicing.sums import Item, Off, TaxSum, sum_up, take_off
 from billing.invoicing.usage import Series, UsageLines
 from billing.models import Discount, Invoice, InvoiceLine, InvoiceTax, LineKind, SubscriptionCharge, TaxCategory
-from billing.selectors.exchange import RateBook
 from billing.selectors.fee_discounts import Asked
-from billing.selectors.taxes import Levy, TaxTable
-from billing.selectors.usage_prices import PriceTable
+from billing.selectors.pricing.exchange import RateBook
+from billing.selectors.pricing.taxes import Levy, TaxTable
+from billing.selectors.pricing.usage_prices import PriceTable
 
 ORDER = list(LineKind.values)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from billing.invoicing.months import Month
 from billing.models import InvoiceLine
-from billing.selectors.exchange import RateBook
+from billing.selectors.pricing.exchange import RateBook
 from core.money import places, quantize
 
 Books = dict[datetime, RateBook]

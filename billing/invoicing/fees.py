@@ -17,9 +17,9 @@ from billing.invoicing.months import Month, in_both
 from billing.invoicing.problems import Problem, no_exchange_rate
 from billing.invoicing.sums import Item
 from billing.models import ChargeKind, InvoiceLine, LineKind, SubscriptionCharge
-from billing.selectors.exchange import MissingExchangeRate, RateBook
 from billing.selectors.fee_discounts import Asked
-from billing.selectors.taxes import Levy
+from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
+from billing.selectors.pricing.taxes import Levy
 from core.decimals import plain
 from core.wording import day_text, is_thai
 

@@ -19,10 +19,10 @@ from billing.invoicing.exchange import Books, price_line
 from billing.invoicing.months import Month, in_both
 from billing.invoicing.problems import Problem, no_exchange_rate, problem
 from billing.models import CpuBasis, InvoiceLine, LineKind, RateVersion
-from billing.selectors import billable
-from billing.selectors.billable import Group
-from billing.selectors.exchange import MissingExchangeRate
-from billing.selectors.prices import PriceBook
+from billing.selectors.jobs import billable
+from billing.selectors.jobs.billable import Group
+from billing.selectors.pricing.exchange import MissingExchangeRate
+from billing.selectors.pricing.prices import PriceBook
 from core.decimals import plain
 from core.errors import AppError
 from usage.models import Job

@@ -23,8 +23,8 @@ from django.db import connection
 from billing.invoicing.months import Month
 from billing.invoicing.usage import QUANTITIES, USAGE, Series, describe, month_rows
 from billing.models import ChargeModel, InvoiceLine, PricingPlan, Quantity
-from billing.selectors.taxes import Levy, TaxTable
-from billing.selectors.usage_prices import PriceTable
+from billing.selectors.pricing.taxes import Levy, TaxTable
+from billing.selectors.pricing.usage_prices import PriceTable
 
 # Larger amounts may be too large for a column or for Python's usual 28 digits: Python says what is to happen then.
 LARGE = Decimal(10**12)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
 from billing.models import Quantity
-from billing.selectors.exchange import MissingExchangeRate
+from billing.selectors.pricing.exchange import MissingExchangeRate
 from core.errors import Conflict
 
 Problem = dict[str, Any]

@@ -16,8 +16,8 @@ from billing.invoicing.exchange import price_line
 from billing.invoicing.months import Month, in_both
 from billing.invoicing.problems import Problem, no_exchange_rate, problem
 from billing.models import InvoiceLine, LineKind, PricingPlan, Quantity
-from billing.selectors.exchange import MissingExchangeRate, RateBook
-from billing.selectors.usage_prices import PriceTable, charge_by
+from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
+from billing.selectors.pricing.usage_prices import PriceTable, charge_by
 from core.decimals import ExactSum, plain
 from usage.models import Period, UsageAggregate
 

@@ -5,7 +5,7 @@ from django.db import migrations
 from django.utils import timezone
 
 from billing import digest
-from billing.selectors.genuine import LINE_FIELDS, content_of
+from billing.selectors.documents.genuine import LINE_FIELDS, content_of
 from core.periods import fiscal_year
 
 

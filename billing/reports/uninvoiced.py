@@ -30,7 +30,7 @@ from billing.models import (
     SubscriptionCharge,
 )
 from billing.reports.base import Asked, Report
-from billing.selectors.usage_prices import Key, PriceTable
+from billing.selectors.pricing.usage_prices import Key, PriceTable
 from core.clock import of_tests, real
 from core.decimals import ExactSum
 from core.exports import Column, Kind, Row

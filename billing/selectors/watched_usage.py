@@ -20,8 +20,8 @@ from billing.invoicing.meters import Metered, metered
 from billing.invoicing.months import Month
 from billing.invoicing.usage import SUMS, Series, UsageLines
 from billing.models import LineKind
-from billing.selectors.exchange import MissingExchangeRate, RateBook
-from billing.selectors.usage_prices import PriceTable, price_tables
+from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
+from billing.selectors.pricing.usage_prices import PriceTable, price_tables
 from core.decimals import ExactSum
 from core.periods import month_start
 from usage.alerts.measures import Ask

@@ -22,10 +22,10 @@ from billing.models import (
     InvoiceStatus,
     TemplateKind,
 )
-from billing.selectors.credit_plans import NotCreditable, plan_credit
-from billing.selectors.credits import is_kept, kept_lines, lefts_of
-from billing.selectors.invoice_digest import note_digest
-from billing.selectors.templates import template_for
+from billing.selectors.documents.credit_plans import NotCreditable, plan_credit
+from billing.selectors.documents.credits import is_kept, kept_lines, lefts_of
+from billing.selectors.documents.invoice_digest import note_digest
+from billing.selectors.documents.templates import template_for
 from billing.services.dunning import follow_dues
 from billing.services.invoice_issue import settle_if_paid
 from billing.services.invoicing import free_claims, lock_organisations

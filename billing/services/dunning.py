@@ -19,7 +19,7 @@ from accounts.bill_contacts import bill_contacts
 from accounts.models import Organisation
 from accounts.services.outbox import Letter, queue_emails, site_url
 from billing.models import Invoice
-from billing.selectors.dues import Dues, dues_of, late_organisations, owing
+from billing.selectors.documents.dues import Dues, dues_of, late_organisations, owing
 from billing.services.invoicing import lock_organisations
 from core.clock import of, today_for
 from core.context import Actor

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from billing.models import ExchangeRate
-from billing.selectors.exchange import (
+from billing.selectors.pricing.exchange import (
     DIGITS,
     RATE_PLACES,
     Converted,

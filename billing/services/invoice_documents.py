@@ -21,7 +21,7 @@ from audit import services as audit
 from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.models import Invoice, InvoiceDocument, InvoiceStatus
-from billing.selectors.templates import template_of
+from billing.selectors.documents.templates import template_of
 from billing.services.documents import (
     MEDIA,
     NEWS,

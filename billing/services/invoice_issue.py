@@ -29,8 +29,8 @@ from billing.models import (
     InvoiceTax,
     LineKind,
 )
-from billing.selectors.invoice_digest import SAID_OF_LINES, invoice_digest
-from billing.selectors.templates import templates_for
+from billing.selectors.documents.invoice_digest import SAID_OF_LINES, invoice_digest
+from billing.selectors.documents.templates import templates_for
 from billing.services.dunning import follow_dues
 from billing.services.invoicing import lock_organisations, refresh_invoice
 from billing.services.kept_credits import keep_credits

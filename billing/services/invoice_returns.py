@@ -15,7 +15,7 @@ from django.db.models import F, Sum
 
 from audit import services as audit
 from billing.models import INVOICE_TRANSITIONS, CreditEntry, Invoice, InvoiceReturn, InvoiceStatus
-from billing.selectors.invoices import OF_RETURNS
+from billing.selectors.documents.invoices import OF_RETURNS
 from billing.services.invoice_issue import balance, settle_if_paid
 from billing.services.invoicing import lock_organisations
 from billing.services.write_offs import take_back_write_off

@@ -26,11 +26,11 @@ from billing.models import (
     InvoiceTax,
     SubscriptionCharge,
 )
-from billing.selectors.discounts import discount_tables
 from billing.selectors.fee_discounts import asked_of
-from billing.selectors.prices import PriceBook
-from billing.selectors.taxes import tax_table
-from billing.selectors.usage_prices import price_tables
+from billing.selectors.pricing.discounts import discount_tables
+from billing.selectors.pricing.prices import PriceBook
+from billing.selectors.pricing.taxes import tax_table
+from billing.selectors.pricing.usage_prices import price_tables
 from core import sets
 from core.clock import now_for
 from core.context import Actor

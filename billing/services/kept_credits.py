@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.months import Month
 from billing.models import ChargeKind, CreditNote, Invoice, InvoiceLine, InvoiceStatus, LineKind, SubscriptionCharge
-from billing.selectors.credit_plans import NotCreditable
-from billing.selectors.credits import lefts_of
+from billing.selectors.documents.credit_plans import NotCreditable
+from billing.selectors.documents.credits import lefts_of
 from core.decimals import plain
 from core.wording import money_text
 

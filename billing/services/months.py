@@ -12,10 +12,10 @@ from django.utils.translation import ngettext
 
 from audit import services as audit
 from billing.models import AdjustmentKind, ClosedMonth, MonthAdjustment, Receipt
-from billing.selectors import billable
-from billing.selectors.months import closed_months_at, closed_months_of, closed_windows, find
-from billing.selectors.paper import lines_total
-from billing.selectors.proof import Proof, prove
+from billing.selectors.documents.paper import lines_total
+from billing.selectors.jobs import billable
+from billing.selectors.jobs.months import closed_months_at, closed_months_of, closed_windows, find
+from billing.selectors.jobs.proof import Proof, prove
 from billing.services.receipts import Run, create_receipts, void_receipt
 from core.context import Actor
 from core.errors import AppError, BadInput, Conflict

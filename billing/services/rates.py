@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Tier
 from audit import services as audit
 from billing.models import CpuBasis, Rate, RateVersion
-from billing.selectors.rates import etag
+from billing.selectors.pricing.rates import etag
 from core.context import SYSTEM, Actor
 from core.errors import AppError, BadInput
 from core.locks import lock_for_transaction

@@ -17,11 +17,11 @@ from accounts.services.approvals import ask_and_stop, count_alone, overtake, tak
 from audit import services as audit
 from billing import metrics, sql
 from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors import billable
-from billing.selectors.billable import Group
-from billing.selectors.genuine import digest_of
-from billing.selectors.months import closed_months_of
-from billing.selectors.prices import PriceBook
+from billing.selectors.documents.genuine import digest_of
+from billing.selectors.jobs import billable
+from billing.selectors.jobs.billable import Group
+from billing.selectors.jobs.months import closed_months_of
+from billing.selectors.pricing.prices import PriceBook
 from billing.services.lone_acts import lone_act
 from billing.services.numbers import RECEIPTS, next_number
 from billing.tax import apply

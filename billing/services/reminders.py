@@ -20,7 +20,7 @@ from accounts.services.outbox import Letter, queue_emails, site_url
 from audit import services as audit
 from billing.announcements import tell_overdue
 from billing.models import Invoice, InvoiceNotice, NoticeKind
-from billing.selectors.dues import step_of, unpaid
+from billing.selectors.documents.dues import step_of, unpaid
 from billing.services.dunning import Followed, follow_all
 from core.clock import of
 from core.context import Actor

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Organisation
 from audit import services as audit
 from billing.models import InvoiceTemplate, TemplateKind
-from billing.selectors.templates import Look, difference, look_of, versions_of
+from billing.selectors.documents.templates import Look, difference, look_of, versions_of
 from billing.templating import fields, sandbox
 from billing.templating.problems import Refused
 from billing.words.templates import TemplateRefused

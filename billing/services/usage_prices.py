@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from billing.models import PricingPlan, PricingStep
-from billing.selectors.usage_prices import in_force, steps_of
-from billing.selectors.used_prices import displaced_use, last_use
+from billing.selectors.pricing.usage_prices import in_force, steps_of
+from billing.selectors.pricing.used_prices import displaced_use, last_use
 from billing.services.price_checks import NewPrice, check_price
 from core.context import Actor
 from core.decimals import plain

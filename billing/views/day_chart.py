@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.selectors.usage import DayRow, UsageFilter
+from billing.selectors.jobs.usage import DayRow, UsageFilter
 from core import charts, wording
 from core.periods import previous_month
 

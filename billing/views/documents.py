@@ -24,9 +24,9 @@ from billing.documents.fonts import NoThaiFont
 from billing.documents.receipts import receipt_pdf
 from billing.forms.verify import VerifyForm
 from billing.models import Receipt
-from billing.selectors.genuine import Verdict, find_document, verdict
-from billing.selectors.invoices import find_invoice, find_note
-from billing.selectors.position import Document, position_of, proof_of
+from billing.selectors.documents.genuine import Verdict, find_document, verdict
+from billing.selectors.documents.invoices import find_invoice, find_note
+from billing.selectors.documents.position import Document, position_of, proof_of
 from billing.services.invoice_documents import document_of
 from billing.services.note_documents import note_document_of
 from billing.views.reach import find_receipt

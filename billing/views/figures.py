@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
 from billing.models import Receipt, ReceiptStatus
-from billing.selectors.usage import DayRow
+from billing.selectors.jobs.usage import DayRow
 from core.periods import month_start, previous_month
 
 

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.membership import BILLING, memberships
 from billing.models import Invoice, InvoiceStatus
-from billing.selectors.invoice_explain import explain_line
-from billing.selectors.invoices import (
+from billing.selectors.documents.invoice_explain import explain_line
+from billing.selectors.documents.invoices import (
     find_invoice,
     find_line,
     line_words,

@@ -12,11 +12,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from billing.models import Receipt
-from billing.selectors import usage
-from billing.selectors.efficiency import cpu_use, memory_use
-from billing.selectors.explain import explain_job
-from billing.selectors.prices import PriceBook
-from billing.selectors.readable import readable
+from billing.selectors.documents.explain import explain_job
+from billing.selectors.documents.readable import readable
+from billing.selectors.jobs import usage
+from billing.selectors.jobs.efficiency import cpu_use, memory_use
+from billing.selectors.pricing.prices import PriceBook
 from billing.views.reach import find_job
 from core.context import actor_of
 from core.wording import decimal_text

@@ -18,8 +18,8 @@ from accounts.tiers import TierResolver
 from billing import pricing
 from billing.forms.playground import PlaygroundForm, ScriptForm
 from billing.models import RateVersion
-from billing.selectors.quote import newest_account, quote
-from billing.selectors.rates import MissingRate, version_at
+from billing.selectors.jobs.quote import newest_account, quote
+from billing.selectors.pricing.rates import MissingRate, version_at
 from core import money, wording
 from core.context import actor_of
 from core.errors import AppError

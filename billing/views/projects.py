@@ -19,11 +19,11 @@ from accounts.projects import LedProject, led_projects
 from audit.exporting import recorded
 from billing.forms.usage import PERIODS, UsageForm
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors import usage
-from billing.selectors.billable import OffLimits, candidates_of
-from billing.selectors.prices import PriceBook
-from billing.selectors.unbilled import sum_of
-from billing.selectors.usage import MemberRow, UsageFilter
+from billing.selectors.jobs import usage
+from billing.selectors.jobs.billable import OffLimits, candidates_of
+from billing.selectors.jobs.unbilled import sum_of
+from billing.selectors.jobs.usage import MemberRow, UsageFilter
+from billing.selectors.pricing.prices import PriceBook
 from billing.views.asked import check_names, refusal
 from billing.views.day_chart import day_chart, recent
 from billing.views.figures import month_figures

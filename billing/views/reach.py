@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.projects import LedProject, led_accounts, led_project
 from billing.models import Receipt
-from billing.selectors.readable import openable
+from billing.selectors.documents.readable import openable
 from core.context import actor_of
 from usage.models import Job
 

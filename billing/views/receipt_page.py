@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit.models import AuditLog
 from billing.models import Receipt, ReceiptStatus
-from billing.selectors.paper import arithmetic, lines_total
+from billing.selectors.documents.paper import arithmetic, lines_total
 from core.money import from_minor
 from core.wording import actor_text, money_text
 from usage.models import Job

@@ -24,10 +24,10 @@ from audit.exporting import recorded
 from billing.exports.receipts import ITEM_COLUMNS, RECEIPT_COLUMNS, item_rows, receipt_rows
 from billing.forms.usage import PERIODS, WindowForm, period_days
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors.billable import preview_receipts
-from billing.selectors.paper import seller_of
-from billing.selectors.previews import Preview
-from billing.selectors.rates import MissingRate
+from billing.selectors.documents.paper import seller_of
+from billing.selectors.jobs.billable import preview_receipts
+from billing.selectors.jobs.previews import Preview
+from billing.selectors.pricing.rates import MissingRate
 from billing.services.receipts import TotalChanged, create_receipts
 from billing.views import receipt_page
 from billing.views.asked import check_names, one_of, refusal

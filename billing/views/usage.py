@@ -21,12 +21,12 @@ from audit.exporting import recorded
 from billing.exports.usage import MEMBER_USAGE_COLUMNS, USAGE_COLUMNS, member_usage_rows, usage_rows
 from billing.forms.usage import BILLED, PERIODS, UsageForm
 from billing.models import Receipt
-from billing.selectors import job_pages, usage
-from billing.selectors.choices import choices
-from billing.selectors.prices import PriceBook
-from billing.selectors.readable import readable
-from billing.selectors.standing import quarantined_standing
-from billing.selectors.usage import UsageFilter
+from billing.selectors.documents.readable import readable
+from billing.selectors.jobs import job_pages, usage
+from billing.selectors.jobs.choices import choices
+from billing.selectors.jobs.standing import quarantined_standing
+from billing.selectors.jobs.usage import UsageFilter
+from billing.selectors.pricing.prices import PriceBook
 from billing.views.asked import check_names, one_of, refusal
 from billing.views.reach import find_project
 from core.context import actor_of

@@ -14,7 +14,7 @@ from accounts.services.work import Kind, Outcome, Place, Report, find_work, star
 from billing.documents import fonts
 from billing.documents.receipts import receipt_pdf
 from billing.models import Receipt
-from billing.selectors.readable import openable
+from billing.selectors.documents.readable import openable
 from core.context import Actor
 from core.errors import BadInput
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Work, WorkStatus
 from accounts.services.work import Kind, Outcome, Report, pieces
-from billing.selectors.run_previews import Candidate, candidates, from_text, to_text, users_to_bill
+from billing.selectors.jobs.run_previews import Candidate, candidates, from_text, to_text, users_to_bill
 from billing.services.receipts import create_all
 from core.context import Actor
 from core.errors import Conflict

@@ -22,8 +22,8 @@ from billing.models import (
     LineKind,
     WriteOff,
 )
-from billing.selectors.credits import is_kept
-from billing.selectors.invoice_digest import is_note_unchanged, is_unchanged
+from billing.selectors.documents.credits import is_kept
+from billing.selectors.documents.invoice_digest import is_note_unchanged, is_unchanged
 from billing.services.numbers import CREDIT_NOTES, INVOICES
 from core.money import quantize
 from hpcbilling.books.rows import SHOWN, rows

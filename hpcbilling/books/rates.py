@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from billing.models import Rate
-from billing.selectors.rates import in_force, missing
+from billing.selectors.pricing.rates import in_force, missing
 from hpcbilling.books.rows import rows
 
 

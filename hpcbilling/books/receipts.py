@@ -6,7 +6,7 @@ from django.db.models import Count, Max, Min
 
 from billing import sql
 from billing.models import DocumentCounter, Receipt
-from billing.selectors.genuine import is_unchanged
+from billing.selectors.documents.genuine import is_unchanged
 from billing.services.numbers import RECEIPTS
 from billing.tax import Sums, Tax, apply
 from hpcbilling.books.rows import SHOWN, rows

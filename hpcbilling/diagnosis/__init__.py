@@ -14,7 +14,7 @@ from django.core import checks
 from django.db import DatabaseError, InterfaceError, transaction
 
 from billing.documents import fonts
-from billing.selectors.templates import standard_look
+from billing.selectors.documents.templates import standard_look
 from billing.templating import sandbox
 from billing.templating.problems import Refused
 from billing.words.templates import in_words

@@ -20,7 +20,7 @@ from accounts.services.idempotency import reference_of
 from accounts.services.outbox import site_url
 from billing.api import scope
 from billing.models import Invoice
-from billing.selectors.invoices import find_invoice
+from billing.selectors.documents.invoices import find_invoice
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from payments.announcements import minor_text

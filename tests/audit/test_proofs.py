@@ -16,7 +16,7 @@ from django.test import Client
 from accounts.models import Member, MemberRole
 from audit.models import AuditLog, AuditVerification
 from billing.models import CreditNote, Receipt
-from billing.selectors.position import position_of
+from billing.selectors.documents.position import position_of
 from billing.services.credit_notes import write_credit_note
 from billing.services.receipts import create_receipts
 from core.context import Actor, RequestContext, bound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.selectors.templates import standard_look
+from billing.selectors.documents.templates import standard_look
 from billing.templating import fields
 
 LEAST = (

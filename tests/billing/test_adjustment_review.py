@@ -12,7 +12,7 @@ import pytest
 from accounts.models import Tier
 from audit.models import AuditLog
 from billing.models import Receipt
-from billing.selectors.adjustments import difference_of, differences
+from billing.selectors.jobs.adjustments import difference_of, differences
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import SYSTEM, Actor

@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from billing.ledger.chart import RECEIVABLE
 from billing.models import AccountingPeriod, Invoice, InvoiceLine, InvoiceStatus, JournalEntry, SubscriptionCharge
-from billing.selectors.credits import lefts_of
+from billing.selectors.documents.credits import lefts_of
 from billing.selectors.journal import differences, trial_balance
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_payments import record_payment

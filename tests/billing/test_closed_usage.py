@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditLog
 from billing.models import ClosedMonth, MonthAdjustment
-from billing.selectors.proof import prove
+from billing.selectors.jobs.proof import prove
 from billing.services.months import accept_change, bill_late_usage, close_month, void_by_adjustment
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import Actor

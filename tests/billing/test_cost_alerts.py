@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Organisation, Project
 from billing.models import Receipt
-from billing.selectors.usage import UsageFilter, totals
+from billing.selectors.jobs.usage import UsageFilter, totals
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from tests.billing.invoicing import exchange, make_customer, price

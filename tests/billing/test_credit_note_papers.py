@@ -16,8 +16,8 @@ from accounts.models import EmailNotification
 from billing.documents.template_sample import sample_note
 from billing.documents.templated import template_pdf
 from billing.models import CreditNote, CreditNoteDocument, Invoice, InvoiceTemplate
-from billing.selectors.genuine import Verdict, verdict
-from billing.selectors.templates import Look, standard_look, template_for
+from billing.selectors.documents.genuine import Verdict, verdict
+from billing.selectors.documents.templates import Look, standard_look, template_for
 from billing.services.credit_notes import write_credit_note
 from billing.services.note_documents import note_document_of, send_note
 from billing.services.templates import save_template

@@ -11,7 +11,7 @@ import pytest
 from accounts.models import Organisation
 from audit.models import AuditLog
 from billing.models import Discount, Invoice
-from billing.selectors.discounts import discount_tables, discounts_for
+from billing.selectors.pricing.discounts import discount_tables, discounts_for
 from billing.services.discounts import create_discount, end_discount
 from core.context import Actor
 from core.errors import BadInput

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing.selectors.efficiency import cpu_use, mebibytes, memory_use
+from billing.selectors.jobs.efficiency import cpu_use, mebibytes, memory_use
 from tests.factories import job_values
 from usage.models import Job
 

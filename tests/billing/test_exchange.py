@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from audit.models import AuditLog
 from billing.models import ExchangeRate
-from billing.selectors.exchange import rounded
+from billing.selectors.pricing.exchange import rounded
 from billing.services.exchange import (
     MissingExchangeRate,
     Quote,

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from accounts.models import Tier, TierRule
 from billing.models import Receipt, ReceiptItem
-from billing.selectors.explain import explain_job, explain_receipt
-from billing.selectors.genuine import digest_of, is_unchanged
-from billing.selectors.paper import paper_of
+from billing.selectors.documents.explain import explain_job, explain_receipt
+from billing.selectors.documents.genuine import digest_of, is_unchanged
+from billing.selectors.documents.paper import paper_of
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import Actor

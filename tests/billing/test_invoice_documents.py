@@ -20,7 +20,7 @@ from billing.invoicing.crediting import Left, TaxOf, take_back
 from billing.invoicing.problems import HasProblems
 from billing.invoicing.sums import Item, Off, spread
 from billing.models import CreditEntry, CreditNote, Invoice, InvoiceLine, InvoiceStatus, SubscriptionCharge
-from billing.selectors.invoice_digest import is_note_unchanged, is_unchanged
+from billing.selectors.documents.invoice_digest import is_note_unchanged, is_unchanged
 from billing.services.credit_notes import NotCreditable, write_credit_note
 from billing.services.invoice_issue import NotReady, balance, finalize_invoice
 from billing.services.invoice_payments import NotPayable, OtherAmount, record_payment, record_payment_by_hand

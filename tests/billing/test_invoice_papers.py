@@ -19,7 +19,7 @@ from accounts.services.sending import send_due
 from audit.models import AuditLog
 from billing import triggers
 from billing.models import Invoice, InvoiceDocument, InvoiceTemplate
-from billing.selectors.templates import Look
+from billing.selectors.documents.templates import Look
 from billing.services.invoice_documents import deliver_invoices, document_of, send_invoice
 from billing.services.invoice_payments import record_payment
 from billing.services.templates import save_template

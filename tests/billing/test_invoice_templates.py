@@ -17,7 +17,7 @@ from billing.documents.template_values import annex_of, values_of
 from billing.documents.templated import template_pdf
 from billing.documents.values import MOST_LINES
 from billing.models import InvoiceTemplate
-from billing.selectors.templates import Look, standard_look, template_for
+from billing.selectors.documents.templates import Look, standard_look, template_for
 from billing.services.templates import restore_template, save_template, set_template_active, use_template
 from billing.templating import document, fields
 from billing.words.templates import WORDS, TemplateRefused, meanings_of

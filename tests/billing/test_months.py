@@ -16,9 +16,9 @@ from django.urls import reverse
 
 from audit.models import AuditLog
 from billing.models import ClosedMonth, MonthAdjustment, Receipt, ReceiptStatus
-from billing.selectors.billable import preview_receipts
-from billing.selectors.proof import PARTS, prove
-from billing.selectors.standing import standing_of
+from billing.selectors.jobs.billable import preview_receipts
+from billing.selectors.jobs.proof import PARTS, prove
+from billing.selectors.jobs.standing import standing_of
 from billing.services.months import NotProven, bill_late_usage, close_month, void_by_adjustment
 from billing.services.receipts import MonthClosed, create_receipts, mark_paid, void_receipt
 from core.context import Actor

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from billing.models import ClosedMonth, MonthAdjustment
-from billing.selectors.proof import months_with_usage
+from billing.selectors.jobs.proof import months_with_usage
 from billing.services.months import bill_late_usage, close_month, void_by_adjustment
 from core.context import Actor
 from tests.billing.test_months import (

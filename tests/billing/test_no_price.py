@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import Tier
 from billing.drafts import DraftRates
 from billing.models import CpuBasis
-from billing.selectors.unbilled import unbilled_sum
-from billing.selectors.whatif import simulate
+from billing.selectors.jobs.unbilled import unbilled_sum
+from billing.selectors.pricing.whatif import simulate
 from billing.services.rates import NewRates, set_rates
 from core.context import SYSTEM
 from tests.factories import account_tier, make_job, make_jobs

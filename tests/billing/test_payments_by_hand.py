@@ -12,7 +12,7 @@ from accounts.models import Approval, Member
 from accounts.services.approvals import WaitsForSecond, approve
 from audit.models import AuditLog
 from billing.models import CreditEntry, Invoice, InvoicePayment
-from billing.selectors.invoices import paper_of
+from billing.selectors.documents.invoices import paper_of
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_issue import balance
 from billing.services.invoice_payments import NotReversible, record_payment, record_payment_by_hand, reverse_payment

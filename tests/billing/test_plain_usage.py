@@ -19,7 +19,7 @@ from accounts.models import Organisation, Project
 from audit.models import AuditLog
 from billing.invoicing import plain_usage
 from billing.models import Invoice, InvoiceLine, InvoiceTax, SubscriptionCharge
-from billing.selectors.invoice_explain import explain_line
+from billing.selectors.documents.invoice_explain import explain_line
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_issue import finalize_invoice
 from billing.services.invoicing import draft_invoices

@@ -15,8 +15,8 @@ from django.utils import translation
 
 from accounts.models import BillingMode, Organisation, Project, ProjectAccount, Tier, TierOverride
 from billing.models import CpuBasis, RateVersion, ReceiptItem
-from billing.selectors.quote import MAX_TEXT, Quote, quote
-from billing.selectors.rates import MissingRate
+from billing.selectors.jobs.quote import MAX_TEXT, Quote, quote
+from billing.selectors.pricing.rates import MissingRate
 from billing.services.receipts import create_receipts
 from billing.words import sbatch
 from core.context import Actor

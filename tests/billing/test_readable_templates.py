@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import InvoiceTemplate
-from billing.selectors.templates import Look, standard_look
+from billing.selectors.documents.templates import Look, standard_look
 from billing.services.templates import save_template, use_template
 from billing.templating import document, sandbox, worker
 from billing.templating.legibility import contrast, unread

@@ -23,7 +23,7 @@ from billing.documents.paper import Line
 from billing.documents.receipt_pdf import render
 from billing.documents.receipts import receipt_pdf, typefaces
 from billing.models import Receipt
-from billing.selectors.paper import paper_of
+from billing.selectors.documents.paper import paper_of
 from billing.services.receipts import create_receipts, mark_paid, void_receipt
 from core.context import Actor
 from tests.factories import NOON, account_tier, make_job, make_jobs

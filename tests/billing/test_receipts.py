@@ -14,8 +14,8 @@ from accounts.models import BillingMode, Organisation, Project, Tier, TierOverri
 from audit.models import AuditLog
 from billing.models import Receipt, ReceiptItem
 from billing.pricing import Rates, price
-from billing.selectors.billable import preview_receipts
-from billing.selectors.rates import MissingRate
+from billing.selectors.jobs.billable import preview_receipts
+from billing.selectors.pricing.rates import MissingRate
 from billing.services import rates
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import TotalChanged, create_all, create_receipts, mark_paid, void_receipt

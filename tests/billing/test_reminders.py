@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import EmailNotification, Member, Organisation
 from billing.models import Invoice, InvoiceNotice
-from billing.selectors.dues import step_of
+from billing.selectors.documents.dues import step_of
 from billing.services.credit_notes import write_credit_note
 from billing.services.invoice_payments import record_payment_by_hand
 from billing.services.reminders import send_reminders

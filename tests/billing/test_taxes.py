@@ -25,7 +25,7 @@ from billing.models import (
 )
 from billing.reports.base import Asked
 from billing.reports.tax import COLUMNS, rows
-from billing.selectors.invoice_digest import is_unchanged
+from billing.selectors.documents.invoice_digest import is_unchanged
 from billing.selectors.journal import trial_balance
 from billing.services.credit_notes import write_credit_note
 from billing.services.journal import post_journal

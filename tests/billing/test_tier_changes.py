@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import Organisation, Project, Tier, TierOverride, TierRule
 from audit.models import AuditLog
-from billing.selectors.tier_changes import changes_of, try_rules, who_matches
+from billing.selectors.pricing.tier_changes import changes_of, try_rules, who_matches
 from core.periods import today
 from tests.factories import account_tier, make_job, make_jobs
 

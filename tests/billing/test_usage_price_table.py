@@ -10,7 +10,7 @@ import pytest
 
 from accounts.models import Organisation
 from billing.models import PricingPlan
-from billing.selectors.usage_prices import charge_by, price_tables, prices_for
+from billing.selectors.pricing.usage_prices import charge_by, price_tables, prices_for
 
 pytestmark = pytest.mark.django_db
 OCTOBER = date(2026, 10, 1)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from accounts.models import Tier
-from billing.selectors import job_pages, usage
-from billing.selectors.prices import PriceBook
-from billing.selectors.usage import UsageFilter
+from billing.selectors.jobs import job_pages, usage
+from billing.selectors.jobs.usage import UsageFilter
+from billing.selectors.pricing.prices import PriceBook
 from billing.services.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
 from core.context import SYSTEM, Actor

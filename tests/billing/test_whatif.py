@@ -21,7 +21,7 @@ from audit.models import AuditLog
 from billing.drafts import DraftRates, read_drafts
 from billing.models import Receipt
 from billing.pricing import Rates, price
-from billing.selectors.whatif import simulate
+from billing.selectors.pricing.whatif import simulate
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from core.errors import BadInput

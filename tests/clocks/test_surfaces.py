@@ -19,9 +19,9 @@ from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.documents.templated import template_pdf
 from billing.models import Invoice
-from billing.selectors.proof import prove
-from billing.selectors.templates import standard_look
-from billing.selectors.usage import UsageFilter, totals
+from billing.selectors.documents.templates import standard_look
+from billing.selectors.jobs.proof import prove
+from billing.selectors.jobs.usage import UsageFilter, totals
 from core.clock import of_tests, real
 from hpcbilling import morning
 from subscriptions.services.subscriptions import request_subscription

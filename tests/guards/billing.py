@@ -51,7 +51,7 @@ BILLING = (
         "postgres",
     ),
     Guard(
-        "closed_months_are_not_billed", "billing/selectors/billable.py",
+        "closed_months_are_not_billed", "billing/selectors/jobs/billable.py",
         "        return jobs.exclude(off.closed)", "        return jobs",
         ("tests/billing/test_months.py::test_late_usage_of_a_closed_month_stays_off_ordinary_receipts_and_says_why",),
     ),

@@ -15,7 +15,7 @@ MONEY = (
         ("tests/accounts/test_idempotency.py::test_what_waits_for_a_second_person_is_asked_for_once",),
     ),
     Guard(
-        "a_fees_rest_comes_back_once", "billing/selectors/credit_plans.py",
+        "a_fees_rest_comes_back_once", "billing/selectors/documents/credit_plans.py",
         "rest = max(rest - _standing(lefts, back[number], found), NOUGHT)", "pass",
         ("tests/billing/test_given_back_once.py::test_nor_is_more_of_a_line",),
     ),

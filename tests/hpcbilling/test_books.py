@@ -32,7 +32,7 @@ from billing.models import (
     Receipt,
     ReceiptItem,
 )
-from billing.selectors.genuine import digest_of
+from billing.selectors.documents.genuine import digest_of
 from billing.services.credit_notes import write_credit_note
 from billing.services.journal import post_journal
 from core.context import Actor

@@ -15,7 +15,7 @@ from django.utils import translation
 
 from billing.documents.qr import encode
 from billing.models import Receipt, ReceiptItem
-from billing.selectors.paper import verify_url
+from billing.selectors.documents.paper import verify_url
 from billing.services.receipts import mark_paid, void_receipt
 from core.context import Actor
 from tests.billing.test_receipt_pdf import needs_thai

@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from audit.models import AuditLog
 from billing.models import MonthAdjustment
-from billing.selectors.proof import prove
+from billing.selectors.jobs.proof import prove
 from billing.services.months import accept_change, close_month
 from core.context import Actor
 from hpcbilling.books import INVARIANTS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from audit.models import AuditLog
-from billing.selectors.billable import preview_receipts
+from billing.selectors.jobs.billable import preview_receipts
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from core.errors import BadInput

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from billing.models import Receipt
-from billing.selectors.billable import skipped_jobs
+from billing.selectors.jobs.billable import skipped_jobs
 from billing.services.receipts import Run, create_all, create_receipts
 from core.commands import EXIT_PARTIAL, AppCommand, day
 from core.context import SYSTEM

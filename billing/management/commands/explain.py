@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Q
 
 from billing.models import Receipt
-from billing.selectors.explain import explain_job, explain_receipt
-from billing.selectors.genuine import numbers_like
-from billing.selectors.refused import explain_refused
+from billing.selectors.documents.explain import explain_job, explain_receipt
+from billing.selectors.documents.genuine import numbers_like
+from billing.selectors.jobs.refused import explain_refused
 from core.commands import AppCommand
 from core.errors import UsageError
 from usage.models import Job

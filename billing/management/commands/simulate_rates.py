@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.drafts import read_drafts
-from billing.selectors.whatif import Change, simulate
+from billing.selectors.pricing.whatif import Change, simulate
 from core.commands import AppCommand, day
 from core.errors import BadInput, UsageError
 

@@ -15,7 +15,7 @@ from billing.cycles import Span, part, period, share
 from billing.invoicing.crediting import Left, TaxOf, take_back
 from billing.invoicing.sums import Item, Off
 from billing.models import ExchangeRate
-from billing.selectors.exchange import MissingExchangeRate, RateBook
+from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
 from tests.billing.examples import charges, currencies, periods, totals
 from tests.billing.invoicing import settle
 

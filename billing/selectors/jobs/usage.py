@@ -20,9 +20,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import sql
-from billing.selectors.efficiency import Use, cpu_use
-from billing.selectors.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
-from billing.selectors.prices import Price, PriceBook
+from billing.selectors.jobs.efficiency import Use, cpu_use
+from billing.selectors.pricing.priced import PRICED_BY, chargeable_sql, hours_of_job, price_table
+from billing.selectors.pricing.prices import Price, PriceBook
 from core.periods import days_window
 from usage.models import ACTIVE_STATES, Hold, Job
 from usage.models.jobs import JobQuerySet

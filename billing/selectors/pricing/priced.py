@@ -9,7 +9,7 @@ from django.conf import settings
 
 from billing import sql
 from billing.models import CpuBasis
-from billing.selectors.prices import PriceBook
+from billing.selectors.pricing.prices import PriceBook
 from core.tables import json_table, moment_cell
 from usage.models import Hold
 

@@ -16,9 +16,9 @@ from accounts.models import ProjectAccount, Tier
 from billing import sql
 from billing.drafts import DraftRates
 from billing.models import CpuBasis
-from billing.selectors.billable import check_window
-from billing.selectors.priced import PRICED_BY, free_states, hours_of_job, price_table
-from billing.selectors.prices import PriceBook
+from billing.selectors.jobs.billable import check_window
+from billing.selectors.pricing.priced import PRICED_BY, free_states, hours_of_job, price_table
+from billing.selectors.pricing.prices import PriceBook
 from core.periods import days_window
 from core.tables import json_table
 from usage.models import Hold, Job

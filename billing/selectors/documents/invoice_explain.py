@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing import pricing, sql
 from billing.invoicing.jobs import group_of
 from billing.models import CpuBasis, InvoiceLine, LineKind, PricingPlan, RateVersion
-from billing.selectors import billable
+from billing.selectors.jobs import billable
 from core.decimals import ExactMax, ExactSum, plain
 from core.paging import Page, page
 from usage.models import Job, Meter, Period, UsageAggregate

@@ -17,9 +17,9 @@ from django.utils import timezone
 from billing import sql
 from billing.models import ClosedMonth, CpuBasis
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, Rates, hours, price
-from billing.selectors.months import find
-from billing.selectors.priced import PRICED_BY, free_states, hours_of_job, price_table
-from billing.selectors.prices import PriceBook
+from billing.selectors.jobs.months import find
+from billing.selectors.pricing.priced import PRICED_BY, free_states, hours_of_job, price_table
+from billing.selectors.pricing.prices import PriceBook
 from core.periods import Window, month_start, month_window, previous_month
 from usage.estimates import estimates
 from usage.models import Hold, Job, QuarantinedRow, ReviewStatus

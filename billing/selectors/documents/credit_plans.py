@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from billing.invoicing.crediting import Left, Taken, take_back
 from billing.models import Invoice, InvoiceLine
 from billing.selectors.came_back import Back, came_back
-from billing.selectors.credits import is_kept, kept_lines, lefts_of, taxes_of
+from billing.selectors.documents.credits import is_kept, kept_lines, lefts_of, taxes_of
 from core.errors import BadInput, Conflict
 from core.money import places, quantize
 

@@ -14,10 +14,10 @@ from accounts.models import Tier
 from accounts.tiers import describe_reason
 from billing import pricing
 from billing.models import CpuBasis, RateVersion
-from billing.selectors.billable import site_tax
-from billing.selectors.explanations import Arithmetic, Term
-from billing.selectors.prices import PriceBook
-from billing.selectors.rates import missing
+from billing.selectors.documents.explanations import Arithmetic, Term
+from billing.selectors.jobs.billable import site_tax
+from billing.selectors.pricing.prices import PriceBook
+from billing.selectors.pricing.rates import missing
 from billing.tax import apply
 from billing.words.sbatch import note_text, refusal
 from core.errors import BadInput

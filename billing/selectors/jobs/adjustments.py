@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import CpuBasis, Receipt, ReceiptItem
 from billing.pricing import Rates, price
-from billing.selectors.months import closed_windows
+from billing.selectors.jobs.months import closed_windows
 from usage.models import Adjustment
 from usage.services.frozen import is_frozen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from billing.selectors.usage import UsageFilter
+from billing.selectors.jobs.usage import UsageFilter
 
 
 @dataclass(frozen=True, slots=True)

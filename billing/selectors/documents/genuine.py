@@ -12,7 +12,7 @@ from django.db import connection
 
 from billing import digest
 from billing.models import CreditNote, Invoice, Receipt
-from billing.selectors.invoice_digest import stored_digest, stored_note_digest
+from billing.selectors.documents.invoice_digest import stored_digest, stored_note_digest
 
 Document = Receipt | Invoice | CreditNote
 NOBODYS = "-" * 64  # equals no hash, and takes as long to compare

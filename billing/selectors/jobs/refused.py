@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from billing.selectors.standing import refused_standing
+from billing.selectors.jobs.standing import refused_standing
 from usage.models import QuarantinedRow, ReviewStatus
 from usage.raws import read_cells
 from usage.reasons import in_words

@@ -20,10 +20,10 @@ from accounts.models import BillingMode, ProjectAccount, Tier, User
 from accounts.projects import LedProject
 from billing import sql
 from billing.models import CpuBasis, PriceAt, RateVersion
-from billing.selectors import rates
-from billing.selectors.months import in_closed_month
-from billing.selectors.previews import MemberShare, Preview, TierQuote
-from billing.selectors.prices import Price, PriceBook
+from billing.selectors.jobs.months import in_closed_month
+from billing.selectors.jobs.previews import MemberShare, Preview, TierQuote
+from billing.selectors.pricing import rates
+from billing.selectors.pricing.prices import Price, PriceBook
 from billing.tax import Tax, apply
 from core.errors import AppError, BadInput
 from core.periods import days_window, month_end, month_window, today

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from billing.documents.paper import Line, Paper, Row, Seller, State, Tax
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
-from billing.selectors.previews import Product
+from billing.selectors.jobs.previews import Product
 from core.money import HOUR_PLACES, places, quantize
 from usage.models import Job
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.selectors.standing import Standing
+from billing.selectors.jobs.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.db.models import F, QuerySet
 from accounts.models import Organisation
 from billing.models import Invoice, InvoiceStatus, InvoiceTemplate, TemplateKind
 
-STANDARD = Path(__file__).resolve().parents[1] / "templating" / "standard"
+STANDARD = Path(__file__).resolve().parents[2] / "templating" / "standard"
 LONGEST_DIFF = 20_000
 
 

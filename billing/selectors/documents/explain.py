@@ -15,7 +15,7 @@ from accounts.tiers import describe_reason
 from audit.models import AuditLog
 from billing.models import CpuBasis, RateVersion, Receipt, ReceiptItem
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, SECONDS_PER_HOUR, Rates, price
-from billing.selectors.explanations import (
+from billing.selectors.documents.explanations import (
     Arithmetic,
     BilledOn,
     Entry,
@@ -25,9 +25,9 @@ from billing.selectors.explanations import (
     Term,
     TierFacts,
 )
-from billing.selectors.genuine import digest_of
-from billing.selectors.prices import PriceBook
-from billing.selectors.standing import standing_of
+from billing.selectors.documents.genuine import digest_of
+from billing.selectors.jobs.standing import standing_of
+from billing.selectors.pricing.prices import PriceBook
 from billing.tax import Tax, apply
 from usage.models import Job
 from usage.raws import read_raw

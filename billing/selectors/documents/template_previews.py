@@ -17,7 +17,7 @@ from billing.documents.template_sample import sample_bill, sample_note
 from billing.documents.template_values import values_of
 from billing.documents.templated import Document, template_pictures
 from billing.models import CreditNote, Invoice, TemplateKind
-from billing.selectors.templates import Look
+from billing.selectors.documents.templates import Look
 from billing.templating import fields
 from billing.templating.problems import Refused
 from billing.words.templates import TemplateRefused, in_words, meanings_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.selectors.prices import PriceBook
-from billing.selectors.usage import UsageFilter, UsageRow, rows_of
+from billing.selectors.jobs.usage import UsageFilter, UsageRow, rows_of
+from billing.selectors.pricing.prices import PriceBook
 from core.paging import BadCursor, behind, cursor_of, key_of, read_cursor
 from usage.models import Job
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.db import connection
 
 from billing import sql
-from billing.selectors.prices import PriceBook
-from billing.selectors.usage import priced_sql
+from billing.selectors.jobs.usage import priced_sql
+from billing.selectors.pricing.prices import PriceBook
 from usage.alerts.measures import Ask, matched_jobs
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from billing.models import InvoiceLine, LineKind, TaxCategory, TaxedKind, TaxRate, TaxRule
-from billing.selectors.billable import site_tax
+from billing.selectors.jobs.billable import site_tax
 from billing.tax import Tax
 
 KIND_OF_LINE: dict[str, str] = {

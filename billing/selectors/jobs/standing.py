@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Tier, User
 from billing.models import CpuBasis, PriceAt, Receipt
-from billing.selectors.months import closed_windows
-from billing.selectors.prices import PriceBook
+from billing.selectors.jobs.months import closed_windows
+from billing.selectors.pricing.prices import PriceBook
 from core.periods import Window
 from core.wording import day_text
 from usage.models import ACTIVE_STATES, Hold, Job, QuarantinedRow, ReviewStatus

@@ -9,10 +9,10 @@ from django.db import connection
 
 from billing import sql
 from billing.models import CpuBasis
-from billing.selectors.billable import candidates_of
-from billing.selectors.priced import PRICED_BY, hours_of_job, price_table
-from billing.selectors.prices import PriceBook
-from billing.selectors.usage import Pairs, pairs_of
+from billing.selectors.jobs.billable import candidates_of
+from billing.selectors.jobs.usage import Pairs, pairs_of
+from billing.selectors.pricing.priced import PRICED_BY, hours_of_job, price_table
+from billing.selectors.pricing.prices import PriceBook
 from usage.models.jobs import JobQuerySet
 
 _COLUMNS = ("username", "account", "end_at", "used_cpu_seconds", "cpu_core_seconds", "gpu_seconds", "mem_mib_seconds")

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from billing.selectors.billable import (
+from billing.selectors.jobs.billable import (
     OffLimits,
     check_window,
     groups_of,
@@ -18,8 +18,8 @@ from billing.selectors.billable import (
     token_of,
     usernames_to_bill,
 )
-from billing.selectors.previews import TierQuote
-from billing.selectors.prices import PriceBook
+from billing.selectors.jobs.previews import TierQuote
+from billing.selectors.pricing.prices import PriceBook
 from core.errors import AppError
 
 
