@@ -121,10 +121,14 @@ def make_key(path: Path) -> SigningKey:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise UsageError(f"The key cannot be written to {path}: {error.strerror}") from error
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(pem("PRIVATE", PRIVATE, key.seed))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(pem("PRIVATE", PRIVATE, key.seed))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # a full disk: what is half a key must not stand in the way of a whole one
+        path.unlink(missing_ok=True)
+        raise UsageError(f"The key cannot be written to {path}: {error.strerror}") from error
     return key
 
 

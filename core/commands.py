@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from abc import abstractmethod
 from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -104,17 +107,34 @@ class AppCommand(BaseCommand):
         """Text form of the result; the default is one ``name value`` pair a line."""
         return "\n".join(f"{key:<12} {value}" for key, value in result.items() if value not in ({}, [], ""))
 
+    def _print(self, text: str) -> None:
+        with printing():
+            self.stdout.write(text)
+            self.stdout.flush()
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             result = self.run(options)
+            if options["format"] == "json":
+                self._print(json.dumps(result, ensure_ascii=False, default=str))
+            elif text := self.describe(result):
+                self._print(text)
         except (AppError, ImproperlyConfigured, DatabaseError, InterfaceError) as error:
             raise command_error(error) from error
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
-        elif text := self.describe(result):
-            self.stdout.write(text)
         if self.exit_code:
             sys.exit(self.exit_code)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Say in words that the output could not be written: its reader went away (``| head``), or the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush at exit
+        if isinstance(error, BrokenPipeError):
+            raise AppError("The reader of the output went away.") from error
+        raise AppError(f"The output cannot be written: {error.strerror or error}") from error
 
 
 def command_error(error: Exception) -> CommandError:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
 from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,19 +20,23 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 from core.money import to_minor
+from core.numerals import written
 from usage import clusters
 from usage.sbatch.partitions import Partition, read_partitions
 
 TRUE = ("1", "true", "on", "ok", "y", "yes")
 FALSE = ("0", "false", "off", "n", "no", "")
+# A line of .env, with blanks where systemd, which reads the same file, takes them.
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_0-9]+)\s*=\s*(.*?)\s*")
+log = logging.getLogger(__name__)
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
 
 
 class _Variables(FileAwareMapping):
-    """Editors and ``echo`` end a file with a line break, which no key, password or token holds."""
+    """Editors end a file with a line break, some begin it with a mark: no key, password or token has them."""
 
     def __getitem__(self, key: str) -> str:
-        return str(super().__getitem__(key)).rstrip("\r\n")
+        return str(super().__getitem__(key)).removeprefix("\ufeff").rstrip("\r\n")
 
 
 HOURS_MOST = 24 * 365
@@ -73,7 +81,7 @@ class Environment(environ.FileAwareEnv):
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **kwargs: Any) -> Any:
         try:
-            return super().get_value(var, cast=_switch if cast is bool else cast, default=default, **kwargs)
+            value = super().get_value(var, cast=STRICT.get(cast, cast), default=default, **kwargs)
         except OSError as error:
             why = f"the file of {var}_FILE cannot be read ({error.strerror or error})"
             raise ImproperlyConfigured(f"{var}: {why}.") from error
@@ -82,6 +90,8 @@ class Environment(environ.FileAwareEnv):
         except ValueError as error:
             kind = {int: "a whole number", bool: "1 or 0"}.get(cast, "a value of another form")
             raise ImproperlyConfigured(f"{var}={self.ENVIRON.get(var)!r}: {kind} is wanted.") from error
+        # "a, b" is two things, neither of which begins with a blank.
+        return [text for text in map(str.strip, value) if text] if cast is list else value
 
     def whole(self, var: str, *, default: int, least: int, most: int | None = None) -> int:
         """A whole number that is not below ``least``, nor above ``most``."""
@@ -101,9 +111,9 @@ class Environment(environ.FileAwareEnv):
         """A rate in percent, 0 to 100, with at most two decimal places."""
         text: str = self.get_value(var, cast=str, default=default).strip()
         try:
-            number = Decimal(text)
+            number = Decimal(written(text))
             whole = number * 100
-        except InvalidOperation:
+        except (ValueError, InvalidOperation):
             number = whole = Decimal("NaN")
         if not (number.is_finite() and 0 <= number <= 100 and whole == whole.to_integral_value()):  # noqa: PLR2004
             raise ImproperlyConfigured(f"{var}={text!r}: a percentage such as 7 or 7.25 is wanted.")
@@ -115,9 +125,9 @@ class Environment(environ.FileAwareEnv):
         if not text:
             return None
         try:
-            number = Decimal(text)
+            number = Decimal(written(text))
             whole = number * 100
-        except InvalidOperation:
+        except (ValueError, InvalidOperation):
             number = whole = Decimal("NaN")
         if not (number.is_finite() and number >= 0 and whole == whole.to_integral_value()):
             raise ImproperlyConfigured(f"{var}={text!r}: an amount such as 50000 or 49999.50 is wanted.")
@@ -182,7 +192,7 @@ class Environment(environ.FileAwareEnv):
                 continue
             try:
                 name, currency, least, most = (part.strip() for part in text.split(":"))
-                bounds = (Decimal(least), Decimal(most))
+                bounds = (Decimal(written(least)), Decimal(written(most)))
                 good = all(bound.is_finite() for bound in bounds) and 0 < bounds[0] <= bounds[1]
                 good = good and all(to_minor(bound, currency.upper()) for bound in bounds)
             except (ValueError, InvalidOperation):
@@ -299,8 +309,32 @@ def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, s
     }
 
 
+def read_dot_env(env: Environment, path: Path) -> None:
+    """Take the variables of a file. A line that is none is told by its number: what it holds may be a secret."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError:  # said only where the start is refused: units bring the variables
+        env.hint = f"{path} cannot be read by this user: type commands as the site's user (docs/operations.md)."
+        return
+    except UnicodeDecodeError:
+        env.refused.append(f"{path} is not UTF-8 text: save it as such.")
+        return
+    found = [(number, line, _LINE.fullmatch(line)) for number, line in enumerate(lines, 1)]
+    for number, line, match in found:
+        if not match and line.strip() and line.lstrip()[0] not in "#;":
+            log.warning("%s, line %s: NAME=value is wanted; the line is passed over.", path, number)
+    env.read_env(io.StringIO("\n".join(f"{match[1]}={match[2]}" for _number, _line, match in found if match)))
+
+
 def _switch(text: str) -> bool:
     word = text.strip().lower()
     if word not in TRUE + FALSE:
         raise ValueError(text)
     return word in TRUE
+
+
+def _whole(text: str) -> int:
+    return int(written(text))
+
+
+STRICT: dict[Any, Callable[[str], Any]] = {bool: _switch, int: _whole}

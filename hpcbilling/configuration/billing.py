@@ -55,7 +55,9 @@ SLURM_PER_CLUSTER: dict[str, dict[str, str]] = of_each_cluster(env, [SLURM_CLUST
 # Defaults and node sizes of the partitions, for the quotes of the playground.
 SLURM_PARTITIONS: dict[str, Partition] = env.partitions("SLURM_PARTITIONS")
 # Jobs that ended in these Slurm states are kept and shown, never charged.
-BILLING_FREE_STATES: list[str] = env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
+BILLING_FREE_STATES: list[str] = [
+    state.upper() for state in env.list("BILLING_FREE_STATES", default=["BOOT_FAIL", "NODE_FAIL"])
+]
 # Which moment's rates price a job: that of the receipt, or the end of the job. Recorded on each receipt.
 BILLING_PRICE_AT: str = env.choice("BILLING_PRICE_AT", default="receipt", among=("receipt", "job_end"))
 # How a part of a plan's period is charged or given back: not at all, by local days, by seconds (billing.cycles).

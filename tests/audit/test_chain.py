@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from io import StringIO
 from typing import Any
 
@@ -104,6 +106,26 @@ def test_a_seal_is_never_written_over_a_head_that_the_chain_no_longer_holds(tmp_
     with pytest.raises(SystemExit), StringIO() as err:
         call_command("seal_audit", out=str(head), stdout=StringIO(), stderr=err)
     assert head.read_text() == proof
+
+
+def test_a_head_and_an_export_that_are_there_outlive_a_full_disk(tmp_path: Any, monkeypatch: Any) -> None:
+    write(3)
+    head, log = tmp_path / "head.json", tmp_path / "audit.ndjson"
+    call_command("seal_audit", out=str(head), stdout=StringIO())
+    call_command("export_audit", out=str(log), stdout=StringIO())
+    former = head.read_bytes(), log.read_bytes()
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for name, out in (("seal_audit", head), ("export_audit", log)):
+        with pytest.raises(CommandError, match="No space left"):
+            call_command(name, out=str(out), stdout=StringIO())
+    with pytest.raises(CommandError, match="No space left"):
+        call_command("audit_key", new=str(tmp_path / "key.pem"), stdout=StringIO())
+    assert (head.read_bytes(), log.read_bytes()) == former
+    assert sorted(tmp_path.iterdir()) == [log, head], "and no half of a key is in the way of the next one"
 
 
 def test_a_forged_head_is_refused(tmp_path: Any) -> None:

@@ -79,6 +79,11 @@ def test_one_missing_variable_is_enough(name: str) -> None:
         ("SECRET_KEY_FILE", "/nope", "No such file"),
         ("DEBUG", "perhaps", "1 or 0"),
         ("METRICS_ENABLED", "maybe", "1 or 0"),
+        ("BILLING_INVOICE_DAYS", "3_0", "whole number"),
+        ("BILLING_TAX_RATE", "1_0", "a percentage"),
+        ("BILLING_TAX_RATE", "7e0", "a percentage"),
+        ("FOUR_EYES_ABOVE", "5_0000", "an amount"),
+        ("PAYMENT_LIMITS", "omise:THB:2_0:150000", "in whole coins"),
     ],
 )
 def test_a_value_that_cannot_be_used_ends_with_78_and_the_name_of_its_variable(
@@ -97,6 +102,35 @@ def test_capitals_and_other_words_for_no_are_understood(setting: dict[str, str])
     assert manage("check", **GOOD | setting).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "read"),
+    [
+        ("ALLOWED_HOSTS", " billing.example.ac.th, 127.0.0.1,,", ["billing.example.ac.th", "127.0.0.1"]),
+        ("BILLING_FREE_STATES", "boot_fail, NODE_FAIL", ["BOOT_FAIL", "NODE_FAIL"]),
+        ("SECRET_KEY_FALLBACKS", f"{GOOD['SECRET_KEY'][::-1]} , ", [GOOD["SECRET_KEY"][::-1]]),
+        ("BILLING_INVOICE_DAYS", " ๓๐ ", 30),
+    ],
+)
+def test_blanks_between_the_items_of_a_list_are_no_part_of_them(setting: str, value: str, read: object) -> None:
+    code = f"from django.conf import settings; assert settings.{setting} == {read!r}, settings.{setting}"
+    variables = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "DJANGO_SETTINGS_MODULE": "hpcbilling.settings"}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, cwd=ROOT, env=variables | GOOD | {setting: value}, check=True)
+
+
+@pytest.mark.parametrize("target", ["|", "/dev/full", ">&-"])
+def test_output_that_nobody_takes_is_told_in_words(target: str) -> None:
+    """As ``| head``, a full disk and ``>&-`` do it."""
+    line = f"{sys.executable} {ROOT / 'manage.py'} doctor"
+    shell = {"|": f"set -o pipefail; {line} | true", "/dev/full": f"{line} >/dev/full", ">&-": f"{line} >&-"}[target]
+    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "DATABASE_URL": "sqlite://:memory:", **GOOD}
+    done = subprocess.run(["bash", "-c", shell], env=clean, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    if target != ">&-":
+        said = "went away" if target == "|" else "The output cannot be written: No space left on device"
+        assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+
+
 @pytest.mark.parametrize(("length", "code"), [(49, 78), (50, 0)])
 def test_a_short_secret_key_is_refused_like_a_missing_one(length: int, code: int) -> None:
     done = manage("check", **GOOD | {"SECRET_KEY": GOOD["SECRET_KEY"][:length]})
@@ -110,8 +144,9 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     assert (done.returncode, "SECRET_KEY_FILE" in done.stderr, "Traceback" in done.stderr) == (78, True, False)
 
 
-def test_the_line_break_at_the_end_of_a_secret_file_is_no_part_of_the_secret(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(GOOD["SECRET_KEY"][:49] + "\n")
+@pytest.mark.parametrize(("mark", "end"), [("", "\n"), ("", "\r\n"), ("\ufeff", "")])
+def test_what_editors_put_around_a_secret_is_no_part_of_it(tmp_path: Path, mark: str, end: str) -> None:
+    (tmp_path / "key").write_bytes((mark + GOOD["SECRET_KEY"][:49] + end).encode())
     assert manage("check", **GOOD, SECRET_KEY_FILE=str(tmp_path / "key")).returncode == 78
 
 

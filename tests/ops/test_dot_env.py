@@ -45,3 +45,26 @@ def test_a_file_that_this_user_may_not_read_is_named_beside_all_that_is_missing_
     assert (done.returncode, named(done.stderr)) == (78, {"SECRET_KEY", "ALLOWED_HOSTS", "SITE_BASE_URL"})
     assert f"{app / '.env'} cannot be read by this user" in done.stderr
     assert check(app, **GOOD).returncode == 0, "as the units do it, which bring the variables"
+
+
+def test_lines_as_systemd_takes_them_are_read(app: Path) -> None:
+    lines = "".join(f"  {name} = {value}  \r\n" for name, value in GOOD.items())
+    (app.parent / "site.env").write_bytes(f"\ufeff# as Windows writes it\r\n; so too\r\n{lines}".encode())
+    done = check(app)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_line_that_is_none_is_told_by_its_number_and_never_repeated(app: Path) -> None:
+    with (app.parent / "site.env").open("a") as file:
+        file.write("AUDIT-KEY=open-sesame\n")
+    done = check(app)
+    assert (done.returncode, f"line {len(GOOD) + 1}: NAME=value" in done.stderr) == (0, True), done.stderr
+    assert "open-sesame" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_in_another_encoding_is_named(app: Path, encoding: str) -> None:
+    (app.parent / "site.env").write_bytes("ORG_NAME=Universit\u00e9\n".encode(encoding))
+    done = check(app)
+    assert (done.returncode, "Traceback" in done.stderr) == (78, False)
+    assert f"{app / '.env'} is not UTF-8 text" in done.stderr

@@ -7,6 +7,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import IO
 
 import msgspec
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from core.errors import BadInput
 from usage.events.schema import Event, Facts, Malformed, Refused, read_one
-from usage.sources.lines import Lines
+from usage.sources.lines import LINE_LIMIT, Lines
 
 KINDS = ("auto", "ndjson", "csv")
 NUMBERS = ("request_tokens", "response_tokens", "cached_tokens", "reasoning_tokens", "latency_ms", "status_code")
@@ -48,7 +49,7 @@ def _ndjson(stream: IO[bytes]) -> Iterator[tuple[int, Event | Refused]]:
 
 def _csv(stream: IO[bytes], name: str) -> Iterator[tuple[int, Event | Refused]]:
     """A header and rows. Columns are named as the fields of an event; ``metadata`` is JSON, ``metadata.x`` one fact."""
-    rows = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+    rows = csv.reader(_lines(stream, name))
     try:
         header = [cell.strip() for cell in next(rows, [])]
         if not header:
@@ -61,6 +62,19 @@ def _csv(stream: IO[bytes], name: str) -> Iterator[tuple[int, Event | Refused]]:
         raise BadInput(
             _("%(file)s, line %(line)s: %(why)s") % {"file": name, "line": rows.line_num, "why": error}
         ) from error
+
+
+def _lines(stream: IO[bytes], name: str) -> Iterator[str]:
+    """With their ends. A file without any would be one line, and all of it in memory."""
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    for number in count(1):
+        line = text.readline(LINE_LIMIT + 1)
+        if len(line) > LINE_LIMIT:
+            words = _("%(file)s, line %(line)s is longer than a row can be: is this a file of events?")
+            raise BadInput(words % {"file": name, "line": number})
+        if not line:
+            return
+        yield line
 
 
 def _check_header(header: list[str], name: str) -> None:

@@ -10,6 +10,7 @@ from audit import heads, keys, services
 from core.commands import AppCommand
 from core.context import SYSTEM
 from core.errors import Misconfigured, UsageError
+from core.files import ORDINARY, whole_file
 
 
 class Command(AppCommand):
@@ -34,7 +35,8 @@ class Command(AppCommand):
             return self._rotate(own, keys.key_in(Path(options["rotate"])))
         if options["out"]:
             try:
-                Path(options["out"]).write_text(keys.public_pem(own.public), encoding="ascii")
+                with whole_file(Path(options["out"]), mode=ORDINARY) as file:
+                    file.write(keys.public_pem(own.public).encode())
             except OSError as error:
                 raise UsageError(f"The public key cannot be written: {error}") from error
         return self._shown(own)

@@ -12,6 +12,7 @@ from audit.models import AuditLog
 from core.commands import AppCommand
 from core.context import SYSTEM
 from core.errors import UsageError
+from core.files import ORDINARY, whole_file
 
 
 class Command(AppCommand):
@@ -32,11 +33,12 @@ class Command(AppCommand):
         count = 0
         try:
             with ExitStack() as opened:
-                handle: Any = self.stdout
+                write: Any = self.stdout.write  # adds no line feed to a line that has one
                 if options["out"] != "-":
-                    handle = opened.enter_context(Path(options["out"]).open("w", encoding="utf-8"))
+                    file = opened.enter_context(whole_file(Path(options["out"]), mode=ORDINARY))
+                    write = lambda line: file.write(line.encode())  # noqa: E731
                 for line in ndjson.lines(entries):
-                    handle.write(line)  # each ends with its line feed, and self.stdout adds none to that
+                    write(line)
                     count += 1
         except OSError as error:
             raise UsageError(f"The export cannot be written: {error}") from error

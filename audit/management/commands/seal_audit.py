@@ -11,6 +11,7 @@ from audit import chain, services
 from core.commands import AppCommand
 from core.context import SYSTEM
 from core.errors import UsageError
+from core.files import ORDINARY, whole_file
 
 
 class Command(AppCommand):
@@ -30,7 +31,8 @@ class Command(AppCommand):
         sealed = chain.seal()
         if not options["dry_run"]:
             try:
-                out.write_text(json.dumps(sealed, indent=1) + "\n", encoding="utf-8")
+                with whole_file(out, mode=ORDINARY) as file:
+                    file.write((json.dumps(sealed, indent=1) + "\n").encode())
             except OSError as error:
                 raise UsageError(f"The head cannot be written: {error}") from error
             services.record(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -14,10 +12,11 @@ from typing import IO, Any
 from django.conf import settings
 
 from audit.exporting import recorded_rows
-from core.commands import AppCommand, day
+from core.commands import AppCommand, day, printing
 from core.context import SYSTEM
 from core.errors import AppError, BadInput, UsageError
 from core.exports import FORMATS, OPTIONS, Export, ExportFilter, Row, find, table_lines
+from core.files import whole_file
 from core.spreadsheets import write_xlsx
 
 STDOUT = "-"
@@ -58,16 +57,9 @@ class Command(AppCommand):
             with _to_stdout(self.stdout) as stream:
                 yield stream
             return
-        place = Path(out)
         try:
-            with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as file:
-                try:
-                    yield file
-                    file.flush()
-                    Path(file.name).replace(place)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
+            with whole_file(Path(out)) as file:
+                yield file
         except OSError as error:
             raise AppError(f"{out} cannot be written: {error.strerror or error}") from error
 
@@ -81,12 +73,9 @@ def _to_stdout(stdout: Any) -> Iterator[IO[bytes]]:
             file.seek(0)
             stdout.write(file.read().decode("utf-8-sig"), ending="")
         return
-    try:
+    with printing():
         yield raw
         raw.flush()
-    except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush at exit
-        raise AppError("The reader of the output went away.") from error
 
 
 class _Counter:
