@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -21,9 +22,11 @@ from django.db import connection
 
 from accounts.models import Project
 from audit.models import AuditLog
+from core.errors import BadInput
 from tests.factories import make_project
 from tests.usage.events import body, row
 from usage import partitions
+from usage.events.files import read_events
 from usage.events.rows import Batch
 from usage.events.store import Stretch, open_store
 from usage.models import UsageAggregate, UsageEvent
@@ -99,6 +102,32 @@ def test_a_file_that_is_no_list_of_events_is_refused_in_words(tmp_path: Path, co
     file.write_bytes(content)
     with pytest.raises(CommandError, match=words):
         run("import_events", file=str(file))
+
+
+class Endless(io.RawIOBase):
+    """A stream that no reader may take to its end."""
+
+    def __init__(self, begin: bytes) -> None:
+        self.begin, self.given = begin, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        assert self.given < 64 << 20, "it is read without bound"
+        some = (self.begin or b"x" * len(buffer))[: len(buffer)]
+        self.begin = self.begin[len(some) :]
+        buffer[: len(some)] = some
+        self.given += len(some)
+        return len(some)
+
+
+@pytest.mark.parametrize(
+    ("begin", "line"), [(b"x", 1), (b"[", 1), (b"metric_name,idempotency_key,timestamp\nx,y,2026-11-01T00:00:00Z\n", 3)]
+)
+def test_a_line_without_end_is_refused_by_its_number_before_it_fills_the_memory(begin: bytes, line: int) -> None:
+    with pytest.raises(BadInput, match=f"line {line} is longer"):
+        list(read_events(Endless(begin), name="events.csv"))
 
 
 def test_an_absent_file_or_project_is_exit_two(tmp_path: Path) -> None:
