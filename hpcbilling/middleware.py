@@ -48,7 +48,8 @@ class RequestContextMiddleware:
 
 
 class NoStoreMiddleware:
-    """What is made for somebody who is signed in is kept in no cache, neither a proxy's nor the browser's."""
+    """What is made for somebody who is signed in, or sets a cookie (which a form needs), is kept in no cache,
+    neither a proxy's nor the browser's."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -56,7 +57,7 @@ class NoStoreMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         is_somebodys = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
-        if is_somebodys and not request.path_info.startswith("/static/"):
+        if response.cookies or (is_somebodys and not request.path_info.startswith("/static/")):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
