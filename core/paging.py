@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -87,14 +87,33 @@ def read_cursor(text: str, size: int) -> list[Any]:
     return key
 
 
+def read_place(text: str) -> int:
+    """Of a list whose cursor is the number of rows before. Raises ``BadCursor``."""
+    place = read_cursor(text, 1)[0]
+    if type(place) is not int or not 0 <= place < 2**31:
+        raise BadCursor
+    return place
+
+
 def _value(model: type[Model], name: str, text: Any) -> Any:
     try:
         value = model._meta.get_field(name).to_python(text)  # type: ignore[union-attr]
+        if isinstance(value, datetime):
+            value = _of_utc(value)
+        elif isinstance(value, str):
+            value.encode()  # half a surrogate pair is none that a database takes
     except (ValidationError, OverflowError, ValueError, TypeError):
         raise BadCursor from None
-    if value is None or (isinstance(value, int) and abs(value) >= 2**63):
+    if value is None or (isinstance(value, int) and abs(value) >= 2**63) or (isinstance(value, str) and "\0" in value):
         raise BadCursor
     return value
+
+
+def _of_utc(moment: datetime) -> datetime:
+    """As the database wants it; at either end of the calendar another zone has no such moment: ``OverflowError``."""
+    if moment.tzinfo is None:
+        raise ValueError("ours have a zone")
+    return moment.astimezone(UTC)
 
 
 def next_url(request: HttpRequest, cursor: str) -> str | None:

@@ -23,8 +23,8 @@ from hpcbilling import exports_page, frontpage, reports_page, saved_filters, sea
 
 logger = logging.getLogger("hpcbilling.console")
 View = Callable[..., HttpResponseBase]
-# What a filter of no sense ends in: a year that no calendar has, a number that no column holds.
-ODD = (ValueError, OverflowError, DataError, ValidationError)
+# What a filter of no sense ends in: a year that no calendar has, a number that no column holds, a range with one end.
+ODD = (ValueError, OverflowError, IndexError, DataError, ValidationError)
 
 
 class FinanceAdminSite(admin.AdminSite):

@@ -48,7 +48,8 @@ class RequestContextMiddleware:
 
 
 class NoStoreMiddleware:
-    """What is made for somebody who is signed in is kept in no cache, neither a proxy's nor the browser's."""
+    """What is made for somebody who is signed in, or sets a cookie (which a form needs), is kept in no cache,
+    neither a proxy's nor the browser's."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -56,7 +57,7 @@ class NoStoreMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         is_somebodys = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
-        if is_somebodys and not request.path_info.startswith("/static/"):
+        if response.cookies or (is_somebodys and not request.path_info.startswith("/static/")):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -100,8 +101,9 @@ def _is_for_programs(request: HttpRequest) -> bool:
 
 
 class HeadersMiddleware:
-    """Refuses, before anything reads the request, what its headers cannot mean: a length that is no number, and a
-    charset that is not UTF-8. Django takes any codec that Python knows, and those that are none for text (``rot13``,
+    """Refuses, before anything reads the request, what its headers cannot mean: a length that is no number, a body in
+    chunks without one, of which Django reads nothing and which would pass for an empty one, and a charset that is not
+    UTF-8. Django takes any codec that Python knows, and those that are none for text (``rot13``,
     ``zlib``) would break it wherever a parameter is read; ``hpcbilling.wsgi`` lets them come as far as this."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -114,7 +116,12 @@ class HeadersMiddleware:
             with translation.override(translation.get_language_from_request(request)):
                 words = _("Send UTF-8, and name no other charset.")
                 return problem(415, "unsupported_charset", words) if is_api(request) else _refuse(request)
-        if not (request.META.get("CONTENT_LENGTH") or "0").isdecimal():
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if "Transfer-Encoding" in request.headers and not length and request.method not in ("GET", "HEAD", "OPTIONS"):
+            with translation.override(translation.get_language_from_request(request)):
+                words = _("Say how long the body is (Content-Length); one that is sent in chunks is not read.")
+                return problem(411, "length_required", words) if _is_for_programs(request) else _refuse(request)
+        if not (length or "0").isdecimal():
             return _refuse(request)
         return self.get_response(request)
 

@@ -22,14 +22,17 @@ from accounts.services.organisations import (
 from accounts.services.webhooks import create_endpoint
 from core.context import SYSTEM
 from core.errors import BadInput
-from core.lines import is_line
+from core.lines import is_line, is_seen
 from subscriptions.models import Plan
 from subscriptions.services.catalogue import change_model, create_model
 from tests.factories import make_project
 from usage.models import Meter
 from usage.services.alert_rules import change_rule, create_rule
 
-WRONG = ["a\nb", "a\rb", "a\x00b", "a\x1b[31m", "a\tb", "a\x7f", "a\x85b", "a\u2028b"]
+WRONG = [
+    "a\nb", "a\rb", "a\x00b", "a\x1b[31m", "a\tb", "a\x7f", "a\x85b", "a\u2028b", "a\u202eb", "\u202ba", "a\u2066b", "\u2069",
+]  # fmt: skip
+UNSEEN = ["\u200b\u200d", "\ufeff", "\u3164", "\u2800\u00a0", "\u2060\u00ad", "\U000e0041", "\u115f\u034f"]
 
 
 @pytest.mark.parametrize("text", ["", "Faculty of Science", "คณะวิทยาศาสตร์", "a\u200bb", "e\u0301", "👩‍🔬"])
@@ -40,6 +43,17 @@ def test_words_of_any_language_are_lines(text: str) -> None:
 @pytest.mark.parametrize("text", WRONG)
 def test_breaks_and_control_characters_are_not(text: str) -> None:
     assert not is_line(text)
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_what_shows_nothing_is_not_seen(text: str) -> None:
+    assert is_line(text)
+    assert not is_seen(text)
+
+
+@pytest.mark.parametrize("text", ["a", "๑", "\u200bก", "é", "👩‍🔬", "-", "\u200e\u05d0"])
+def test_what_shows_anything_is(text: str) -> None:
+    assert is_seen(text)
 
 
 def rule(name: str, **more: Any) -> Any:
@@ -75,13 +89,23 @@ SERVICES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("what", SERVICES)
-@pytest.mark.parametrize("text", ["a\nb", "a\x1b[31mb", "a\u2028b"])
+@pytest.mark.parametrize("text", ["a\nb", "a\x1b[31mb", "a\u2028b", "\u202ea"])
 def test_services_refuse_them_by_field(what: str, text: str) -> None:
     field, act = SERVICES[what]
     with pytest.raises(BadInput) as refused:
         act(text)
     assert refused.value.details["field"] == field
     assert "one line" in refused.value.message or field == "metric_name"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("what", SERVICES)
+def test_services_refuse_what_cannot_be_seen(what: str) -> None:
+    field, act = SERVICES[what]
+    with pytest.raises(BadInput) as refused:
+        act("\u200b\u200d")
+    assert refused.value.details["field"] == field
+    assert "can be seen" in refused.value.message or field == "metric_name"
 
 
 @pytest.mark.django_db
@@ -95,10 +119,11 @@ def test_services_refuse_them_by_field(what: str, text: str) -> None:
 )  # fmt: skip
 def test_the_console_refuses_them_by_field(row: Any, field: str) -> None:
     """Its forms clean the row."""
-    setattr(row, field, "a\nb")
-    with pytest.raises(ValidationError) as refused:
-        row.full_clean()
-    assert "one line" in str(refused.value.message_dict[field])
+    for text, words in (("a\nb", "one line"), ("\u200b", "can be seen")):
+        setattr(row, field, text)
+        with pytest.raises(ValidationError) as refused:
+            row.full_clean()
+        assert words in str(refused.value.message_dict[field])
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from django.test import Client, override_settings
 from django.utils import translation
 
 from billing.api import jobs
+from core.paging import cursor_of
 from tests.billing.test_api import JOBS, OCTOBER, RECEIPTS, post, problem, signed_in
 from tests.factories import account_tier, make_job
 
@@ -179,6 +180,23 @@ def test_errors_of_fields_have_one_shape_whoever_found_them(
     assert list(found["errors"]) == fields
     assert all(isinstance(text, str) and text for texts in found["errors"].values() for text in texts)
     assert "field" not in found
+
+
+# What a key of a row cannot be: the database would break on it, or the calendar.
+UNCOUNTED = [2**63, -(2**63), -1, "x", "\0"]
+NO_MOMENT = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-28T00:00:00"]
+SOME_UUID = "00000000-0000-4000-8000-000000000000"
+FORGED = [
+    *[("aggregates", [place]) for place in UNCOUNTED],
+    *[("models", [text]) for text in ("\0", "\ud800")],
+    *[(path, [moment, SOME_UUID]) for path in ("keys", "events") for moment in NO_MOMENT],
+    *[("rates", [moment, 1]) for moment in NO_MOMENT],
+]
+
+
+@pytest.mark.parametrize(("path", "key"), FORGED, ids=range(len(FORGED)))
+def test_a_forged_cursor_is_refused_and_asks_no_database(path: str, key: list[Any], alice: Any) -> None:
+    problem(signed_in(alice).get(f"/api/v1/{path}", {"cursor": cursor_of(key)}), 400, "bad_cursor")
 
 
 def test_a_bad_cursor_and_a_missing_tier_name_their_parameter(alice: Any) -> None:

@@ -62,6 +62,8 @@ def faults(answer: Any) -> list[str]:
         "hsts": "max-age=31536000; includeSubDomains" in answer.get("Strict-Transport-Security", ""),
     }
     missing = [name for name, there in wanted.items() if not there]
+    if answer.cookies and "no-store" not in answer.get("Cache-Control", ""):
+        missing.append(f"a cookie that may be kept: {answer.get('Cache-Control')}")
     for name, cookie in answer.cookies.items():
         if cookie["max-age"] == 0:
             continue  # it is taken away
@@ -108,6 +110,7 @@ def test_every_address_carries_every_header_and_is_kept_nowhere_for_somebody_sig
         ("/accounts/login/?a=%00", {}, 400),
         ("/accounts/login/", {"Host": "evil.example"}, 400),
         ("/no/such/page", {}, 404),
+        ("/static/no-such.css", {}, 404),
         ("/api/v1/nothing", {}, 404),
         ("/api/v1/jobs", {"Authorization": "Bearer wrong"}, 401),
     ],

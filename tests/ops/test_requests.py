@@ -157,6 +157,26 @@ def test_a_length_that_is_no_number_is_refused(length: str) -> None:
     assert served("POST", "/accounts/login/", KINDS[1], CONTENT_LENGTH=length)[:2] == (400, "text/html")
 
 
+CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/quote", "/api/v1/events", "/payments/webhooks/stripe/"])
+def test_a_program_that_sends_chunks_is_told_to_say_the_length(path: str) -> None:
+    """Django reads nothing of them: an order with defaults would be done as if it had said nothing."""
+    status, media, text = served("POST", path, "application/json", b'{"at_period_end": true}', **CHUNKED)
+    assert (status, media, json.loads(text)["code"]) == (411, "application/problem+json", "length_required")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_form_in_chunks_is_refused(kind: str) -> None:
+    assert served("POST", "/accounts/login/", kind, b"a=b", **CHUNKED)[:2] == (400, "text/html")
+
+
+def test_who_only_looks_may_name_chunks() -> None:
+    """Some proxies do when they cannot know that nothing follows."""
+    assert served("GET", "/accounts/login/", "", **CHUNKED)[0] == 200
+
+
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_what_is_sent_to_an_address_without_its_last_slash_is_a_404(

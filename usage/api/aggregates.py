@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Project, Scope
-from core.paging import cursor_of, next_url, page, read_cursor
+from core.paging import cursor_of, next_url, page, read_place
 from core.serializers import MomentField, PageQuery, page_of, problems
 from subscriptions.models import Subscription
 from usage.models import Aggregation, Meter, Period, UsageEvent
@@ -124,7 +124,7 @@ class AggregatesView(APIView):
         query = _read(AggregateQuery, request)
         projects = _projects(request, query)
         asked = _asked(request, query, projects)
-        start = int(read_cursor(query["cursor"], 1)[0]) if query.get("cursor") else 0
+        start = read_place(query["cursor"]) if query.get("cursor") else 0
         size = query["limit"]
         found = list(series(asked)[start : start + size + 1]) if projects else []
         names = {each.pk: each.uuid for each in projects}
