@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +16,7 @@ from accounts.models.test_clocks import TestClock
 from accounts.models.tiers import Tier
 from accounts.models.users import User
 from core.lines import LineField
+from core.money import is_currency
 from core.worded import worded
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
@@ -42,6 +42,12 @@ def check_zone(name: str) -> None:
         raise ValidationError(_("%(name)s is no time zone; write it as Asia/Bangkok."), params={"name": name})
 
 
+def check_currency(code: str) -> None:
+    """Nothing has a price in one that is none, and no rate leads to it: a bill would find out, months later."""
+    if not is_currency(code):
+        raise ValidationError(_("Three capital letters of a currency, such as THB."))
+
+
 class BillingMode(models.TextChoices):
     RECEIPTS = "receipts", _("receipts, by user")
     INVOICES = "invoices", _("invoices, by month")
@@ -57,7 +63,7 @@ class Organisation(models.Model):
         _("currency"),
         max_length=3,
         default=site_currency,
-        validators=[RegexValidator(CURRENCY_PATTERN, _("Three capital letters, such as THB."))],
+        validators=[check_currency],
     )
     time_zone = models.CharField(
         _("time zone"),

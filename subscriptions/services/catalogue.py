@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,12 +11,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models.organisations import CURRENCY_PATTERN
 from audit import services as audit
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.lines import checked_line
 from core.locks import lock_for_transaction
+from core.money import is_currency
 from subscriptions.models import AiModel, AiModelPrice
 
 STAFF = "staff"
@@ -65,8 +64,8 @@ def check_prices(prices: ModelPrices, *, free: bool = False) -> None:
         exponent = value.normalize().as_tuple().exponent
         if isinstance(exponent, int) and exponent < -PLACES:
             raise BadInput(_("A price has at most %(n)d decimal places.") % {"n": PLACES}, field=f"{name}_per_1k")
-    if not re.match(CURRENCY_PATTERN, prices.currency):
-        raise BadInput(_("Three capital letters, such as THB."), field="currency")
+    if not is_currency(prices.currency):
+        raise BadInput(_("Three capital letters of a currency, such as THB."), field="currency")
     if not free and not prices.input and not prices.output:
         words = _("Both prices are nought. Say that the model is free of charge, or set its prices.")
         raise BadInput(words, field="input_per_1k")

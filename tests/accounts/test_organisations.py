@@ -109,7 +109,8 @@ def test_an_organisation_is_made_with_its_first_owner_and_the_log_says_so(world:
     ("fields", "field"),
     [({"name": "Physics"}, "name"), ({"name": ""}, "name"), ({"name": "X", "currency": "baht"}, "currency"),
      ({"name": "X", "time_zone": "Mars"}, "time_zone"), ({"name": "X", "billing_email": "x"}, "billing_email"),
-     ({"name": "X", "currency": "THB\n"}, "currency"), ({"name": "X", "billing_mode": "cash"}, "billing_mode")],
+     ({"name": "X", "currency": "THB\n"}, "currency"), ({"name": "X", "currency": "ZZZ"}, "currency"),
+     ({"name": "X", "billing_mode": "cash"}, "billing_mode")],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_by_field(world: World, fields: dict[str, str], field: str) -> None:
     with pytest.raises(BadInput) as refused:
