@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from email.utils import parseaddr
 from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -78,8 +79,10 @@ class Environment(environ.FileAwareEnv):
         super().__init__()
         self.refused: list[str] = []
         self.hint = ""  # why so much may be missing
+        self.asked: set[str] = set()  # names that the settings read
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **kwargs: Any) -> Any:
+        self.asked.add(var)
         try:
             value = super().get_value(var, cast=STRICT.get(cast, cast), default=default, **kwargs)
         except OSError as error:
@@ -307,6 +310,15 @@ def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, s
     return {
         name: {each: env.str(clusters.variable(each, name), default="") for each in clusters.SETTINGS} for name in names
     }
+
+
+def unread(path: Path, known: set[str]) -> dict[str, str]:
+    """Names in a file of variables that are none of ``known``, nor ``NAME_FILE`` of one, each with the nearest known
+    one or an empty text. Raises ``OSError``, ``UnicodeDecodeError``."""
+    lines = map(_LINE.fullmatch, path.read_text(encoding="utf-8-sig").splitlines())
+    names = dict.fromkeys(match[1] for match in lines if match)
+    strange = [name for name in names if name not in known and name.removesuffix("_FILE") not in known]
+    return {name: "".join(get_close_matches(name.upper(), known, n=1)) for name in strange}
 
 
 def read_dot_env(env: Environment, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -24,12 +25,15 @@ from billing.models import RateVersion
 from core.errors import AppError
 from core.said import read
 from core.wording import moment_text
+from hpcbilling.configuration.base import env
+from hpcbilling.environment import unread
 from hpcbilling.models import PeriodicTask
 
 Line = tuple[str, str, str]  # name, level, message
 RUNNER_LATE = timedelta(minutes=15)
 HEAD_LATE = timedelta(hours=3)
 CLOCK_OFF = timedelta(seconds=30)
+OF_COMPOSE = ("POSTGRES_PASSWORD",)  # asked by compose.yaml alone
 POOLER_PORTS = ("6432", "6543")
 SECRET_FILES = ("SECRET_KEY_FILE", "AUDIT_SIGNING_KEY_FILE", "STRIPE_SECRET_KEY_FILE", "OMISE_SECRET_KEY_FILE",
                 "RAZORPAY_KEY_SECRET_FILE", "ADMIN_PASSWORD_FILE", "DATABASE_URL_FILE")  # fmt: skip
@@ -41,6 +45,7 @@ def examine(*, migrated: bool) -> Iterator[Line]:
     yield from _proxy()
     yield from _static_files()
     yield from _secret_files()
+    yield from _misspelt()
     yield from _pooler()
     yield from _engine()
     if not migrated:
@@ -102,6 +107,19 @@ def _secret_files() -> Iterator[Line]:
     if open_ones:
         words = f"Others on this machine may read or change {', '.join(open_ones)}. Run chmod 0640 on it."
         yield "secret files", "note", words
+
+
+def _misspelt() -> Iterator[Line]:
+    """Variables in .env that nothing reads. Those of other programs stand in .env.example, beside ours."""
+    folder = Path(settings.BASE_DIR)
+    try:
+        listed = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (folder / ".env.example").read_text(encoding="utf-8"), re.M)
+        found = unread(folder / ".env", {*listed, *env.asked, *OF_COMPOSE})
+    except (OSError, UnicodeDecodeError):
+        return
+    if found:
+        said = ", ".join(f"{name} ({near}?)" if near else name for name, near in sorted(found.items()))
+        yield "variables", "note", f"Nothing reads these names in .env: {said}. See .env.example."
 
 
 def _pooler() -> Iterator[Line]:

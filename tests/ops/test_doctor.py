@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,22 @@ def test_11_secrets_that_the_present_key_does_not_open(site: Any, superuser: Any
     assert "SECRET_KEY_FALLBACKS" in said("problem")["stored secrets"]
     SecondFactor.objects.filter(pk=factor.pk).update(secret=sealing.seal("SEED"))
     assert "stored secrets" not in said()
+
+
+def test_12_a_variable_that_is_misspelt(site: Any, tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).resolve().parents[2] / ".env.example", tmp_path)
+    file = tmp_path / ".env"
+    file.write_text("SECRET_KEY_FILE=/run/key\nPOSTGRES_PASSWORD=x\n# A_NOTE=1\nexport PORT = 8000\n")
+    file.chmod(0o600)
+    assert "variables" not in said()
+    with file.open("a") as more:
+        more.write("SLURMRESTD_ULR=http://slurm:6820\nwholly_else=1\n")
+    words = said("note")["variables"]
+    assert "SLURMRESTD_ULR (SLURMRESTD_URL?), wholly_else." in words
+    assert "http://slurm" not in words, "what stands there may be a secret"
+    for odd in (b"\xff\xfe", b""):
+        file.write_bytes(odd)
+        assert "variables" not in said()
 
 
 def test_what_asks_the_database_is_left_out_where_it_cannot_answer(site: Any) -> None:
