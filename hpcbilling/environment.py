@@ -241,9 +241,14 @@ class Environment(environ.FileAwareEnv):
         if not colon or scheme not in DATABASE_SCHEMES:
             raise ImproperlyConfigured(f"{var} is not the address of a database that we know: {wanted}.")
         try:
-            return dict(self.db_url_config(address))
+            found = dict(self.db_url_config(address))
         except (ValueError, KeyError, ImproperlyConfigured):
             raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+        seconds = {"conn_max_age": found.get("CONN_MAX_AGE"), **found.get("OPTIONS", {})}
+        for name in ("conn_max_age", "connect_timeout"):
+            if not re.fullmatch(r"[0-9]{1,9}", str(seconds.get(name) or 0)):
+                raise ImproperlyConfigured(f"{var}: {name} is a whole number of seconds.")
+        return found
 
     def mail(self, var: str, *, default: str) -> dict[str, Any]:
         """All of Django's settings that a mail server's address says: ``EMAIL_BACKEND``, ``EMAIL_HOST``, ...

@@ -54,6 +54,8 @@ def test_one_missing_variable_is_enough(name: str) -> None:
         ("DATABASE_URL", "junk", "postgres://"),
         ("DATABASE_URL", "mysql://u:open-sesame@h/name", "postgres://"),
         ("DATABASE_URL", "postgres://u:open-sesame@h:abc/name", "postgres://"),
+        ("DATABASE_URL", "postgres://u:open-sesame@h/name?conn_max_age=long", "conn_max_age is a whole number"),
+        ("DATABASE_URL", "postgres://u:open-sesame@h/name?connect_timeout=1_0", "connect_timeout is a whole number"),
         ("EMAIL_URL", "mail.example.ac.th", "smtp+tls://"),
         ("EMAIL_URL", "smtp://u:open-sesame@h:abc", "smtp+tls://"),
         ("EMAIL_URL", "smtp+tls://", "smtp+tls://"),
