@@ -4,6 +4,7 @@ breaks nothing and tells nothing."""
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -280,3 +281,19 @@ def test_what_is_made_for_somebody_is_kept_in_no_cache(world: World, browsers: d
             if line.method == "GET" and line.expected[column] == "200":
                 control = ask(browsers[column], "GET", address(line.route, world)).headers.get("Cache-Control", "")
                 assert "no-store" in control or "private" in control, (line.route, control)
+
+
+def test_what_is_wrong_with_a_field_is_told_where_the_field_says(world: World, browsers: dict[str, Client]) -> None:
+    """Whoever hears a page instead of seeing it: each ``aria-describedby`` of a refused form leads to its words."""
+    asked, lost = 0, []
+    for name in ("pages", "console"):
+        for line in lines(name):
+            who = next((column for column, expected in line.expected.items() if expected == "400"), None)
+            if line.method != "POST" or who is None:
+                continue
+            page = ask(browsers[who], "POST", address(line.route, world)).body.decode()
+            named = {each for value in re.findall(r'aria-describedby="([^"]+)"', page) for each in value.split()}
+            lost += [f"/{line.route}: {each}" for each in sorted(named - set(re.findall(r'\bid="([^"]+)"', page)))]
+            asked += bool(named)
+    assert not lost, "\n".join(lost)
+    assert asked > 10
