@@ -67,6 +67,7 @@ def test_with_the_qr_code_that_a_phone_scans(payer: Any, visit: Any, fakes: Prov
     choose(payer, "omise.promptpay")
     picture = payer.page.locator("img.qr")
     picture.wait_for()
+    picture.evaluate("image => image.decode()")  # waits for it; a picture that cannot be drawn is an error here
     assert picture.evaluate("image => image.naturalWidth > 0"), "the picture is drawn"
     fakes.omise.pay(Payment.objects.get().external_payment_id)
     assert_paid(payer, "omise.promptpay")  # the page notices by itself
