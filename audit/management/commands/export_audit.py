@@ -9,7 +9,7 @@ from typing import Any
 
 from audit import ndjson, services
 from audit.models import AuditLog
-from core.commands import AppCommand
+from core.commands import AppCommand, printing
 from core.context import SYSTEM
 from core.errors import UsageError
 from core.files import ORDINARY, whole_file
@@ -34,7 +34,9 @@ class Command(AppCommand):
         try:
             with ExitStack() as opened:
                 write: Any = self.stdout.write  # adds no line feed to a line that has one
-                if options["out"] != "-":
+                if options["out"] == "-":
+                    opened.enter_context(printing())
+                else:
                     file = opened.enter_context(whole_file(Path(options["out"]), mode=ORDINARY))
                     write = lambda line: file.write(line.encode())  # noqa: E731
                 for line in ndjson.lines(entries):
