@@ -26,7 +26,7 @@ def run() -> Outcome:
 
     from billing.models import InvoiceLine
     from billing.selectors.documents.invoice_explain import explain_line
-    from billing.services.invoice_runs import run_invoices
+    from billing.services.invoices.runs import run_invoices
     from core.context import SYSTEM
 
     number = rows(10_000_000)

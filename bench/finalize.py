@@ -39,8 +39,8 @@ def _once(number: int) -> float:
     from django.db.models import Max, Min
 
     from billing.models import Invoice
-    from billing.services.invoice_issue import finalize_invoices
-    from billing.services.invoice_runs import run_invoices
+    from billing.services.invoices.issue import finalize_invoices
+    from billing.services.invoices.runs import run_invoices
     from core.context import SYSTEM
 
     billing_world.let_go()

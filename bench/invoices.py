@@ -67,7 +67,7 @@ def _of(number: int) -> dict[str, Any]:
 
 
 def _run() -> None:
-    from billing.services.invoice_runs import run_invoices
+    from billing.services.invoices.runs import run_invoices
     from core.context import SYSTEM
 
     done = run_invoices(actor=SYSTEM, month=billing_world.MONTH)
@@ -78,7 +78,7 @@ def _statements() -> int:
     """Of one slice in the middle of the run: what is asked once a run does not count."""
     from django.db import connection
 
-    from billing.services import invoice_runs
+    from billing.services.invoices import runs
 
     counts: list[int] = []
     number = 0
@@ -96,5 +96,5 @@ def _statements() -> int:
     from core.context import SYSTEM
 
     with connection.execute_wrapper(count):
-        invoice_runs.run_invoices(actor=SYSTEM, month=billing_world.MONTH, on_progress=note)
+        runs.run_invoices(actor=SYSTEM, month=billing_world.MONTH, on_progress=note)
     return max(counts[1:] or [counts[0] - 1])  # the first also asks which organisations there are

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Approval
 from accounts.services.approvals import Act
 from billing.models import Invoice, InvoicePayment, Receipt
-from billing.services.invoice_payments import record_payment_by_hand, reverse_payment
+from billing.services.invoices.payments import record_payment_by_hand, reverse_payment
+from billing.services.invoices.write_offs import write_off_invoice
 from billing.services.receipts import mark_paid_by_hand
-from billing.services.write_offs import write_off_invoice
 from core.context import Actor
 from core.errors import Conflict
 

@@ -24,7 +24,7 @@ class BillingConfig(AppConfig):
 def _default_rates(using: str, **kwargs: Any) -> None:
     from django.db import connections
 
-    from billing.services import rates
+    from billing.services.pricing import rates
 
     if using == "default" and "rates_versioned" in connections[using].introspection.table_names():
         rates.ensure_default_rates()
@@ -33,7 +33,7 @@ def _default_rates(using: str, **kwargs: Any) -> None:
 def _default_chart(using: str, **kwargs: Any) -> None:
     from django.db import connections
 
-    from billing.services import chart
+    from billing.services.ledger import chart
 
     if using == "default" and "journal_export_columns" in connections[using].introspection.table_names():
         chart.ensure_chart()

@@ -13,9 +13,9 @@ from django.utils import timezone
 from accounts.models import Organisation
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.documents.dues import unpaid
-from billing.services.invoice_runs import Run, run_month_of
-from billing.services.reminders import send_reminders
-from billing.services.renewals import renew_subscriptions
+from billing.services.invoices.reminders import send_reminders
+from billing.services.invoices.runs import Run, run_month_of
+from billing.services.subscriptions.renewals import renew_subscriptions
 from core.context import Actor
 from core.errors import Conflict
 from core.periods import day_start, month_start, next_month, previous_month

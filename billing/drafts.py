@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Tier
 from billing.models import CpuBasis
-from billing.services.rates import parse_rate
+from billing.services.pricing.rates import parse_rate
 from core.errors import BadInput
 
 NAMES = ("cpu", "gpu", "mem")

@@ -22,7 +22,7 @@ from accounts.models import Organisation
 from audit.exporting import recorded
 from billing.reports.base import AS_OF, MONTHS, PERMISSION, Asked, Report, all_reports, check, find
 from billing.reports.fields import MonthField
-from billing.services.journal import catch_up
+from billing.services.ledger.journal import catch_up
 from core.context import actor_of
 from core.errors import AppError, Misconfigured
 from core.exports import FORMATS, Column, Kind, Row, table_response

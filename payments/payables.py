@@ -20,9 +20,9 @@ from django.utils.translation import gettext as _
 from accounts.membership import BILLING, memberships
 from accounts.models import User
 from billing.models import Invoice, InvoiceStatus, Receipt, ReceiptStatus
-from billing.services.invoice_payments import PAYABLE, record_payment
-from billing.services.invoice_returns import follow_returns
-from billing.services.invoicing import lock_organisations
+from billing.services.invoices.drafts import lock_organisations
+from billing.services.invoices.payments import PAYABLE, record_payment
+from billing.services.invoices.returns import follow_returns
 from billing.services.receipts import mark_paid, mark_paid_again, mark_refunded
 from core.context import Actor
 from core.errors import BadInput, Conflict

@@ -17,8 +17,8 @@ from django.utils.translation import ngettext
 
 from billing.admin.usage_prices import last_day
 from billing.models import Discount, ExchangeRate
-from billing.services.discounts import check_discount, create_discount, end_discount
-from billing.services.exchange import check_rate, set_rate
+from billing.services.pricing.discounts import check_discount, create_discount, end_discount
+from billing.services.pricing.exchange import check_rate, set_rate
 from core.add_only import AddOnlyAdmin, add_errors, take_over
 from core.admin import ConfirmedAction, PageActions, console_day, name_parts
 from core.context import actor_of

@@ -23,8 +23,8 @@ from billing.models import Invoice
 from billing.selectors.documents.credit_plans import offered, plan_credit
 from billing.selectors.documents.credits import is_kept
 from billing.selectors.documents.invoices import line_words
-from billing.services.credit_notes import CREDITABLE, write_credit_note
-from billing.services.invoicing import draft_invoice
+from billing.services.invoices.credit_notes import CREDITABLE, write_credit_note
+from billing.services.invoices.drafts import draft_invoice
 from core.context import actor_of
 from core.errors import AppError
 from core.money import places

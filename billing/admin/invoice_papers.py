@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import EmailNotification
 from billing.models import CreditNote, Invoice, InvoiceStatus
-from billing.services.invoice_documents import send_invoice
-from billing.services.note_documents import send_note
+from billing.services.invoices.invoice_documents import send_invoice
+from billing.services.invoices.note_documents import send_note
 from core.admin import ConfirmedAction
 from core.wording import moment_text, month_text
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 from billing.admin.invoice_pages import need, page, sent, typed
 from billing.models import Invoice, InvoicePayment
 from billing.selectors.documents.invoices import reversible
-from billing.services.invoice_payments import PAYABLE, check_overpayment, record_payment_by_hand, reverse_payment
-from billing.services.invoice_returns import in_balance
+from billing.services.invoices.payments import PAYABLE, check_overpayment, record_payment_by_hand, reverse_payment
+from billing.services.invoices.returns import in_balance
 from core.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError, BadInput

@@ -27,10 +27,10 @@ from billing.models import (
     InvoiceTax,
 )
 from billing.selectors.documents.invoices import line_words, overdue, reason_words, reversible
-from billing.services.credit_notes import CREDITABLE
-from billing.services.invoice_issue import finalize_anew
-from billing.services.invoice_payments import PAYABLE
-from billing.services.invoicing import cancel_draft, refresh_invoice
+from billing.services.invoices.credit_notes import CREDITABLE
+from billing.services.invoices.drafts import cancel_draft, refresh_invoice
+from billing.services.invoices.issue import finalize_anew
+from billing.services.invoices.payments import PAYABLE
 from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import Actor
 from core.list_filters import TestFilter

@@ -23,7 +23,7 @@ from audit.exporting import recorded
 from billing.models import ExportColumn, JournalEntry, JournalExport, JournalPosting, LedgerAccount
 from billing.reports.fields import MonthField
 from billing.selectors.journal_export import FIELDS, account_of, chart, columns_of_export, rows_of_export
-from billing.services.journal_exports import export_journal, waiting
+from billing.services.ledger.journal_exports import export_journal, waiting
 from core.admin import CappedPaginator, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import actor_of
 from core.errors import AppError

@@ -17,8 +17,8 @@ from django.utils.translation import gettext
 from billing.models import AccountingPeriod, LedgerAccount, PeriodStatus
 from billing.selectors.jobs.months import find as usage_month
 from billing.selectors.journal import trial_balance
-from billing.services.journal import catch_up
-from billing.services.periods import check_close, close_period, first_open, open_period
+from billing.services.ledger.journal import catch_up
+from billing.services.ledger.periods import check_close, close_period, first_open, open_period
 from core.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError, BadInput

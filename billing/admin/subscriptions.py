@@ -20,7 +20,7 @@ from billing.admin.charges import ChargeInline
 from billing.forms.plans import LATER, PlanForm
 from billing.selectors.fees import PARKED, credit_of, parked_words
 from billing.selectors.subscription_fees import fee_words
-from billing.services import plan_changes
+from billing.services.subscriptions import plan_changes
 from billing.views.subscriptions import has_wish, step_two
 from billing.words.fees import convention_words
 from core.admin import ConfirmedAction

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.usage_prices import last_day
 from billing.models import TaxRate, TaxRule
-from billing.services.taxes import check_tax_rate, check_tax_rule, create_tax_rule, end_tax_rule, set_tax_rate
+from billing.services.pricing.taxes import check_tax_rate, check_tax_rule, create_tax_rule, end_tax_rule, set_tax_rate
 from core.add_only import AddOnlyAdmin, add_errors, take_over
 from core.admin import ConfirmedAction, PageActions, console_day
 from core.context import actor_of

@@ -23,7 +23,7 @@ from accounts.models import Organisation
 from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.documents.template_previews import find_by_number, previews, variables
 from billing.selectors.documents.templates import Look, difference, look_of, standard_look, versions_of
-from billing.services.templates import (
+from billing.services.invoices.templates import (
     LONGEST_NAME,
     check_look,
     restore_template,

@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from billing.charging import Step
 from billing.models import ChargeModel, PricingPlan, PricingStep
 from billing.selectors.pricing.usage_prices import steps_of
-from billing.services.price_checks import STEPPED, NewPrice, check_price
-from billing.services.usage_prices import KEY, check_place, create_price, end_price, switch_off_price
+from billing.services.pricing.price_checks import STEPPED, NewPrice, check_price
+from billing.services.pricing.usage_prices import KEY, check_place, create_price, end_price, switch_off_price
 from core.add_only import AddOnlyAdmin, add_errors, take_over
 from core.admin import ConfirmedAction, EditInline, PageActions, console_day
 from core.context import actor_of

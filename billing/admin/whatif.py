@@ -19,7 +19,7 @@ from billing.forms.usage import WindowForm
 from billing.models import RateVersion
 from billing.selectors.pricing.rates import in_force
 from billing.selectors.pricing.whatif import Change, WhatIf, simulate
-from billing.services.rates import LARGEST
+from billing.services.pricing.rates import LARGEST
 from core.money import RATE_PLACES
 from core.periods import month_end, previous_month, today
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.models import Invoice, InvoiceStatus, WriteOff
-from billing.services.write_offs import take_back_write_off, write_off_invoice
+from billing.services.invoices.write_offs import take_back_write_off, write_off_invoice
 from core.admin import ConfirmedAction, ConsoleAdmin, ReadOnlyAdmin, console_day
 from core.wording import day_text, money_text
 

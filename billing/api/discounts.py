@@ -14,7 +14,7 @@ from accounts.idempotency import KEY, idempotent
 from billing.api import scope
 from billing.api.invoice_shapes import ExactField
 from billing.models import Discount
-from billing.services.discounts import LONGEST, create_discount, end_discount
+from billing.services.pricing.discounts import LONGEST, create_discount, end_discount
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 

@@ -14,7 +14,7 @@ from billing.api import scope
 from billing.api.invoice_shapes import ExactField
 from billing.models import ExchangeRate
 from billing.selectors.pricing.exchange import DIGITS, RATE_PLACES
-from billing.services.exchange import set_rate
+from billing.services.pricing.exchange import set_rate
 from core.paging import next_url, page
 from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 

@@ -21,9 +21,9 @@ from billing.api import scope
 from billing.api.invoice_shapes import CreditNoteSerializer, InvoiceDetailSerializer
 from billing.models import Invoice
 from billing.selectors.documents.invoices import find_invoice
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import finalize_anew
-from billing.services.invoice_payments import record_payment_by_hand, reverse_payment
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.issue import finalize_anew
+from billing.services.invoices.payments import record_payment_by_hand, reverse_payment
 from core.errors import BadInput
 from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 

@@ -18,9 +18,9 @@ from accounts.models import EmailNotification, Scope
 from accounts.models.organisations import LANGUAGE_CODES
 from billing.api import scope
 from billing.selectors.documents.invoices import find_invoice, find_note
-from billing.services.documents import Made
-from billing.services.invoice_documents import document_of, send_invoice
-from billing.services.note_documents import note_document_of, send_note
+from billing.services.invoices.documents import Made
+from billing.services.invoices.invoice_documents import document_of, send_invoice
+from billing.services.invoices.note_documents import note_document_of, send_note
 from billing.views.documents import pdf_response
 from core.serializers import StrictSerializer, problems
 

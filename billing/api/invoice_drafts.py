@@ -16,7 +16,7 @@ from billing.api import scope
 from billing.api.invoice_acts import LONGEST, find_for, whole
 from billing.api.invoice_shapes import InvoiceDetailSerializer
 from billing.api.periods import MonthField
-from billing.services.invoicing import cancel_draft, draft_invoice, refresh_invoice
+from billing.services.invoices.drafts import cancel_draft, draft_invoice, refresh_invoice
 from core.errors import Conflict
 from core.serializers import StrictSerializer, TextField, problems
 

@@ -17,7 +17,7 @@ from billing.api.reports import may
 from billing.models import JournalEntry, SourceKind
 from billing.selectors.journal import trial_balance
 from billing.selectors.journal_export import account_of, chart
-from billing.services.journal import catch_up
+from billing.services.ledger.journal import catch_up
 from core.money import places
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, page_of, problems

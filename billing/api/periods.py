@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.idempotency import KEY, idempotent
 from billing.api import scope
 from billing.models import AccountingPeriod, PeriodStatus
-from billing.services.periods import close_period, open_period
+from billing.services.ledger.periods import close_period, open_period
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 

@@ -25,7 +25,7 @@ from accounts.models import Organisation, Scope
 from audit.exporting import recorded
 from billing.api import scope
 from billing.reports.base import PERMISSION, Asked, Report, all_reports, check, find
-from billing.services.journal import catch_up
+from billing.services.ledger.journal import catch_up
 from core.errors import BadInput, Misconfigured
 from core.exports import FORMATS, Kind, table_response
 from core.money import places

@@ -19,7 +19,7 @@ from accounts.models import Scope
 from billing.models import ChargeKind, SubscriptionCharge
 from billing.selectors.fees import PlanQuote
 from billing.selectors.subscription_fees import charges_of
-from billing.services import plan_changes
+from billing.services.subscriptions import plan_changes
 from billing.words.fees import how_words
 from core.errors import BadInput
 from core.money import places

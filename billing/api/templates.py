@@ -19,7 +19,7 @@ from billing.api import scope
 from billing.models import InvoiceTemplate, TemplateKind
 from billing.selectors.documents.template_previews import find_by_number, previews, variables
 from billing.selectors.documents.templates import Look
-from billing.services.templates import save_template, set_template_active, use_template
+from billing.services.invoices.templates import save_template, set_template_active, use_template
 from billing.words.templates import TemplateRefused
 from core.paging import next_url, page
 from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems

@@ -14,7 +14,7 @@ from accounts.idempotency import KEY, idempotent
 from billing.api import scope
 from billing.api.invoice_acts import LONGEST, MONEY, find_for, whole
 from billing.api.invoice_shapes import InvoiceDetailSerializer
-from billing.services.write_offs import take_back_write_off, write_off_invoice
+from billing.services.invoices.write_offs import take_back_write_off, write_off_invoice
 from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 
 WRITES_OFF = "billing.write_off_invoice"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from billing.services.exchange import Quote
+from billing.services.pricing.exchange import Quote
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
 from billing.feeds import Reading
-from billing.services.exchange import Quote, fits
+from billing.services.pricing.exchange import Quote, fits
 from core.errors import BadInput
 from core.money import is_currency
 from core.numerals import written

@@ -27,8 +27,8 @@ from billing.models import Receipt
 from billing.selectors.documents.genuine import Verdict, find_document, verdict
 from billing.selectors.documents.invoices import find_invoice, find_note
 from billing.selectors.documents.position import Document, position_of, proof_of
-from billing.services.invoice_documents import document_of
-from billing.services.note_documents import note_document_of
+from billing.services.invoices.invoice_documents import document_of
+from billing.services.invoices.note_documents import note_document_of
 from billing.views.reach import find_receipt
 from billing.work.pdf import ask_for_pdf, file_name, find_pdf, is_long
 from core.context import actor_of, client_ip

@@ -17,7 +17,7 @@ from billing.cycles import local_day
 from billing.forms.plans import LATER, PlanForm
 from billing.selectors.fees import zone_of
 from billing.selectors.subscription_fees import fee_view, next_fee_words
-from billing.services import plan_changes
+from billing.services.subscriptions import plan_changes
 from billing.words.fees import convention_words, how_words
 from core.clock import now_for
 from core.context import actor_of

@@ -12,7 +12,7 @@ from audit.hashing import plain
 from audit.models import AuditCheckpoint, AuditLog
 from billing import sql
 from billing.models import RateVersion
-from billing.services.rates import PRICES
+from billing.services.pricing.rates import PRICES
 from hpcbilling.books.rows import SHOWN, differs, entries, extra, logged, rows, same_id
 
 _LIFE = ("receipt_create", "mark_paid", "receipt_void", "receipt_refunded", "receipt_paid_again")

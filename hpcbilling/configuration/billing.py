@@ -83,11 +83,11 @@ ORGANISATION_PASTS: dict[str, str] = {
 TEST_CLOCKS: bool = env.bool("TEST_CLOCKS", default=DEBUG)
 # What follows when a subscription starts, rests, goes on or ends.
 SUBSCRIPTION_HOOKS: dict[str, str] = {
-    "start": "billing.services.fees.on_start",
-    "suspend": "billing.services.fees.on_suspend",
-    "resume": "billing.services.fees.on_resume",
-    "cancel": "billing.services.fees.on_cancel",
-    "end": "billing.services.fees.on_end",
+    "start": "billing.services.subscriptions.fees.on_start",
+    "suspend": "billing.services.subscriptions.fees.on_suspend",
+    "resume": "billing.services.subscriptions.fees.on_resume",
+    "cancel": "billing.services.subscriptions.fees.on_cancel",
+    "end": "billing.services.subscriptions.fees.on_end",
 }
 # What time does by itself to organisations with a test clock, in this order at each instant (core.clock.Step).
 CLOCK_STEPS: dict[str, str] = {

@@ -15,12 +15,12 @@ from accounts.services.organisations import create_organisation, create_project
 from billing.charging import Step
 from billing.feeds import ecb
 from billing.models import ChargeModel, Invoice, InvoiceStatus, Quantity
-from billing.services.discounts import create_discount
-from billing.services.exchange import import_rates
-from billing.services.invoice_payments import record_payment_by_hand
-from billing.services.invoice_runs import run_invoices
-from billing.services.price_checks import NewPrice
-from billing.services.usage_prices import create_price
+from billing.services.invoices.payments import record_payment_by_hand
+from billing.services.invoices.runs import run_invoices
+from billing.services.pricing.discounts import create_discount
+from billing.services.pricing.exchange import import_rates
+from billing.services.pricing.price_checks import NewPrice
+from billing.services.pricing.usage_prices import create_price
 from core.context import SYSTEM, Actor
 from core.periods import today
 from subscriptions.models import BillingCycle, Plan

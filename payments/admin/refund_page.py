@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import Invoice, ReceiptStatus
-from billing.services.invoice_returns import in_balance
+from billing.services.invoices.returns import in_balance
 from core.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError

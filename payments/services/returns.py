@@ -162,7 +162,7 @@ def kept_cents(payment: Payment) -> int:
 
 def follow_target(actor: Actor, payment: Payment, target: Payable) -> None:
     """A paid receipt whose money is all gone is refunded, and paid again when the money comes back; an invoice follows
-    every part of it (``billing.services.invoice_returns``).
+    every part of it (``billing.services.invoices.returns``).
 
     Money in review that was all given back is no case any more.
     """

@@ -17,7 +17,7 @@ from accounts.models import Member, MemberRole
 from audit.models import AuditLog, AuditVerification
 from billing.models import CreditNote, Receipt
 from billing.selectors.documents.position import position_of
-from billing.services.credit_notes import write_credit_note
+from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.receipts import create_receipts
 from core.context import Actor, RequestContext, bound
 from tests.audit.test_heads import sign, signed, tool

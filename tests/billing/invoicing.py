@@ -10,8 +10,8 @@ from typing import Any
 from accounts.models import BillingMode, Organisation, Project, ProjectAccount
 from billing.invoicing.sums import Item, Off, Totals, sum_up, take_off
 from billing.models import ChargeKind, Discount, ExchangeRate, Invoice, PricingPlan, SubscriptionCharge
-from billing.services.invoice_issue import finalize_invoice
-from billing.services.invoicing import draft_invoice
+from billing.services.invoices.drafts import draft_invoice
+from billing.services.invoices.issue import finalize_invoice
 from core.context import Actor
 from subscriptions.models import Plan, PlanPrice, Subscription
 from tests.usage.events import row

@@ -15,7 +15,7 @@ from django.core.management import call_command
 
 from accounts.models import Member, Organisation
 from billing.models import SubscriptionCharge
-from billing.services.renewals import Renewed, renew_subscriptions
+from billing.services.subscriptions.renewals import Renewed, renew_subscriptions
 from core.context import SYSTEM, Actor
 from subscriptions.models import Plan, PlanPrice, Subscription
 from subscriptions.services.subscriptions import request_subscription

@@ -13,7 +13,7 @@ from accounts.models import Tier
 from audit.models import AuditLog
 from billing.models import Receipt
 from billing.selectors.jobs.adjustments import difference_of, differences
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import SYSTEM, Actor
 from tests.factories import account_tier

@@ -14,10 +14,10 @@ import pytest
 
 from accounts.models import Project
 from billing.models import Discount, Invoice, InvoicePayment
-from billing.services.credit_notes import NotCreditable, write_credit_note
-from billing.services.invoice_issue import balance
-from billing.services.invoice_payments import record_payment
-from billing.services.plan_changes import cancel, change_plan, keep
+from billing.services.invoices.credit_notes import NotCreditable, write_credit_note
+from billing.services.invoices.issue import balance
+from billing.services.invoices.payments import record_payment
+from billing.services.subscriptions.plan_changes import cancel, change_plan, keep
 from core.errors import BadInput, Conflict
 from core.periods import next_month
 from subscriptions.models import LIVE, BillingCycle, Plan, Subscription

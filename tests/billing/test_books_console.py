@@ -25,9 +25,9 @@ from billing.models import (
     WriteOff,
 )
 from billing.selectors.journal_export import FIELDS, columns_of_export, rows_of_export
-from billing.services.chart import ensure_chart
-from billing.services.journal import post_journal
-from billing.services.journal_exports import export_journal
+from billing.services.ledger.chart import ensure_chart
+from billing.services.ledger.journal import post_journal
+from billing.services.ledger.journal_exports import export_journal
 from billing.services.months import close_month
 from core.periods import today
 from tests.billing.invoicing import FIN, fee, finalized, make_customer

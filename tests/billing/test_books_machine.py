@@ -17,13 +17,13 @@ from billing.ledger.chart import RECEIVABLE
 from billing.models import AccountingPeriod, Invoice, InvoiceLine, InvoiceStatus, JournalEntry, SubscriptionCharge
 from billing.selectors.documents.credits import lefts_of
 from billing.selectors.journal import differences, trial_balance
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
-from billing.services.invoice_runs import run_invoices
-from billing.services.journal import post_journal
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
+from billing.services.invoices.runs import run_invoices
+from billing.services.invoices.write_offs import take_back_write_off, write_off_invoice
+from billing.services.ledger.journal import post_journal
+from billing.services.ledger.periods import close_period, open_period
 from billing.services.months import close_month
-from billing.services.periods import close_period, open_period
-from billing.services.write_offs import take_back_write_off, write_off_invoice
 from core.errors import AppError
 from core.periods import next_month, previous_month, today
 from hpcbilling import books

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.models import SubscriptionCharge
 from billing.reports.base import Asked, Report, all_reports, check, find
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
-from billing.services.journal import post_journal
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
+from billing.services.invoices.write_offs import write_off_invoice
+from billing.services.ledger.journal import post_journal
 from billing.services.receipts import create_receipts, void_receipt
-from billing.services.write_offs import write_off_invoice
 from core.errors import BadInput
 from core.exports import Kind
 from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer, price, use

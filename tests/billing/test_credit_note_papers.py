@@ -18,9 +18,9 @@ from billing.documents.templated import template_pdf
 from billing.models import CreditNote, CreditNoteDocument, Invoice, InvoiceTemplate
 from billing.selectors.documents.genuine import Verdict, verdict
 from billing.selectors.documents.templates import Look, standard_look, template_for
-from billing.services.credit_notes import write_credit_note
-from billing.services.note_documents import note_document_of, send_note
-from billing.services.templates import save_template
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.note_documents import note_document_of, send_note
+from billing.services.invoices.templates import save_template
 from billing.words.templates import TemplateRefused
 from hpcbilling.books import INVARIANTS
 from tests.billing.invoicing import FIN, fee, finalized, make_customer

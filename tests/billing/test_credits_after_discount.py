@@ -10,8 +10,8 @@ import pytest
 
 from accounts.models import Project
 from billing.models import Discount, Invoice, InvoiceLine, SubscriptionCharge
-from billing.services.credit_notes import write_credit_note
-from billing.services.plan_changes import cancel, change_plan
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.subscriptions.plan_changes import cancel, change_plan
 from core.errors import BadInput
 from subscriptions.models import Subscription
 from tests.billing.invoicing import FIN, make_customer, off, price, use

@@ -9,7 +9,7 @@ import pytest
 
 from billing.models import SubscriptionCharge
 from billing.selectors.fees import NoPrice
-from billing.services.plan_changes import QuoteOver, cancel, change_plan, keep, quote_change
+from billing.services.subscriptions.plan_changes import QuoteOver, cancel, change_plan, keep, quote_change
 from core.errors import BadInput
 from subscriptions.models import Plan, Subscription
 from tests.billing.subscribers import ALICE, fees, local, on, plan, price, renew, subscribe

@@ -12,7 +12,7 @@ from accounts.models import Organisation
 from audit.models import AuditLog
 from billing.models import Discount, Invoice
 from billing.selectors.pricing.discounts import discount_tables, discounts_for
-from billing.services.discounts import create_discount, end_discount
+from billing.services.pricing.discounts import create_discount, end_discount
 from core.context import Actor
 from core.errors import BadInput
 

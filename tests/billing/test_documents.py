@@ -17,7 +17,7 @@ from billing.models import DocumentCounter, Receipt, ReceiptItem
 from billing.selectors.documents.genuine import LINE_FIELDS, content_of, digest_of, is_unchanged
 from billing.selectors.jobs.billable import preview_receipts
 from billing.selectors.pricing.rates import MissingRate
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from billing.tax import Tax, apply
 from core.context import SYSTEM, Actor

@@ -10,8 +10,8 @@ import pytest
 
 from accounts.models import EmailNotification
 from billing.models import Invoice
-from billing.services.dunning import follow_all, follow_dues
-from billing.services.invoice_payments import record_payment_by_hand
+from billing.services.invoices.dunning import follow_all, follow_dues
+from billing.services.invoices.payments import record_payment_by_hand
 from core.context import SYSTEM
 from subscriptions.models import Plan, Subscription, SubscriptionChange
 from subscriptions.services.subscriptions import suspend_subscription

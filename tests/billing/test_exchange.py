@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from audit.models import AuditLog
 from billing.models import ExchangeRate
 from billing.selectors.pricing.exchange import rounded
-from billing.services.exchange import (
+from billing.services.pricing.exchange import (
     MissingExchangeRate,
     Quote,
     Rate,

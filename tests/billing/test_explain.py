@@ -18,7 +18,7 @@ from billing.models import Receipt, ReceiptItem
 from billing.selectors.documents.explain import explain_job, explain_receipt
 from billing.selectors.documents.genuine import digest_of, is_unchanged
 from billing.selectors.documents.paper import paper_of
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import Actor
 from tests.factories import account_tier, make_job, make_jobs, make_run

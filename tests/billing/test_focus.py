@@ -16,7 +16,7 @@ import time_machine
 from accounts.models import Tier
 from billing.exports import FOCUS
 from billing.models import RateVersion, Receipt
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, mark_paid, void_receipt
 from core.context import SYSTEM, Actor
 from core.exports import ExportFilter, table_lines

@@ -14,11 +14,11 @@ import pytest
 
 from accounts.models import Project, Tier
 from billing.models import Invoice, SubscriptionCharge
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import balance
-from billing.services.plan_changes import cancel
-from billing.services.rates import NewRates, set_rates
-from billing.services.write_offs import write_off_invoice
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.issue import balance
+from billing.services.invoices.write_offs import write_off_invoice
+from billing.services.pricing.rates import NewRates, set_rates
+from billing.services.subscriptions.plan_changes import cancel
 from core.context import SYSTEM
 from tests.billing.invoicing import FIN, make_customer, price, use
 from tests.billing.subscribers import on, plan, subscribe

@@ -20,7 +20,7 @@ from django.core.management import CommandError, call_command
 from billing.feeds import Reading, ecb
 from billing.management.commands import import_exchange_rates as command
 from billing.models import ExchangeRate
-from billing.services.exchange import Quote, rate_at, set_rate
+from billing.services.pricing.exchange import Quote, rate_at, set_rate
 from core.context import SYSTEM
 from core.errors import BadInput
 from hpcbilling.periodic import TASKS

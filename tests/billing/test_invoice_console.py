@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from billing.models import CreditNote, Invoice
-from billing.services.credit_notes import write_credit_note
+from billing.services.invoices.credit_notes import write_credit_note
 from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer, price, use
 from tests.factories import make_jobs
 from tests.pages.conftest import text

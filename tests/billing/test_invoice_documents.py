@@ -21,10 +21,10 @@ from billing.invoicing.problems import HasProblems
 from billing.invoicing.sums import Item, Off, spread
 from billing.models import CreditEntry, CreditNote, Invoice, InvoiceLine, InvoiceStatus, SubscriptionCharge
 from billing.selectors.documents.invoice_digest import is_note_unchanged, is_unchanged
-from billing.services.credit_notes import NotCreditable, write_credit_note
-from billing.services.invoice_issue import NotReady, balance, finalize_invoice
-from billing.services.invoice_payments import NotPayable, OtherAmount, record_payment, record_payment_by_hand
-from billing.services.invoicing import NotDraft, cancel_draft
+from billing.services.invoices.credit_notes import NotCreditable, write_credit_note
+from billing.services.invoices.drafts import NotDraft, cancel_draft
+from billing.services.invoices.issue import NotReady, balance, finalize_invoice
+from billing.services.invoices.payments import NotPayable, OtherAmount, record_payment, record_payment_by_hand
 from billing.services.receipts import TotalChanged
 from core.context import Actor
 from core.errors import BadInput, InvalidTransition

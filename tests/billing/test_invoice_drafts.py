@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import BillingMode, Organisation, Tier
 from audit.models import AuditLog
 from billing.models import Invoice, InvoiceStatus, LineKind, SubscriptionCharge
-from billing.services.invoicing import NotDraft, cancel_draft, draft_invoice, draft_invoices, refresh_invoice
+from billing.services.invoices.drafts import NotDraft, cancel_draft, draft_invoice, draft_invoices, refresh_invoice
 from billing.services.months import close_month
 from billing.services.receipts import create_receipts
 from core.errors import BadInput

@@ -20,9 +20,9 @@ from audit.models import AuditLog
 from billing import triggers
 from billing.models import Invoice, InvoiceDocument, InvoiceTemplate
 from billing.selectors.documents.templates import Look
-from billing.services.invoice_documents import deliver_invoices, document_of, send_invoice
-from billing.services.invoice_payments import record_payment
-from billing.services.templates import save_template
+from billing.services.invoices.invoice_documents import deliver_invoices, document_of, send_invoice
+from billing.services.invoices.payments import record_payment
+from billing.services.invoices.templates import save_template
 from billing.templating import sandbox
 from core.errors import BadInput, Conflict
 from core.periods import today
@@ -180,7 +180,7 @@ def test_who_does_not_want_it_or_has_no_address_gets_none_but_the_pdf_is_made(pr
 
 
 def test_an_invoice_of_long_ago_is_not_sent_by_itself(project: Any, monkeypatch: Any) -> None:
-    from billing.services import invoice_documents
+    from billing.services.invoices import invoice_documents
 
     finalized(project)
     monkeypatch.setattr(invoice_documents, "today", lambda: today() + timedelta(days=60))

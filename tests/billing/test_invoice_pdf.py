@@ -12,7 +12,7 @@ from django.test import Client
 from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.models import Invoice
-from billing.services.credit_notes import write_credit_note
+from billing.services.invoices.credit_notes import write_credit_note
 from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer, off, price, use
 from tests.billing.test_receipt_pdf import both, pages, squeezed
 from tests.factories import make_jobs

@@ -18,7 +18,7 @@ from billing.documents.templated import template_pdf
 from billing.documents.values import MOST_LINES
 from billing.models import InvoiceTemplate
 from billing.selectors.documents.templates import Look, standard_look, template_for
-from billing.services.templates import restore_template, save_template, set_template_active, use_template
+from billing.services.invoices.templates import restore_template, save_template, set_template_active, use_template
 from billing.templating import document, fields
 from billing.words.templates import WORDS, TemplateRefused, meanings_of
 from core.context import Actor
@@ -171,7 +171,7 @@ def test_many_lines_go_to_an_annex_that_has_each_of_them() -> None:
         price(f"metric-{number:03}", "1")
         use(project, metric_name=f"metric-{number:03}")
     save(standard_look(), use=True)
-    from billing.services.invoice_documents import document_of
+    from billing.services.invoices.invoice_documents import document_of
 
     made = document_of(invoice=finalized(project), language="en")
     assert not made.fallback
@@ -196,7 +196,7 @@ def test_a_draft_says_so_whatever_the_template_says() -> None:
     project = make_customer(account="")
     fee(project)
     save(use=True)
-    from billing.services.invoice_documents import document_of
+    from billing.services.invoices.invoice_documents import document_of
 
     assert "DRAFT" in pages(document_of(invoice=draft(project), language="en").content)[0]
 

@@ -18,11 +18,11 @@ from billing.models import (
     WriteOff,
 )
 from billing.selectors.journal import trial_balance
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
-from billing.services.journal import post_journal
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
+from billing.services.invoices.write_offs import NothingDue, take_back_write_off, write_off_invoice
+from billing.services.ledger.journal import post_journal
 from billing.services.receipts import create_receipts, mark_paid, void_receipt
-from billing.services.write_offs import NothingDue, take_back_write_off, write_off_invoice
 from core.context import Actor
 from core.errors import BadInput
 from hpcbilling import books

@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from billing import triggers
 from billing.models import AccountingPeriod, CreditEntry, Invoice, JournalEntry, JournalPosting, JournalState
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
-from billing.services.journal import post_journal
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
+from billing.services.ledger.journal import post_journal
+from billing.services.ledger.periods import close_period, open_period
 from billing.services.months import close_month
-from billing.services.periods import close_period, open_period
 from core.errors import BadInput, Conflict
 from hpcbilling import books
 from tests.billing.invoicing import FIN, fee, finalized, make_customer

@@ -13,11 +13,11 @@ from accounts.services.organisations import fixed_fields
 from billing.models import Invoice, SubscriptionCharge
 from billing.reports import recurring
 from billing.reports.base import Asked
-from billing.services.credit_notes import NotCreditable, write_credit_note
-from billing.services.invoice_issue import NotReady, TotalChanged, finalize_anew, finalize_invoice
-from billing.services.invoice_payments import record_payment
-from billing.services.invoicing import draft_invoice
-from billing.services.plan_changes import cancel
+from billing.services.invoices.credit_notes import NotCreditable, write_credit_note
+from billing.services.invoices.drafts import draft_invoice
+from billing.services.invoices.issue import NotReady, TotalChanged, finalize_anew, finalize_invoice
+from billing.services.invoices.payments import record_payment
+from billing.services.subscriptions.plan_changes import cancel
 from core.errors import BadInput
 from hpcbilling.books import INVARIANTS
 from subscriptions.models import Subscription

@@ -15,8 +15,8 @@ from django.core.management import call_command
 
 from accounts.models import Project
 from billing.models import Invoice
-from billing.services.invoice_runs import run_invoices
-from billing.services.invoicing import draft_invoice
+from billing.services.invoices.drafts import draft_invoice
+from billing.services.invoices.runs import run_invoices
 from core.context import SYSTEM
 from tests.billing.invoicing import FIN, draft, fee, make_customer, off, price
 from tests.factories import account_tier, make_job

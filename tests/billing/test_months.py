@@ -91,7 +91,7 @@ def test_every_record_of_the_month_is_in_one_part_and_the_parts_are_the_usage() 
 
 def test_what_a_receipt_billed_is_its_lines_whatever_the_rates_are_now() -> None:
     from accounts.models import Tier
-    from billing.services.rates import NewRates, set_rates
+    from billing.services.pricing.rates import NewRates, set_rates
 
     make_job()
     bill()

@@ -16,7 +16,7 @@ from billing.drafts import DraftRates
 from billing.models import CpuBasis
 from billing.selectors.jobs.unbilled import unbilled_sum
 from billing.selectors.pricing.whatif import simulate
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from core.context import SYSTEM
 from tests.factories import account_tier, make_job, make_jobs
 

@@ -12,9 +12,9 @@ import time_machine
 from accounts.models import Approval, LoneAct, Project
 from accounts.services.approvals import WaitsForSecond, approve, count_alone
 from billing.models import Invoice, InvoicePayment
-from billing.services.invoice_payments import record_payment_by_hand, reverse_payment
+from billing.services.invoices.payments import record_payment_by_hand, reverse_payment
+from billing.services.invoices.write_offs import write_off_invoice
 from billing.services.lone_acts import lone_act
-from billing.services.write_offs import write_off_invoice
 from core.context import Actor
 from core.errors import Conflict
 from tests.billing.invoicing import FIN, finalized, make_customer, price, use

@@ -13,9 +13,9 @@ from accounts.services.approvals import WaitsForSecond, approve
 from audit.models import AuditLog
 from billing.models import CreditEntry, Invoice, InvoicePayment
 from billing.selectors.documents.invoices import paper_of
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import balance
-from billing.services.invoice_payments import NotReversible, record_payment, record_payment_by_hand, reverse_payment
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.issue import balance
+from billing.services.invoices.payments import NotReversible, record_payment, record_payment_by_hand, reverse_payment
 from core.context import Actor
 from core.errors import BadInput
 from hpcbilling.books import INVARIANTS
@@ -67,7 +67,7 @@ class TestMoreThanIsDue:
         assert not pay(invoice, "150", "50"), "one slip counts once"
 
     def test_what_was_given_up_counts_as_due(self, invoice: Invoice) -> None:
-        from billing.services.write_offs import write_off_invoice
+        from billing.services.invoices.write_offs import write_off_invoice
 
         write_off_invoice(actor=FIN, invoice=invoice, reason="bankrupt")
         invoice.refresh_from_db()

@@ -16,9 +16,9 @@ from accounts.models import BillingMode, Organisation
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.models import Invoice
 from billing.reports.base import Asked, all_reports
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
-from billing.services.journal_exports import export_journal
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
+from billing.services.ledger.journal_exports import export_journal
 from core.money import places, to_minor
 from tests.billing.invoicing import FIN, fee, finalized, make_customer, price, use
 from tests.billing.test_journal import post, yearly

@@ -20,10 +20,10 @@ from audit.models import AuditLog
 from billing.invoicing import plain_usage
 from billing.models import Invoice, InvoiceLine, InvoiceTax, SubscriptionCharge
 from billing.selectors.documents.invoice_explain import explain_line
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import finalize_invoice
-from billing.services.invoicing import draft_invoices
-from billing.services.taxes import create_tax_rule, set_tax_rate
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.drafts import draft_invoices
+from billing.services.invoices.issue import finalize_invoice
+from billing.services.pricing.taxes import create_tax_rule, set_tax_rate
 from tests.billing.invoicing import FIN, MONTH, draft, exchange, fee, make_customer, off, price, use
 from usage.models import UsageAggregate
 

@@ -11,7 +11,14 @@ import time_machine
 from audit.models import AuditLog
 from billing.models import SubscriptionCharge
 from billing.selectors.fees import NoPrice
-from billing.services.plan_changes import NeedsApproval, QuoteOver, cancel, change_plan, keep, quote_change
+from billing.services.subscriptions.plan_changes import (
+    NeedsApproval,
+    QuoteOver,
+    cancel,
+    change_plan,
+    keep,
+    quote_change,
+)
 from core.errors import BadInput, Conflict, InvalidTransition
 from subscriptions.models import Plan, PlanPrice, Subscription
 from subscriptions.services.subscriptions import AlreadySubscribed, PlanClosed, suspend_subscription
@@ -350,7 +357,7 @@ def test_a_change_and_a_renewal_at_once_agree(row: Subscription, big: Plan) -> N
 
 
 def renew_quietly() -> int:
-    from billing.services.renewals import renew_subscriptions
+    from billing.services.subscriptions.renewals import renew_subscriptions
     from core.context import SYSTEM
 
     return renew_subscriptions(actor=SYSTEM).failed

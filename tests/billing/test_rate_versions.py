@@ -14,7 +14,7 @@ from django.utils import translation
 from accounts.models import Tier
 from billing import triggers
 from billing.models import RateVersion, Receipt
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
 from core.append_only import AppendOnly
 from core.context import SYSTEM

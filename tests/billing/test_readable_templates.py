@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.models import InvoiceTemplate
 from billing.selectors.documents.templates import Look, standard_look
-from billing.services.templates import save_template, use_template
+from billing.services.invoices.templates import save_template, use_template
 from billing.templating import document, sandbox, worker
 from billing.templating.legibility import contrast, unread
 from billing.templating.problems import Refused

@@ -16,8 +16,8 @@ from billing.models import Receipt, ReceiptItem
 from billing.pricing import Rates, price
 from billing.selectors.jobs.billable import preview_receipts
 from billing.selectors.pricing.rates import MissingRate
-from billing.services import rates
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing import rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import TotalChanged, create_all, create_receipts, mark_paid, void_receipt
 from core.context import SYSTEM, Actor
 from core.errors import BadInput, InvalidTransition

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import EmailNotification, Member, Organisation
 from billing.models import Invoice, InvoiceNotice
 from billing.selectors.documents.dues import step_of
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment_by_hand
-from billing.services.reminders import send_reminders
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment_by_hand
+from billing.services.invoices.reminders import send_reminders
 from core.context import SYSTEM
 from payments.models import Dispute, Payment
 from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer

@@ -16,7 +16,7 @@ from accounts.models import Organisation
 from audit.models import AuditLog
 from billing.models import SubscriptionCharge
 from billing.selectors.fees import NoPrice, parked_words
-from billing.services.renewals import renew_subscriptions
+from billing.services.subscriptions.renewals import renew_subscriptions
 from core.context import SYSTEM
 from subscriptions.models import Plan, PlanPrice, Subscription
 from subscriptions.selectors import usable_subscriptions
@@ -223,7 +223,7 @@ def test_a_chunk_asks_as_much_for_many_as_for_few(pro: Plan, make_user: Any, mon
 
     few, many = statements(2, "2027-03-01"), statements(20, "2027-04-01")
     assert few == many
-    monkeypatch.setattr("billing.services.renewals.CHUNK", 5)
+    monkeypatch.setattr("billing.services.subscriptions.renewals.CHUNK", 5)
     found = renew("2027-05-01")
     assert (found.renewed, found.fees) == (22, 22)
 

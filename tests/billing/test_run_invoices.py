@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Organisation
 from billing.models import Invoice
-from billing.services import invoice_runs
-from billing.services.invoice_runs import run_invoices
+from billing.services.invoices import runs
+from billing.services.invoices.runs import run_invoices
 from core.errors import Conflict
 from core.locks import run_lock
 from hpcbilling.books import INVARIANTS
@@ -82,14 +82,14 @@ def test_what_is_blocked_stays_a_draft_with_its_reason_and_the_others_go_on() ->
 def test_one_that_fails_is_parked_and_the_others_of_its_slice_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     fee(make_customer("A", account=""))
     fee(make_customer("B", account=""))
-    usual = invoice_runs.draft_invoices
+    usual = runs.draft_invoices
 
     def failing(**wanted: Any) -> Any:
         if any(each.name == "A" for each in wanted["organisations"]):
             raise Conflict("not today")
         return usual(**wanted)
 
-    monkeypatch.setattr(invoice_runs, "draft_invoices", failing)
+    monkeypatch.setattr(runs, "draft_invoices", failing)
     code, result = run()
     assert (code, result["failed"]) == (3, {"A": "not today"})
     assert [row["organisation"] for row in result["invoices"]] == ["B"]

@@ -12,7 +12,7 @@ from django.utils import translation
 from accounts.models import BillingMode, Organisation, Project, Tier
 from billing.selectors.jobs.billable import candidates_of, preview_receipts
 from billing.selectors.jobs.standing import quarantined_standing, standing_of, standings
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import SYSTEM, Actor
 from tests.factories import NOON, account_tier, make_job, make_jobs, make_run

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import Member
 from billing.models import SubscriptionCharge
-from billing.services.plan_changes import change_plan
+from billing.services.subscriptions.plan_changes import change_plan
 from core.periods import today
 from subscriptions.models import Plan, PlanPrice, Subscription
 from subscriptions.services.subscriptions import request_subscription

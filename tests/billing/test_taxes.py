@@ -27,9 +27,9 @@ from billing.reports.base import Asked
 from billing.reports.tax import COLUMNS, rows
 from billing.selectors.documents.invoice_digest import is_unchanged
 from billing.selectors.journal import trial_balance
-from billing.services.credit_notes import write_credit_note
-from billing.services.journal import post_journal
-from billing.services.taxes import create_tax_rule, end_tax_rule, set_tax_rate
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.ledger.journal import post_journal
+from billing.services.pricing.taxes import create_tax_rule, end_tax_rule, set_tax_rate
 from core.errors import BadInput
 from hpcbilling import books
 from tests.billing.invoicing import FIN, MONTH, draft, fee, finalized, make_customer, off, price, use

@@ -15,7 +15,7 @@ from django.db.models import Sum
 
 from accounts.models import Tier
 from billing.models import Receipt, ReceiptItem
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_all, create_receipts
 from core.context import SYSTEM, Actor
 from core.periods import month_end

@@ -16,8 +16,8 @@ from audit.models import AuditLog
 from billing.charging import Step
 from billing.models import Invoice, InvoiceLine, PricingPlan
 from billing.selectors.pricing.usage_prices import charge_by, prices_for
-from billing.services.price_checks import NewPrice
-from billing.services.usage_prices import create_price, end_price, switch_off_price
+from billing.services.pricing.price_checks import NewPrice
+from billing.services.pricing.usage_prices import create_price, end_price, switch_off_price
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from tests.races import at_once

@@ -12,7 +12,7 @@ from accounts.models import Tier
 from billing.selectors.jobs import job_pages, usage
 from billing.selectors.jobs.usage import UsageFilter
 from billing.selectors.pricing.prices import PriceBook
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
 from core.context import SYSTEM, Actor
 from core.paging import behind, read_cursor

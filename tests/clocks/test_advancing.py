@@ -14,12 +14,12 @@ from django.core.management import call_command
 from accounts.models import ClockStatus, Organisation, Project, TestClock
 from accounts.services.test_clocks import Advancing, advance_clock, begin_advance, run_advance
 from billing.models import DocumentCounter, Invoice, InvoiceNotice
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
-from billing.services.invoice_runs import run_invoices
-from billing.services.plan_changes import cancel, change_plan
-from billing.services.reminders import send_reminders
-from billing.services.renewals import renew_subscriptions
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
+from billing.services.invoices.reminders import send_reminders
+from billing.services.invoices.runs import run_invoices
+from billing.services.subscriptions.plan_changes import cancel, change_plan
+from billing.services.subscriptions.renewals import renew_subscriptions
 from core.context import SYSTEM, Actor
 from core.errors import AppError, BadInput
 from payments.services.checkout import NotPayable, start_payment

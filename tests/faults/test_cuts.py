@@ -13,7 +13,7 @@ import pytest
 from django.db import DatabaseError
 
 from billing.models import Invoice, Receipt
-from billing.services.invoice_issue import finalize_invoice
+from billing.services.invoices.issue import finalize_invoice
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from core.errors import AppError

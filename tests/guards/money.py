@@ -20,7 +20,7 @@ MONEY = (
         ("tests/billing/test_given_back_once.py::test_nor_is_more_of_a_line",),
     ),
     Guard(
-        "kept_credits_that_were_used_stay", "billing/services/kept_credits.py",
+        "kept_credits_that_were_used_stay", "billing/services/invoices/kept_credits.py",
         "if not less or (row.claimed_by and row.claimed_by not in drafts):", "if not less:",
         ("tests/billing/test_kept_credits.py::test_what_was_used_already_is_not_taken_away",),
     ),
@@ -30,12 +30,12 @@ MONEY = (
         ("tests/billing/test_credits_after_discount.py::test_as_much_comes_back_as_was_asked_for",),
     ),
     Guard(
-        "more_than_is_due_is_named", "billing/services/invoice_payments.py",
+        "more_than_is_due_is_named", "billing/services/invoices/payments.py",
         "    if over != overpayment:", "    if over != overpayment and False:",
         ("tests/billing/test_payments_by_hand.py::test_more_than_is_due_has_to_be_said_to_the_unit",),
     ),
     Guard(
-        "only_what_a_person_wrote_down_is_taken_back", "billing/services/invoice_payments.py",
+        "only_what_a_person_wrote_down_is_taken_back", "billing/services/invoices/payments.py",
         "    if payment.source:\n", "    if payment.source and False:\n",
         ("tests/billing/test_payments_by_hand.py::test_what_a_provider_brought_goes_back_there",),
     ),

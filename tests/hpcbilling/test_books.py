@@ -33,8 +33,8 @@ from billing.models import (
     ReceiptItem,
 )
 from billing.selectors.documents.genuine import digest_of
-from billing.services.credit_notes import write_credit_note
-from billing.services.journal import post_journal
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.ledger.journal import post_journal
 from core.context import Actor
 from hpcbilling import books, seeding
 from payments.models import BankTransfer, Payment, Refund

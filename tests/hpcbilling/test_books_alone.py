@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Tier
 from billing import triggers as rate_triggers
 from billing.models import RateVersion, Receipt
-from billing.services.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from hpcbilling import books

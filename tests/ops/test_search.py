@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import Invoice, Receipt
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
 from billing.services.receipts import create_receipts
 from core.context import SYSTEM
 from hpcbilling.search import search

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.models import Member
 from billing.models import Invoice
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
 from tests.accounts.worlds import World, make_world
 from tests.billing.invoicing import FIN, draft, exchange, fee, finalized, make_customer, off, price, use
 from tests.factories import make_job, make_jobs

@@ -15,8 +15,8 @@ import time_machine
 from django.core.management import call_command
 
 from billing.models import SubscriptionCharge
-from billing.services.plan_changes import cancel, change_plan
-from billing.services.renewals import renew_subscriptions
+from billing.services.subscriptions.plan_changes import cancel, change_plan
+from billing.services.subscriptions.renewals import renew_subscriptions
 from core.context import SYSTEM
 from subscriptions.models import Subscription
 from subscriptions.services.subscriptions import request_subscription, resume_subscription, suspend_subscription

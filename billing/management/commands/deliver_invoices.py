@@ -6,9 +6,9 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from billing.services.documents import SECONDS
-from billing.services.invoice_documents import deliver_invoices, undelivered
-from billing.services.note_documents import deliver_notes, undelivered_notes
+from billing.services.invoices.documents import SECONDS
+from billing.services.invoices.invoice_documents import deliver_invoices, undelivered
+from billing.services.invoices.note_documents import deliver_notes, undelivered_notes
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.locks import run_lock
 from core.wording import about

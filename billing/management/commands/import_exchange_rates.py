@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from billing.feeds import Reading
-from billing.services.exchange import import_rates
+from billing.services.pricing.exchange import import_rates
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
 from core.errors import BadInput, Misconfigured, Unavailable, UsageError

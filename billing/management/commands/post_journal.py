@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from billing.services.journal import post_journal
+from billing.services.ledger.journal import post_journal
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
 from core.locks import run_lock

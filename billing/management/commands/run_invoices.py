@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from billing.services.invoice_runs import run_invoices
+from billing.services.invoices.runs import run_invoices
 from core.commands import EXIT_PARTIAL, AppCommand, month
 from core.context import SYSTEM
 from core.errors import BadInput, UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from billing.services.reminders import send_reminders
+from billing.services.invoices.reminders import send_reminders
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
 from core.locks import run_lock

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from billing.services.rates import sync_current_rates
+from billing.services.pricing.rates import sync_current_rates
 from core.commands import AppCommand
 
 

@@ -14,8 +14,8 @@ from django.core.management import call_command
 from billing.api.invoice_shapes import InvoiceDetailSerializer
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.models import CreditEntry
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment
 from core.errors import BadInput
 from tests.billing.invoicing import FIN, exchange, fee, finalized, make_customer, off, price, use
 from tests.billing.subscribers import fees, place, plan, renew, subscribe
@@ -160,7 +160,7 @@ def test_a_fee_in_another_currency(currency: str, rate: str, line: str, why: str
 
 @pytest.mark.parametrize(("currency", "amount", "half"), [("JPY", "1000", "516"), ("KWD", "10.001", "5.162")])
 def test_plan_fees_and_their_parts(currency: str, amount: str, half: str, alice: Any) -> None:
-    from billing.services.plan_changes import change_plan
+    from billing.services.subscriptions.plan_changes import change_plan
     from tests.billing.subscribers import ALICE, on
 
     small, free = plan(amount=None), plan("free", None)
@@ -214,7 +214,7 @@ EDGES = [
 def test_changes_at_the_edges_of_a_period(
     convention: str, when: str, amounts: list[str], why: str, alice: Any, settings: Any
 ) -> None:
-    from billing.services.plan_changes import change_plan
+    from billing.services.subscriptions.plan_changes import change_plan
     from tests.billing.subscribers import ALICE, on
 
     settings.BILLING_PRORATION = convention
@@ -225,7 +225,7 @@ def test_changes_at_the_edges_of_a_period(
 
 
 def test_an_end_that_is_kept_at_the_last_second(alice: Any) -> None:
-    from billing.services.plan_changes import cancel, keep
+    from billing.services.subscriptions.plan_changes import cancel, keep
     from core.errors import Conflict
     from tests.billing.subscribers import ALICE, on
 

@@ -13,10 +13,10 @@ from django.core.management import call_command
 from billing.charging import Step
 from billing.cycles import Span, part, share
 from billing.models import Invoice
-from billing.services.credit_notes import write_credit_note
-from billing.services.plan_changes import change_plan
-from billing.services.price_checks import NewPrice
-from billing.services.usage_prices import create_price
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.pricing.price_checks import NewPrice
+from billing.services.pricing.usage_prices import create_price
+from billing.services.subscriptions.plan_changes import change_plan
 from tests.billing.examples import published
 from tests.billing.examples.test_examples import items_of, named
 from tests.billing.examples.test_examples import test_charges as costs

@@ -12,7 +12,7 @@ from audit import chain
 from audit.models import AuditLog
 from billing.models import Receipt
 from billing.selectors.journal import differences
-from billing.services.journal import post_journal
+from billing.services.ledger.journal import post_journal
 from billing.services.receipts import mark_paid, void_receipt
 from core.context import Actor
 from hpcbilling import books

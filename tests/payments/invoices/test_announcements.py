@@ -14,9 +14,9 @@ from accounts.models import WebhookDelivery, WebhookEndpoint
 from accounts.services import webhooks
 from accounts.webhook_kinds import known
 from billing.models import Invoice
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_payments import record_payment_by_hand
-from billing.services.reminders import send_reminders
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.payments import record_payment_by_hand
+from billing.services.invoices.reminders import send_reminders
 from core.context import SYSTEM, Actor
 from core.errors import BadInput
 from payments.services.checkout import start_payment

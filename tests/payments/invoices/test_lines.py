@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from billing.models import Invoice
-from billing.services.invoice_issue import balance
-from billing.services.invoice_payments import record_payment_by_hand
+from billing.services.invoices.issue import balance
+from billing.services.invoices.payments import record_payment_by_hand
 from core.errors import Conflict
 from payments.models import BankLine
 from payments.services.lines import match_line

@@ -11,9 +11,9 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Member
 from billing.models import Invoice, InvoicePayment
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import balance
-from billing.services.invoice_payments import record_payment_by_hand
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.issue import balance
+from billing.services.invoices.payments import record_payment_by_hand
 from core.context import Actor
 from core.errors import BadInput
 from payments.models import Payment

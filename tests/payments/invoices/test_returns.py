@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from billing.models import CreditEntry, Invoice, InvoiceReturn
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import balance
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.issue import balance
 from payments.models import Payment
 from payments.services.reconciliation import sync_open
 from payments.services.refunds import confirm_refund, refund_payment

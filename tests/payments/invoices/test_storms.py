@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from billing.models import Invoice, InvoicePayment
-from billing.services.credit_notes import write_credit_note
-from billing.services.invoice_issue import balance
+from billing.services.invoices.credit_notes import write_credit_note
+from billing.services.invoices.issue import balance
 from core.errors import AppError
 from payments.services.refunds import refund_payment
 from tests.billing.invoicing import FIN

@@ -21,7 +21,7 @@ from audit import services as audit
 from billing.announcements import tell_overdue
 from billing.models import Invoice, InvoiceNotice, NoticeKind
 from billing.selectors.documents.dues import step_of, unpaid
-from billing.services.dunning import Followed, follow_all
+from billing.services.invoices.dunning import Followed, follow_all
 from core.clock import of
 from core.context import Actor
 from core.periods import today

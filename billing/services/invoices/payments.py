@@ -13,11 +13,11 @@ from accounts.models import Approval
 from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
-from billing.services.invoice_issue import settle_if_paid
-from billing.services.invoice_returns import follow_returns, returned
-from billing.services.invoicing import lock_organisations
+from billing.services.invoices.drafts import lock_organisations
+from billing.services.invoices.issue import settle_if_paid
+from billing.services.invoices.returns import follow_returns, returned
+from billing.services.invoices.write_offs import take_back_write_off
 from billing.services.lone_acts import lone_act
-from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict

@@ -26,13 +26,13 @@ from billing.selectors.documents.credit_plans import NotCreditable, plan_credit
 from billing.selectors.documents.credits import is_kept, kept_lines, lefts_of
 from billing.selectors.documents.invoice_digest import note_digest
 from billing.selectors.documents.templates import template_for
-from billing.services.dunning import follow_dues
-from billing.services.invoice_issue import settle_if_paid
-from billing.services.invoicing import free_claims, lock_organisations
-from billing.services.kept_credits import follow_note
+from billing.services.invoices.drafts import free_claims, lock_organisations
+from billing.services.invoices.dunning import follow_dues
+from billing.services.invoices.issue import settle_if_paid
+from billing.services.invoices.kept_credits import follow_note
+from billing.services.invoices.write_offs import take_back_write_off
 from billing.services.numbers import CREDIT_NOTES, document_number
 from billing.services.receipts import TotalChanged
-from billing.services.write_offs import take_back_write_off
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput

@@ -13,7 +13,7 @@ from accounts.models import Organisation
 from audit import services as audit
 from billing.models import Discount
 from billing.selectors.pricing.used_prices import last_use_of_discount
-from billing.services.price_checks import FEE_DIGITS, YEARS, refuse
+from billing.services.pricing.price_checks import FEE_DIGITS, YEARS, refuse
 from core.context import Actor
 from core.decimals import size
 from core.errors import BadInput

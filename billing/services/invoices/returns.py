@@ -16,9 +16,9 @@ from django.db.models import F, Sum
 from audit import services as audit
 from billing.models import INVOICE_TRANSITIONS, CreditEntry, Invoice, InvoiceReturn, InvoiceStatus
 from billing.selectors.documents.invoices import OF_RETURNS
-from billing.services.invoice_issue import balance, settle_if_paid
-from billing.services.invoicing import lock_organisations
-from billing.services.write_offs import take_back_write_off
+from billing.services.invoices.drafts import lock_organisations
+from billing.services.invoices.issue import balance, settle_if_paid
+from billing.services.invoices.write_offs import take_back_write_off
 from core.context import Actor
 from core.money import places, quantize
 from core.states import transition

@@ -12,7 +12,7 @@ from accounts.models import Approval
 from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
 from billing.models import Invoice, InvoiceStatus, WriteOff
-from billing.services.invoicing import lock_organisations
+from billing.services.invoices.drafts import lock_organisations
 from billing.services.lone_acts import lone_act
 from core.clock import now_for, today_for
 from core.context import Actor

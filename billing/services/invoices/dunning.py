@@ -20,7 +20,7 @@ from accounts.models import Organisation
 from accounts.services.outbox import Letter, queue_emails, site_url
 from billing.models import Invoice
 from billing.selectors.documents.dues import Dues, dues_of, late_organisations, owing
-from billing.services.invoicing import lock_organisations
+from billing.services.invoices.drafts import lock_organisations
 from core.clock import of, today_for
 from core.context import Actor
 from core.errors import AppError

@@ -25,7 +25,7 @@ from billing.selectors.pricing.exchange import (
     convert,
     rate_at,
 )
-from billing.services.price_checks import refuse
+from billing.services.pricing.price_checks import refuse
 from core.context import Actor
 from core.decimals import plain, size
 from core.errors import Conflict

@@ -22,7 +22,7 @@ from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.models import Invoice, InvoiceDocument, InvoiceStatus
 from billing.selectors.documents.templates import template_of
-from billing.services.documents import (
+from billing.services.invoices.documents import (
     MEDIA,
     NEWS,
     SECONDS,

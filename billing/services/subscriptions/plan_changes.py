@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from billing.cycles import NONE, Span, begins, first_instant, local_day, period, rest, share, whole
 from billing.models import ChargeKind, SubscriptionCharge
 from billing.selectors.fees import Fees, PlanQuote, credit_of, explain, zone_of
-from billing.services.fees import catch_up, record_charges
+from billing.services.subscriptions.fees import catch_up, record_charges
 from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from billing.selectors.fees import due, trouble_words
-from billing.services.fees import RELATED, Advance, Caught, catch_up
+from billing.services.subscriptions.fees import RELATED, Advance, Caught, catch_up
 from core.clock import of
 from core.context import Actor
 from core.errors import Busy

@@ -15,7 +15,7 @@ from audit import services as audit
 from billing.documents.note_paper import note_paper_of
 from billing.documents.note_pdf import note_pdf
 from billing.models import CreditNote, CreditNoteDocument
-from billing.services.documents import (
+from billing.services.invoices.documents import (
     MEDIA,
     NEWS,
     SECONDS,

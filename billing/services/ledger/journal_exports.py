@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from audit import services as audit
 from billing.models import JournalEntry, JournalExport
 from billing.selectors.journal_export import chart, layout
-from billing.services.journal import LOCK, post_journal
+from billing.services.ledger.journal import LOCK, post_journal
 from core.context import Actor
 from core.errors import BadInput
 from core.locks import lock_for_transaction

@@ -17,7 +17,7 @@ from audit import services as audit
 from billing.models import PricingPlan, PricingStep
 from billing.selectors.pricing.usage_prices import in_force, steps_of
 from billing.selectors.pricing.used_prices import displaced_use, last_use
-from billing.services.price_checks import NewPrice, check_price
+from billing.services.pricing.price_checks import NewPrice, check_price
 from core.context import Actor
 from core.decimals import plain
 from core.errors import BadInput, Conflict

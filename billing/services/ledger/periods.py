@@ -12,7 +12,7 @@ from audit import services as audit
 from billing.models import PERIOD_TRANSITIONS, AccountingPeriod, JournalEntry, PeriodStatus
 from billing.selectors.jobs.months import find as usage_month
 from billing.selectors.journal import open_from, trial_balance
-from billing.services.journal import LOCK, post_journal
+from billing.services.ledger.journal import LOCK, post_journal
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.locks import lock_for_transaction

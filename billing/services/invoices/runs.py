@@ -14,8 +14,8 @@ from django.db.models import Count
 from accounts.models import Organisation
 from billing.invoicing.problems import blocking
 from billing.models import Invoice, InvoiceStatus
-from billing.services.invoice_issue import finalize_invoices
-from billing.services.invoicing import Slice, draft_invoices
+from billing.services.invoices.drafts import Slice, draft_invoices
+from billing.services.invoices.issue import finalize_invoices
 from core.clock import real
 from core.context import Actor
 from core.errors import AppError, BadInput, UsageError

@@ -14,8 +14,8 @@ from accounts.models import Organisation
 from audit import services as audit
 from billing.models import TaxCategory, TaxedKind, TaxRate, TaxRule
 from billing.models.taxes import CODE
-from billing.services.chart import ensure_tax_account
-from billing.services.price_checks import LONGEST, YEARS, refuse
+from billing.services.ledger.chart import ensure_tax_account
+from billing.services.pricing.price_checks import LONGEST, YEARS, refuse
 from core.context import Actor
 from core.decimals import size
 from core.errors import BadInput

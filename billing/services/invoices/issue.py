@@ -31,9 +31,9 @@ from billing.models import (
 )
 from billing.selectors.documents.invoice_digest import SAID_OF_LINES, invoice_digest
 from billing.selectors.documents.templates import templates_for
-from billing.services.dunning import follow_dues
-from billing.services.invoicing import lock_organisations, refresh_invoice
-from billing.services.kept_credits import keep_credits
+from billing.services.invoices.drafts import lock_organisations, refresh_invoice
+from billing.services.invoices.dunning import follow_dues
+from billing.services.invoices.kept_credits import keep_credits
 from billing.services.numbers import INVOICES, Number, document_number, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
 from core import sets

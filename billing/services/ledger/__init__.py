@@ -1,0 +1,1 @@
+"""The books: accounts, the journal, its exports, accounting periods."""

@@ -1,0 +1,1 @@
+"""Prices, discounts, taxes and rates of exchange: add them, end them."""

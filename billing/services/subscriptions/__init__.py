@@ -1,0 +1,1 @@
+"""Fees of subscriptions: once for each period, and what a change or an end costs."""
