@@ -19,8 +19,8 @@ from rest_framework.response import Response
 from accounts.models import IdempotentRequest
 from accounts.services import idempotency
 from accounts.services.approvals import WaitsForSecond
+from core.api.problems import CONTENT_TYPE, problem_of
 from core.context import actor_of
-from core.problems import CONTENT_TYPE, problem_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from accounts.models import SecondFactor
-from core.problems import problem
+from core.api.problems import problem
 
 DONE = "second_factor"  # in a session: when it was given, unix seconds
 OPEN = ("/accounts/", "/i18n/", "/static/", "/healthz", "/readyz", "/metrics")

@@ -14,7 +14,7 @@ from accounts.services.work import KEPT, Place, has_file, kind_of, may_see, piec
 from audit.services import record
 from core.context import actor_of
 from core.errors import AppError
-from core.said import heard
+from core.words.said import heard
 
 # What a work came to, in words; other names stay as they are.
 RESULTS = {

@@ -16,10 +16,10 @@ from audit.exporting import recorded
 from audit.exports import COLUMNS, log_rows
 from audit.models import AuditLog
 from audit.standing import standing
-from core.admin import ReadOnlyAdmin
+from core.console.admin import ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
 from core.context import actor_of
 from core.exports import csv_response, table_lines
-from core.list_filters import KnownFilter
 
 
 class ActionFilter(KnownFilter):

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from audit import services
-from core.admin import ConsoleAdmin
+from core.console.admin import ConsoleAdmin
 from core.context import actor_of
 
 _NEVER = frozenset({"password"})

@@ -17,8 +17,8 @@ from audit import heads, keys, services
 from audit.hashing import stamp
 from audit.models import AuditCheckpoint, AuditLog
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import Conflict, Misconfigured
-from core.locks import lock_for_transaction
 
 PURPOSE = "checkpoint"
 _SIGNED = ("first_id", "last_id", "last_hash", "archive", "sha256")

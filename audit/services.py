@@ -12,9 +12,10 @@ from django.utils import timezone
 from audit import registry
 from audit.hashing import GENESIS, chain_hash, plain
 from audit.models import AuditLog
-from core import context, sets
+from core import context
 from core.context import Actor
-from core.locks import lock_for_transaction
+from core.database import sets
+from core.database.locks import lock_for_transaction
 
 MANY = 20  # rows from which COPY is worth its own way
 

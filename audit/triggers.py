@@ -1,4 +1,4 @@
-"""The database refuses to change or remove a row of ``audit_log`` (see ``core.append_only``).
+"""The database refuses to change or remove a row of ``audit_log`` (see ``core.database.append_only``).
 
 Rows up to a checkpoint may go: they are in an archive. That a checkpoint is one of ours is told by its signature, which
 ``verify_audit`` looks at; nobody can change or remove it here either.
@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from core.append_only import AppendOnly
+from core.database.append_only import AppendOnly
 
 CHECKPOINTS = AppendOnly("audit_checkpoints", same="id = NEW.id OR last_id = NEW.last_id")
 AUDIT_LOG = AppendOnly(

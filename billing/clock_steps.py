@@ -19,7 +19,7 @@ from billing.services.subscriptions.renewals import renew_subscriptions
 from core.context import Actor
 from core.errors import Conflict
 from core.periods import day_start, month_start, next_month, previous_month
-from core.wording import about
+from core.words.wording import about
 from subscriptions.models import LIVE, Subscription
 
 MOMENTS = ("next_billing_at", "trial_end_at", "start_at", "end_at")

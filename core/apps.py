@@ -7,7 +7,10 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from django.db.backends.signals import connection_created
 
-        from core import decimals, era, number_fields, worded
+        from core import number_fields
+        from core.console import worded
+        from core.database import decimals
+        from core.words import era
 
         era.install()
         number_fields.install()

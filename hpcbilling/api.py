@@ -17,7 +17,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.serializers import StrictSerializer
+from core.api.serializers import StrictSerializer
 
 
 @extend_schema(exclude=True)

@@ -1,8 +1,8 @@
 """The short way of a single metered event: ``POST /api/v1/events`` with a project's key and one event in JSON.
 
 Such requests come by the thousand and need no session, form, language or message; those that come at the same time are
-committed together (``core.grouping``). Whatever is not plain (another kind of body, a key that does not work, a group
-that failed) goes the usual way behind this, which alone says what is wrong.
+committed together (``core.database.grouping``). Whatever is not plain (another kind of body, a key that does not work,
+a group that failed) goes the usual way behind this, which alone says what is wrong.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from django_prometheus.utils import Time, TimeSince
 
 from accounts.api_auth import user_of
 from accounts.services.api_keys import digest_of
+from core.api.problems import exception_handler
 from core.context import note_api_key
+from core.database.grouping import GroupFailed
 from core.errors import AppError, Unavailable
-from core.grouping import GroupFailed
-from core.problems import exception_handler
 from usage.api.events import answer, is_object, read_items
 from usage.events.schema import Event
 from usage.services.events import Taken

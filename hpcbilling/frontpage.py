@@ -20,9 +20,9 @@ from audit.models import AuditLog
 from billing.models import ClosedMonth, Invoice, InvoiceStatus, PricingPlan, RateVersion, Receipt, ReceiptStatus
 from billing.selectors.fees import PARKED
 from billing.selectors.pricing.unpriced import unpriced_metrics
-from core import wording
 from core.clock import real
 from core.periods import today
+from core.words import wording
 from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.findings.payments import payment_findings

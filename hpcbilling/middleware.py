@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 
 from accounts.services.outbox import without_secrets
 from core import context
-from core.problems import problem
-from core.throttle import TooManyRequests, busy_page, count_request
+from core.api.problems import problem
+from core.api.throttle import TooManyRequests, busy_page, count_request
 from hpcbilling.problems import is_api
 
 logger = logging.getLogger("hpcbilling.request")

@@ -24,10 +24,11 @@ from billing.selectors.jobs import usage
 from billing.selectors.jobs.months import find
 from billing.selectors.jobs.proof import Proof, prove
 from billing.selectors.jobs.usage import UsageFilter
-from core import charts, wording
-from core.counting import count_rows
+from core import charts
+from core.database.counting import count_rows
 from core.money import from_minor
 from core.periods import month_start, previous_month, today
+from core.words import wording
 from hpcbilling.findings import list_url
 from hpcbilling.models import Figures, PeriodicTask
 from payments.models import Refund, RefundStatus

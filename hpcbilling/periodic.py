@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit import heads
-from core.said import written
+from core.words.said import written
 from hpcbilling.models import PeriodicTask
 from payments import providers
 from usage.services.opening import further_sources, source_of

@@ -8,10 +8,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin
-from core.list_filters import KnownFilter
-from core.said import read
+from core.console.admin import ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
 from core.templatetags.hpc import status_chip
+from core.words.said import read
 from hpcbilling.models import PeriodicTask
 
 WORDS = {

@@ -13,8 +13,8 @@ from django.views.csrf import csrf_failure as csrf_page
 from django.views.defaults import bad_request, page_not_found
 
 from core import context
-from core.problems import CONTENT_TYPE, plain_problem, problem
-from core.sessions import CsrfFailed
+from core.api.problems import CONTENT_TYPE, plain_problem, problem
+from core.api.sessions import CsrfFailed
 
 
 def is_api(request: HttpRequest) -> bool:

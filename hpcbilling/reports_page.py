@@ -28,7 +28,7 @@ from core.errors import AppError, Misconfigured
 from core.exports import FORMATS, Column, Kind, Row, table_response
 from core.money import places
 from core.periods import month_start, previous_month, today
-from core.wording import day_text, decimal_text, month_text, quantity_text
+from core.words.wording import day_text, decimal_text, month_text, quantity_text
 
 SHOWN = 500
 

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.models.users import fold_username
 from billing.models import CreditNote, Invoice, InvoicePayment, Receipt
-from core import wording
+from core.words import wording
 from payments.models import BankTransfer, Payment, Refund
 from payments.services.transfers import plain_reference
 from usage.finding import jobs_called, whole_number

@@ -140,13 +140,14 @@ else:
     _db.setdefault("CONN_MAX_AGE", 60)
     _db["CONN_HEALTH_CHECKS"] = True
     _db.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    # Statements that say so themselves (core.prepared) are prepared, no others; with None the driver prepares nothing.
+    # Statements that say so themselves (core.database.prepared) are prepared, no others; with None the driver
+    # prepares nothing.
     _db["OPTIONS"].setdefault("prepare_threshold", 1_000_000)
     # Nothing of ours may outlive a transaction then: no cursor on the server, no statement prepared there.
     _db["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
     if DATABASE_POOLED:
         _db["OPTIONS"]["prepare_threshold"] = None
-# In the process itself; holds the counters of core.throttle and nothing that must last.
+# In the process itself; holds the counters of core.api.throttle and nothing that must last.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
 }
@@ -344,13 +345,16 @@ if TRUSTED_PROXY_COUNT:
 
 # --- API ---------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_auth.ApiKeyAuthentication", "core.sessions.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api_auth.ApiKeyAuthentication",
+        "core.api.sessions.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api_auth.KeyScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["core.throttle.PersonThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["core.api.throttle.PersonThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["core.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.api.parsers.StrictJSONParser"],
     "URL_FORMAT_OVERRIDE": None,  # ``format`` is a parameter of the description alone
-    "EXCEPTION_HANDLER": "core.problems.exception_handler",
+    "EXCEPTION_HANDLER": "core.api.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import ReceiptStatus
 from core.money import from_minor, to_minor
-from core.wording import money_text
+from core.words.wording import money_text
 from payments.models import BankTransfer, Payment, PaymentStatus, TransferStatus
 from payments.payables import Payable, payable_of
 

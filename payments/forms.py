@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import LONGEST_TEXT
+from core.console.admin import LONGEST_TEXT
 from core.errors import BadInput
 from core.money import places, to_minor
 from core.periods import today

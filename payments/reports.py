@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.sql_views import SqlViews
+from core.database.sql_views import SqlViews
 
 BODIES = {
     "paid_receipts_v": """

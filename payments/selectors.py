@@ -13,7 +13,7 @@ from accounts.membership import BILLING, Person, memberships
 from billing.models import Invoice, Receipt
 from core.errors import Misconfigured
 from core.money import from_minor
-from core.wording import money_text
+from core.words.wording import money_text
 from payments import providers
 from payments.models import (
     OPEN_REFUNDS,

@@ -6,8 +6,8 @@ from django.utils.translation import gettext as _
 
 from audit import registry
 from core.context import SYSTEM
-from core.decimals import PLACES
-from core.wording import decimal_text, money_text
+from core.database.decimals import PLACES
+from core.words.wording import decimal_text, money_text
 from subscriptions.fees import prices_on
 from subscriptions.models import Plan, PlanLimit, Subscription, SubscriptionChange, SubscriptionStatus
 

@@ -30,7 +30,7 @@ CACHE = ROOT / ".pytest_cache"
 TEMPLATE = "migrated"
 # Whatever decides what a migrated database looks like: triggers are installed after migrating.
 _sources = (
-    "*/migrations/*.py", "usage/partitions.py", "core/append_only.py", "*/triggers.py", "billing/triggers/*.py", "requirements.txt",
+    "*/migrations/*.py", "usage/partitions.py", "core/database/append_only.py", "*/triggers.py", "billing/triggers/*.py", "requirements.txt",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from core.locks import lock_for_transaction
+from core.database.locks import lock_for_transaction
 from core.periods import next_month, previous_month
 
 AHEAD = 3  # months

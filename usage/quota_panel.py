@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from core.clock import now_for
-from core.wording import quantity_text, unit_text
+from core.words.wording import quantity_text, unit_text
 from subscriptions.models import USABLE, Subscription, SubscriptionStatus
 from usage.quotas import open_windows, standings
 

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from core.said import Said, say
+from core.words.said import Said, say
 
 REASONS: dict[str, str | Promise] = {
     "field_count": _("the row has too many or too few fields"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.sql_views import SqlViews
+from core.database.sql_views import SqlViews
 
 # What is left follows from the sums of the hours in the window; a NULL means that nothing limits it, or that nobody
 # has asked yet in this window.

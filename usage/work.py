@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Work
 from accounts.services.work import Kind, Outcome, Report, pieces
 from core.context import Actor
-from core.said import say
+from core.words.said import say
 from usage.reasons import said
 from usage.services.imports import Progress, import_usage
 

@@ -16,10 +16,10 @@ from django.utils.translation import ngettext
 from accounts.models import Approval, ApprovalStatus
 from accounts.services.approvals import act_of, acts_of, approve, decline
 from accounts.step_up import ask_again
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
 from core.context import Actor
-from core.list_filters import KnownFilter
-from core.wording import moment_text, money_text
+from core.words.wording import moment_text, money_text
 
 
 class ActFilter(KnownFilter):

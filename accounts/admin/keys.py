@@ -10,8 +10,8 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.models import ApiKey
 from accounts.services.api_keys import revoke_key
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
-from core.wording import moment_text
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.words.wording import moment_text
 
 REVOKE = ConfirmedAction(
     name="revoke_action",

@@ -23,7 +23,7 @@ from accounts.models import (
 )
 from accounts.services.organisations import fixed_fields, lock_organisation
 from audit.audited import AuditedAdmin, Snapshot
-from core.admin import EditInline, ReadOnlyAdmin
+from core.console.admin import EditInline, ReadOnlyAdmin
 
 
 class _StampedAdmin(AuditedAdmin):

@@ -10,9 +10,9 @@ from django.utils.translation import ngettext
 
 from accounts.models import EmailNotification, EmailStatus
 from accounts.services.outbox import send_again, without_secrets
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.context import Actor
-from core.wording import moment_text
+from core.words.wording import moment_text
 
 OVER = (EmailStatus.SENT, EmailStatus.FAILED)
 

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from accounts.services.second_factors import reset
-from core.admin import ConfirmedAction
+from core.console.admin import ConfirmedAction
 from core.context import Actor
 
 

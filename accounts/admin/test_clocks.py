@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.clock_work import send
 from accounts.models import Organisation, TestClock
 from accounts.services.test_clocks import bind_organisation, clocks_allowed, create_clock
-from core.add_only import AddOnlyAdmin, take_over
-from core.admin import ConfirmedAction, PageActions, ReadOnlyInline
 from core.commands import first_instant, moment
+from core.console.add_only import AddOnlyAdmin, take_over
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyInline
 from core.context import Actor, actor_of
 from core.errors import BadInput
-from core.wording import moment_text
+from core.words.wording import moment_text
 
 
 class OrganisationInline(ReadOnlyInline):

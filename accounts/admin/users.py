@@ -29,9 +29,9 @@ from accounts.services.password_resets import send_first
 from accounts.services.throttle import unlock
 from audit.audited import AuditedAdmin
 from audit.services import record
-from core.admin import ConfirmedAction, PageActions
+from core.console.admin import ConfirmedAction, PageActions
 from core.context import Actor, actor_of
-from core.wording import moment_text
+from core.words.wording import moment_text
 
 
 class GroupsField(ModelMultipleChoiceField):

@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 
 from accounts.models import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from accounts.services.webhooks import kinds_of, replay, switch_off, switch_on
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline
-from core.wording import moment_text
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline
+from core.words.wording import moment_text
 
 OVER = (DeliveryStatus.SENT, DeliveryStatus.FAILED)
 

@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Work
 from accounts.services.work import cancel_work, kind_of, title_of
 from accounts.work_facts import facts, file_of
-from core.admin import ReadOnlyAdmin
+from core.console.admin import ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
 from core.context import actor_of
 from core.errors import AppError
-from core.list_filters import KnownFilter
 
 
 class KindFilter(KnownFilter):

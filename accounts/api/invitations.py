@@ -16,10 +16,10 @@ from accounts.membership import MEMBERS
 from accounts.models import Invitation, MemberRole
 from accounts.reach import find_organisation, find_own
 from accounts.services import invitations as services
-from core.asking import read
+from core.api.asking import read
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from core.context import actor_of
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class InvitationSerializer(serializers.Serializer):

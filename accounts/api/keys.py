@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 from accounts.keys import manageable_keys, own_keys, own_projects
 from accounts.models import ApiKey, Project, Scope, User
 from accounts.services.api_keys import Issued, issue_key, revoke_key, rotate_key
-from core.asking import read
+from core.api.asking import read
+from core.api.paging import next_url, page
+from core.api.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 from core.context import actor_of
 from core.errors import BadInput
-from core.paging import next_url, page
-from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 
 LONGEST_OVERLAP_HOURS = 720
 

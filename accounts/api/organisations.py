@@ -27,10 +27,10 @@ from accounts.services.organisations import (
     set_organisation_active,
     set_project_active,
 )
-from core.asking import actor, is_staff, read
+from core.api.asking import actor, is_staff, read
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, page_of, problems
 from core.errors import BadInput
-from core.paging import next_url, page
-from core.serializers import PageQuery, page_of, problems
 
 
 class OrganisationsView(APIView):

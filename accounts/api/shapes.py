@@ -10,7 +10,7 @@ from rest_framework import serializers
 from accounts.membership import ALL, BILLING, SETTINGS
 from accounts.models import BillingMode, Member, MemberRole, Organisation, Project
 from accounts.models.organisations import CURRENCY_PATTERN, LANGUAGE_CODES
-from core.serializers import StrictSerializer, TextField
+from core.api.serializers import StrictSerializer, TextField
 
 
 class OrganisationSerializer(serializers.Serializer):

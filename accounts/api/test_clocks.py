@@ -19,9 +19,9 @@ from accounts.membership import SETTINGS, VIEW, memberships
 from accounts.models import ClockStatus, Organisation, Scope, TestClock
 from accounts.reach import find_organisation
 from accounts.services import test_clocks as services
-from core.asking import actor, is_staff, read
-from core.paging import next_url, page
-from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.asking import actor, is_staff, read
+from core.api.paging import next_url, page
+from core.api.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class NewClockSerializer(StrictSerializer):

@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 from accounts.models import DeliveryStatus, Organisation, User, WebhookDelivery, WebhookEndpoint
 from accounts.services import webhooks as services
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
-from core.asking import actor, read
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.asking import actor, read
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class EndpointSerializer(serializers.Serializer):

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.test_clocks import TestClock
 from accounts.models.tiers import Tier
 from accounts.models.users import User
+from core.console.worded import worded
 from core.lines import LineField
 from core.money import is_currency
-from core.worded import worded
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 LANGUAGES = (("en", "English"), ("th", "ไทย"))

@@ -7,8 +7,8 @@ from django.db.models.functions import Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from core.console.worded import worded
 from core.lines import LineField
-from core.worded import worded
 
 
 class Tier(models.Model):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from core.worded import worded
+from core.console.worded import worded
 
 FIRST_WEEK = timedelta(days=7)  # how long a first password, or the link to choose one, is good
 USERNAME_PATTERN = r"^[a-z0-9._-]+\Z"

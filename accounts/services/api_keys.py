@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from accounts.models import ApiKey, Project, Scope, User
 from audit.services import record
 from core.context import Actor
+from core.database.prepared import run
 from core.errors import BadInput, Conflict
 from core.lines import checked_line
-from core.prepared import run
 
 MARK = "hpcb_"
 PREFIX_LENGTH = len(MARK) + 8

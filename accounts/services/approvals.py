@@ -18,12 +18,12 @@ from django.utils.translation import gettext as _
 from accounts.models import APPROVAL_TRANSITIONS, Approval, ApprovalStatus, LoneAct, User
 from audit import services as audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import AppError, BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.periods import day_start, today
 from core.registry import load
 from core.states import transition
-from core.wording import money_text
+from core.words.wording import money_text
 
 
 @dataclass(frozen=True, slots=True)

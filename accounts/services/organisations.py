@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from accounts.models import Member, MemberRole, Organisation, Project, User
 from audit import services as audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.registry import load
 
 ORGANISATION_FIELDS = (

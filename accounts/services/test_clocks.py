@@ -23,8 +23,8 @@ from accounts.services.organisations import lock_organisation
 from audit import services as audit
 from core.clock import Step
 from core.context import Actor
+from core.database.locks import run_lock
 from core.errors import AppError, BadInput, Conflict
-from core.locks import run_lock
 from core.registry import load
 from core.states import transition
 

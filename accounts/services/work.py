@@ -20,8 +20,8 @@ from audit import services as audit
 from core.context import Actor
 from core.errors import AppError, BadInput, Busy, Conflict
 from core.registry import load
-from core.said import to_store
 from core.states import transition
+from core.words.said import to_store
 
 logger = logging.getLogger("accounts.work")
 LEASE = timedelta(minutes=10)

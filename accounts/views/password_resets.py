@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.services import password_resets
 from accounts.services.throttle import network_of
+from core.api.throttle import busy_page, seconds_to_wait
 from core.context import actor_of, client_ip
-from core.throttle import busy_page, seconds_to_wait
 
 MOST_A_MINUTE = 10  # questions from one network
 LEAST_SECONDS = 0.3  # more than a link takes: no clock tells whether one was sent

@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.selectors.jobs.adjustments import Difference, difference_of, differences, of_closed_months
 from billing.services.months import accept_change
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
-from core.wording import NARROW_SPACE, decimal_text, moment_text, money_text
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.words.wording import NARROW_SPACE, decimal_text, moment_text, money_text
 from usage.admin.quarantine import StatusFilter
 from usage.models import Adjustment, Job, ReviewStatus
 from usage.services.adjustments import SHOWN, dismiss_adjustment

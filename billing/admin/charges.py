@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import SubscriptionCharge
 from billing.words.fees import charge_days, how_words, why_words
-from core.admin import ReadOnlyAdmin, ReadOnlyInline, console_day
-from core.wording import money_text
+from core.console.admin import ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.words.wording import money_text
 
 
 class ChargeColumns:

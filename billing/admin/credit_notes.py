@@ -14,8 +14,8 @@ from billing.models import (
     CreditNote,
     CreditNoteLine,
 )
-from core.admin import PageActions, ReadOnlyAdmin, ReadOnlyInline
-from core.wording import money_text
+from core.console.admin import PageActions, ReadOnlyAdmin, ReadOnlyInline
+from core.words.wording import money_text
 
 
 class NoteLineInline(ReadOnlyInline):

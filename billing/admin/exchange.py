@@ -19,11 +19,11 @@ from billing.admin.usage_prices import last_day
 from billing.models import Discount, ExchangeRate
 from billing.services.pricing.discounts import check_discount, create_discount, end_discount
 from billing.services.pricing.exchange import check_rate, set_rate
-from core.add_only import AddOnlyAdmin, add_errors, take_over
-from core.admin import ConfirmedAction, PageActions, console_day, name_parts
+from core.console.add_only import AddOnlyAdmin, add_errors, take_over
+from core.console.admin import ConfirmedAction, PageActions, console_day, name_parts
 from core.context import actor_of
 from core.errors import BadInput
-from core.wording import decimal_text, money_text
+from core.words.wording import decimal_text, money_text
 
 RATE_PLACES = 12
 GIVEN = ("organisation", "name", "percent", "amount", "effective_from", "effective_to")

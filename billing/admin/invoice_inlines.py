@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import InvoiceNotice, InvoiceReturn
-from core.admin import ReadOnlyInline
-from core.wording import money_text
+from core.console.admin import ReadOnlyInline
+from core.words.wording import money_text
 
 
 class ReturnInline(ReadOnlyInline):

@@ -29,7 +29,7 @@ from core.context import actor_of
 from core.errors import AppError
 from core.money import places
 from core.periods import month_start, previous_month, today
-from core.wording import decimal_text, money_text
+from core.words.wording import decimal_text, money_text
 
 
 class DraftForm(forms.Form):

@@ -11,8 +11,8 @@ from accounts.models import EmailNotification
 from billing.models import CreditNote, Invoice, InvoiceStatus
 from billing.services.invoices.invoice_documents import send_invoice
 from billing.services.invoices.note_documents import send_note
-from core.admin import ConfirmedAction
-from core.wording import moment_text, month_text
+from core.console.admin import ConfirmedAction
+from core.words.wording import moment_text, month_text
 
 SHOWN = 20
 

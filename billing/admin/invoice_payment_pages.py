@@ -18,12 +18,12 @@ from billing.models import Invoice, InvoicePayment
 from billing.selectors.documents.invoices import reversible
 from billing.services.invoices.payments import PAYABLE, check_overpayment, record_payment_by_hand, reverse_payment
 from billing.services.invoices.returns import in_balance
-from core.admin import ACCEPTED
+from core.console.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.money import places
 from core.periods import today
-from core.wording import day_text, money_text
+from core.words.wording import day_text, money_text
 
 
 class PaymentForm(forms.Form):

@@ -31,11 +31,11 @@ from billing.services.invoices.credit_notes import CREDITABLE
 from billing.services.invoices.drafts import cancel_draft, refresh_invoice
 from billing.services.invoices.issue import finalize_anew
 from billing.services.invoices.payments import PAYABLE
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.console.list_filters import TestFilter
 from core.context import Actor
-from core.list_filters import TestFilter
 from core.templatetags.hpc import status_chip
-from core.wording import decimal_text, money_text, month_text, quantity_text, unit_text
+from core.words.wording import decimal_text, money_text, month_text, quantity_text, unit_text
 
 SHOWN_LINES = 200
 

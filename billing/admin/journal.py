@@ -24,12 +24,12 @@ from billing.models import ExportColumn, JournalEntry, JournalExport, JournalPos
 from billing.reports.fields import MonthField
 from billing.selectors.journal_export import FIELDS, account_of, chart, columns_of_export, rows_of_export
 from billing.services.ledger.journal_exports import export_journal, waiting
-from core.admin import CappedPaginator, ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.console.admin import CappedPaginator, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.exports import FORMATS, FORMULA_STARTS, table_response
 from core.periods import month_end, month_start, previous_month, today
-from core.wording import money_text
+from core.words.wording import money_text
 
 
 class PostingInline(ReadOnlyInline):

@@ -20,11 +20,11 @@ from billing.models import ClosedMonth, MonthAdjustment
 from billing.selectors.jobs.months import find, receipts_of
 from billing.selectors.jobs.proof import PARTS, Amount, Proof, months_with_usage, prove
 from billing.services.months import bill_late_usage, check_close, close_month, left_open
-from core.admin import ReadOnlyAdmin, console_day
+from core.console.admin import ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import month_start, today
-from core.wording import month_text
+from core.words.wording import month_text
 
 PART_LABELS: dict[str, str | Promise] = {
     "billed": _("Already billed"),

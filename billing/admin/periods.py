@@ -19,11 +19,11 @@ from billing.selectors.jobs.months import find as usage_month
 from billing.selectors.journal import trial_balance
 from billing.services.ledger.journal import catch_up
 from billing.services.ledger.periods import check_close, close_period, first_open, open_period
-from core.admin import ReadOnlyAdmin
+from core.console.admin import ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError, BadInput
 from core.periods import month_end, month_start, next_month, today
-from core.wording import month_text
+from core.words.wording import month_text
 
 SHOWN = 60
 

@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin import whatif
 from billing.models import Rate, RateVersion
 from billing.services.pricing.rates import NewRates, set_rates
-from core.admin import ReadOnlyAdmin, name_parts
+from core.console.admin import ReadOnlyAdmin, name_parts
 from core.context import actor_of
 from core.money import RATE_PLACES
-from core.wording import decimal_text
+from core.words.wording import decimal_text
 
 
 @admin.register(Rate)

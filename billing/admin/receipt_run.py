@@ -30,7 +30,7 @@ from core.context import actor_of
 from core.errors import AppError
 from core.numerals import key_of
 from core.periods import month_end, previous_month, today
-from core.wording import day_text
+from core.words.wording import day_text
 
 TOKEN = "token:"  # noqa: S105 - the name of a field
 FEW = 20  # users whose previews are made while somebody waits; more are long work

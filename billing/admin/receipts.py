@@ -24,11 +24,11 @@ from billing.selectors.jobs.months import closed_months_of
 from billing.services.months import void_by_adjustment
 from billing.services.receipts import mark_paid_by_hand, void_receipt
 from billing.words.methods import method_label, methods
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.console.list_filters import KnownFilter
 from core.context import actor_of
 from core.exports import csv_response, table_lines
-from core.list_filters import KnownFilter
-from core.wording import decimal_text, money_text
+from core.words.wording import decimal_text, money_text
 
 
 class ReceiptItemInline(ReadOnlyInline):

@@ -23,8 +23,8 @@ from billing.selectors.subscription_fees import fee_words
 from billing.services.subscriptions import plan_changes
 from billing.views.subscriptions import has_wish, step_two
 from billing.words.fees import convention_words
-from core.admin import ConfirmedAction
 from core.clock import now_for
+from core.console.admin import ConfirmedAction
 from core.context import actor_of
 from core.errors import AppError
 from subscriptions.admin import subscriptions as base

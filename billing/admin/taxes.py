@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.usage_prices import last_day
 from billing.models import TaxRate, TaxRule
 from billing.services.pricing.taxes import check_tax_rate, check_tax_rule, create_tax_rule, end_tax_rule, set_tax_rate
-from core.add_only import AddOnlyAdmin, add_errors, take_over
-from core.admin import ConfirmedAction, PageActions, console_day
+from core.console.add_only import AddOnlyAdmin, add_errors, take_over
+from core.console.admin import ConfirmedAction, PageActions, console_day
 from core.context import actor_of
 from core.errors import BadInput
-from core.wording import decimal_text
+from core.words.wording import decimal_text
 
 RATE = ("code", "category", "label", "rate", "reason", "reason_th", "effective_from")
 RULE = ("tax", "organisation", "kind", "metric_name", "plan", "reason", "reason_th", "effective_from", "effective_to")

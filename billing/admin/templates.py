@@ -32,7 +32,7 @@ from billing.services.invoices.templates import (
     use_template,
 )
 from billing.words.templates import TemplateRefused
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.context import actor_of
 from core.errors import AppError
 

@@ -22,13 +22,13 @@ from billing.models import ChargeModel, PricingPlan, PricingStep
 from billing.selectors.pricing.usage_prices import steps_of
 from billing.services.pricing.price_checks import STEPPED, NewPrice, check_price
 from billing.services.pricing.usage_prices import KEY, check_place, create_price, end_price, switch_off_price
-from core.add_only import AddOnlyAdmin, add_errors, take_over
-from core.admin import ConfirmedAction, EditInline, PageActions, console_day
+from core.console.add_only import AddOnlyAdmin, add_errors, take_over
+from core.console.admin import ConfirmedAction, EditInline, PageActions, console_day
 from core.context import actor_of
-from core.decimals import PLACES
+from core.database.decimals import PLACES
 from core.errors import BadInput
 from core.periods import today
-from core.wording import decimal_text, money_text, quantity_text
+from core.words.wording import decimal_text, money_text, quantity_text
 
 SAID = (
     "organisation", "metric_name", "quantity", "unit", "model_id", "charge_model", "price_per_unit", "package_size",

@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 
 from billing.models import Invoice, InvoiceStatus, WriteOff
 from billing.services.invoices.write_offs import take_back_write_off, write_off_invoice
-from core.admin import ConfirmedAction, ConsoleAdmin, ReadOnlyAdmin, console_day
-from core.wording import day_text, money_text
+from core.console.admin import ConfirmedAction, ConsoleAdmin, ReadOnlyAdmin, console_day
+from core.words.wording import day_text, money_text
 
 
 def _cells(row: Invoice) -> tuple[str, ...]:

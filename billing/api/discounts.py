@@ -15,8 +15,8 @@ from billing.api import scope
 from billing.api.invoice_shapes import ExactField
 from billing.models import Discount
 from billing.services.pricing.discounts import LONGEST, create_discount, end_discount
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class DiscountQuery(PageQuery):

@@ -15,8 +15,8 @@ from billing.api.invoice_shapes import ExactField
 from billing.models import ExchangeRate
 from billing.selectors.pricing.exchange import DIGITS, RATE_PLACES
 from billing.services.pricing.exchange import set_rate
-from core.paging import next_url, page
-from core.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class ExchangeRateQuery(PageQuery):

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.models import Scope
 from billing.api import scope
 from billing.selectors.documents.explain import explain_job, explain_receipt
-from core.serializers import problems
+from core.api.serializers import problems
 
 
 class JobExplanationView(APIView):

@@ -22,9 +22,9 @@ from accounts.models import Tier
 from billing.models import CpuBasis, RateVersion
 from billing.selectors.pricing.rates import etag, version_at
 from billing.services.pricing.rates import NewRates, parse_rate, set_rates
+from core.api.serializers import MomentField, problems, refuse_repeats
 from core.context import actor_of
 from core.errors import AppError, BadInput
-from core.serializers import MomentField, problems, refuse_repeats
 
 
 class UnknownTier(AppError):

@@ -24,8 +24,8 @@ from billing.selectors.documents.invoices import find_invoice
 from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.invoices.issue import finalize_anew
 from billing.services.invoices.payments import record_payment_by_hand, reverse_payment
+from core.api.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 from core.errors import BadInput
-from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 
 MONEY: dict[str, Any] = {"max_digits": 18, "decimal_places": 4}
 LONGEST = 255

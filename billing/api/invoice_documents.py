@@ -22,7 +22,7 @@ from billing.services.invoices.documents import Made
 from billing.services.invoices.invoice_documents import document_of, send_invoice
 from billing.services.invoices.note_documents import note_document_of, send_note
 from billing.views.documents import pdf_response
-from core.serializers import StrictSerializer, problems
+from core.api.serializers import StrictSerializer, problems
 
 
 class PdfRenderer(BaseRenderer):

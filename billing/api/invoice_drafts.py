@@ -17,8 +17,8 @@ from billing.api.invoice_acts import LONGEST, find_for, whole
 from billing.api.invoice_shapes import InvoiceDetailSerializer
 from billing.api.periods import MonthField
 from billing.services.invoices.drafts import cancel_draft, draft_invoice, refresh_invoice
+from core.api.serializers import StrictSerializer, TextField, problems
 from core.errors import Conflict
-from core.serializers import StrictSerializer, TextField, problems
 
 CHANGES = "billing.change_invoice"
 

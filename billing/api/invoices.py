@@ -21,8 +21,8 @@ from billing.api.invoice_shapes import InvoiceDetailSerializer, InvoiceSerialize
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.documents.invoice_explain import explain_line
 from billing.selectors.documents.invoices import find_invoice, find_line, overdue, visible_invoices
-from core.paging import next_url, page
-from core.serializers import PageQuery, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, page_of, problems
 
 
 class InvoiceQuery(PageQuery):

@@ -19,8 +19,8 @@ from billing.selectors.jobs import job_pages, usage
 from billing.selectors.jobs.standing import standings
 from billing.selectors.jobs.usage import STATUSES, UsageFilter, UsageRow
 from billing.selectors.pricing.prices import PriceBook
-from core.paging import next_url
-from core.serializers import HoursField, MoneyField, PageQuery, page_of, problems
+from core.api.paging import next_url
+from core.api.serializers import HoursField, MoneyField, PageQuery, page_of, problems
 
 
 class JobQuery(PageQuery):

@@ -18,9 +18,9 @@ from billing.models import JournalEntry, SourceKind
 from billing.selectors.journal import trial_balance
 from billing.selectors.journal_export import account_of, chart
 from billing.services.ledger.journal import catch_up
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, page_of, problems
 from core.money import places
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, page_of, problems
 
 
 class PostingSerializer(serializers.Serializer):

@@ -16,8 +16,8 @@ from accounts.idempotency import KEY, idempotent
 from billing.api import scope
 from billing.models import AccountingPeriod, PeriodStatus
 from billing.services.ledger.periods import close_period, open_period
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 LONGEST = 255
 

@@ -17,8 +17,8 @@ from accounts.models import Tier
 from billing.api import scope
 from billing.api.explain import as_json
 from billing.selectors.jobs.quote import MAX_TEXT, quote
+from core.api.serializers import StrictSerializer, TextField, problems
 from core.errors import BadInput
-from core.serializers import StrictSerializer, TextField, problems
 
 
 class QuestionSerializer(StrictSerializer):

@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from accounts.models import Scope, Tier
 from billing.api import scope
 from billing.models import CpuBasis, RateVersion
-from core.paging import next_url, page
-from core.serializers import MomentField, PageQuery, RateField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import MomentField, PageQuery, RateField, page_of, problems
 
 _NEWEST_FIRST = ("effective_at", "id")
 

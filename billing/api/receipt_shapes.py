@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.models import CpuBasis, ReceiptStatus
-from core.serializers import HoursField, MoneyField, RateField
+from core.api.serializers import HoursField, MoneyField, RateField
 
 
 class TaxSerializer(serializers.Serializer):

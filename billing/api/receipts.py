@@ -20,8 +20,8 @@ from billing.api.receipt_shapes import PreviewSerializer, ReceiptItemSerializer,
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors.jobs.billable import preview_receipts
 from billing.services.receipts import create_receipts, void_receipt
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 
 class ReceiptQuery(PageQuery):

@@ -26,11 +26,11 @@ from audit.exporting import recorded
 from billing.api import scope
 from billing.reports.base import PERMISSION, Asked, Report, all_reports, check, find
 from billing.services.ledger.journal import catch_up
+from core.api.paging import cursor_of, next_url, read_cursor
+from core.api.serializers import PageQuery, StrictSerializer, problems
 from core.errors import BadInput, Misconfigured
 from core.exports import FORMATS, Kind, table_response
 from core.money import places
-from core.paging import cursor_of, next_url, read_cursor
-from core.serializers import PageQuery, StrictSerializer, problems
 
 _MONTH = re.compile(r"2[01][0-9]{2}-(0[1-9]|1[0-2])")
 

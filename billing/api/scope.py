@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from accounts.models import Organisation
 from accounts.models.users import fold_username
 from billing.models import Receipt
-from core.asking import actor, read
-from core.asking import is_staff as sees_all
+from core.api.asking import actor, read
+from core.api.asking import is_staff as sees_all
 from core.errors import BadInput
 from usage.models import Job
 

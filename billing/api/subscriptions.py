@@ -21,10 +21,10 @@ from billing.selectors.fees import PlanQuote
 from billing.selectors.subscription_fees import charges_of
 from billing.services.subscriptions import plan_changes
 from billing.words.fees import how_words
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from core.errors import BadInput
 from core.money import places
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer
 from subscriptions.holders import manages

@@ -17,9 +17,9 @@ from billing.api import scope
 from billing.models import TaxCategory, TaxedKind, TaxRate, TaxRule
 from billing.models.taxes import CODE
 from billing.services.pricing.taxes import LABEL, REASON, create_tax_rule, end_tax_rule, set_tax_rate
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from core.errors import BadInput
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from subscriptions.models import Plan
 
 

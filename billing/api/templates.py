@@ -21,8 +21,8 @@ from billing.selectors.documents.template_previews import find_by_number, previe
 from billing.selectors.documents.templates import Look
 from billing.services.invoices.templates import save_template, set_template_active, use_template
 from billing.words.templates import TemplateRefused
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 
 LONGEST_HTML, LONGEST_CSS = 400_000, 50_000
 VIEW, ADD, CHANGE = (f"billing.{verb}_invoicetemplate" for verb in ("view", "add", "change"))

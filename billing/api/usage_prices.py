@@ -22,9 +22,9 @@ from billing.models import ChargeModel, PricingPlan, Quantity
 from billing.selectors.pricing.usage_prices import in_force, steps_of
 from billing.services.pricing.price_checks import FEE_PLACES, NewPrice
 from billing.services.pricing.usage_prices import create_price
-from core.decimals import PLACES, plain
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.database.decimals import PLACES, plain
 
 
 class ExactField(serializers.DecimalField):

@@ -15,7 +15,7 @@ from billing.api import scope
 from billing.api.invoice_acts import LONGEST, MONEY, find_for, whole
 from billing.api.invoice_shapes import InvoiceDetailSerializer
 from billing.services.invoices.write_offs import take_back_write_off, write_off_invoice
-from core.serializers import ProblemSerializer, StrictSerializer, TextField, problems
+from core.api.serializers import ProblemSerializer, StrictSerializer, TextField, problems
 
 WRITES_OFF = "billing.write_off_invoice"
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from billing.documents.paper import Line, Paper
 from billing.documents.sheet import ACCENT, BOTTOM, INK, INK2, LEFT, RIGHT, TOP, Sheets
-from core import wording
 from core.money import places
+from core.words import wording
 
 ROW = 14.2
 HEAD = 52.0  # heading and names of the columns

@@ -15,7 +15,7 @@ from django.utils import timezone
 from billing.documents.paper import Seller, State
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.documents.invoices import line_words, notes_words, reason_words
-from core.wording import day_text, quantity_text
+from core.words.wording import day_text, quantity_text
 
 STATES = {
     InvoiceStatus.PAID: "paid", InvoiceStatus.REFUNDED: "paid", InvoiceStatus.CANCELED: "void",

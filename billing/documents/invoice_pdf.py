@@ -18,7 +18,7 @@ from billing.documents.template_values import across_of
 from billing.documents.text import Typeface
 from billing.documents.values import money, price_text
 from billing.models import Invoice
-from core import wording
+from core.words import wording
 
 UNIT, QUANTITY, AMOUNT = RIGHT - 88, RIGHT - 190, RIGHT - 8
 SIZE, LOW = 9.0, 7.5

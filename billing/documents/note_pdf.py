@@ -15,7 +15,7 @@ from billing.documents.receipts import typefaces
 from billing.documents.sheet import INK2, LEFT, RIGHT, Sheets
 from billing.documents.text import Typeface
 from billing.models import CreditNote
-from core import wording
+from core.words import wording
 
 
 def note_pdf(*, note: CreditNote, language: str) -> bytes:

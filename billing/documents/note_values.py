@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing.documents.note_paper import NoteLine, NotePaper
 from billing.documents.values import annex, common_labels, common_values, has_annex, in_sums, money, price_text
 from billing.templating.document import Annex
-from core import wording
+from core.words import wording
 
 
 def note_values(paper: NotePaper) -> dict[str, Any]:

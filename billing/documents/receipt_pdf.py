@@ -18,9 +18,9 @@ from billing.documents.paper import Paper
 from billing.documents.sheet import ACCENT, BOTTOM, INK, INK2, LEFT, RIGHT, TOP, Sheets
 from billing.documents.text import Typeface, clean
 from billing.documents.words import in_words
-from core import wording
 from core.money import places
 from core.periods import month_end
+from core.words import wording
 
 QR_SIZE = 82.0
 CELLS = 3

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.documents.invoice_paper import Bill, BillLine, BillTax
 from billing.documents.note_paper import NoteLine, NotePaper
 from billing.documents.paper import Seller, State
-from core.wording import is_thai
+from core.words.wording import is_thai
 
 MADE = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 DIGEST = "5a3c9e0d7f1b24686e1d0c9b8a7f5e4d3c2b1a09f8e7d6c5b4a392817f6e5d4c"

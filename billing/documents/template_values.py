@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from billing.documents.invoice_paper import Bill, BillLine
 from billing.documents.values import annex, common_labels, common_values, has_annex, in_sums, money, price_text
 from billing.templating.document import Annex
-from core import wording
+from core.words import wording
 
 STATES = {"paid": "is_paid", "void": "is_canceled", "draft": "is_draft"}
 

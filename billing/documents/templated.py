@@ -17,7 +17,7 @@ from billing.documents.note_values import note_annex, note_values
 from billing.documents.template_values import across_of, annex_of, values_of
 from billing.templating import sandbox
 from billing.templating.problems import Refused
-from core import wording
+from core.words import wording
 
 LANGUAGES = ("en", "th")
 Document = Bill | NotePaper

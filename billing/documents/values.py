@@ -15,8 +15,8 @@ from billing.documents.invoice_paper import Bill, BillLine
 from billing.documents.note_paper import NoteLine, NotePaper
 from billing.documents.words import in_words
 from billing.templating.document import Annex
-from core import wording
 from core.money import places
+from core.words import wording
 
 MOST_LINES = 200  # more than these go to an annex, and the template gets their sums
 Paper = Bill | NotePaper

@@ -20,8 +20,8 @@ from billing.models import ChargeKind, InvoiceLine, LineKind, SubscriptionCharge
 from billing.selectors.fee_discounts import Asked
 from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
 from billing.selectors.pricing.taxes import Levy
-from core.decimals import plain
-from core.wording import day_text, is_thai
+from core.database.decimals import plain
+from core.words.wording import day_text, is_thai
 
 
 def charges_of(months: Sequence[Month]) -> dict[int, list[SubscriptionCharge]]:

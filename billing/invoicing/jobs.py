@@ -23,7 +23,7 @@ from billing.selectors.jobs import billable
 from billing.selectors.jobs.billable import Group
 from billing.selectors.pricing.exchange import MissingExchangeRate
 from billing.selectors.pricing.prices import PriceBook
-from core.decimals import plain
+from core.database.decimals import plain
 from core.errors import AppError
 from usage.models import Job
 from usage.models.jobs import JobQuerySet

@@ -13,7 +13,7 @@ from django.db.models import Count, Q, Sum
 from billing.invoicing.months import Month
 from billing.invoicing.usage import Series, month_rows
 from billing.selectors.pricing.usage_prices import PriceTable
-from core.decimals import ExactMax, ExactMin, ExactSum
+from core.database.decimals import ExactMax, ExactMin, ExactSum
 from usage.models import Aggregation, Meter, UsageDistinct
 
 

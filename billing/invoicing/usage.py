@@ -18,7 +18,7 @@ from billing.invoicing.problems import Problem, no_exchange_rate, problem
 from billing.models import InvoiceLine, LineKind, PricingPlan, Quantity
 from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
 from billing.selectors.pricing.usage_prices import PriceTable, charge_by
-from core.decimals import ExactSum, plain
+from core.database.decimals import ExactSum, plain
 from usage.models import Period, UsageAggregate
 
 TOKENS = ("request_tokens", "response_tokens", "cached_tokens", "reasoning_tokens")

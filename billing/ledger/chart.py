@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.models.invoices import LineKind
-from core.decimals import plain
+from core.database.decimals import plain
 
 RECEIVABLE, CUSTOMER_MONEY, CREDIT_BALANCE = "receivable", "customer_money", "credit_balance"
 OUTPUT_TAX, DEFERRED, REFUNDS, BAD_DEBT = "output_tax", "deferred_revenue", "refunds", "bad_debt"

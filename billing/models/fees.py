@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.wording import money_text
+from core.words.wording import money_text
 from subscriptions.models import PlanPrice, Subscription
 
 

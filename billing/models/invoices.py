@@ -18,7 +18,7 @@ from billing.models.prices import Discount, PricingPlan
 from billing.models.taxes import CODE
 from billing.models.templates import InvoiceTemplate
 from core.clock import today_for
-from core.decimals import ExactDecimalField
+from core.database.decimals import ExactDecimalField
 from core.states import Transitions
 from subscriptions.models import Subscription
 

@@ -19,9 +19,9 @@ from django.utils.translation import gettext_noop
 from accounts.models import Organisation
 from billing.models.invoices import MONEY, Invoice
 from billing.models.receipts import Receipt
+from core.console.worded import worded
 from core.states import Transitions
-from core.worded import worded
-from core.wording import is_thai, month_text
+from core.words.wording import is_thai, month_text
 
 NUMBER = 20  # length of an account number
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from billing.models.receipts import Receipt
-from core.wording import month_text
+from core.words.wording import month_text
 from usage.models import Adjustment
 
 

@@ -7,8 +7,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
-from core.decimals import ExactDecimalField
-from core.worded import worded
+from core.console.worded import worded
+from core.database.decimals import ExactDecimalField
 
 
 class ChargeModel(models.TextChoices):

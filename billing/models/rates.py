@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
-from core.worded import worded
-from core.wording import moment_text
+from core.console.worded import worded
+from core.words.wording import moment_text
 
 _NOT_NEGATIVE = [MinValueValidator(Decimal(0))]
 

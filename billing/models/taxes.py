@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
-from core.worded import worded
+from core.console.worded import worded
 from subscriptions.models import Plan
 
 CODE = 20  # with the rate it is the role of an account in the journal

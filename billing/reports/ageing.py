@@ -17,7 +17,7 @@ from accounts.models import Organisation
 from billing.ledger.chart import RECEIVABLE
 from billing.models import Invoice, JournalPosting, Receipt
 from billing.reports.base import AS_OF, Asked, Report, key_of, parts_of
-from core.decimals import ExactSum
+from core.database.decimals import ExactSum
 from core.exports import CHUNK, Column, Kind, Row, chunks
 from core.money import places, quantize
 from core.periods import today

@@ -32,7 +32,7 @@ from billing.models import (
 from billing.reports.base import Asked, Report
 from billing.selectors.pricing.usage_prices import Key, PriceTable
 from core.clock import of_tests, real
-from core.decimals import ExactSum
+from core.database.decimals import ExactSum
 from core.exports import Column, Kind, Row
 from core.periods import Window, month_start, month_window
 from usage.models import Job, Meter, Period, UsageAggregate

@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 
 from billing.cycles import Part, Period, Span, begins, first_instant, local_day, on_anchor, period, rest, share
 from billing.models import ChargeKind, CreditNoteLine, InvoiceLine, InvoiceStatus, LineKind, SubscriptionCharge
-from core.decimals import plain
+from core.database.decimals import plain
 from core.errors import Busy, Conflict
 from core.money import places, quantize
-from core.wording import day_text
+from core.words.wording import day_text
 from subscriptions.models import (
     USABLE,
     BillingCycle,

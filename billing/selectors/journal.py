@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from billing.ledger.facts import Fact, Look, Side, Source
 from billing.models import AccountingPeriod, JournalEntry, JournalPosting, JournalState, PeriodStatus
-from core.decimals import ExactSum
+from core.database.decimals import ExactSum
 from core.money import places, quantize
 from core.periods import next_month
 from core.registry import load

@@ -14,7 +14,7 @@ from billing.selectors.fees import PAUSES, Fees, NoPrice, credit_of, parked_word
 from billing.words.fees import charge_days, convention_words, days_words, how_words, why_words
 from core.clock import now_for
 from core.money import places
-from core.wording import day_text, decimal_text, money_text
+from core.words.wording import day_text, decimal_text, money_text
 from subscriptions.models import LIVE, Plan, PlanPrice, Subscription, SubscriptionStatus
 
 SHOWN = 24

@@ -22,7 +22,7 @@ from billing.invoicing.usage import SUMS, Series, UsageLines
 from billing.models import LineKind
 from billing.selectors.pricing.exchange import MissingExchangeRate, RateBook
 from billing.selectors.pricing.usage_prices import PriceTable, price_tables
-from core.decimals import ExactSum
+from core.database.decimals import ExactSum
 from core.periods import month_start
 from usage.alerts.measures import Ask
 from usage.models import AlertPeriod, Period, UsageAggregate

@@ -18,10 +18,10 @@ from billing.selectors.jobs.months import closed_months_at, closed_months_of, cl
 from billing.selectors.jobs.proof import Proof, prove
 from billing.services.receipts import Run, create_receipts, void_receipt
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import AppError, BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.periods import Window, month_start, month_window, today
-from core.wording import decimal_text, money_text, month_text
+from core.words.wording import decimal_text, money_text, month_text
 from usage.models import Adjustment, Job
 from usage.services.adjustments import SHOWN, accept_adjustment
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import F
 
 from billing.models import DocumentCounter
-from core.locks import lock_for_transaction
+from core.database.locks import lock_for_transaction
 from core.periods import fiscal_year
 
 RECEIPTS, INVOICES, CREDIT_NOTES = "receipt", "invoice", "credit_note"

@@ -25,10 +25,10 @@ from billing.selectors.pricing.prices import PriceBook
 from billing.services.lone_acts import lone_act
 from billing.services.numbers import RECEIPTS, next_number
 from billing.tax import apply
-from core import sets
 from core.context import Actor
+from core.database import sets
+from core.database.locks import lock_for_transaction
 from core.errors import AppError, BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.periods import today
 from core.states import transition, transition_held
 from usage.models.jobs import JobQuerySet

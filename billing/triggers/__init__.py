@@ -1,6 +1,6 @@
-"""What the database itself keeps as it was written: versions of rates, on which documents rest (``core.append_only``),
-finalized invoices (``billing.triggers.invoices``), what credits or pays them, and the journal
-(``billing.triggers.journal``), versions of templates (``billing.triggers.templates``)."""
+"""What the database itself keeps as it was written: versions of rates, on which documents rest
+(``core.database.append_only``), finalized invoices (``billing.triggers.invoices``), what credits or pays them, and
+the journal (``billing.triggers.journal``), versions of templates (``billing.triggers.templates``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.triggers import invoices, journal, templates
-from core.append_only import AppendOnly
+from core.database.append_only import AppendOnly
 
 RATE_VERSIONS = AppendOnly(
     "rates_versioned", same="id = NEW.id OR (tier = NEW.tier AND effective_at = NEW.effective_at)"

@@ -1,5 +1,5 @@
 """The database refuses to change a finalized invoice, its lines and its taxes; only its state and what was paid or
-credited of it move. See ``core.append_only`` for what is never changed at all."""
+credited of it move. See ``core.database.append_only`` for what is never changed at all."""
 
 from __future__ import annotations
 

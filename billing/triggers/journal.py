@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from core.append_only import AppendOnly
+from core.database.append_only import AppendOnly
 
 OF_JOURNAL = (
     AppendOnly(

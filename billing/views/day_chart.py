@@ -12,8 +12,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing.selectors.jobs.usage import DayRow, UsageFilter
-from core import charts, wording
+from core import charts
 from core.periods import previous_month
+from core.words import wording
 
 CHART_DAYS = 30
 

@@ -31,8 +31,8 @@ from billing.services.invoices.invoice_documents import document_of
 from billing.services.invoices.note_documents import note_document_of
 from billing.views.reach import find_receipt
 from billing.work.pdf import ask_for_pdf, file_name, find_pdf, is_long
+from core.api.throttle import busy_page, seconds_to_wait
 from core.context import actor_of, client_ip
-from core.throttle import busy_page, seconds_to_wait
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

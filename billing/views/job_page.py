@@ -19,7 +19,7 @@ from billing.selectors.jobs.efficiency import cpu_use, memory_use
 from billing.selectors.pricing.prices import PriceBook
 from billing.views.reach import find_job
 from core.context import actor_of
-from core.wording import decimal_text
+from core.words.wording import decimal_text
 
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 MIB_PER_GB = 1024

@@ -20,10 +20,11 @@ from billing.forms.playground import PlaygroundForm, ScriptForm
 from billing.models import RateVersion
 from billing.selectors.jobs.quote import newest_account, quote
 from billing.selectors.pricing.rates import MissingRate, version_at
-from core import money, wording
+from core import money
 from core.context import actor_of
 from core.errors import AppError
 from core.periods import today
+from core.words import wording
 from usage.frames import hms
 from usage.sbatch.request import lines_that_count
 

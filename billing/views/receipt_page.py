@@ -15,7 +15,7 @@ from audit.models import AuditLog
 from billing.models import Receipt, ReceiptStatus
 from billing.selectors.documents.paper import arithmetic, lines_total
 from core.money import from_minor
-from core.wording import actor_text, money_text
+from core.words.wording import actor_text, money_text
 from usage.models import Job
 
 LINES_PER_PAGE = 200

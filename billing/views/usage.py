@@ -29,10 +29,10 @@ from billing.selectors.jobs.usage import UsageFilter
 from billing.selectors.pricing.prices import PriceBook
 from billing.views.asked import check_names, one_of, refusal
 from billing.views.reach import find_project
+from core.api.paging import BadCursor
 from core.context import actor_of
 from core.errors import BadInput
 from core.exports import table_response
-from core.paging import BadCursor
 from usage.selectors.freshness import data_until
 
 VIEWS = {"detail": _("Every job"), "aggregate": _("By account"), "billed": _("Billed jobs")}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from billing.cycles import DAY, NONE, SECOND, local_day
 from billing.models import SubscriptionCharge
-from core.wording import day_text, decimal_text, money_text
+from core.words.wording import day_text, decimal_text, money_text
 
 CONVENTIONS = {
     NONE: gettext_lazy("Within a period nothing is charged or given back; a new plan costs from the next period on."),

@@ -14,7 +14,7 @@ from billing.selectors.jobs.run_previews import Candidate, candidates, from_text
 from billing.services.receipts import create_all
 from core.context import Actor
 from core.errors import Conflict
-from core.wording import day_text
+from core.words.wording import day_text
 
 
 def days_of(work: Work) -> tuple[date | None, date | None]:

@@ -15,9 +15,10 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core import icons, wording
-from core.browsers import browser_name
+from core import icons
 from core.money import places
+from core.words import wording
+from core.words.browsers import browser_name
 
 register = template.Library()
 MOST_PLACES = 12

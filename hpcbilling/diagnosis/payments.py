@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.urls import reverse
 
 from core.errors import AppError
-from core.wording import moment_text
+from core.words.wording import moment_text
 from payments import providers
 from payments.models import PaymentEvent
 from payments.providers.base import PaymentProvider

@@ -23,8 +23,8 @@ from audit import heads
 from audit.models import AuditVerification
 from billing.models import RateVersion
 from core.errors import AppError
-from core.said import read
-from core.wording import moment_text
+from core.words.said import read
+from core.words.wording import moment_text
 from hpcbilling.configuration.base import env
 from hpcbilling.environment import unread
 from hpcbilling.models import PeriodicTask

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 
-from core.counting import count_rows
+from core.database.counting import count_rows
 
 
 @dataclass(frozen=True, slots=True)

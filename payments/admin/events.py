@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from payments import attention
 from payments.admin import parts
 from payments.details import in_words

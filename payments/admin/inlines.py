@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyInline
+from core.console.admin import ReadOnlyInline
 from payments.admin import parts
 from payments.models import Dispute, PaymentAttempt, PaymentEvent, Refund
 

@@ -19,11 +19,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.services.approvals import WaitsForSecond
 from billing.models import Invoice, Receipt
-from core.admin import LONGEST_TEXT, ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.console.admin import LONGEST_TEXT, ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.numerals import key_of
-from core.wording import money_text
+from core.words.wording import money_text
 from payments.admin import statement_import
 from payments.arrivals import arrival
 from payments.models import BankLine, BankTransfer, LineStatus, PaymentStatus, TransferStatus

@@ -17,12 +17,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.console.list_filters import KnownFilter
 from core.errors import AppError
-from core.list_filters import KnownFilter
 from core.money import from_minor
 from core.registry import load
 from core.templatetags.hpc import status_chip
-from core.wording import NARROW_SPACE, moment_text, money_text
+from core.words.wording import NARROW_SPACE, moment_text, money_text
 from payments.details import in_words
 from payments.models import Payment, Refund
 from payments.payables import payable_of

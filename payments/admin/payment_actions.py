@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import MOST_ROWS, ConfirmedAction
+from core.console.admin import MOST_ROWS, ConfirmedAction
 from core.context import Actor
 from core.errors import BadInput
 from payments.admin import parts

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import PageActions, ReadOnlyAdmin, console_day
+from core.console.admin import PageActions, ReadOnlyAdmin, console_day
 from payments import attention
 from payments.admin import parts, payment_actions, refund_page
 from payments.admin.inlines import AttemptInline, DisputeInline, EventInline, RefundInline

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin, console_day
+from core.console.admin import ReadOnlyAdmin, console_day
 from payments import attention
 from payments.admin import parts
 from payments.models import ReconciliationDay

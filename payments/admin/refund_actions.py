@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from core.admin import ConfirmedAction
+from core.console.admin import ConfirmedAction
 from core.context import Actor
 from core.errors import Busy, Conflict
 from payments.admin import parts

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.models import Invoice, ReceiptStatus
 from billing.services.invoices.returns import in_balance
-from core.admin import ACCEPTED
+from core.console.admin import ACCEPTED
 from core.context import actor_of
 from core.errors import AppError
 from core.money import from_minor, places, to_minor

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import PageActions, ReadOnlyAdmin, console_day
+from core.console.admin import PageActions, ReadOnlyAdmin, console_day
 from payments import attention
 from payments.admin import parts, refund_actions
 from payments.admin.inlines import dispute_chip

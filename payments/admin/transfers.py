@@ -16,11 +16,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.services.approvals import WaitsForSecond
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
 from core.context import actor_of
 from core.errors import AppError
 from core.money import to_minor
-from core.wording import money_text
+from core.words.wording import money_text
 from payments.admin import parts
 from payments.arrivals import arrival_of
 from payments.forms import AcceptForm

@@ -21,8 +21,8 @@ from accounts.services.outbox import site_url
 from billing.api import scope
 from billing.models import Invoice
 from billing.selectors.documents.invoices import find_invoice
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from payments.announcements import minor_text
 from payments.models import OPEN_STATUSES, Payment, PaymentStatus
 from payments.services.checkout import start_payment

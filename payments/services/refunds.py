@@ -17,7 +17,7 @@ from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import from_minor
-from core.wording import money_text
+from core.words.wording import money_text
 from payments import providers
 from payments.models import (
     OPEN_REFUNDS,

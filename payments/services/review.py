@@ -12,7 +12,7 @@ from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.states import transition
-from core.wording import money_text
+from core.words.wording import money_text
 from payments.models import PAYMENT_TRANSITIONS, Payment, PaymentStatus
 from payments.payables import Payable, payable_of, reference_of
 from payments.services.settlement import record_move

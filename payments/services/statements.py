@@ -24,8 +24,8 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, UsageError
-from core.locks import lock_for_transaction
 from core.money import to_minor
 from core.periods import today
 from core.progress import Show

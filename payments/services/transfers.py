@@ -18,8 +18,8 @@ from accounts.services.approvals import ask_and_stop, count_alone, needs_second,
 from audit import services as audit
 from billing.services.lone_acts import lone_act
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.money import from_minor
 from core.periods import today
 from core.states import transition

@@ -23,7 +23,7 @@ from billing.models import Invoice, InvoicePayment, InvoiceStatus, Receipt, Rece
 from core.clock import real
 from core.money import from_minor, to_minor
 from core.periods import day_start
-from core.wording import money_text
+from core.words.wording import money_text
 from payments.models import BankLine, BankTransfer, TransferStatus
 from payments.payables import payable_of
 

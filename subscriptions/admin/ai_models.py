@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ConsoleAdmin, EditInline
+from core.console.admin import ConsoleAdmin, EditInline
 from core.context import actor_of
 from core.errors import AppError, BadInput
-from core.wording import decimal_text
+from core.words.wording import decimal_text
 from subscriptions.models import AiModel, AiModelPrice
 from subscriptions.services.catalogue import (
     PLACES,

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.audited import AuditedAdmin
-from core.admin import EditInline
-from core.decimals import plain
+from core.console.admin import EditInline
+from core.database.decimals import plain
 from core.errors import AppError
 from subscriptions.admin.prices import PlanPriceInline, save_price
 from subscriptions.models import Plan, PlanLimit, PlanPrice

@@ -12,12 +12,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from core.add_only import AddOnlyAdmin, add_errors, take_over
-from core.admin import EditInline
+from core.console.add_only import AddOnlyAdmin, add_errors, take_over
+from core.console.admin import EditInline
 from core.context import actor_of
 from core.errors import BadInput
 from core.periods import today
-from core.wording import money_text
+from core.words.wording import money_text
 from subscriptions.models import Plan, PlanPrice
 from subscriptions.services.prices import PLACES, check_day, check_plan_price, set_plan_price
 

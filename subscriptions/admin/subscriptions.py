@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, ReadOnlyInline, console_day
 from core.context import Actor
-from core.wording import moment_text
+from core.words.wording import moment_text
 from subscriptions.models import (
     LIVE,
     USABLE,

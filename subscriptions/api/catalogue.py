@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Scope
-from core.paging import next_url, page
-from core.serializers import PageQuery, page_of, problems
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, page_of, problems
 from subscriptions.api import scope
 from subscriptions.api.shapes import AiModelSerializer, PlanSerializer
 from subscriptions.models import Plan

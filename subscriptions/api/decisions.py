@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.idempotency import KEY, idempotent
-from core.serializers import StrictSerializer, TextField, problems
+from core.api.serializers import StrictSerializer, TextField, problems
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer
 from subscriptions.models import Subscription, SuspendedFor

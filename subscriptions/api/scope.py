@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from accounts.models import ApiKey, Project
+from core.api.serializers import StrictSerializer
 from core.context import Actor, actor_of
-from core.serializers import StrictSerializer
 from subscriptions.holders import visible_to
 from subscriptions.models import AiModel, Subscription
 from subscriptions.selectors import models_for, models_of

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.decimals import PLACES
+from core.database.decimals import PLACES
 from core.money import places, quantize
 from subscriptions.fees import prices_on
 from subscriptions.models import AiModel, BillingCycle, LimitWindow, Plan, PlanLimit, Subscription

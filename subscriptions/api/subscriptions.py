@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 
 from accounts.idempotency import KEY, idempotent
 from accounts.models import Scope
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from core.errors import BadInput
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from subscriptions.api import scope
 from subscriptions.api.shapes import SubscriptionDetailSerializer, SubscriptionSerializer
 from subscriptions.holders import Holder, check_payer, holders_of

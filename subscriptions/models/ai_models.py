@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.console.worded import worded
 from core.lines import LineField
-from core.worded import worded
 
 PRICE_DIGITS: dict[str, Any] = {"max_digits": 18, "decimal_places": 9}
 

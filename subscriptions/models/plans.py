@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from core.decimals import ExactDecimalField
+from core.database.decimals import ExactDecimalField
 from core.lines import LineField
 from subscriptions.models.ai_models import AiModel
 

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.worded import worded
-from core.wording import money_text
+from core.console.worded import worded
+from core.words.wording import money_text
 from subscriptions.models.plans import Plan
 from subscriptions.models.subscriptions import BillingCycle
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
 from core.lines import checked_line
-from core.locks import lock_for_transaction
 from core.money import is_currency
 from subscriptions.models import AiModel, AiModelPrice
 

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from core.context import Actor
-from core.decimals import size
+from core.database.decimals import size
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput
-from core.locks import lock_for_transaction
 from core.money import is_currency, places
 from core.periods import today
 from subscriptions.models import BillingCycle, Plan, PlanPrice

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from billing import sql
 from billing.pricing import MIB_SECONDS_PER_GB_HOUR, PricedItem, Rates, cost, hours, price, total
-from core.tables import json_table
+from core.database.tables import json_table
 
 MU = Rates(Decimal(1), Decimal(5), Decimal("0.5"))
 seconds = st.integers(min_value=0, max_value=10**16)

@@ -16,8 +16,8 @@ from billing import triggers
 from billing.models import RateVersion, Receipt
 from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
-from core.append_only import AppendOnly
 from core.context import SYSTEM
+from core.database.append_only import AppendOnly
 from hpcbilling.books import INVARIANTS
 from tests.factories import account_tier, make_job
 
@@ -114,7 +114,7 @@ def test_a_receipt_waits_for_rates_that_are_being_set(alice: Any) -> None:
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_receipts_of_different_people_do_not_wait_for_each_other(alice: Any, bob: Any) -> None:
-    from core.locks import lock_for_transaction
+    from core.database.locks import lock_for_transaction
 
     def hold() -> None:
         with transaction.atomic():

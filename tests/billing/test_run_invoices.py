@@ -14,8 +14,8 @@ from accounts.models import Organisation
 from billing.models import Invoice
 from billing.services.invoices import runs
 from billing.services.invoices.runs import run_invoices
+from core.database.locks import run_lock
 from core.errors import Conflict
-from core.locks import run_lock
 from hpcbilling.books import INVARIANTS
 from tests.billing.invoicing import FIN, fee, make_customer, price, use
 from tests.factories import make_jobs

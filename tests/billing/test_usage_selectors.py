@@ -14,8 +14,8 @@ from billing.selectors.jobs.usage import UsageFilter
 from billing.selectors.pricing.prices import PriceBook
 from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts
+from core.api.paging import behind, read_cursor
 from core.context import SYSTEM, Actor
-from core.paging import behind, read_cursor
 from tests.factories import NOON, account_tier, make_job, make_jobs
 from usage.models import Job
 

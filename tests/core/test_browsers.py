@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.browsers import browser_name
+from core.words.browsers import browser_name
 
 KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone, translation
 from django.utils.formats import date_format, localize_input
 
-from core.admin import console_day
-from core.wording import month_text
+from core.console.admin import console_day
+from core.words.wording import month_text
 from tests.pages.conftest import text
 
 DAY = date(2026, 10, 31)

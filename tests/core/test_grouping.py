@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from core.database.grouping import GroupFailed, Groups
 from core.errors import Unavailable
-from core.grouping import GroupFailed, Groups
 
 
 class Gate:

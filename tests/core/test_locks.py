@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
+from core.database.locks import lock_for_transaction, run_lock
 from core.errors import Busy
-from core.locks import lock_for_transaction, run_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework import serializers
 
+from core.api.serializers import PageQuery, StrictSerializer
 from core.numerals import key_of, written
-from core.serializers import PageQuery, StrictSerializer
 from tests.factories import make_run
 from usage.models import ImportRun
 

@@ -7,8 +7,8 @@ import json
 from django.utils import translation
 
 from core.errors import AppError
-from core.said import heard, say, to_store
-from core.said import told as _
+from core.words.said import heard, say, to_store
+from core.words.said import told as _
 
 
 def test_a_kept_text_is_read_in_the_language_of_its_reader() -> None:

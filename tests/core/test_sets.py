@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Work
 from billing.models import Invoice
-from core import sets
+from core.database import sets
 from tests.factories import make_project
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)

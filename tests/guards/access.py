@@ -151,7 +151,7 @@ ACCESS = (
         ("tests/accounts/test_password_reset.py::TestWhatIsKept::test_the_request_log_masks_the_link",),
     ),
     Guard(
-        "so_many_requests_a_person", "core/throttle.py", "        raise TooManyRequests(seconds)\n", "        pass\n",
+        "so_many_requests_a_person", "core/api/throttle.py", "        raise TooManyRequests(seconds)\n", "        pass\n",
         ("tests/core/test_person_limit.py::TestTheApi::test_more_keys_are_no_more_requests",),
     ),
 )  # fmt: skip

@@ -6,18 +6,18 @@ from tests.guards.taking import Guard
 
 RECORD = (
     Guard(
-        "sqlite_keeps_the_log_as_it_is", "core/append_only.py",
+        "sqlite_keeps_the_log_as_it_is", "core/database/append_only.py",
         'for statement in self._postgresql() if connection.vendor == "postgresql" else self._sqlite():',
         'for statement in self._postgresql() if connection.vendor == "postgresql" else ():',
         ("tests/audit/test_chain.py::test_the_database_refuses_update_and_delete",),
     ),
     Guard(
-        "sqlite_replaces_no_entry", "core/append_only.py",
+        "sqlite_replaces_no_entry", "core/database/append_only.py",
         "WHEN EXISTS (SELECT 1 FROM {table} WHERE {self.same})", "WHEN 1 = 0 AND EXISTS (SELECT 1 FROM {table} WHERE {self.same})",
         ("tests/audit/test_chain.py::test_sqlite_refuses_replace_too",),
     ),
     Guard(
-        "postgresql_keeps_the_log_as_it_is", "core/append_only.py",
+        "postgresql_keeps_the_log_as_it_is", "core/database/append_only.py",
         "FOR EACH ROW EXECUTE FUNCTION", "FOR EACH ROW WHEN (false) EXECUTE FUNCTION",
         ("tests/audit/test_chain.py::test_the_database_refuses_update_and_delete",), "postgres",
     ),

@@ -12,7 +12,7 @@ from django.test import Client, override_settings
 from django.utils import translation
 
 from billing.api import jobs
-from core.paging import cursor_of
+from core.api.paging import cursor_of
 from tests.billing.test_api import JOBS, OCTOBER, RECEIPTS, post, problem, signed_in
 from tests.factories import account_tier, make_job
 

@@ -14,7 +14,7 @@ from accounts.models import SecondFactor
 from audit import heads
 from audit.models import AuditVerification
 from core import sealing
-from core.said import say, written
+from core.words.said import say, written
 from hpcbilling.diagnosis import site as site_diagnosis
 from hpcbilling.models import PeriodicTask
 from tests.audit.worlds import Signed

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from billing.models import Receipt
 from billing.services.receipts import create_receipts
-from core.admin import CappedPaginator, ConsoleAdmin
+from core.console.admin import CappedPaginator, ConsoleAdmin
+from core.console.list_filters import MANY
 from core.context import SYSTEM
-from core.list_filters import MANY
 from payments.services.checkout import start_payment
 from payments.services.refunds import refund_payment
 from tests.factories import account_tier, make_job

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from core.database.locks import need_session, run_lock
 from core.errors import Busy, Misconfigured
-from core.locks import need_session, run_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("hpcbilling", "payments", "billing", "usage", "subscriptions", "accounts", "audit", "core")
@@ -19,7 +19,7 @@ APPS = ("hpcbilling", "payments", "billing", "usage", "subscriptions", "accounts
 OF_A_SESSION = {
     "pg_try_advisory_lock": set(), "pg_advisory_lock": set(), "pg_advisory_unlock": set(), "LISTEN ": set(),
     "SET SESSION": set(), "CREATE TEMPORARY TABLE": {"usage/services/staging.py", "usage/services/comparing.py"},
-    "WITH HOLD": set(), "PREPARE ": set(), "DISCARD ": {"core/sets.py"},  # of plans alone: the next one makes its own
+    "WITH HOLD": set(), "PREPARE ": set(), "DISCARD ": {"core/database/sets.py"},  # of plans alone: the next one makes its own
 }  # fmt: skip
 
 

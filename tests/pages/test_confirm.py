@@ -11,7 +11,7 @@ from django.conf import settings as project
 from billing.admin import receipts
 from billing.services.receipts import mark_paid
 from core.context import Actor
-from core.wording import about
+from core.words.wording import about
 from tests.pages.conftest import text
 
 LISTS = "/admin/billing/receipt/"

@@ -11,7 +11,7 @@ from django.db.models import CheckConstraint, F, Model, Q, UniqueConstraint
 from django.test import Client, RequestFactory
 from django.utils import translation
 
-from core.worded import is_worded
+from core.console.worded import is_worded
 from tests.pages.conftest import text
 
 pytestmark = pytest.mark.django_db

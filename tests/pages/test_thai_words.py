@@ -9,7 +9,7 @@ from django.conf import settings as project
 from django.utils import translation
 
 from accounts.roles import GROUPS, group_text
-from core.wording import unit_text
+from core.words.wording import unit_text
 from hpcbilling.templatetags.cards import column_name
 from tests.pages.conftest import text
 from tests.usage.helpers import HEADER, row, run_import, write

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from core import charts, wording
+from core import charts
+from core.words import wording
 
 
 @pytest.mark.parametrize(

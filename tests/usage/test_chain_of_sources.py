@@ -18,7 +18,7 @@ from django.utils import translation
 
 from core.commands import EXIT_PARTIAL
 from core.errors import Misconfigured, Unavailable, UsageError
-from core.said import heard
+from core.words.said import heard
 from hpcbilling.periodic import live_source_configured
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import LIVE, read_json, row, run_import, write

@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection
 
 from core.commands import command_error
-from core.locks import run_lock
+from core.database.locks import run_lock
 from tests.usage.conftest import Daemon
 from tests.usage.helpers import HEADER, LIVE, row, write
 from usage.models import Job

@@ -12,8 +12,8 @@ from django.db import DatabaseError, connection, connections, transaction
 
 from audit.models import AuditLog
 from core.context import SYSTEM
+from core.database.locks import run_lock
 from core.errors import Busy, UsageError
-from core.locks import run_lock
 from tests.races import at_once
 from tests.usage.helpers import HEADER, HIST, LIVE, row, run_import, write
 from usage.models import VERDICTS, Adjustment, Cluster, ImportRun, Job, QuarantinedRow

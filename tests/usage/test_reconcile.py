@@ -17,9 +17,9 @@ from django.utils import translation
 
 from audit.models import AuditLog
 from core.context import SYSTEM
+from core.database.locks import run_lock
 from core.errors import Unavailable
-from core.locks import run_lock
-from core.said import heard
+from core.words.said import heard
 from tests.usage.conftest import Daemon, Sacct
 from tests.usage.helpers import HIST, LIVE, counted, oracle, read_json, row, run_import, stored, write
 from tests.usage.restd import CAPTURE

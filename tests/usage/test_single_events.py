@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 from accounts.models import ApiKey, Project
 from accounts.services.api_keys import digest_of, issue_key, revoke_key
 from core.context import SYSTEM
-from core.grouping import Groups
+from core.database.grouping import Groups
 from subscriptions.models import Plan, Subscription, SubscriptionStatus
 from tests.factories import make_project
 from tests.races import at_once

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
-from core.wording import moment_text
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
+from core.words.wording import moment_text
 from usage.alerts.wording import rule_text, sentence, subject_text
 from usage.models import AlertHistory, AlertRule, AlertStatus
 from usage.services.alert_rules import switch_rule

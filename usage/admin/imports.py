@@ -12,9 +12,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin
-from core.said import heard
-from core.wording import decimal_text
+from core.console.admin import ReadOnlyAdmin
+from core.words.said import heard
+from core.words.wording import decimal_text
 from usage.admin import upload
 from usage.admin.jobs import ClusterFilter, SourceFilter
 from usage.models import ImportRun

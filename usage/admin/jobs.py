@@ -14,10 +14,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.exporting import recorded
-from core.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin, console_day
+from core.console.list_filters import KnownFilter
 from core.context import actor_of
 from core.exports import csv_lines, csv_response
-from core.list_filters import KnownFilter
 from usage.finding import BILLABLE, jobs_called
 from usage.models import Cluster, Hold, Job
 from usage.models.jobs import JobQuerySet

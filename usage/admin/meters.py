@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.audited import AuditedAdmin
-from core.admin import ReadOnlyAdmin
-from core.decimals import plain
-from core.list_filters import KnownFilter
+from core.console.admin import ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
+from core.database.decimals import plain
 from usage.models import Meter, Period, UsageAggregate
 
 FIXED = ("code", "metric_name", "aggregation", "value_path")

@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ConfirmedAction, ReadOnlyAdmin
+from core.console.admin import ConfirmedAction, ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
 from core.context import actor_of
 from core.errors import AppError
-from core.list_filters import KnownFilter
 from usage.admin.jobs import SourceFilter
 from usage.models import Job, QuarantinedRow, ReviewStatus
 from usage.raws import join_cells, split_line

@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin
-from core.decimals import plain
-from core.list_filters import KnownFilter
+from core.console.admin import ReadOnlyAdmin
+from core.console.list_filters import KnownFilter
+from core.database.decimals import plain
 from subscriptions.models import LimitWindow
 from usage.models import QuotaWindow
 from usage.quotas import used_in

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import ReadOnlyAdmin
-from core.said import heard
+from core.console.admin import ReadOnlyAdmin
+from core.words.said import heard
 from usage.admin.jobs import ClusterFilter, SourceFilter
 from usage.models import Reconciliation, ReconciliationLine
 

@@ -10,8 +10,8 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import ProjectAccount
-from core.decimals import PLACES
-from core.tables import json_table, moment_cell
+from core.database.decimals import PLACES
+from core.database.tables import json_table, moment_cell
 from usage.alerts.windows import DAY, WEEK, Stretch
 from usage.models import AlertRule
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from core.decimals import plain
+from core.database.decimals import plain
 from usage.alerts.base import Measured, holds, zone_of
 from usage.alerts.measures import DIGITS, Ask, measure
 from usage.alerts.windows import before, share_of, window_of

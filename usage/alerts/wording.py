@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.wording import day_text, decimal_text, money_text, month_text
+from core.words.wording import day_text, decimal_text, money_text, month_text
 from usage.models import AlertHistory, AlertPeriod, AlertRule, AlertType, Operator
 
 METRICS: dict[str, str | Promise] = {

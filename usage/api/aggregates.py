@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Project, Scope
-from core.paging import cursor_of, next_url, page, read_place
-from core.serializers import MomentField, PageQuery, page_of, problems
+from core.api.paging import cursor_of, next_url, page, read_place
+from core.api.serializers import MomentField, PageQuery, page_of, problems
 from subscriptions.models import Subscription
 from usage.models import Aggregation, Meter, Period, UsageEvent
 from usage.reach import readable_projects

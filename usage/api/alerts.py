@@ -17,11 +17,11 @@ from rest_framework.views import APIView
 
 from accounts.models import WebhookEndpoint
 from accounts.webhook_reach import own_endpoints, own_organisations
-from core.asking import actor, read
-from core.decimals import plain
+from core.api.asking import actor, read
+from core.api.paging import next_url, page
+from core.api.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
+from core.database.decimals import plain
 from core.errors import BadInput
-from core.paging import next_url, page
-from core.serializers import PageQuery, StrictSerializer, TextField, page_of, problems
 from usage.alerts.reach import (
     find_alert,
     find_rule,

@@ -23,8 +23,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import ApiKey, Scope
+from core.api.serializers import page_of, problems
 from core.errors import AppError, BadInput
-from core.serializers import page_of, problems
 from usage.api.aggregates import StoredEventSerializer, UsageQuery, list_events
 from usage.events.checking import Sender
 from usage.events.rows import ACCEPTED, CONFLICT, REJECTED

@@ -17,10 +17,10 @@ from rest_framework.views import APIView
 
 from accounts.membership import USE, organisations_of
 from accounts.models import ApiKey, Scope
+from core.api.serializers import StrictSerializer, TextField, problems
 from core.clock import now_for
 from core.context import actor_of
 from core.errors import BadInput
-from core.serializers import StrictSerializer, TextField, problems
 from subscriptions.models import LIVE, AiModel, Subscription, SubscriptionKey
 from usage.models import QuotaReservation
 from usage.quotas import open_windows, standings

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import connection
 
-from core.decimals import plain
-from core.prepared import run
+from core.database.decimals import plain
+from core.database.prepared import run
 from usage.events.rows import at_path, hash_of, number_of, text_of
 from usage.models import Aggregation, Meter
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from core.database.prepared import run
 from core.periods import next_month
-from core.prepared import run
 from usage import partitions
 from usage.events import statements
 from usage.events.rows import ACCEPTED, CONFLICT, DUPLICATE, Batch, EventRow

@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from accounts.models import Organisation
-from core.decimals import plain
+from core.database.decimals import plain
 from core.periods import day_start, next_month
 from usage.events.meters import values_of
 from usage.events.rows import ACCEPTED, CONFLICT, DUPLICATE, Batch, EventRow

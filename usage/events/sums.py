@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from core.decimals import DIGITS
+from core.database.decimals import DIGITS
 from core.periods import period_start
 from usage.events.rows import EventRow
 from usage.models import Period

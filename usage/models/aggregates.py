@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, Project
-from core.decimals import ExactDecimalField
+from core.database.decimals import ExactDecimalField
 from subscriptions.models import Subscription
 from usage.models.meters import Meter
 

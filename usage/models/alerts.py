@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, Project, WebhookEndpoint
-from core.decimals import ExactDecimalField
+from core.database.decimals import ExactDecimalField
 from core.lines import LineField
 from core.states import Transitions
 

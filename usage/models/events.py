@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Organisation, Project
-from core.decimals import ExactDecimalField
+from core.database.decimals import ExactDecimalField
 from subscriptions.models import Subscription
 
 _SOFT: dict[str, Any] = {"db_constraint": False, "db_index": False}  # see UsageEvent

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.decimals import ExactDecimalField
+from core.database.decimals import ExactDecimalField
 from core.states import Transitions
 from subscriptions.models import LimitWindow, Subscription
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Max, QuerySet, Sum
 
 from accounts.models import Project
-from core.decimals import ExactMax, ExactMin, ExactSum
+from core.database.decimals import ExactMax, ExactMin, ExactSum
 from core.periods import period_start
 from usage.models import Aggregation, Meter, Period, UsageAggregate, UsageDistinct
 

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from audit.services import record as record_audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import Conflict
-from core.locks import lock_for_transaction
 from usage.models import Adjustment, ImportRun, Job, ReviewStatus
 from usage.services.frozen import frozen_windows, is_frozen
 from usage.services.reviews import decide, required

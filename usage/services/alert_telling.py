@@ -17,7 +17,7 @@ from accounts.services.outbox import queue_email, site_url
 from accounts.services.webhooks import queue_message
 from audit import services as audit
 from core.context import Actor
-from core.decimals import plain
+from core.database.decimals import plain
 from core.errors import AppError, BadInput
 from core.states import transition
 from usage.alerts.wording import sentence, subject_text, value_text, window_text

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 
-from core.tables import json_table
+from core.database.tables import json_table
 from usage.models.jobs import Job, JobQuerySet
 
 

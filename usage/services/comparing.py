@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from core.locks import need_session
+from core.database.locks import need_session
 from core.periods import day_start, month_start, next_month
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_noop
 
 from audit.services import record as record_audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction, run_lock
 from core.errors import BadInput
-from core.locks import lock_for_transaction, run_lock
-from core.said import say, to_store
+from core.words.said import say, to_store
 from usage.models import VERDICTS, ImportRun, ImportStatus, Job
 from usage.parsing import KNOWN_STATES
 from usage.services import adjustments, opening, quarantine

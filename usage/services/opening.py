@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 
 from core import registry
 from core.errors import AppError, BadInput, Misconfigured, Unavailable, UsageError
-from core.said import lines, say
+from core.words.said import lines, say
 from usage import clusters
 from usage.models import Cluster
 from usage.sources import connections

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from audit.services import record as record_audit
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput
-from core.locks import lock_for_transaction
 from usage.models import ImportRun, ImportStatus, QuarantinedRow, ReviewStatus
 from usage.raws import split_line
 from usage.reasons import detail_in_words, in_words

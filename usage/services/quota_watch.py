@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from accounts.services.outbox import queue_email, site_url
 from core.clock import now_for, of
 from core.context import Actor
-from core.decimals import plain
+from core.database.decimals import plain
 from core.errors import AppError
 from subscriptions.holders import addresses_of
 from subscriptions.models import USABLE, PlanLimit, Subscription, SubscriptionStatus, SuspendedFor

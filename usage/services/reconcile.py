@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from audit.services import record as record_audit
 from core.context import Actor
+from core.database.locks import run_lock
 from core.errors import Unavailable, UsageError
-from core.locks import run_lock
-from core.said import to_store
-from core.said import told as _
+from core.words.said import to_store
+from core.words.said import told as _
 from usage import sreport
 from usage.models import Job, Reconciliation, ReconciliationLine, ReconciliationStatus
 from usage.services import comparing, opening

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.clock import now_for, of
-from core.decimals import plain
+from core.database.decimals import plain
 from core.errors import AppError, BadInput, Conflict
 from subscriptions.models import Subscription, SubscriptionStatus, SuspendedFor
 from usage.models import QuotaReservation, QuotaWindow, ReservationStatus

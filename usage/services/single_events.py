@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Scope
 from accounts.services.api_keys import find_keys, note_use
-from core.grouping import Groups
+from core.database.grouping import Groups
 from usage.events.checking import Checked, Checker, Clock, Known, Sender
 from usage.events.schema import Event, Refused
 from usage.services.events import Verdict, keep

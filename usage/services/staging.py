@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import IntegrityError, connection, transaction
 
-from core.locks import need_session
+from core.database.locks import need_session
 from core.periods import Window
 from usage.records import COLUMNS
 from usage.services import bulk

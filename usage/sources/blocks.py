@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from core.errors import BadInput
-from core.said import told as _
+from core.words.said import told as _
 from usage.batches import Batch, batch_of, table_of
 from usage.records import BadRow, Item, JobRecord
 from usage.sources.columns import CATEGORIES, TEXTS, ColumnReader

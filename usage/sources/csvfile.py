@@ -17,8 +17,8 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 
 from core.errors import BadInput, Misconfigured
-from core.said import say
-from core.said import told as _
+from core.words.said import say
+from core.words.said import told as _
 from usage.opening import opened
 from usage.sources.base import UsageSource
 from usage.sources.text import decoded, known_columns, missing_columns, shown, split

@@ -17,7 +17,7 @@ from django.conf import settings
 from urllib3.exceptions import ReadTimeoutError
 
 from core.errors import Unavailable
-from core.said import told as _
+from core.words.said import told as _
 from usage.sources import connections
 from usage.sources.windows import TooMuch
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_noop
 
-from core.said import say
+from core.words.said import say
 
 if TYPE_CHECKING:
     from usage.batches import Batch

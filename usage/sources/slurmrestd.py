@@ -16,8 +16,8 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 
 from core.errors import Misconfigured, Unavailable
-from core.said import say
-from core.said import told as _
+from core.words.said import say
+from core.words.said import told as _
 from usage.sources import connections
 from usage.sources.base import UsageSource
 from usage.sources.rest import Client

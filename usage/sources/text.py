@@ -9,7 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from core.errors import BadInput
-from core.said import told as _
+from core.words.said import told as _
 from usage.parsing import (
     RowError,
     Tres,

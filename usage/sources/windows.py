@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from core.errors import Unavailable
-from core.said import told as _
+from core.words.said import told as _
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,10 +21,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Project
 from audit.exporting import recorded
-from core import charts, wording
+from core import charts
 from core.context import actor_of
 from core.exports import Column, Kind, Row, table_response
 from core.periods import next_month, period_start
+from core.words import wording
 from usage.models import Period
 from usage.reach import projects_readable_by
 from usage.selectors.metering import Asked, by_metric, by_model, by_period, latest_event, series

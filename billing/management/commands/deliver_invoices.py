@@ -10,8 +10,8 @@ from billing.services.invoices.documents import SECONDS
 from billing.services.invoices.invoice_documents import deliver_invoices, undelivered
 from billing.services.invoices.note_documents import deliver_notes, undelivered_notes
 from core.commands import EXIT_PARTIAL, AppCommand
-from core.locks import run_lock
-from core.wording import about
+from core.database.locks import run_lock
+from core.words.wording import about
 
 
 class Command(AppCommand):

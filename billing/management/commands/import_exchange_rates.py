@@ -12,9 +12,9 @@ from billing.feeds import Reading
 from billing.services.pricing.exchange import import_rates
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
+from core.database.locks import run_lock
 from core.errors import BadInput, Misconfigured, Unavailable, UsageError
 from core.fetching import QUIET, Limits, NoAnswer, Why, fetch, is_address
-from core.locks import run_lock
 from core.registry import load
 
 DEADLINE = 60.0

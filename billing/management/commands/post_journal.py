@@ -8,7 +8,7 @@ from typing import Any
 from billing.services.ledger.journal import post_journal
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
-from core.locks import run_lock
+from core.database.locks import run_lock
 
 
 class Command(AppCommand):

@@ -8,9 +8,9 @@ from typing import Any
 from billing.services.invoices.runs import run_invoices
 from core.commands import EXIT_PARTIAL, AppCommand, month
 from core.context import SYSTEM
+from core.database.locks import run_lock
 from core.errors import BadInput, UsageError
-from core.locks import run_lock
-from core.wording import about
+from core.words.wording import about
 
 
 class Command(AppCommand):

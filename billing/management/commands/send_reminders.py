@@ -8,7 +8,7 @@ from typing import Any
 from billing.services.invoices.reminders import send_reminders
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
-from core.locks import run_lock
+from core.database.locks import run_lock
 
 
 class Command(AppCommand):

@@ -11,7 +11,7 @@ from typing import Any
 
 from billing.digest import document_hash
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceTax
-from core.decimals import plain
+from core.database.decimals import plain
 from core.money import places
 
 # What ``invoice_digest`` reads of a line; rows with these names will do.

@@ -14,8 +14,8 @@ from billing import pricing, sql
 from billing.invoicing.jobs import group_of
 from billing.models import CpuBasis, InvoiceLine, LineKind, PricingPlan, RateVersion
 from billing.selectors.jobs import billable
-from core.decimals import ExactMax, ExactSum, plain
-from core.paging import Page, page
+from core.api.paging import Page, page
+from core.database.decimals import ExactMax, ExactSum, plain
 from usage.models import Job, Meter, Period, UsageAggregate
 
 JOBS_SHOWN = 50

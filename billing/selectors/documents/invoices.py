@@ -26,7 +26,7 @@ from billing.models import (
 )
 from core.clock import day_is_over
 from core.periods import today
-from core.wording import is_thai, money_text
+from core.words.wording import is_thai, money_text
 
 PERMISSION = "billing.view_invoice"
 OF_RETURNS = ("given back: ", "came back: ")  # entries that only follow money that moved

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from billing.selectors.jobs.usage import UsageFilter, UsageRow, rows_of
 from billing.selectors.pricing.prices import PriceBook
-from core.paging import BadCursor, behind, cursor_of, key_of, read_cursor
+from core.api.paging import BadCursor, behind, cursor_of, key_of, read_cursor
 from usage.models import Job
 
 _ENDED = ("end_at", "id")

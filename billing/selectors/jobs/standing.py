@@ -19,7 +19,7 @@ from billing.models import CpuBasis, PriceAt, Receipt
 from billing.selectors.jobs.months import closed_windows
 from billing.selectors.pricing.prices import PriceBook
 from core.periods import Window
-from core.wording import day_text
+from core.words.wording import day_text
 from usage.models import ACTIVE_STATES, Hold, Job, QuarantinedRow, ReviewStatus
 from usage.reasons import in_words
 

@@ -26,7 +26,7 @@ from billing.models import ExchangeRate
 from core.errors import Conflict
 from core.money import places, quantize
 from core.periods import day_start
-from core.wording import day_text
+from core.words.wording import day_text
 
 RATE_PLACES = 12
 DIGITS = 15  # as many as SQLite keeps exactly

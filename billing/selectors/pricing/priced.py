@@ -10,7 +10,7 @@ from django.conf import settings
 from billing import sql
 from billing.models import CpuBasis
 from billing.selectors.pricing.prices import PriceBook
-from core.tables import json_table, moment_cell
+from core.database.tables import json_table, moment_cell
 from usage.models import Hold
 
 # A job that has not ended is priced as if it ended now: by the last, open row.

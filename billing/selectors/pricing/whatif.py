@@ -19,8 +19,8 @@ from billing.models import CpuBasis
 from billing.selectors.jobs.billable import check_window
 from billing.selectors.pricing.priced import PRICED_BY, free_states, hours_of_job, price_table
 from billing.selectors.pricing.prices import PriceBook
+from core.database.tables import json_table
 from core.periods import days_window
-from core.tables import json_table
 from usage.models import Hold, Job
 from usage.models.jobs import JobQuerySet
 

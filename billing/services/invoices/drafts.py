@@ -31,11 +31,11 @@ from billing.selectors.pricing.discounts import discount_tables
 from billing.selectors.pricing.prices import PriceBook
 from billing.selectors.pricing.taxes import tax_table
 from billing.selectors.pricing.usage_prices import price_tables
-from core import sets
 from core.clock import now_for
 from core.context import Actor
+from core.database import sets
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.periods import month_start
 from core.states import transition
 from usage.services.claims import claim_jobs_by_account, release_jobs_of

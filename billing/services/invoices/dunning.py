@@ -25,7 +25,7 @@ from core.clock import of, today_for
 from core.context import Actor
 from core.errors import AppError
 from core.periods import today
-from core.wording import about
+from core.words.wording import about
 from subscriptions.models import USABLE, Subscription, SubscriptionStatus, SuspendedFor
 from subscriptions.services.dues import mark_past_due, recover
 from subscriptions.services.subscriptions import resume_subscription, suspend_subscription

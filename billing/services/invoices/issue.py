@@ -36,9 +36,9 @@ from billing.services.invoices.dunning import follow_dues
 from billing.services.invoices.kept_credits import keep_credits
 from billing.services.numbers import INVOICES, Number, document_number, next_numbers
 from billing.services.receipts import TotalChanged, site_seller
-from core import sets
 from core.clock import now_for, today_for
 from core.context import Actor
+from core.database import sets
 from core.errors import Conflict
 from core.money import places, quantize
 from core.periods import today

@@ -11,8 +11,8 @@ from billing.invoicing.months import Month
 from billing.models import ChargeKind, CreditNote, Invoice, InvoiceLine, InvoiceStatus, LineKind, SubscriptionCharge
 from billing.selectors.documents.credit_plans import NotCreditable
 from billing.selectors.documents.credits import lefts_of
-from core.decimals import plain
-from core.wording import money_text
+from core.database.decimals import plain
+from core.words.wording import money_text
 
 FEW = 500
 NUMBERED = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID, InvoiceStatus.REFUNDED)

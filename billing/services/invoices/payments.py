@@ -22,7 +22,7 @@ from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from core.money import places
-from core.wording import money_text
+from core.words.wording import money_text
 
 MANUAL = "manual"
 PAYABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)

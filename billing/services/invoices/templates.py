@@ -14,8 +14,8 @@ from billing.templating import fields, sandbox
 from billing.templating.problems import Refused
 from billing.words.templates import TemplateRefused
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
-from core.locks import lock_for_transaction
 
 LOCK = "invoice_templates"
 LONGEST_NAME = 120

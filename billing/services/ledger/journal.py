@@ -17,8 +17,8 @@ from billing.ledger.facts import Fact, Look, Source
 from billing.models import Invoice, JournalEntry, JournalPosting, JournalState, Receipt
 from billing.selectors.journal import differences_of, open_from, posted_to, sources
 from core.context import Actor
+from core.database.locks import lock_for_transaction, run_lock
 from core.errors import Busy
-from core.locks import lock_for_transaction, run_lock
 
 LOCK = "journal"
 # A transaction may commit long after the moment that it writes on its rows.

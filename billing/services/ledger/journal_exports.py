@@ -13,8 +13,8 @@ from billing.models import JournalEntry, JournalExport
 from billing.selectors.journal_export import chart, layout
 from billing.services.ledger.journal import LOCK, post_journal
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput
-from core.locks import lock_for_transaction
 from core.periods import month_end, month_start
 
 

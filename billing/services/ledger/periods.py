@@ -14,11 +14,11 @@ from billing.selectors.jobs.months import find as usage_month
 from billing.selectors.journal import open_from, trial_balance
 from billing.services.ledger.journal import LOCK, post_journal
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
-from core.locks import lock_for_transaction
 from core.periods import month_end, month_start, today
 from core.states import transition
-from core.wording import month_text
+from core.words.wording import month_text
 
 
 def close_period(*, actor: Actor, month: date, note: str = "") -> AccountingPeriod:

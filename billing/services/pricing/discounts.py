@@ -15,11 +15,11 @@ from billing.models import Discount
 from billing.selectors.pricing.used_prices import last_use_of_discount
 from billing.services.pricing.price_checks import FEE_DIGITS, YEARS, refuse
 from core.context import Actor
-from core.decimals import size
+from core.database.decimals import size
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput
-from core.locks import lock_for_transaction
 from core.money import places
-from core.wording import month_text
+from core.words.wording import month_text
 
 LOCK = "discounts"
 HUNDRED, PERCENT_PLACES = 100, 2

@@ -27,9 +27,9 @@ from billing.selectors.pricing.exchange import (
 )
 from billing.services.pricing.price_checks import refuse
 from core.context import Actor
-from core.decimals import plain, size
+from core.database.decimals import plain, size
+from core.database.locks import lock_for_transaction
 from core.errors import Conflict
-from core.locks import lock_for_transaction
 from core.money import is_currency
 
 __all__ = [

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Organisation
 from billing.charging import NOUGHT, Step
 from billing.models import ChargeModel, Quantity
-from core.decimals import PLACES, size
+from core.database.decimals import PLACES, size
 from core.errors import BadInput
 from core.money import is_currency
 

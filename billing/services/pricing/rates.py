@@ -17,8 +17,8 @@ from audit import services as audit
 from billing.models import CpuBasis, Rate, RateVersion
 from billing.selectors.pricing.rates import etag
 from core.context import SYSTEM, Actor
+from core.database.locks import lock_for_transaction
 from core.errors import AppError, BadInput
-from core.locks import lock_for_transaction
 from core.money import RATE_PLACES
 from core.numerals import written
 

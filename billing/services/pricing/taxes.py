@@ -17,9 +17,9 @@ from billing.models.taxes import CODE
 from billing.services.ledger.chart import ensure_tax_account
 from billing.services.pricing.price_checks import LONGEST, YEARS, refuse
 from core.context import Actor
-from core.decimals import size
+from core.database.decimals import size
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput
-from core.locks import lock_for_transaction
 from subscriptions.models import Plan
 
 LOCK = "taxes"

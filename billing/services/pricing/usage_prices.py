@@ -19,10 +19,10 @@ from billing.selectors.pricing.usage_prices import in_force, steps_of
 from billing.selectors.pricing.used_prices import displaced_use, last_use
 from billing.services.pricing.price_checks import NewPrice, check_price
 from core.context import Actor
-from core.decimals import plain
+from core.database.decimals import plain
+from core.database.locks import lock_for_transaction
 from core.errors import BadInput, Conflict
-from core.locks import lock_for_transaction
-from core.wording import day_text, month_text
+from core.words.wording import day_text, month_text
 
 LOCK = "usage_prices"
 KEY = ("organisation_id", "metric_name", "quantity", "unit", "model_id")

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from accounts.services.work import forget_files, run_next
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.errors import UsageError
-from core.said import read
+from core.words.said import read
 from hpcbilling.periodic import look, run_due
 
 LOOK = 2.0  # seconds

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from core.commands import EXIT_PARTIAL, AppCommand, day
+from core.database.locks import run_lock
 from core.errors import AppError, UsageError
-from core.locks import run_lock
 from core.money import from_minor
 from core.periods import today
 from payments import providers

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from core.commands import AppCommand
 from core.context import SYSTEM
-from core.locks import run_lock
+from core.database.locks import run_lock
 from subscriptions.services.ending import end_due
 
 

@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from core.commands import EXIT_PARTIAL, AppCommand
 from core.context import SYSTEM
+from core.database.locks import run_lock
 from core.errors import BadInput, Misconfigured, Unavailable, UsageError
-from core.locks import run_lock
 from subscriptions import asking, litellm
 from subscriptions.services.sync import sync_models
 

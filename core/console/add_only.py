@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from core.admin import ReadOnlyAdmin
+from core.console.admin import ReadOnlyAdmin
 from core.errors import AppError
 
 

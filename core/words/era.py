@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import dateformat
 from django.utils.translation import get_language
 
-from core.wording import BUDDHIST_ERA
+from core.words.wording import BUDDHIST_ERA
 
 
 def _year(self: Any) -> str:

@@ -34,7 +34,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
 
 class SessionDescription(SessionScheme):  # type: ignore[no-untyped-call]
-    target_class = "core.sessions.SessionAuthentication"
+    target_class = "core.api.sessions.SessionAuthentication"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         words = "The session of the pages. What writes also needs the `csrftoken` cookie as the header `X-CSRFToken`."

@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from core.api.serializers import StrictSerializer
 from core.context import Actor, actor_of
-from core.serializers import StrictSerializer
 
 
 def read(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:

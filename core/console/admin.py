@@ -27,7 +27,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from core.context import Actor, actor_of
 from core.errors import AppError
 from core.templatetags.hpc import status_chip
-from core.wording import about
+from core.words.wording import about
 
 LONGEST_TEXT = 255
 MOST_ROWS = 500  # of one act: a preview longer than this is not read, and a form takes 1,000 fields

@@ -1,0 +1,1 @@
+"""What our tables and statements share, on both databases."""

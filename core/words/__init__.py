@@ -1,0 +1,1 @@
+"""Numbers, days and kept texts as people read them, in their language."""
