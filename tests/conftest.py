@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from audit import triggers
 from billing import triggers as rate_triggers
@@ -21,6 +22,12 @@ from tests.second_run import pytest_collection_modifyitems  # noqa: F401 - a hoo
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - hooks
 
 PASSWORD = "correct-horse-battery"
+
+# A busy machine is no finding of a property test; what its fixtures hold is the same for every example.
+settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit import chain, registry, services, triggers
@@ -188,14 +188,12 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_any_detail_has_one_canonical_form_that_survives_json(value: Any) -> None:
     once = plain(value)
     assert plain(json.loads(json.dumps(once))) == once
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=8), json_values, max_size=4))
 def test_any_detail_reads_back_from_the_database_with_the_same_hash(extra: dict[str, Any]) -> None:
     row = services.record(actor=SYSTEM, action="test_action", extra=extra)

@@ -116,7 +116,7 @@ def test_a_key_file_is_its_owners_alone_and_is_never_written_over(tmp_path: Path
 hashes = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hashes, st.data())
 def test_every_row_of_a_tree_can_be_shown_and_no_other(rows: list[str], data: Any) -> None:
     root = merkle.root(rows)

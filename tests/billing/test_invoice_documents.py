@@ -334,7 +334,7 @@ PLACES = st.sampled_from([0, 2, 3])
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_is_lost_when_an_amount_is_spread(data: Any) -> None:
     decimals = data.draw(PLACES)
     weights = data.draw(st.lists(st.integers(0, 10**7), min_size=1, max_size=12).filter(any))
@@ -348,7 +348,7 @@ def test_nothing_is_lost_when_an_amount_is_spread(data: Any) -> None:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_sums_hold_and_credits_in_any_order_bring_them_to_nothing(data: Any) -> None:
     decimals, inclusive = data.draw(PLACES), data.draw(st.booleans())
     unit = Decimal(1).scaleb(-decimals)

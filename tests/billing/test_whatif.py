@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Organisation, Project
@@ -81,7 +81,7 @@ def test_a_draft_of_the_used_basis_counts_what_was_used_and_nothing_where_it_is_
     assert (found.total.current, found.total.candidate) == (16, Decimal("0.50"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     seconds=st.lists(st.integers(1, 10**6), min_size=1, max_size=4),
     rates=st.tuples(*[st.decimals(0, 1000, places=6)] * 3),

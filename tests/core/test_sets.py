@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Work
@@ -36,7 +36,7 @@ def invoices(db: None) -> list[Invoice]:
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.dictionaries(TEXT, JSON, max_size=3), TEXT, st.lists(JSON, max_size=3)), min_size=3, max_size=3

@@ -93,7 +93,7 @@ ODD = {
 cells = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in ODD.items()})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(cells, min_size=1, max_size=12))
 def test_odd_cells_in_any_combination_read_the_same_both_ways(rows: list[dict[str, str]]) -> None:
     lines = [row(number, **changes) for number, changes in enumerate(rows, start=1)]
@@ -122,7 +122,7 @@ def test_files_without_a_column_read_the_same_both_ways(name: str) -> None:
     assert quickly(text) == one_by_one(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_bytes_changed_at_random_read_the_same_both_ways(data: st.DataObject) -> None:
     text = bytearray("\n".join([f"{HEADER}|JobName", *(f"{row(n)}|name {n}" for n in range(1, 30))]).encode())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -214,7 +214,7 @@ ZONES = ("Asia/Bangkok", "America/New_York", "Asia/Kolkata", "Australia/Lord_How
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25)
 @given(minutes=st.lists(st.integers(0, 525_600), min_size=1, max_size=30))
 def test_periods_begin_as_the_zone_has_it(store: EventStore, zone: str, minutes: list[int]) -> None:
     """Both ways of adding up, and the calendar, agree on the days on which clocks change, too."""

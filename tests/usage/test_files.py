@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadInput, Misconfigured, UsageError
@@ -273,7 +273,7 @@ def test_a_block_has_a_bound_in_lines_too(monkeypatch: pytest.MonkeyPatch) -> No
 KINDS = ["cut", "pipe", "byte", "newline", "drop"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from(KINDS)), max_size=4))
 def test_a_mutated_row_is_read_or_refused_and_every_line_is_accounted_for(
     file: Path, mutations: list[tuple[int, str]]

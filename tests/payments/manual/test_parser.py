@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.statements.cells import read_amount, read_day
@@ -95,7 +95,6 @@ def test_what_is_no_amount(cell: str) -> None:
     assert read_amount(cell, "THB") is None
 
 
-@settings(deadline=None)
 @given(st.dates(date(2000, 1, 1), date(2099, 12, 31)), st.booleans(), st.sampled_from("/-. "))
 def test_every_day_reads_back_in_both_eras(day: date, buddhist: bool, mark: str) -> None:
     year = day.year + (543 if buddhist else 0)
@@ -106,7 +105,6 @@ def test_every_day_reads_back_in_both_eras(day: date, buddhist: bool, mark: str)
     assert read_day(f"{year}-{day.month:02}-{day.day:02}") == day
 
 
-@settings(deadline=None)
 @given(st.decimals(0, 10**10, places=2), st.sampled_from(["{:,}", "{}", "({})", "-{:,}", "{}-", "THB {:,}"]))
 def test_every_amount_reads_back(value: Decimal, form: str) -> None:
     wanted = value if form[0] in "{T" and form[-1] == "}" else -value
@@ -119,7 +117,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, st.sampled_from(",;\t"), st.booleans())
 def test_whatever_a_bank_writes_in_its_texts_every_amount_is_read_once(
     rows: list[tuple[date, str, str, int, bool]], delimiter: str, bom: bool
@@ -138,7 +135,6 @@ def test_whatever_a_bank_writes_in_its_texts_every_amount_is_read_once(
     assert len(entries) == len(rows)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_file_crashes_it(noise: bytes) -> None:
     for text in (noise, THAI.encode("cp874") + noise):
