@@ -37,8 +37,9 @@ demo: $(VENV)/.runtime $(MESSAGES) ## the main job without a browser, on a throw
 fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests; webhooks go to make run
 	@$(PY) -m tests.fakes.providers --webhooks http://127.0.0.1:$(PORT)/payments/webhooks/
 
-test: $(VENV)/.dev $(MESSAGES) ## the whole suite on SQLite, and what asks a database once more on PostgreSQL
-	@$(PY) -m tests --db both -n 2
+DB ?= turns
+test: $(VENV)/.dev $(MESSAGES) ## every test, on SQLite or PostgreSQL by turns; DB=both: what asks a database on both
+	@$(PY) -m tests --db $(DB) -n 2
 
 POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \
   tests/payments/test_webhooks.py tests/payments/test_double_money.py tests/usage/test_quotas.py tests/usage/test_events_api.py \

@@ -18,7 +18,7 @@ from audit import triggers
 from billing import triggers as rate_triggers
 from tests import emptying
 from tests.databases import _copies, django_db_createdb, django_db_keepdb, django_db_setup  # noqa: F401 - fixtures
-from tests.second_run import pytest_collection_modifyitems  # noqa: F401 - a hook
+from tests.shares import pytest_collection_modifyitems  # noqa: F401 - a hook
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - hooks
 
 PASSWORD = "correct-horse-battery"
