@@ -40,6 +40,7 @@ class _Variables(FileAwareMapping):
         return str(super().__getitem__(key)).removeprefix("\ufeff").rstrip("\r\n")
 
 
+FAR = 1_000_000_000  # so many seconds or minutes from now are still in the calendar; of days, a century
 HOURS_MOST = 24 * 365
 # As in accounts.roles.GROUPS, which needs the apps to be there; a test compares the two.
 GROUP_NAMES = {
@@ -96,11 +97,11 @@ class Environment(environ.FileAwareEnv):
         # "a, b" is two things, neither of which begins with a blank.
         return [text for text in map(str.strip, value) if text] if cast is list else value
 
-    def whole(self, var: str, *, default: int, least: int, most: int | None = None) -> int:
+    def whole(self, var: str, *, default: int, least: int, most: int = FAR) -> int:
         """A whole number that is not below ``least``, nor above ``most``."""
         number: int = self.get_value(var, cast=int, default=default)
-        if number < least or (most is not None and number > most):
-            wanted = f"{least} or more" if most is None else f"{least} to {most}"
+        if not least <= number <= most:
+            wanted = f"{least} or more" if number < least and most == FAR else f"{least} to {most}"
             raise ImproperlyConfigured(f"{var}={number}: {wanted} is wanted.")
         return number
 
@@ -224,6 +225,25 @@ class Environment(environ.FileAwareEnv):
             raise ImproperlyConfigured(f"{var}: an address such as https://billing.example.ac.th is wanted.") from None
         return address
 
+    def service(self, var: str, *, default: str) -> str:
+        """The address of a server that we ask over HTTP, as it is written; empty for none. No message repeats it."""
+        address: str = self.get_value(var, cast=str, default="").strip() or default
+        try:
+            parts = urlsplit(address)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if address and not good:
+            raise ImproperlyConfigured(f"{var}: an address that begins with https:// or http:// is wanted.")
+        return address
+
+    def cluster(self, var: str, *, default: str) -> str:
+        """The name of a Slurm cluster, in small letters, as Slurm keeps it."""
+        name: str = self.get_value(var, cast=str, default=default).strip().lower()
+        if name and not clusters.NAME.fullmatch(name):
+            raise ImproperlyConfigured(f"{var}: {name[:60]!r} is not the name of a Slurm cluster.")
+        return name
+
     def zone(self, var: str, *, default: str) -> str:
         """The name of a time zone."""
         name: str = self.get_value(var, cast=str, default=default)
@@ -297,8 +317,8 @@ class Environment(environ.FileAwareEnv):
 
 for _name in (
     "str", "bool", "int", "list", "whole", "switch", "percent", "amount", "choice", "text", "names",
-    "group_roles", "hours", "days", "limits", "networks", "web_address", "zone", "database", "mail", "sender",
-    "clusters", "partitions",
+    "group_roles", "hours", "days", "limits", "networks", "web_address", "service", "cluster", "zone", "database",
+    "mail", "sender", "clusters", "partitions",
 ):  # fmt: skip
     setattr(Environment, _name, _noted(getattr(Environment, _name)))
 

@@ -41,7 +41,7 @@ AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", default="")
 AUDIT_PUBLIC_KEYS: list[str] = env.list("AUDIT_PUBLIC_KEYS", default=[])
 AUDIT_HEADS_FILE: str = env.str("AUDIT_HEADS_FILE", default="")
 # Rows older than this may be archived by prune; 0: none ever.
-AUDIT_RETENTION_DAYS: int = env.whole("AUDIT_RETENTION_DAYS", default=0, least=0)
+AUDIT_RETENTION_DAYS: int = env.whole("AUDIT_RETENTION_DAYS", default=0, least=0, most=36_500)
 AUDIT_ARCHIVE_FOLDER: str = env.str("AUDIT_ARCHIVE_FOLDER", default="")
 
 # --- applications ------------------------------------------------------------

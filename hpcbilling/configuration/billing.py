@@ -22,7 +22,7 @@ EVENTS_MAX_BODY_BYTES: int = env.whole("EVENTS_MAX_BODY_BYTES", default=8 << 20,
 # One limit for what a body may hold, packed or not; files that people upload are another matter.
 DATA_UPLOAD_MAX_MEMORY_SIZE = EVENTS_MAX_BODY_BYTES
 EVENTS_MAX_METADATA_BYTES: int = env.whole("EVENTS_MAX_METADATA_BYTES", default=8192, least=256)
-EVENTS_MAX_AGE_DAYS: int = env.whole("EVENTS_MAX_AGE_DAYS", default=35, least=1)
+EVENTS_MAX_AGE_DAYS: int = env.whole("EVENTS_MAX_AGE_DAYS", default=35, least=1, most=36_500)
 EVENTS_MAX_AHEAD_SECONDS: int = env.whole("EVENTS_MAX_AHEAD_SECONDS", default=300, least=0)
 EVENTS_LATE_AFTER_MINUTES: int = env.whole("EVENTS_LATE_AFTER_MINUTES", default=60, least=1)
 # How long quota stays set aside for a call that nobody reports.
@@ -35,7 +35,7 @@ ALERT_EVALUATORS: dict[str, str] = {
     "cost_threshold": "billing.alerts.cost_threshold",
 }
 FALLBACK_CSV: str = env.str("FALLBACK_CSV", default="")
-SLURM_CLUSTER: str = env.str("SLURM_CLUSTER", default="cluster").lower()  # as Slurm keeps names
+SLURM_CLUSTER: str = env.cluster("SLURM_CLUSTER", default="cluster")
 SLURM_CONF: str = env.str("SLURM_CONF", default="")
 SLURM_JWT: str = env.str("SLURM_JWT", default="")
 SLURMRESTD_URL: str = env.str("SLURMRESTD_URL", default="").rstrip("/")
@@ -44,11 +44,11 @@ SLURMRESTD_USER: str = env.str("SLURMRESTD_USER", default="")
 SLURMRESTD_API_VERSION: str = env.str("SLURMRESTD_API_VERSION", default="")
 SLURMRESTD_TLS_VERIFY: str = env.str("SLURMRESTD_TLS_VERIFY", default="true")
 # A job longer than this is shown to finance before it is billed.
-USAGE_RUNAWAY_DAYS: int = env.whole("USAGE_RUNAWAY_DAYS", default=60, least=1)
+USAGE_RUNAWAY_DAYS: int = env.whole("USAGE_RUNAWAY_DAYS", default=60, least=1, most=36_500)
 SLURMRESTD_TIMEOUT: int = env.whole("SLURMRESTD_TIMEOUT", default=60, least=1)
 SLURMRESTD_MAX_BYTES: int = env.whole("SLURMRESTD_MAX_BYTES", default=64 << 20, least=1 << 20)
 SACCT_TIMEOUT: int = env.whole("SACCT_TIMEOUT", default=120, least=1)
-USAGE_OVERLAP_DAYS: int = env.whole("USAGE_OVERLAP_DAYS", default=2, least=0)
+USAGE_OVERLAP_DAYS: int = env.whole("USAGE_OVERLAP_DAYS", default=2, least=0, most=36_500)
 # Clusters that are imported one by one, and what is set for one of them alone (NAME__<cluster>).
 SLURM_CLUSTERS: list[str] = env.clusters("SLURM_CLUSTERS")
 SLURM_PER_CLUSTER: dict[str, dict[str, str]] = of_each_cluster(env, [SLURM_CLUSTER, *SLURM_CLUSTERS])
@@ -135,11 +135,11 @@ WORK_KINDS: dict[str, str] = {
     "advance_clock": "accounts.clock_work.ADVANCE",
 }
 # Where sync_models reads AI models and their prices from; empty: nowhere.
-LITELLM_URL: str = env.str("LITELLM_URL", default="").rstrip("/")
+LITELLM_URL: str = env.service("LITELLM_URL", default="").rstrip("/")
 LITELLM_API_KEY: str = env.str("LITELLM_API_KEY", default="")
 # Who reads documents of exchange rates, and where import_exchange_rates asks for one every day; empty: nowhere.
 EXCHANGE_FEEDS: dict[str, str] = {"ecb": "billing.feeds.ecb.read"}
-EXCHANGE_RATES_URL: str = env.str("EXCHANGE_RATES_URL", default="").strip()
+EXCHANGE_RATES_URL: str = env.service("EXCHANGE_RATES_URL", default="")
 EXCHANGE_RATES_FEED: str = env.choice("EXCHANGE_RATES_FEED", default="ecb", among=tuple(EXCHANGE_FEEDS))
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", most=20)
