@@ -154,16 +154,19 @@ def _open_for_append() -> Iterator[tuple[HeadLog, BinaryIO, keys.SigningKey]]:
         handle = file.open("a+b")
     except OSError as error:
         raise Misconfigured(f"AUDIT_HEADS_FILE cannot be written: {error}") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Busy("Somebody else is signing; try again when that has finished.") from error
-        handle.seek(0)
-        log = read(handle.read().decode("utf-8", "replace"), keys.trusted_keys())
-        if log.faults:
-            raise Conflict(f"Nothing was signed: in {file}, {log.faults[0]}.")
-        yield log, handle, key
+    try:
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Busy("Somebody else is signing; try again when that has finished.") from error
+            handle.seek(0)
+            log = read(handle.read().decode("utf-8", "replace"), keys.trusted_keys())
+            if log.faults:
+                raise Conflict(f"Nothing was signed: in {file}, {log.faults[0]}.")
+            yield log, handle, key
+    except OSError as error:  # a disk that is full; what was half written is passed over by the next run
+        raise AppError(f"AUDIT_HEADS_FILE cannot be written: {error}") from error
 
 
 def _append(log: HeadLog, handle: BinaryIO, key: keys.SigningKey, body: Line) -> Line:

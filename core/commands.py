@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from abc import abstractmethod
 from argparse import ArgumentTypeError
@@ -15,16 +14,14 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from core.database.outage import is_outage, lacks_something
 from core.errors import AppError
 from core.periods import day_start
 
 EXIT_PARTIAL = 3
-# What an unmigrated database says: SQLite in words, PostgreSQL (in any language) by its code.
-_MISSING = re.compile(r"no such (table|column)")
-_UNDEFINED = ("42P01", "42703")
 Day = TypeVar("Day", bound=date)
 YEARS = range(1971, 2100)  # of days and instants that are taken as arguments
 
@@ -144,10 +141,10 @@ def command_error(error: Exception) -> CommandError:
     text = str(error).strip()
     if isinstance(error, ImproperlyConfigured):
         return CommandError(text, returncode=78)
-    if _MISSING.search(text) or getattr(error.__cause__, "sqlstate", "") in _UNDEFINED:
+    if lacks_something(error):
         message = f"The database lacks a table or a column; run manage.py migrate first. ({text})"
         return CommandError(message, returncode=78)
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_outage(error):
         message = f"The database cannot be reached or refused the work (see DATABASE_URL): {text}"
         return CommandError(message, returncode=69)
     return CommandError(f"The database refused: {text}")

@@ -17,22 +17,30 @@ eval "$addresses" # url, heads
 export DATABASE_URL="$url" DATABASE_DIRECT_URL="$url" DATABASE_URL_FILE= DATABASE_DIRECT_URL_FILE= DATABASE_POOLED=0
 name=$(date -u +%Y%m%dT%H%M%SZ)
 mkdir -p "$folder"
+# What a backup left that was killed: on a full disk no other one would ever find room.
+find "$folder" -mindepth 1 -maxdepth 1 -type d -name '.20*Z.part' -mtime +1 -exec rm -rf {} +
 part=$folder/.$name.part
-rm -rf "$part" && mkdir "$part"
+mkdir "$part"
+trap 'rm -rf "$part"' EXIT
+trap 'exit 1' HUP INT TERM
 
-# The head first: whatever it names is in the copy that is taken after it.
+# The heads first: whatever they name is in the copy that is taken after them, and others are signed while it is taken.
 "$python" "$project/manage.py" seal_audit --out "$part/head.json" >/dev/null
+if [ -n "$heads" ] && [ -f "$heads" ]; then cp "$heads" "$part/heads.ndjson"; fi
 case $url in
   sqlite:*)
     "$python" - "${url#sqlite:///}" "$part/database.sqlite3" <<'PY'
 import re, sqlite3, sys
-with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as source, sqlite3.connect(sys.argv[2]) as copy:
-    source.backup(copy)
-    copy.execute("PRAGMA journal_mode=DELETE")
-    # Django's own function, which constraints call.
-    copy.create_function("REGEXP", 2, lambda pattern, text: text is not None and re.search(pattern, str(text)) is not None)
-    if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-        sys.exit("the copy is damaged")
+try:
+    with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as source, sqlite3.connect(sys.argv[2]) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+        # Django's own function, which constraints call.
+        copy.create_function("REGEXP", 2, lambda pattern, text: text is not None and re.search(pattern, str(text)) is not None)
+        if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+            sys.exit("the copy is damaged")
+except sqlite3.Error as error:
+    sys.exit(f"the database cannot be copied: {error}")
 PY
     ;;
   *)
@@ -42,7 +50,6 @@ PY
     pg_restore --list "$part/database.dump" >/dev/null
     ;;
 esac
-if [ -n "$heads" ] && [ -f "$heads" ]; then cp "$heads" "$part/heads.ndjson"; fi
 (cd "$part" && sha256sum -- * >SHA256SUMS)
 sync
 mv "$part" "$folder/$name"

@@ -18,16 +18,18 @@ export AUDIT_HEADS_FILE=
 if [ -f "$backup/heads.ndjson" ]; then AUDIT_HEADS_FILE=$(cd "$backup" && pwd)/heads.ndjson; fi
 
 (cd "$backup" && sha256sum --quiet --check SHA256SUMS)
-if [ -f "$backup/database.sqlite3" ]; then
+case $url in sqlite:*) copy=database.sqlite3 kind=SQLite ;; *) copy=database.dump kind=PostgreSQL ;; esac
+if [ ! -f "$backup/$copy" ]; then echo "DATABASE_URL is of $kind, and $backup holds no $copy" >&2; exit 1; fi
+if [ "$kind" = SQLite ]; then
   file=${url#sqlite:///}
   if [ -e "$file" ]; then echo "$file is there already" >&2; exit 1; fi
-  cp "$backup/database.sqlite3" "$file"
+  cp "$backup/$copy" "$file"
 else
   eval "$(printf '%s' "$url" | "$python" "$project/deploy/pg_environment.py")"
   export PGOPTIONS="${PGOPTIONS:--c statement_timeout=0}" # the proof takes as long as it takes
   tables=$(psql -XAtc "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
   if [ "$tables" != 0 ]; then echo "the database has $tables tables already" >&2; exit 1; fi
-  pg_restore --exit-on-error --no-owner --no-acl --single-transaction --dbname="$PGDATABASE" "$backup/database.dump"
+  pg_restore --exit-on-error --no-owner --no-acl --single-transaction --dbname="$PGDATABASE" "$backup/$copy"
 fi
 "$python" "$project/manage.py" migrate --noinput -v0
 "$python" "$project/manage.py" check_books

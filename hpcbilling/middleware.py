@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.urls import get_resolver, reverse
@@ -60,6 +61,19 @@ class NoStoreMiddleware:
         if response.cookies or (is_somebodys and not request.path_info.startswith("/static/")):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class ProbesMiddleware:
+    """Whether the process lives, and whether the database answers, is asked without asking the database whose browser
+    it is; and no style sheet is anybody's own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(QUIET):
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        return self.get_response(request)
 
 
 class PersonLimitMiddleware:
@@ -183,7 +197,15 @@ def _log(request: HttpRequest, response: HttpResponse, request_id: str, started:
                 "path": path,
                 "status": response.status_code,
                 "latency_ms": milliseconds,
-                "user": str(context.actor_of(request)) if hasattr(request, "user") else "",
+                "user": _user_of(request),
             }
         },
     )  # fmt: skip
+
+
+def _user_of(request: HttpRequest) -> str:
+    """Empty where nobody knows: a request that failed for want of the database has its line all the same."""
+    try:
+        return str(context.actor_of(request)) if hasattr(request, "user") else ""
+    except (DatabaseError, InterfaceError):
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from django.conf import settings
@@ -15,6 +16,9 @@ from django.views.defaults import bad_request, page_not_found
 from core import context
 from core.api.problems import CONTENT_TYPE, plain_problem, problem
 from core.api.sessions import CsrfFailed
+from core.database.outage import is_outage
+
+RETRY_SECONDS = 10  # after which somebody may ask again whom an absent database turned away
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -75,9 +79,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """``handler500``: a page that asks nothing of the database and names the request, so that it can be found."""
+    """``handler500``: a page that asks nothing of the database and names the request, so that it can be found.
+
+    While the database is away it is a 503, which programs, proxies and payment providers know to pass.
+    """
+    status = 503 if is_outage(sys.exc_info()[1]) else 500
     with _language_of(request):
-        return HttpResponse(render_to_string("500.html", {"request_id": context.current().request_id}), status=500)
+        words = render_to_string(f"{status}.html", {"request_id": context.current().request_id})
+    response = HttpResponse(words, status=status)
+    if status == 503:  # noqa: PLR2004
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def _is_too_large(request: HttpRequest) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.migrations import Migration, operations
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
@@ -43,11 +44,20 @@ def faults(migration: Migration, before: ProjectState) -> list[str]:
 def pending() -> Iterator[tuple[Migration, list[str]]]:
     """Migrations that ``migrate`` would run now, each with its faults."""
     executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    state = executor.loader.project_state(list(executor.loader.applied_migrations))
+    graph = executor.loader.graph
+    plan = executor.migration_plan(graph.leaf_nodes())
+    state = executor.loader.project_state([node for node in executor.loader.applied_migrations if node in graph.nodes])
     for migration, _backwards in plan:
         yield migration, faults(migration, state)
         state = migration.mutate_state(state)
+
+
+def unknown() -> list[str]:
+    """Migrations of our apps that the database has and this code has not: a newer version has migrated it."""
+    loader = MigrationLoader(connection)
+    replaced = {node for migration in loader.disk_migrations.values() for node in migration.replaces}
+    ours = (node for node in loader.applied_migrations if node[0] in loader.migrated_apps)
+    return sorted(".".join(node) for node in ours if node not in loader.disk_migrations and node not in replaced)
 
 
 def _words(operation: Any, state: ProjectState, migration: Migration) -> Iterator[str]:

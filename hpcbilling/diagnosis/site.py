@@ -202,6 +202,9 @@ def _heads() -> Iterator[Line]:
         yield "audit heads", "note", f"{file} cannot be written by this user: nothing is signed from here."
     elif log is not None and log.faults:
         yield "audit heads", "note", f"{file}: {log.faults[0]}."
+    elif heads.is_lost(log):
+        words = f"{file} held heads and holds none now. Put it back; nothing is signed until then (docs/audit.md)."
+        yield "audit heads", "note", words
     elif log is None or log.newest is None:
         yield "audit heads", "note", f"{file} holds no head yet; the runner writes one within the hour."
     elif timezone.now() - (signed := datetime.fromisoformat(log.newest["at"])) > HEAD_LATE:

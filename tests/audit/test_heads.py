@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import subprocess
@@ -17,6 +18,7 @@ from django.db import connection
 from audit import chain, heads, keys
 from audit.hashing import GENESIS, chain_hash
 from audit.models import AuditLog, AuditVerification
+from core.errors import AppError
 from hpcbilling.periodic import TASKS
 from tests.audit.worlds import Signed, tamper, verify, write
 
@@ -373,3 +375,19 @@ def test_what_cannot_even_be_read_is_a_bad_row_and_no_crash(signed: Signed, colu
     verdict = chain.verify()
     assert (verdict.ok, verdict.first_bad) == (False, victim)
     assert verify()[0] == 1
+
+
+def test_a_disk_that_is_full_is_said_in_words_and_the_next_run_signs(
+    signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(2)
+    with monkeypatch.context() as patched:
+        patched.setattr("audit.heads.os.fsync", full)
+        with pytest.raises(AppError, match=r"AUDIT_HEADS_FILE cannot be written: .*No space left"):
+            heads.sign()
+    write(1)
+    heads.sign()
+    assert verify()[0] == 0

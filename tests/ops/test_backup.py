@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -170,7 +171,57 @@ def test_old_backups_go_and_a_failed_one_leaves_no_folder_that_looks_whole(fille
     assert [each.name for each in sorted(folder.iterdir())] == [kept.name]
     filled.environment["AUDIT_SIGNING_KEY_FILE"] = "/nonexistent"
     filled.run(ROOT / "deploy" / "backup.sh", folder, fails=True)
-    assert [each.name for each in folder.iterdir() if not each.name.startswith(".")] == [kept.name]
+    assert [each.name for each in folder.iterdir()] == [kept.name], "on a full disk it would leave no room for the next"
+
+
+def test_what_killed_backups_left_behind_goes_when_it_is_days_old(filled: Site) -> None:
+    folder = filled.folder / "backups"
+    for name, days in ((".20200101T000000Z.part", 3), (".20200103T000000Z.part", 0)):
+        (folder / name).mkdir(parents=True)
+        os.utime(folder / name, (time.time() - days * 86400,) * 2)
+    kept = filled.backup()
+    assert [each.name for each in sorted(folder.iterdir())] == [".20200103T000000Z.part", kept.name]
+
+
+def test_heads_that_are_signed_while_the_copy_is_taken_do_not_make_the_backup_a_broken_one(filled: Site) -> None:
+    """A dump shows the database of its beginning, and may take longer than an hour."""
+    (filled.folder / "bin").mkdir()
+    for name, real in (("python", sys.executable), ("pg_dump", shutil.which("pg_dump"))):
+        (filled.folder / "bin" / name).write_text(f"""#!/bin/sh
+{real} "$@" || exit
+case "$0 $1" in *pg_dump*|*" -")
+  {sys.executable} manage.py seal_audit --out {filled.folder / "later.json"} &&
+  {sys.executable} manage.py sign_audit_head ;;
+esac >&2
+""")
+        (filled.folder / "bin" / name).chmod(0o755)
+    former = (filled.folder / "heads.ndjson").read_text()
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setitem(filled.environment, "PATH", f"{filled.folder / 'bin'}:{filled.environment['PATH']}")
+        changed.setitem(filled.environment, "PYTHON", str(filled.folder / "bin" / "python"))
+        backup = filled.backup()
+    assert (filled.folder / "heads.ndjson").read_text() != former, "one was signed meanwhile"
+    done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare)
+    assert "The audit chain is intact" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "copy", "other"),
+    [
+        ("postgres://site:secret-93-word@127.0.0.1:1/site", "PostgreSQL", "database.dump", "database.sqlite3"),
+        ("sqlite:///{folder}/new.sqlite3", "SQLite", "database.sqlite3", "database.dump"),
+    ],
+)
+def test_a_copy_of_the_other_kind_of_database_is_refused_without_a_word_of_the_password(
+    filled: Site, url: str, kind: str, copy: str, other: str
+) -> None:
+    backup = filled.folder / "backup"
+    backup.mkdir()
+    (backup / other).write_bytes(b"")
+    (backup / "SHA256SUMS").write_text(f"{hashlib.sha256(b'').hexdigest()}  {other}\n")
+    to = url.format(folder=filled.folder)
+    done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=to, fails=True)
+    assert done.stderr == f"DATABASE_URL is of {kind}, and {backup} holds no {copy}\n"
 
 
 # --- as an operator types it, with the settings in a file -------------------------

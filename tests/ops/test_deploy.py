@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +57,59 @@ def test_nginx_writes_the_headers_that_the_site_believes_anew() -> None:
 def test_caddy_accepts_its_configuration(tmp_path: Path) -> None:
     accepted(program("caddy"), "validate", "--config", DEPLOY / "caddy" / "Caddyfile", "--adapter", "caddyfile",
              env={"HOME": str(tmp_path), "PATH": "/usr/bin"})  # fmt: skip
+
+
+class Upstream(BaseHTTPRequestHandler):
+    asked: threading.Event
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.asked.set()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_caddy_asks_the_site_when_a_body_has_come_to_its_end_so_that_slow_ones_hold_no_thread(tmp_path: Path) -> None:
+    caddy = program("caddy")
+    asked = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Site", (Upstream,), {"asked": asked}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    text = (DEPLOY / "caddy" / "Caddyfile").read_text()
+    text = text.replace("billing.example.ac.th {", f"http://127.0.0.1:{port} {{", 1)
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{server.server_port}")
+    (tmp_path / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    command = [caddy, "run", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile"]
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            with _connected(port) as wire:
+                wire.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nslow ")
+                assert not asked.wait(1)
+                wire.sendall(b"body.")
+                assert asked.wait(10)
+        finally:
+            process.kill()
+            server.shutdown()
+            server.server_close()
+
+
+def _connected(port: int) -> socket.socket:
+    for _ in range(100):
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the proxy does not listen")
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any, tmp_p
     AuditVerification.objects.all().delete()
     Path(site.AUDIT_HEADS_FILE).write_text("")
     assert "no head yet" in said("note")["audit heads"]
+    AuditVerification.objects.create(first_id=1, last_id=9, head_hash="0" * 64, ok=True, signed_id=9)
+    assert "held heads and holds none now" in said("note")["audit heads"], "and sign_audit_head refuses to write one"
     site.AUDIT_HEADS_FILE = ""
     assert "AUDIT_HEADS_FILE" in said("note")["audit heads"]
     site.AUDIT_HEADS_FILE, site.AUDIT_SIGNING_KEY = str(tmp_path / "heads"), "no key"

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.utils import translation
 
+from core.database.outage import is_outage
 from hpcbilling import __version__, ops
 from tests.conftest import PASSWORD
 
@@ -211,3 +214,66 @@ def test_without_a_token_only_this_machine_reads(settings: Any, debug: bool) -> 
 def test_what_a_proxy_on_this_machine_forwards_is_not_this_machine() -> None:
     for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
         assert Client(REMOTE_ADDR="127.0.0.1").get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
+
+
+# --- pages and the API, while the database is away --------------------------------
+@pytest.fixture
+def signed_in(alice: Any) -> Client:
+    """A browser: it sends the cookie of its session to every address, also to those that ask nothing of it."""
+    client = Client(raise_request_exception=False)
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def database_away(signed_in: Client) -> Iterator[None]:
+    old = point_database_at(away("refused", 1))
+    connection.close()
+    try:
+        yield
+    finally:
+        connection.close()
+        point_database_at(old)
+
+
+away_for_good = pytest.mark.django_db(transaction=True)
+
+
+@away_for_good
+def test_a_browser_with_a_session_learns_that_the_process_lives_and_the_database_does_not(
+    signed_in: Client, database_away: None
+) -> None:
+    assert [signed_in.get(path).status_code for path in ("/healthz", "/readyz", "/static/none.css")] == [200, 503, 404]
+
+
+@away_for_good
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_pages_say_that_the_database_does_not_answer(signed_in: Client, database_away: None, language: str) -> None:
+    answer = signed_in.get("/receipts/", headers={"accept-language": language, "x-request-id": "look-for-me-1"})
+    assert (answer.status_code, answer["Retry-After"], answer["X-Request-ID"]) == (503, "10", "look-for-me-1")
+    with translation.override(language):
+        assert translation.gettext("The database does not answer") in answer.content.decode()
+    assert "look-for-me-1" in answer.content.decode(), "the number by which the log has it"
+
+
+@away_for_good
+def test_the_api_says_that_it_is_unavailable_as_json(signed_in: Client, database_away: None) -> None:
+    answer = signed_in.get("/api/v1/receipts")
+    assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
+    assert answer.json()["code"] == "unavailable"
+
+
+@away_for_good
+def test_a_request_that_failed_for_want_of_the_database_has_its_line_and_one_traceback(
+    signed_in: Client, database_away: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        signed_in.get("/receipts/")
+    assert [record.fields["status"] for record in caplog.records if record.name == "hpcbilling.request"] == [503]
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_a_table_that_is_missing_is_no_absence_that_passes() -> None:
+    assert is_outage(OperationalError("connection refused"))
+    assert not is_outage(OperationalError("no such table: receipts"))
+    assert not is_outage(ValueError("connection refused"))

@@ -13,6 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ModelState, ProjectState
 
+from hpcbilling.diagnosis import examine
 from hpcbilling.upgrades import faults
 
 APPS = {"hpcbilling", "payments", "billing", "usage", "subscriptions", "accounts", "audit"}
@@ -121,11 +122,28 @@ def test_the_operator_is_told_what_waits() -> None:
     node = ("audit", "0003_checkpoints_and_verifications")
     out = StringIO()
     call_command("check_upgrade", format="json", stdout=out)
-    assert json.loads(out.getvalue()) == {"pending": [], "stop_first": []}
+    assert json.loads(out.getvalue()) == {"pending": [], "stop_first": [], "unknown": []}
     recorder.record_unapplied(*node)
     try:
         out = StringIO()
         call_command("check_upgrade", format="json", stdout=out)
-        assert json.loads(out.getvalue()) == {"pending": [".".join(node)], "stop_first": []}
+        assert json.loads(out.getvalue()) == {"pending": [".".join(node)], "stop_first": [], "unknown": []}
     finally:
         recorder.record_applied(*node)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_of_a_newer_version_is_known_for_one() -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("audit", "9999_of_tomorrow")
+    recorder.record_applied("an_app_that_is_switched_off", "0001_initial")
+    try:
+        out = StringIO()
+        call_command("check_upgrade", stdout=out)
+        said = next(finding for finding in examine() if finding.name == "migrations")
+    finally:
+        recorder.record_unapplied("audit", "9999_of_tomorrow")
+        recorder.record_unapplied("an_app_that_is_switched_off", "0001_initial")
+    words = "A newer version has migrated this database; this code does not know audit.9999_of_tomorrow."
+    assert out.getvalue().splitlines() == ["None waits.", words]
+    assert (said.level, said.message.startswith(words)) == ("note", True)
