@@ -30,6 +30,10 @@ WORDS: dict[str, str] = {
     "negative_usage": gettext_noop(
         "%(metric)s adds up to less than nothing (%(amount)s %(unit)s). Correct its events, then refresh the draft."
     ),
+    "too_much": gettext_noop(
+        "%(metric)s comes to %(amount)s %(currency)s, more than an invoice can hold. Correct its events or its price,"
+        " then refresh the draft."
+    ),
     "no_exchange_rate": gettext_noop(
         "There is no exchange rate from %(base)s to %(target)s at the end of the month. Set one, then refresh the"
         " draft."

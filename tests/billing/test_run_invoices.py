@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -17,7 +18,7 @@ from billing.services.invoice_runs import run_invoices
 from core.errors import Conflict
 from core.locks import run_lock
 from hpcbilling.books import INVARIANTS
-from tests.billing.invoicing import FIN, fee, make_customer, price, use
+from tests.billing.invoicing import FIN, exchange, fee, make_customer, price, use
 from tests.factories import make_jobs
 from tests.races import at_once
 from usage.models import Job
@@ -138,3 +139,35 @@ def test_even_without_the_lock_of_the_command_many_runs_make_one_set_of_invoices
     assert Invoice.objects.count() == Organisation.objects.count()
     assert Job.objects.filter(claimed_by="").count() == 0
     assert books_are_right()
+
+
+@pytest.mark.postgres
+def test_usage_that_no_invoice_can_hold_waits_for_a_person_and_the_others_go_on() -> None:
+    price()
+    exchange("JPY", "THB", "0.25")
+    price("dear", per_unit="999999999999999999999", currency="JPY")
+    much, other = make_customer("A", account=""), make_customer("B", account="")
+    use(much, metric_value=Decimal("999999999999999999999.999999999"))
+    use(much, metric_name="dear", metric_value=Decimal("999999999999999999999.999999999"))
+    fee(much)
+    fee(other)
+    code, result = run("--finalize")
+    assert code == 3
+    waiting, done = result["invoices"]
+    assert (waiting["status"], waiting["total"], done["status"]) == ("draft", "100.00", "finalized")
+    assert waiting["problems"][0].startswith("api.call comes to 500000000000000000000 THB")
+    assert [problem.split(" ")[0] for problem in waiting["problems"]] == ["api.call", "dear"]
+    assert [invoice.total for invoice in Invoice.objects.order_by("pk")] == [Decimal(100), Decimal(100)]
+
+
+@pytest.mark.postgres
+def test_lines_that_together_are_too_much_park_their_organisation() -> None:
+    price()
+    much = make_customer("A", account="")
+    for number in range(3):
+        use(much, metric_value=Decimal(8 * 10**12), unit=f"u{number}")
+    code, result = run()
+    assert (code, result["invoices"]) == (3, [])
+    assert result["failed"] == {
+        "A": "The lines come to more than an invoice can hold. Correct what is billed or its prices."
+    }
