@@ -77,7 +77,7 @@ def test_what_is_blocked_stays_a_draft_with_its_reason_and_the_others_go_on() ->
     assert code == 3
     blocked, other = result["invoices"]
     assert (blocked["status"], blocked["blocked"], other["status"]) == ("draft", True, "finalized")
-    assert "unknown was used" in blocked["problems"][0]
+    assert "unknown was used (1) and has no price" in blocked["problems"][0]
 
 
 def test_one_that_fails_is_parked_and_the_others_of_its_slice_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
