@@ -101,7 +101,6 @@ def test_an_unknown_user_is_named() -> None:
         call_command("create_receipts", "--user", "nobody")
 
 
-@pytest.mark.postgres
 @pytest.mark.parametrize(
     "record", [{"cpu_core_seconds": 4 * 10**15}, {"gpu_seconds": 10**15, "cpu_core_seconds": 0}], ids=["cores", "GPUs"]
 )

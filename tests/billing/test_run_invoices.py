@@ -141,7 +141,6 @@ def test_even_without_the_lock_of_the_command_many_runs_make_one_set_of_invoices
     assert books_are_right()
 
 
-@pytest.mark.postgres
 def test_usage_that_no_invoice_can_hold_waits_for_a_person_and_the_others_go_on() -> None:
     price()
     exchange("JPY", "THB", "0.25")
@@ -160,7 +159,6 @@ def test_usage_that_no_invoice_can_hold_waits_for_a_person_and_the_others_go_on(
     assert [invoice.total for invoice in Invoice.objects.order_by("pk")] == [Decimal(100), Decimal(100)]
 
 
-@pytest.mark.postgres
 def test_lines_that_together_are_too_much_park_their_organisation() -> None:
     price()
     much = make_customer("A", account="")
