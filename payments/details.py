@@ -14,7 +14,8 @@ from django.utils.translation import gettext, gettext_noop
 from billing.models import InvoiceStatus, ReceiptStatus
 from payments.models import PaymentStatus
 
-# What ``settlement``, ``returns``, ``sync`` and ``webhooks`` write, and why a call was not believed.
+# What ``settlement``, ``returns``, ``sync`` and ``webhooks`` write, why an attempt was ended, and why a call was not
+# believed.
 TEXTS = (
     gettext_noop("paid"),
     gettext_noop("already paid"),
@@ -23,6 +24,10 @@ TEXTS = (
     gettext_noop("failed"),
     gettext_noop("canceled"),
     gettext_noop("the provider has no record of it"),
+    gettext_noop("another way to pay was chosen"),
+    gettext_noop("another amount was chosen"),
+    gettext_noop("a bank transfer for the receipt was accepted"),
+    gettext_noop("a bank transfer for the invoice was accepted"),
     gettext_noop("the receipt is %(receipt)s"),
     gettext_noop("the invoice is %(invoice)s"),
     gettext_noop("the payment is %(payment)s already"),
@@ -52,6 +57,9 @@ TEXTS = (
     gettext_noop("the body is not an event of this provider"),
     gettext_noop("the body holds an id that is too long or not printable"),
     gettext_noop("the body is nested too deeply"),
+    gettext_noop("an amount is no whole number of minor units"),
+    gettext_noop("an amount is larger than any that we can hold"),
+    gettext_noop("a moment is outside the calendar"),
     gettext_noop("the event's id is missing, too long or not printable"),
     gettext_noop("the id is not printable"),
     gettext_noop("this provider posts nothing back"),

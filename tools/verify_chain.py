@@ -257,6 +257,10 @@ def read_heads(lines, keys):
 def verify_log(files, heads_lines, keys):
     """Report in words. Raises Broken."""
     heads, checkpoints, skipped = read_heads(heads_lines, keys) if heads_lines is not None else ({}, [], 0)
+    if heads_lines is not None and skipped == sum(bool(each.rstrip("\n")) for each in heads_lines):
+        raise Broken(
+            f"heads: no signed line is in the file, {skipped} damaged ones are; it was emptied or is another one"
+        )
     first = _first_id(files[0])
     before = next((c for c in checkpoints if c["id"] == first - 1), None)
     if first != 1 and before is None:
@@ -282,7 +286,7 @@ def _first_id(name):
         line = handle.readline()
     try:
         return int(json.loads(line)["id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 1
 
 
@@ -305,7 +309,7 @@ def verify_proof(text, keys):
             raise Broken("the entry is another one")
         if row["extra"].get("digest") != document["digest"] or row["extra"].get("number") != document["number"]:
             raise Broken("the entry is about another document")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise Broken(f"it is no proof: {error!r}") from None
     return f"document {document['number']} with the hash {document['digest']} was issued {row['ts']}; {under}"
 

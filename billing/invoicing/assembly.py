@@ -7,17 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from billing.invoicing import fees
 from billing.invoicing.months import Month
 from billing.invoicing.plain_usage import Written
-from billing.invoicing.problems import Problem
-from billing.invoicing.sums import Item, Off, TaxSum, sum_up, take_off
-from billing.invoicing.usage import Series, UsageLines
+from billing.invoicing.problems import Problem, problem
+from billing.invoicing.sums import TOO_MUCH, Item, Off, TaxSum, sum_up, take_off
+from billing.invoicing.usage import Found, Series, UsageLines
 from billing.models import Discount, Invoice, InvoiceLine, InvoiceTax, LineKind, SubscriptionCharge, TaxCategory
 from billing.selectors.fee_discounts import Asked
 from billing.selectors.pricing.exchange import RateBook
 from billing.selectors.pricing.taxes import Levy, TaxTable
 from billing.selectors.pricing.usage_prices import PriceTable
+from core.decimals import plain
+from core.errors import BadInput
 
 ORDER = list(LineKind.values)
 
@@ -45,9 +49,9 @@ def build(
 ) -> Built:  # fmt: skip
     """Fills ``invoice`` and its rows; writes nothing. Where its usage is ``written``, ``series`` is empty, and nothing
     else on it comes before usage, is discounted or less than nothing."""
-    used = UsageLines(month, table, book, by_meter).build(series)
+    used, unheld = _held(UsageLines(month, table, book, by_meter).build(series))
     of_fees, fee_problems = fees.lines_of(month, charges, asked, book)
-    lines = sorted([*job_lines, *used.lines, *of_fees], key=_place)
+    lines = sorted([*job_lines, *used, *of_fees], key=_place)
     levies = _levies(month, written, lines, taxes)
     rows: list[Written | InvoiceLine] = [*written, *lines]
     items = [_item(row, levy) for row, levy in zip(rows, levies, strict=True)]
@@ -56,11 +60,24 @@ def build(
         lines.append(carried)
         levies.append(levy)
         items.append(_item(carried, levy))
-    invoice.problems = _once([*problems, *used.problems, *fee_problems])
+    invoice.problems = _once([*problems, *unheld, *fee_problems])
     taxed = _sum_up(month, invoice, [*written, *lines], levies, items, inclusive=taxes.inclusive)
     _mark_conversion(invoice, lines)
     invoice.watermark = now
     return Built(invoice, lines, taxed, discounts if invoice.discount else [], written)
+
+
+def _held(used: Found) -> tuple[list[InvoiceLine], list[Problem]]:
+    """Lines that the columns hold, and the problems: a line that is too large waits for a person, else a program that
+    reports too much keeps everybody from reading the list that the invoice is on."""
+    lines, problems = [], list(used.problems)
+    for line in used.lines:
+        amount, currency = line.original_amount or line.total, line.original_currency or line.currency
+        if max(amount, line.total) < TOO_MUCH:
+            lines.append(line)
+        else:
+            problems.append(problem("too_much", line.metric_name, amount=plain(amount), currency=currency))
+    return lines, problems
 
 
 def _number(written: Iterable[Written]) -> int:
@@ -86,6 +103,8 @@ def _sum_up(
     items: Sequence[Item], *, inclusive: bool,
 ) -> list[InvoiceTax]:  # fmt: skip
     totals = sum_up(items, inclusive=inclusive, decimals=month.decimals)
+    if max(totals.subtotal, totals.total) >= TOO_MUCH:
+        raise BadInput(_("The lines come to more than an invoice can hold. Correct what is billed or its prices."))
     number = 0
     for line, item in zip(rows, items, strict=True):
         if isinstance(line, Written):

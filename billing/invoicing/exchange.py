@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from billing.invoicing.months import Month
 from billing.models import InvoiceLine
@@ -24,7 +24,8 @@ def price_line(line: InvoiceLine, amount: Decimal, currency: str, book: RateBook
 
     Raises ``MissingExchangeRate``.
     """
-    own = quantize(amount, places(currency))
+    with localcontext(prec=80):  # the usual 28 digits are fewer than a metric and its price may have
+        own = quantize(amount, places(currency))
     if currency == line.currency:
         line.total = own
         return

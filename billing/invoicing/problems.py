@@ -30,6 +30,10 @@ WORDS: dict[str, str] = {
     "negative_usage": gettext_noop(
         "%(metric)s adds up to less than nothing (%(amount)s %(unit)s). Correct its events, then refresh the draft."
     ),
+    "too_much": gettext_noop(
+        "%(metric)s comes to %(amount)s %(currency)s, more than an invoice can hold. Correct its events or its price,"
+        " then refresh the draft."
+    ),
     "no_exchange_rate": gettext_noop(
         "There is no exchange rate from %(base)s to %(target)s at the end of the month. Set one, then refresh the"
         " draft."
@@ -54,14 +58,18 @@ def problem(code: str, metric: str = "", **facts: object) -> Problem:
     """As ``Invoice.problems`` keeps it: the words come when it is read, in the reader's language."""
     values = {"metric": metric, **{name: str(value) for name, value in facts.items()}}
     with override("en"):
-        message = WORDS[code] % _Known(values)
+        message = _worded(WORDS[code], values)
     return {"code": code, "metric": metric, "blocks": code not in TELL_ONLY, "facts": values, "message": message}
 
 
 def in_words(found: Problem) -> str:
     """What is the matter, and what to do."""
     words = WORDS.get(str(found.get("code")))
-    return _(words) % _Known(found.get("facts", {})) if words else str(found.get("message", ""))
+    return _worded(_(words), found.get("facts", {})) if words else str(found.get("message", ""))
+
+
+def _worded(words: str, facts: Mapping[str, str]) -> str:
+    return (words % _Known(facts)).replace(" )", ")")  # much of what is counted has no unit
 
 
 def no_exchange_rate(error: MissingExchangeRate) -> Problem:

@@ -15,6 +15,8 @@ from billing.tax import HUNDRED, Tax, apply
 from core.money import quantize
 
 NOUGHT = Decimal(0)
+# What a document may come to: less than its columns hold, so that SQLite, too, keeps it to the hundredth.
+TOO_MUCH = Decimal(10) ** 13
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -35,6 +36,8 @@ from usage.models.jobs import JobQuerySet
 from usage.services.claims import claim_jobs, release_jobs
 
 LONGEST_NOTE = 500
+# What the columns hold. SQLite writes more than that, and could not read it again.
+MOST, MOST_HOURS = Decimal(10) ** 12, Decimal(10) ** 10
 
 
 class MonthClosed(Conflict):
@@ -292,13 +295,27 @@ def _create_one(draft: _Draft, group: Group, candidates: JobQuerySet) -> Receipt
     if not claim_jobs(group.jobs(candidates), document=receipt.claim):
         receipt.delete()  # every job of the group lacks what this CPU basis needs
         return None
-    _insert_items(receipt, group)
+    try:
+        _insert_items(receipt, group)
+    except DataError as error:  # PostgreSQL says it at the first line
+        raise _too_much() from error
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sql.money_sum_sql('cost')} FROM receipt_items WHERE receipt_id = %s", [receipt.pk])
-        sums = apply(tax, sql.money_from_sql(cursor.fetchone()[0]))
+        cursor.execute(
+            f"SELECT {sql.money_sum_sql('cost')}, MAX(cpu_core_hours), MAX(gpu_hours), MAX(mem_gb_hours)"
+            " FROM receipt_items WHERE receipt_id = %s",
+            [receipt.pk],
+        )
+        total, *largest = cursor.fetchone()
+    sums = apply(tax, sql.money_from_sql(total))
+    if sums.total >= MOST or max(largest) >= MOST_HOURS:
+        raise _too_much()
     receipt.subtotal, receipt.tax_amount, receipt.total = sums.subtotal, sums.tax, sums.total
     _issue(receipt)
     return receipt
+
+
+def _too_much() -> Conflict:
+    return Conflict(_("The jobs come to more than a receipt can hold: the record of one of them cannot be right."))
 
 
 def _issue(receipt: Receipt) -> None:

@@ -98,12 +98,12 @@ class _Wanted:
 def chosen(provider_name: str, method_name: str) -> tuple[PaymentProvider, Method]:
     """The way to pay with these names; empty names are the first there is. Raises ``BadInput`` for others."""
     if provider_name and provider_name not in settings.PAYMENT_PROVIDER_NAMES:
-        raise BadInput(_("There is no such way to pay."), field="provider")
+        raise BadInput(_("There is no such way to pay."), field="way")
     provider = providers.provider(provider_name) if provider_name else providers.current()
     for method in provider.methods():
         if method_name in ("", method.name):
             return provider, method
-    raise BadInput(_("There is no such way to pay."), field="method")
+    raise BadInput(_("There is no such way to pay."), field="way")
 
 
 def _checked(target: Payable, provider: PaymentProvider, method: Method, wanted: Decimal | None) -> Decimal:

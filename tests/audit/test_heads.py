@@ -174,6 +174,18 @@ def test_a_crash_in_the_middle_of_a_line_is_passed_over_and_the_next_one_still_f
     assert (code, "1 damaged" in words) == (0, True)
 
 
+@pytest.mark.parametrize("left", ["", "\n", "damaged", "\x00\n" * 3])
+def test_a_file_of_heads_without_any_proves_nothing(signed: Signed, left: str) -> None:
+    """Who rewrites the log and spoils every head would else be told that all is proven."""
+    write(2)
+    sign()
+    signed.export()
+    whole = signed.heads.read_text()
+    signed.heads.write_text(whole[1:] if left == "damaged" else left)
+    code, words = tool("--log", signed.log, "--heads", signed.heads, "--key", signed.public)
+    assert (code, "BROKEN: heads: no signed line" in words) == (1, True)
+
+
 def test_a_head_signed_by_a_stranger_is_not_believed(signed: Signed, tmp_path: Path, settings: Any) -> None:
     write(2)
     sign()

@@ -85,6 +85,13 @@ def test_a_proof_in_which_anything_was_changed_is_none(
     assert tool("--proof", file, "--key", signed.public)[0] == 1
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"row": ', "[" * 100_000, "9" * 5000])
+def test_what_is_no_proof_is_said_to_be_none(signed: Signed, tmp_path: Path, text: str) -> None:
+    (tmp_path / "no.json").write_text(text)
+    code, words = tool("--proof", tmp_path / "no.json", "--key", signed.public)
+    assert (code, words.startswith("BROKEN: it is no proof")) == (1, True)
+
+
 def test_a_proof_by_another_key_is_not_believed(signed: Signed, receipt: Receipt, alice: Any, tmp_path: Path) -> None:
     sign()
     assert tool("--proof", proof(alice, receipt, tmp_path), "--key", "ab" * 32)[0] in (1, 2)

@@ -99,3 +99,19 @@ def test_arguments_that_cannot_be_read_are_refused_before_anything_is_done(argum
 def test_an_unknown_user_is_named() -> None:
     with pytest.raises(CommandError, match="nobody"):
         call_command("create_receipts", "--user", "nobody")
+
+
+@pytest.mark.parametrize(
+    "record", [{"cpu_core_seconds": 4 * 10**15}, {"gpu_seconds": 10**15, "cpu_core_seconds": 0}], ids=["cores", "GPUs"]
+)
+def test_a_record_that_no_receipt_can_hold_parks_its_user_in_words(record: dict[str, int]) -> None:
+    """It ended the run of everybody: on PostgreSQL at the insert, on SQLite when the receipt was read again."""
+    make_job(username="bob", **record)
+    out, errors = StringIO(), StringIO()
+    with pytest.raises(SystemExit) as stop:
+        call_command("create_receipts", "--all", *OCTOBER, "--format", "json", stdout=out, stderr=errors)
+    assert stop.value.code == 3
+    result = json.loads(out.getvalue())
+    assert [row["username"] for row in result["receipts"]] == ["alice"]
+    assert "bob: The jobs come to more than a receipt can hold" in errors.getvalue()
+    assert Receipt.objects.get().total == 8

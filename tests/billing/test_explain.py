@@ -238,7 +238,7 @@ def test_a_job_whose_record_was_refused_says_so_with_the_reason(asked: str) -> N
 def test_a_row_too_broken_to_name_its_job_is_found_by_its_text() -> None:
     refuse("1035|bob|x|y|z")
     assert explain("job", "1035")["refused"][0]["record"] == {"": "1035|bob|x|y|z"}
-    for other in ("103", "035", "b.b"):
+    for other in ("103", "035", "b.b", "", " "):
         with pytest.raises(CommandError, match="no job"):
             call_command("explain", "job", other)
 

@@ -227,6 +227,16 @@ def test_a_server_that_is_away_too_slow_or_too_talkative_ends_with_69(bank: Bank
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"), [(("--url", "ftp://127.0.0.1/x"), "--url: "), ((), "EXCHANGE_RATES_URL: ")]
+)
+def test_what_is_no_address_is_said_of_what_was_given(settings: Any, arguments: tuple[str, ...], name: str) -> None:
+    settings.EXCHANGE_RATES_URL = "ftp://127.0.0.1/y"
+    code, result = run(*arguments)
+    assert code == 78
+    assert result["error"].startswith(name)
+
+
 def test_it_runs_daily_where_an_address_is_set(settings: Any) -> None:
     task = next(task for task in TASKS if task.name == "import_exchange_rates")
     assert (task.every.days, task.wanted()) == (1, False)

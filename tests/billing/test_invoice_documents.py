@@ -233,6 +233,12 @@ def test_a_credit_note_of_nothing_is_refused_for_what_it_is(project: Any, lines:
         write_credit_note(actor=FIN, invoice=finalized(project), reason="wrong", lines=dict(lines))
 
 
+def test_places_that_the_currency_has_not_are_refused_for_what_they_are(project: Any) -> None:
+    fee(project)
+    with pytest.raises(BadInput, match="Line 1: more decimal places than the currency has"):
+        write_credit_note(actor=FIN, invoice=finalized(project), reason="wrong", lines={1: Decimal("0.001")})
+
+
 @pytest.mark.usefixtures("taxed")
 def test_a_full_credit_note_brings_an_open_invoice_to_nothing(project: Any) -> None:
     fee(project, "99.99")

@@ -60,6 +60,15 @@ def test_more_than_is_due_has_to_be_said_to_the_unit(invoice: Invoice, amount: s
     assert not invoice.payments.exists()
 
 
+def test_a_sum_that_no_column_holds_is_refused_in_words(invoice: Invoice) -> None:
+    """SQLite wrote it, and then neither the invoice nor the journal could be read again."""
+    with pytest.raises(BadInput, match="more than an invoice can hold") as refused:
+        pay(invoice, "99999999999999.99", "99999999999899.99")
+    assert refused.value.details["field"] == "amount"
+    assert not invoice.payments.exists()
+    assert proofs() == []
+
+
 class TestMoreThanIsDue:
     def test_is_kept_in_favour_when_it_was(self, invoice: Invoice) -> None:
         assert pay(invoice, "150", "50")

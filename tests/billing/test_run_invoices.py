@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -17,7 +18,7 @@ from billing.services.invoices.runs import run_invoices
 from core.database.locks import run_lock
 from core.errors import Conflict
 from hpcbilling.books import INVARIANTS
-from tests.billing.invoicing import FIN, fee, make_customer, price, use
+from tests.billing.invoicing import FIN, exchange, fee, make_customer, price, use
 from tests.factories import make_jobs
 from tests.races import at_once
 from usage.models import Job
@@ -76,7 +77,7 @@ def test_what_is_blocked_stays_a_draft_with_its_reason_and_the_others_go_on() ->
     assert code == 3
     blocked, other = result["invoices"]
     assert (blocked["status"], blocked["blocked"], other["status"]) == ("draft", True, "finalized")
-    assert "unknown was used" in blocked["problems"][0]
+    assert "unknown was used (1) and has no price" in blocked["problems"][0]
 
 
 def test_one_that_fails_is_parked_and_the_others_of_its_slice_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,3 +139,33 @@ def test_even_without_the_lock_of_the_command_many_runs_make_one_set_of_invoices
     assert Invoice.objects.count() == Organisation.objects.count()
     assert Job.objects.filter(claimed_by="").count() == 0
     assert books_are_right()
+
+
+def test_usage_that_no_invoice_can_hold_waits_for_a_person_and_the_others_go_on() -> None:
+    price()
+    exchange("JPY", "THB", "0.25")
+    price("dear", per_unit="999999999999999999999", currency="JPY")
+    much, other = make_customer("A", account=""), make_customer("B", account="")
+    use(much, metric_value=Decimal("999999999999999999999.999999999"))
+    use(much, metric_name="dear", metric_value=Decimal("999999999999999999999.999999999"))
+    fee(much)
+    fee(other)
+    code, result = run("--finalize")
+    assert code == 3
+    waiting, done = result["invoices"]
+    assert (waiting["status"], waiting["total"], done["status"]) == ("draft", "100.00", "finalized")
+    assert waiting["problems"][0].startswith("api.call comes to 500000000000000000000 THB")
+    assert [problem.split(" ")[0] for problem in waiting["problems"]] == ["api.call", "dear"]
+    assert [invoice.total for invoice in Invoice.objects.order_by("pk")] == [Decimal(100), Decimal(100)]
+
+
+def test_lines_that_together_are_too_much_park_their_organisation() -> None:
+    price()
+    much = make_customer("A", account="")
+    for number in range(3):
+        use(much, metric_value=Decimal(8 * 10**12), unit=f"u{number}")
+    code, result = run()
+    assert (code, result["invoices"]) == (3, [])
+    assert result["failed"] == {
+        "A": "The lines come to more than an invoice can hold. Correct what is billed or its prices."
+    }

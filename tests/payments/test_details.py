@@ -16,7 +16,8 @@ from payments.models import PaymentEvent
 
 HERE = Path(project.BASE_DIR) / "payments"
 WRITTEN = re.compile(
-    r'(?:Applied\(EventOutcome\.\w+, |WebhookRejected\(|_answer\([^"]*|Received\(200, [^"]*"\w+", )f?"([^"]+)"'
+    r'(?:Applied\(EventOutcome\.\w+, |WebhookRejected\(|_answer\([^"]*|Received\(200, [^"]*"\w+", '
+    r'|\bwhy ?= ?|ValueError\((?="an? (?:amount|moment) ))f?"([^"]+)"'
 )
 
 
@@ -43,6 +44,9 @@ def test_the_reasons_are_found() -> None:
         "the receipt is paid",
         "the invoice is paid",
         "the signature is missing or wrong",
+        "another amount was chosen",
+        "a bank transfer for the invoice was accepted",
+        "an amount is larger than any that we can hold",
     } <= written()
 
 

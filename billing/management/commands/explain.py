@@ -42,7 +42,7 @@ def _job(which: str) -> dict[str, Any]:
     if len(found) > 1 and not exact:
         keys = ", ".join(job.job_key for job in found[:MOST_CANDIDATES])
         raise UsageError(f"Job id {which} is not unique; name one by its key: {keys}")
-    if not found and (refused := explain_refused(which)):
+    if which and not found and (refused := explain_refused(which)):  # rows without a job id have an empty one
         return refused
     if not found:
         raise UsageError(f"There is no job {which}; give its key (cluster:id:submit) or its job id.")

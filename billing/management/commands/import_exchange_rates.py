@@ -42,7 +42,9 @@ class Command(AppCommand):
         if not url and not options["file"]:
             raise Misconfigured("EXCHANGE_RATES_URL is not set; set it, or give --url or --file.")
         with run_lock("import_exchange_rates"):
-            reading = _read(feed, _saved(options["file"]) if options["file"] else _ask(url), saved=options["file"])
+            reading = _read(
+                feed, _saved(options["file"]) if options["file"] else _ask(url, options), saved=options["file"]
+            )
             done = import_rates(actor=SYSTEM, quotes=reading.quotes, source=name[:20], dry_run=options["dry_run"])
         if reading.refused or done.differing:
             self.exit_code = EXIT_PARTIAL
@@ -79,9 +81,10 @@ def _saved(path: str) -> bytes:
     return body
 
 
-def _ask(url: str) -> bytes:
+def _ask(url: str, options: dict[str, Any]) -> bytes:
     if not is_address(url):
-        raise Misconfigured("EXCHANGE_RATES_URL: an address such as https://rates.example.org/daily.xml is wanted.")
+        name = "--url" if options["url"] else "EXCHANGE_RATES_URL"
+        raise Misconfigured(f"{name}: an address such as https://rates.example.org/daily.xml is wanted.")
     try:
         return fetch(url, limits=Limits(DEADLINE, QUIET, LARGEST))
     except NoAnswer as error:

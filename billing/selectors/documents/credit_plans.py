@@ -102,8 +102,12 @@ def _standing(
 
 
 def _check_amount(number: int, amount: Decimal, rest: Decimal, left: Left, decimals: int) -> None:
-    if amount.is_finite() and amount == round(amount, decimals) and amount * rest >= 0 and abs(amount) <= abs(rest):
+    fits = amount.is_finite() and amount * rest >= 0 and abs(amount) <= abs(rest)
+    if fits and amount == round(amount, decimals):
         return
+    if fits:
+        words = _("Line %(number)s: more decimal places than the currency has.")
+        raise BadInput(words % {"number": number}, field="lines")
     words = _("Line %(number)s: between 0 and %(rest)s, which is left of it.")
     if rest != left.rest:
         words = _(

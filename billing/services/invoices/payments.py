@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Approval
 from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
+from billing.invoicing.sums import TOO_MUCH
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoices.drafts import lock_organisations
 from billing.services.invoices.issue import settle_if_paid
@@ -177,6 +178,8 @@ def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, rec
         raise BadInput(words % {"wanted": invoice.currency, "currency": currency}, field="currency")
     if not amount.is_finite() or amount <= 0:
         raise BadInput(_("More than nothing."), field="amount")
+    if amount > TOO_MUCH:
+        raise BadInput(_("That is more than an invoice can hold."), field="amount")
     if amount != round(amount, places(currency)):
         raise BadInput(_("More decimal places than the currency has."), field="amount")
     if not reference or len(reference) > 255 or not reference.isprintable():  # noqa: PLR2004 - of the column
