@@ -20,7 +20,7 @@ from billing.selectors.fee_discounts import Asked
 from billing.selectors.pricing.exchange import RateBook
 from billing.selectors.pricing.taxes import Levy, TaxTable
 from billing.selectors.pricing.usage_prices import PriceTable
-from core.decimals import plain
+from core.database.decimals import plain
 from core.errors import BadInput
 
 ORDER = list(LineKind.values)
