@@ -15,6 +15,7 @@ addresses=$("$python" "$project/deploy/addresses.py")
 eval "$addresses" # url, heads
 # The head below is of this database, whatever else names one.
 export DATABASE_URL="$url" DATABASE_DIRECT_URL="$url" DATABASE_URL_FILE= DATABASE_DIRECT_URL_FILE= DATABASE_POOLED=0
+case $url in sqlite:*) if [ ! -f "${url#sqlite:///}" ]; then echo "${url#sqlite:///} is not there" >&2; exit 1; fi ;; esac
 name=$(date -u +%Y%m%dT%H%M%SZ)
 mkdir -p "$folder"
 # What a backup left that was killed: on a full disk no other one would ever find room.

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_ports
+
 PACKAGES = (
     "munge", "mariadb-server", "slurm-client", "slurmctld", "slurmd", "slurmdbd", "slurmrestd", "slurm-wlm-jwt-plugin",
 )  # fmt: skip
@@ -82,7 +84,7 @@ class Slurm:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.started = folder, []  # type: ignore[var-annotated]
-        self.ctld, self.dbd, self.rest, *self.nodes = _free_ports(3 + NODES)
+        self.ctld, self.dbd, self.rest, *self.nodes = free_ports(3 + NODES)
         self.munge, self.socket = folder / "munge" / "socket", folder / "mysql" / "socket"
         self.environment = {
             **os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}", "TZ": "UTC", "HOME": str(folder),
@@ -227,14 +229,6 @@ class Slurm:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def _free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for each in found:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in found]
 
 
 def _open(port: int) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tests.ports import free_port
 from tests.postgres import _as_plain_user
 
 SETTINGS = """
@@ -45,9 +46,7 @@ def pooled(url: str) -> Iterator[str]:
     parts = urlsplit(url)
     folder_of_socket, _slash, name = parts.path.lstrip("/").rpartition("/")
     host = parts.hostname or "/" + unquote(folder_of_socket)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = probe.getsockname()[1]
+    listen = free_port()
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder:
         prefix = _as_plain_user(Path(folder))
         file = Path(folder) / "pgbouncer.ini"

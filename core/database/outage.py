@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 # What an unmigrated database says: SQLite in words, PostgreSQL (in any language) by its code.
 _MISSING = re.compile(r"no such (table|column)")
 _UNDEFINED = ("42P01", "42703")
+_READ_ONLY = "25006"  # a replica, or a server that takes no writes now; elsewhere psycopg calls it an internal error
 
 
 def lacks_something(error: BaseException) -> bool:
@@ -17,4 +18,6 @@ def lacks_something(error: BaseException) -> bool:
 
 
 def is_outage(error: BaseException | None) -> bool:
-    return isinstance(error, OperationalError | InterfaceError) and not lacks_something(error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return not lacks_something(error)
+    return getattr(getattr(error, "__cause__", None), "sqlstate", "") == _READ_ONLY

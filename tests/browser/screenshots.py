@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.browser.addresses import ARGUMENTS, CHROMIUM, CONSOLE, PAGES
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "hpc-demo"
@@ -74,9 +74,7 @@ def _take(browser: Any, base: str, folder: Path, look: tuple[str, int, str], use
 @contextmanager
 def demo() -> Iterator[str]:
     """The demo world on a database and a port of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with TemporaryDirectory() as folder:
         environment = {
             **os.environ, "DEBUG": "1", "PORT": str(port), "READ_DOT_ENV": "0", "LOG_LEVEL": "ERROR",

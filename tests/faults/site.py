@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 Answer = tuple[int, Any]
@@ -34,9 +35,7 @@ class Site:
     """``with Site() as site``: two workers, ready to answer."""
 
     def __init__(self, url: str = "", workers: int = 2) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         command = [
             str(Path(sys.executable).parent / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{self.port}",
             "--workers", str(workers), "--threads", "4", "--log-level", "critical", "--graceful-timeout", "5",

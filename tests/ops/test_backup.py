@@ -174,6 +174,13 @@ def test_old_backups_go_and_a_failed_one_leaves_no_folder_that_looks_whole(fille
     assert [each.name for each in folder.iterdir()] == [kept.name], "on a full disk it would leave no room for the next"
 
 
+def test_a_database_that_is_not_there_is_not_made(filled: Site) -> None:
+    absent = filled.folder / "absent.sqlite3"
+    done = filled.run(ROOT / "deploy" / "backup.sh", filled.folder / "backups", url=f"sqlite:///{absent}", fails=True)
+    assert f"{absent} is not there" in done.stderr
+    assert not absent.exists()
+
+
 def test_what_killed_backups_left_behind_goes_when_it_is_days_old(filled: Site) -> None:
     folder = filled.folder / "backups"
     for name, days in ((".20200101T000000Z.part", 3), (".20200103T000000Z.part", 0)):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from django.test import Client
+
+from tests.ports import free_port, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -33,17 +36,50 @@ def accepted(*command: object, **options: Any) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+def nginx_of(tmp_path: Path, listen: Callable[[re.Match[str]], str]) -> list[str]:
+    """The command, with the shipped site in a folder of its own; ``listen`` says where it listens instead."""
     nginx, openssl = program("nginx"), program("openssl")
     accepted(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "2",
              "-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem")  # fmt: skip
     site = (DEPLOY / "nginx" / "hpcbilling.conf").read_text()
     site = site.replace("/etc/ssl/hpcbilling", str(tmp_path)).replace("/etc/nginx", str(DEPLOY / "nginx"))
-    site = re.sub(r"listen (\[::\]:)?(80|443)\b", lambda port: f"listen {port[1] or ''}1{port[2]}8", site)
+    site = re.sub(r"listen (\[::\]:)?(80|443)\b", listen, site.replace("/var/log/nginx", str(tmp_path)))
     (tmp_path / "site.conf").write_text(site)
     whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ include {tmp_path}/site.conf; }}"
     (tmp_path / "nginx.conf").write_text(whole)
-    accepted(nginx, "-t", "-q", "-c", tmp_path / "nginx.conf", "-p", tmp_path)
+    return [nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)]
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    accepted(*nginx_of(tmp_path, lambda port: f"listen {port[1] or ''}1{port[2]}8"), "-t", "-q")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/accounts/reset/MQ/{'s' * 39}/", "/accounts/reset/..."),
+        (f"/account/email/{'s' * 43}/", "/account/email/..."),
+        (f"/invitations/{'s' * 43}/?next=/", "/invitations/..."),
+        ("/receipts/?month=2026-10", "/receipts/?month=2026-10"),
+    ],
+)
+def test_links_that_are_as_good_as_a_password_stand_in_no_log_of_nginx(tmp_path: Path, path: str, shown: str) -> None:
+    ports = free_ports(4)  # as they stand there: that of plain HTTP first
+    plain, left = ports[0], iter(ports)
+    command = [*nginx_of(tmp_path, lambda _port: f"listen 127.0.0.1:{next(left)}"), "-g", "daemon off;"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            with _connected(plain) as wire:
+                wire.sendall(
+                    f"GET {path} HTTP/1.1\r\nHost: billing.example.ac.th\r\nConnection: close\r\n\r\n".encode()
+                )
+                assert b" 301 " in wire.recv(4096)
+        finally:
+            process.terminate()
+            process.wait()
+    log = (tmp_path / "hpcbilling.log").read_text()
+    assert f'"GET {shown} HTTP/1.1" 301' in log
+    assert "sssss" not in log
 
 
 def test_nginx_writes_the_headers_that_the_site_believes_anew() -> None:
@@ -81,9 +117,7 @@ def test_caddy_asks_the_site_when_a_body_has_come_to_its_end_so_that_slow_ones_h
     asked = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Site", (Upstream,), {"asked": asked}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = (DEPLOY / "caddy" / "Caddyfile").read_text()
     text = text.replace("billing.example.ac.th {", f"http://127.0.0.1:{port} {{", 1)
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{server.server_port}")

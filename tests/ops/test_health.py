@@ -277,3 +277,13 @@ def test_a_table_that_is_missing_is_no_absence_that_passes() -> None:
     assert is_outage(OperationalError("connection refused"))
     assert not is_outage(OperationalError("no such table: receipts"))
     assert not is_outage(ValueError("connection refused"))
+
+
+@pytest.mark.postgres
+def test_a_server_that_takes_no_writes_now_is_one_that_passes(make_user: Any) -> None:
+    from django.db import DatabaseError, transaction
+
+    with pytest.raises(DatabaseError) as caught, transaction.atomic():
+        connection.cursor().execute("SET TRANSACTION READ ONLY")
+        make_user("alice")
+    assert is_outage(caught.value)

@@ -9,7 +9,6 @@ import itertools
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from django.test import Client
 
 from hpcbilling.periodic import TASKS
 from tests.ops.test_configuration import GOOD
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = [ROOT / "hpcbilling" / "settings.py", *sorted((ROOT / "hpcbilling" / "configuration").glob("*.py"))]
@@ -191,9 +191,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
         ".hypothesis", "*.mo",
     )  # fmt: skip
     shutil.copytree(ROOT, app, ignore=keep_out)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": GOOD["SECRET_KEY"], "PORT": str(port),
         "ALLOWED_HOSTS": ".example.ac.th,127.0.0.1", "SITE_BASE_URL": "https://billing.example.ac.th",
@@ -251,9 +249,7 @@ def test_who_says_https_is_believed_only_behind_proxies_that_were_announced(
     production: Any, trusted: str, status: int
 ) -> None:
     _base, environment, app = production
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     mine = environment | {"TRUSTED_PROXY_COUNT": trusted, "PORT": str(port)}
     server = [str(Path(sys.executable).parent / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}",
               "--forwarded-allow-ips=", "--log-level", "error"]  # fmt: skip

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 import yaml
 
 from tests.ops.test_configuration import GOOD
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -40,9 +40,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @contextmanager
 def served(environment: dict[str, str], log: Path) -> Iterator[Ask]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = [str(Path(sys.executable).parent / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}",
               "--threads", "2", "--forwarded-allow-ips="]  # fmt: skip
 

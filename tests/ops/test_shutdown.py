@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.ops.test_configuration import GOOD
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARIES = {
@@ -39,9 +39,7 @@ TYPED = (
 
 class Site:
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.cookie = ""
         self.database, self.log = folder / "db.sqlite3", folder / "log"
         self.environment = {
