@@ -90,7 +90,7 @@ def test_a_payment_is_no_longer_given_up_once_its_receipt_is_void(as_finance: Cl
     Payment.objects.filter(pk=payment.pk).update(status="failed", gave_up_at=timezone.now())
     assert lines(as_finance)["payments given up"].number == 1
     void_receipt(actor=Actor("fin"), receipt=payment.receipt, reason="a mistake")
-    assert lines(as_finance) == {}
+    assert "payments given up" not in lines(as_finance)
 
 
 @pytest.mark.forged("payments put into each state")
