@@ -328,18 +328,9 @@ def test_rows_deleted_inserted_swapped_or_forked_are_found_where_it_happened(sig
 
 def text_columns() -> list[str]:
     return [
-        "actor",
-        "action",
-        "target",
-        "status",
-        "ip",
-        "user_agent",
-        "request_id",
-        "entity_type",
-        "entity_id",
-        "prev_hash",
+        "actor", "action", "target", "status", "ip", "user_agent", "request_id", "entity_type", "entity_id", "prev_hash",
         "hash",
-    ]
+    ]  # fmt: skip
 
 
 def test_flipped_bits_in_the_database_are_found_with_the_first_bad_row(signed: Signed) -> None:

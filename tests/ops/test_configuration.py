@@ -363,9 +363,6 @@ def test_an_unknown_provider_is_an_error_everywhere(settings: Any) -> None:
     assert len(found) == 2
 
 
-# --- doctor ------------------------------------------------------------------
-
-
 # --- a database that does not answer -----------------------------------------
 AWAY = {
     "sqlite": "sqlite:////nonexistent/db.sqlite3",
