@@ -31,6 +31,10 @@ else
   if [ "$tables" != 0 ]; then echo "the database has $tables tables already" >&2; exit 1; fi
   pg_restore --exit-on-error --no-owner --no-acl --single-transaction --dbname="$PGDATABASE" "$backup/$copy"
 fi
+newer=$("$python" "$project/manage.py" check_upgrade --format json | "$python" -c 'import json, sys; print(*json.load(sys.stdin)["unknown"])')
+if [ -n "$newer" ]; then
+  echo "the backup is of a newer version, which this one cannot prove; restore it with that one. Not known here: $newer" >&2; exit 1
+fi
 "$python" "$project/manage.py" migrate --noinput -v0
 "$python" "$project/manage.py" check_books
 "$python" "$project/manage.py" verify_audit --head "$backup/head.json"

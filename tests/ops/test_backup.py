@@ -57,6 +57,17 @@ class Site:
     def backup(self) -> Path:
         return Path(self.run(ROOT / "deploy" / "backup.sh", self.folder / "backups").stdout.strip())
 
+    def execute(self, statement: str) -> None:
+        if self.live.startswith("sqlite"):
+            with closing(sqlite3.connect(self.live.removeprefix("sqlite:///"))) as database, database:
+                database.execute(statement)
+            return
+        import psycopg
+
+        host, _slash, name = self.live.removeprefix("postgres://postgres:@/").rpartition("/")
+        with psycopg.connect(host=host, user="postgres", dbname=name) as database:
+            database.execute(statement)  # type: ignore[call-overload]
+
     def hashes(self, url: str) -> dict[str, str]:
         """SHA-256 of all rows of every table, in an order of their own."""
         if url.startswith("sqlite"):
@@ -160,6 +171,15 @@ def test_a_backup_that_was_changed_or_is_older_than_its_head_is_refused(filled: 
     (backup / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare, fails=True)
     assert "BROKEN" in done.stdout, "the head of a later day is not in it"
+
+
+def test_a_backup_of_a_newer_version_is_not_proven_by_this_one(filled: Site) -> None:
+    filled.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('billing', '9000_later', '2027-01-01')")
+    backup = filled.backup()
+    done = filled.run(ROOT / "deploy" / "restore.sh", backup, url=filled.spare, fails=True)
+    assert "of a newer version" in done.stderr
+    assert "billing.9000_later" in done.stderr
+    assert "intact" not in done.stdout
 
 
 def test_old_backups_go_and_a_failed_one_leaves_no_folder_that_looks_whole(filled: Site) -> None:

@@ -6,22 +6,28 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
+from django.db import transaction
 from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from accounts.models import EmailNotification, Organisation
+from accounts.services.files import read_file
 from accounts.services.outbox import Attachment, queue_email, site_url
+from audit import services as audit
 from billing.documents.fonts import NoThaiFont
 from billing.documents.templated import Document, template_pdf
-from billing.models import CreditNote, Invoice, InvoiceTemplate
+from billing.models import CreditNote, CreditNoteDocument, Invoice, InvoiceDocument, InvoiceTemplate
 from billing.templating.problems import Refused
 from billing.words.templates import in_words
-from core.errors import AppError
+from core.context import Actor
+from core.errors import AppError, BadInput
+from core.periods import today
 
 Row = TypeVar("Row", Invoice, CreditNote)
 logger = logging.getLogger("billing.documents")
@@ -100,8 +106,37 @@ def told(prefix: str) -> Exists:
     return Exists(EmailNotification.objects.filter(dedupe_key=key))
 
 
-def is_told(key: str) -> bool:
-    return EmailNotification.objects.filter(dedupe_key=key).exists()
+def tell_once(*, owner: Organisation, issued: date, key: str, queue: Callable[[str | None], object]) -> bool:
+    """E-mail a document by itself, once: to an organisation that wants that, while it is news."""
+    if not (owner.email_invoices and owner.billing_email) or issued < today() - NEWS:
+        return False
+    if EmailNotification.objects.filter(dedupe_key=key).exists():
+        return False
+    queue(key)
+    return True
+
+
+def tell_again(
+    *, actor: Actor, action: str, row: Invoice | CreditNote, owner: Organisation,
+    queue: Callable[[str | None], EmailNotification], extra: dict[str, Any],
+) -> EmailNotification:  # fmt: skip
+    """E-mail a document because ``actor`` asks for it, and record that as ``action``."""
+    with transaction.atomic():
+        email = queue(None)
+        said = {"organisation": owner.name, "language": email.language, **extra, "email": email.pk}
+        audit.record(actor=actor, action=action, target=str(row), entity=row, extra=said)
+    return email
+
+
+def check_address(owner: Organisation) -> None:
+    """Raises ``BadInput`` for an organisation without an address for bills."""
+    if not owner.billing_email:
+        raise BadInput(_("The organisation has no e-mail for bills."), field="billing_email")
+
+
+def kept(known: InvoiceDocument | CreditNoteDocument) -> Made:
+    """From the store. Raises ``files.FileDamaged``."""
+    return Made(read_file(known.file_id), known.file_id, known.fallback)
 
 
 def queue_document(

@@ -16,8 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import EmailNotification
-from accounts.services.files import keep_file, read_file
-from audit import services as audit
+from accounts.services.files import keep_file
 from billing.documents.invoice_paper import bill_of
 from billing.documents.invoice_pdf import invoice_pdf
 from billing.models import Invoice, InvoiceDocument, InvoiceStatus
@@ -28,15 +27,18 @@ from billing.services.invoices.documents import (
     SECONDS,
     Delivered,
     Made,
+    check_address,
     deliver,
     in_own_language,
-    is_told,
+    kept,
     make,
     queue_document,
+    tell_again,
+    tell_once,
     told,
 )
 from core.context import Actor
-from core.errors import BadInput, Conflict
+from core.errors import Conflict
 from core.periods import today
 
 KEY = "invoice:"  # and its number: what the e-mail of an invoice is about
@@ -52,13 +54,13 @@ def document_of(*, invoice: Invoice, language: str) -> Made:
     state = state_hash(invoice)
     known = _known(invoice, language, state)
     if known is not None:
-        return Made(read_file(known.file_id), known.file_id, known.fallback)
+        return kept(known)
     made = _made(invoice, language)
     _keep(invoice, language, state, made)
     known = _known(invoice, language, state)
     if known is None:  # it moved on meanwhile: what was made was right when it was asked for
         return made
-    return Made(read_file(known.file_id), known.file_id, known.fallback)
+    return kept(known)
 
 
 def state_hash(invoice: Invoice) -> str:
@@ -121,13 +123,12 @@ def undelivered() -> QuerySet[Any]:
 def _deliver(invoice: Invoice) -> bool:
     language, made = _in_own_language(invoice)
     Invoice.objects.filter(pk=invoice.pk, pdf_hash="").update(pdf_hash=made.sha256, pdf_generated_at=timezone.now())
-    wanted = invoice.organisation.email_invoices and invoice.organisation.billing_email
-    if not wanted or invoice.status == InvoiceStatus.CANCELED or (invoice.issue_date or today()) < today() - NEWS:
+    if invoice.status == InvoiceStatus.CANCELED:
         return False
-    if is_told(f"{KEY}{invoice.pk}"):
-        return False
-    _queue(invoice, language, made, f"{KEY}{invoice.pk}")
-    return True
+    return tell_once(
+        owner=invoice.organisation, issued=invoice.issue_date or today(), key=f"{KEY}{invoice.pk}",
+        queue=lambda key: _queue(invoice, language, made, key),
+    )  # fmt: skip
 
 
 def _in_own_language(invoice: Invoice) -> tuple[str, Made]:
@@ -141,17 +142,12 @@ def send_invoice(*, actor: Actor, invoice: Invoice) -> EmailNotification:
     """
     if not invoice.invoice_number:
         raise Conflict(_("A draft is not sent."))
-    if not invoice.organisation.billing_email:
-        raise BadInput(_("The organisation has no e-mail for bills."), field="billing_email")
+    check_address(invoice.organisation)
     language, made = _in_own_language(invoice)
-    with transaction.atomic():
-        email = _queue(invoice, language, made, None)
-        audit.record(
-            actor=actor, action="invoice_send", target=str(invoice), entity=invoice,
-            extra={"organisation": invoice.organisation.name, "language": language, "pdf": made.sha256,
-                   "email": email.pk},
-        )  # fmt: skip
-    return email
+    return tell_again(
+        actor=actor, action="invoice_send", row=invoice, owner=invoice.organisation, extra={"pdf": made.sha256},
+        queue=lambda key: _queue(invoice, language, made, key),
+    )  # fmt: skip
 
 
 def _queue(invoice: Invoice, language: str, made: Made, key: str | None) -> EmailNotification:

@@ -7,11 +7,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils.translation import gettext as _
 
 from accounts.models import EmailNotification
-from accounts.services.files import keep_file, read_file
-from audit import services as audit
+from accounts.services.files import keep_file
 from billing.documents.note_paper import note_paper_of
 from billing.documents.note_pdf import note_pdf
 from billing.models import CreditNote, CreditNoteDocument
@@ -21,15 +19,17 @@ from billing.services.invoices.documents import (
     SECONDS,
     Delivered,
     Made,
+    check_address,
     deliver,
     in_own_language,
-    is_told,
+    kept,
     make,
     queue_document,
+    tell_again,
+    tell_once,
     told,
 )
 from core.context import Actor
-from core.errors import BadInput
 from core.periods import today
 
 KEY = "credit_note:"  # and its number: what the e-mail of a credit note is about
@@ -44,7 +44,7 @@ def note_document_of(*, note: CreditNote, language: str) -> Made:
     if known is None:
         _keep(note, language, _made(note, language))
         known = CreditNoteDocument.objects.get(note=note, language=language)
-    return Made(read_file(known.file_id), known.file_id, known.fallback)
+    return kept(known)
 
 
 def _made(note: CreditNote, language: str) -> Made:
@@ -86,13 +86,10 @@ def undelivered_notes() -> QuerySet[Any]:
 
 def _deliver(note: CreditNote) -> bool:
     language, made = _in_own_language(note)
-    organisation = note.invoice.organisation
-    if not (organisation.email_invoices and organisation.billing_email) or note.issue_date < today() - NEWS:
-        return False
-    if is_told(f"{KEY}{note.pk}"):
-        return False
-    _queue(note, language, made, f"{KEY}{note.pk}")
-    return True
+    return tell_once(
+        owner=note.invoice.organisation, issued=note.issue_date, key=f"{KEY}{note.pk}",
+        queue=lambda key: _queue(note, language, made, key),
+    )  # fmt: skip
 
 
 def _in_own_language(note: CreditNote) -> tuple[str, Made]:
@@ -101,18 +98,14 @@ def _in_own_language(note: CreditNote) -> tuple[str, Made]:
 
 def send_note(*, actor: Actor, note: CreditNote) -> EmailNotification:
     """E-mail it once more to the organisation's address for bills. Raises ``BadInput`` where there is none."""
-    organisation = note.invoice.organisation
-    if not organisation.billing_email:
-        raise BadInput(_("The organisation has no e-mail for bills."), field="billing_email")
+    owner = note.invoice.organisation
+    check_address(owner)
     language, made = _in_own_language(note)
-    with transaction.atomic():
-        email = _queue(note, language, made, None)
-        audit.record(
-            actor=actor, action="credit_note_send", target=str(note), entity=note,
-            extra={"organisation": organisation.name, "invoice": str(note.invoice), "language": language,
-                   "pdf": made.sha256, "email": email.pk},
-        )  # fmt: skip
-    return email
+    return tell_again(
+        actor=actor, action="credit_note_send", row=note, owner=owner,
+        extra={"invoice": str(note.invoice), "pdf": made.sha256},
+        queue=lambda key: _queue(note, language, made, key),
+    )  # fmt: skip
 
 
 def _queue(note: CreditNote, language: str, made: Made, key: str | None) -> EmailNotification:

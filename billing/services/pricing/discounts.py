@@ -13,13 +13,12 @@ from accounts.models import Organisation
 from audit import services as audit
 from billing.models import Discount
 from billing.selectors.pricing.used_prices import last_use_of_discount
+from billing.services.pricing.endings import end_on
 from billing.services.pricing.price_checks import FEE_DIGITS, YEARS, refuse
 from core.context import Actor
 from core.database.decimals import size
 from core.database.locks import lock_for_transaction
-from core.errors import BadInput
 from core.money import places
-from core.words.wording import month_text
 
 LOCK = "discounts"
 HUNDRED, PERCENT_PLACES = 100, 2
@@ -70,20 +69,13 @@ def end_discount(*, actor: Actor, discount: Discount, last_day: date) -> bool:
     end, or before a month that is invoiced with it."""
     lock_for_transaction(LOCK)
     row = Discount.objects.select_for_update().get(pk=discount.pk)
-    if row.effective_to == last_day:
+    change = end_on(row, last_day, lambda: last_use_of_discount(row))
+    if change is None:
         return False
-    if last_day < row.effective_from or (row.effective_to is not None and last_day > row.effective_to):
-        raise BadInput(_("A day from its first day to its last is wanted."), field="effective_to")
-    use = last_use_of_discount(row)
-    if use is not None and last_day < use.month:
-        words = _("Invoice %(number)s rests on it for %(month)s; it cannot end before.")
-        raise BadInput(words % {"number": use.number, "month": month_text(use.month)}, field="effective_to")
-    pair = [row.effective_to, last_day]
-    row.effective_to = discount.effective_to = last_day
-    row.save(update_fields=["effective_to"])
+    discount.effective_to = last_day
     audit.record(
         actor=actor, action="discount_end", target=str(row.organisation), entity=row, extra={"name": row.name},
-        changes={"effective_to": pair},
+        changes={"effective_to": change},
     )  # fmt: skip
     return True
 

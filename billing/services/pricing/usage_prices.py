@@ -17,6 +17,7 @@ from audit import services as audit
 from billing.models import PricingPlan, PricingStep
 from billing.selectors.pricing.usage_prices import in_force, steps_of
 from billing.selectors.pricing.used_prices import displaced_use, last_use
+from billing.services.pricing.endings import end_on
 from billing.services.pricing.price_checks import NewPrice, check_price
 from core.context import Actor
 from core.database.decimals import plain
@@ -71,19 +72,12 @@ def end_price(*, actor: Actor, plan: PricingPlan, last_day: date) -> bool:
     """
     lock_for_transaction(LOCK)
     row = _active(plan)
-    if row.effective_to == last_day:
+    change = end_on(row, last_day, lambda: last_use(row))
+    if change is None:
         return False
-    if last_day < row.effective_from or (row.effective_to is not None and last_day > row.effective_to):
-        raise BadInput(_("A day from its first day to its last is wanted."), field="effective_to")
-    use = last_use(row)
-    if use is not None and last_day < use.month:
-        words = _("Invoice %(number)s rests on it for %(month)s; it cannot end before.")
-        raise BadInput(words % {"number": use.number, "month": month_text(use.month)}, field="effective_to")
-    pair = [row.effective_to, last_day]
-    row.effective_to = plan.effective_to = last_day
-    row.save(update_fields=["effective_to"])
+    plan.effective_to = last_day
     audit.record(
-        actor=actor, action="usage_price_end", target=row.metric_name, entity=row, changes={"effective_to": pair}
+        actor=actor, action="usage_price_end", target=row.metric_name, entity=row, changes={"effective_to": change}
     )
     return True
 
