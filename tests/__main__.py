@@ -14,8 +14,13 @@ from tests.shares import AGAIN, SHARE, TURN_OF_POSTGRES, TURN_OF_SQLITE
 
 
 def run(name: str, database_url: str | None, arguments: list[str], *, copies: bool = True, share: str = "") -> int:
-    """``share``: which tests of those that are asked for; empty: all."""
-    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    """``share``: which tests of those that are asked for; empty: all.
+
+    What a test starts shall not translate our thousand modules anew, whatever the machine says of that.
+    """
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+    }
     if database_url:
         environment["DATABASE_URL"] = database_url
         if copies and "TEST_DATABASE_URL" not in environment:

@@ -11,6 +11,8 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -100,6 +102,22 @@ class Copies:
         for path in sorted(path for pattern in _sources for path in ROOT.glob(pattern)):
             found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
         return CACHE / f"migrated-{found.hexdigest()[:16]}.sqlite3"
+
+
+def migrated_file(path: Path) -> str:
+    """The address of a SQLite database at ``path``, as ``migrate`` leaves it: of a program that a test starts."""
+    kept = Copies._file()
+    with _one_at_a_time():
+        if not kept.exists():
+            CACHE.mkdir(exist_ok=True)
+            half = kept.with_suffix(".new")
+            half.unlink(missing_ok=True)
+            environment = os.environ | {"DEBUG": "1", "READ_DOT_ENV": "0", "DATABASE_URL": f"sqlite:///{half}"}
+            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+            _copy_file(str(half), str(kept))
+            half.unlink()
+        _copy_file(str(kept), str(path))
+    return f"sqlite:///{path}"
 
 
 def _copy_file(source: str, target: str) -> None:

@@ -90,7 +90,7 @@ def test_a_migration_that_is_killed_is_done_again_to_the_same_end(databases: Dat
     chance = dice("migrations")
     # the last ones of all may have no statement left to be killed at
     places = sorted(chance.sample(range(1, number - 5), KILLS or number - 6))
-    url = databases.prepare("migrated")
+    url = databases.empty("migrated")
     kills = 0
     for before, place in pairwise([0, *places]):
         # one that has fewer statements is done, and the next one dies

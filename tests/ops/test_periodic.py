@@ -26,6 +26,7 @@ from core.context import Actor
 from hpcbilling.models import PeriodicTask
 from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, payments_in_use, run_due
 from payments.models import EventOutcome, Payment, PaymentEvent
+from tests.databases import migrated_file
 from tests.factories import account_tier, make_job
 from tests.races import at_once
 
@@ -173,10 +174,9 @@ def test_a_dry_run_does_not_go_on_for_ever() -> None:
 
 
 def test_the_loop_ends_on_sigterm_with_exit_0(tmp_path: Path) -> None:
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'loop.sqlite3'}", "SLURMRESTD_URL": "",
+    environment = {**os.environ, "DATABASE_URL": migrated_file(tmp_path / "loop.sqlite3"), "SLURMRESTD_URL": "",
                    "SLURM_CONF": "", "PYTHONUNBUFFERED": "1", "PATH": str(tmp_path)}  # fmt: skip
     manage = [sys.executable, str(ROOT / "manage.py")]
-    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True)
     with subprocess.Popen(
         [*manage, "run_due", "--loop", "--pause", "600"], env=environment, stdout=subprocess.PIPE, text=True
     ) as loop:

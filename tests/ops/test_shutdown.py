@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.databases import migrated_file
 from tests.ops.test_configuration import GOOD
 from tests.ports import free_port
 
@@ -90,7 +91,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     found = Site(tmp_path)
-    found.manage("migrate", "-v0")
+    migrated_file(found.database)
     return found
 
 

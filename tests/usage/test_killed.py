@@ -23,6 +23,8 @@ import psycopg
 import pytest
 from django.db import connection
 
+from tests.databases import TEMPLATE, migrated_file
+from tests.postgres import OWN_SERVER
 from tests.usage.helpers import row, write
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,9 +48,10 @@ FACTS = "SELECT COUNT(*), COUNT(DISTINCT job_key), SUM(elapsed_seconds), SUM(cpu
 
 @dataclass
 class Databases:
-    """Databases of these tests alone: ``fresh(name)`` gives the address of a copy of a prepared one."""
+    """Databases of these tests alone: ``fresh(name)`` gives the address of a copy of one of the others."""
 
-    prepare: Callable[[str], str]
+    empty: Callable[[str], str]
+    migrated: Callable[[str], str]
     fresh: Callable[[str], str]
     ask: Callable[[str, str], list[tuple[Any, ...]]]
 
@@ -64,7 +67,10 @@ def on_sqlite(folder: Path) -> Iterator[Databases]:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as own:
             return own.execute(statement).fetchall()
 
-    yield Databases(lambda name: f"sqlite:///{folder}/{name}.sqlite3", fresh, ask)
+    def path(name: str) -> Path:
+        return folder / f"{name}.sqlite3"
+
+    yield Databases(lambda name: f"sqlite:///{path(name)}", lambda name: migrated_file(path(name)), fresh, ask)
 
 
 def on_postgresql(settings: dict[str, Any]) -> Iterator[Databases]:
@@ -91,8 +97,21 @@ def on_postgresql(settings: dict[str, Any]) -> Iterator[Databases]:
             done = own.execute(statement)
             return done.fetchall() if done.description else []
 
+    def migrated(name: str) -> str:
+        """From what this run has migrated already, if that is there."""
+        there = (
+            ask("/postgres", f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'")
+            if OWN_SERVER in os.environ
+            else []
+        )
+        url = make(f"kill_{worker}_{name}", template=TEMPLATE if there else "")
+        if not there:
+            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment(url), check=True)
+        return url
+
     yield Databases(
         lambda name: make(f"kill_{worker}_{name}"),
+        migrated,
         lambda name: make(f"kill_{worker}_copy", template=f"kill_{worker}_{name}"),
         ask,
     )
@@ -157,9 +176,7 @@ def stage(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Sta
     file = write(folder / "new.psv", *(row(n) for n in numbers), *(row(n) for n in range(1, ROWS, 100)))
     old = write(folder / "old.psv", *(row(n, End=1790000050, ElapsedRaw=50) for n in numbers))
     for name in ("empty", "old"):
-        url = databases.prepare(name)
-        command = [sys.executable, "manage.py", "migrate", "-v0"]
-        assert subprocess.run(command, cwd=ROOT, env=environment(url), check=False).returncode == 0
+        url = databases.migrated(name)
         if name == "old":
             complete(url, old)
     seconds, facts = {}, set()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import migrated_file
 from tests.usage.helpers import row, write
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,9 +24,12 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path]:
     folder = tmp_path_factory.mktemp("progress")
-    environment = {**os.environ, "DEBUG": "1", "READ_DOT_ENV": "0", "DATABASE_URL": f"sqlite:///{folder}/own.sqlite3"}
-    command = [sys.executable, "manage.py", "migrate", "-v0"]
-    assert subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=120).returncode == 0
+    environment = {
+        **os.environ,
+        "DEBUG": "1",
+        "READ_DOT_ENV": "0",
+        "DATABASE_URL": migrated_file(folder / "own.sqlite3"),
+    }
     return environment, write(folder / "usage.psv", *(row(number) for number in range(1, 301)))
 
 
