@@ -18,23 +18,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Organisation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=160, unique=True, verbose_name='name')),
-                ('billing_mode', models.CharField(choices=[('receipts', 'receipts, by user'), ('invoices', 'invoices, by month')], default='receipts', max_length=10, verbose_name='billed by')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
-            ],
-            options={
-                'verbose_name': 'organisation',
-                'verbose_name_plural': 'organisations',
-                'db_table': 'organisations',
-                'ordering': ('name',),
-            },
-        ),
-        migrations.CreateModel(
             name='Tier',
             fields=[
                 ('code', models.SlugField(max_length=30, primary_key=True, serialize=False, verbose_name='code')),
@@ -47,6 +30,25 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'tiers',
                 'db_table': 'tiers',
                 'ordering': ('position', 'code'),
+            },
+        ),
+        migrations.CreateModel(
+            name='Organisation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('name', models.CharField(max_length=160, unique=True, verbose_name='name')),
+                ('billing_mode', models.CharField(choices=[('receipts', 'receipts, by user'), ('invoices', 'invoices, by month')], default='receipts', max_length=10, verbose_name='billed by')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('tier', models.ForeignKey(blank=True, db_column='tier', null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.tier', verbose_name='tier')),
+            ],
+            options={
+                'verbose_name': 'organisation',
+                'verbose_name_plural': 'organisations',
+                'db_table': 'organisations',
+                'ordering': ('name',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('billing_mode__in', ['receipts', 'invoices'])), name='organisations_billing_mode_known')],
             },
         ),
         migrations.CreateModel(
@@ -83,6 +85,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'projects',
                 'db_table': 'projects',
                 'ordering': ('organisation', 'name'),
+                'constraints': [models.UniqueConstraint(fields=('organisation', 'name'), name='projects_organisation_name_unique')],
             },
         ),
         migrations.CreateModel(
@@ -98,11 +101,6 @@ class Migration(migrations.Migration):
                 'db_table': 'project_accounts',
                 'ordering': ('account',),
             },
-        ),
-        migrations.AddField(
-            model_name='organisation',
-            name='tier',
-            field=models.ForeignKey(blank=True, db_column='tier', null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.tier', verbose_name='tier'),
         ),
         migrations.CreateModel(
             name='TierOverride',
@@ -121,6 +119,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'tier overrides',
                 'db_table': 'tier_overrides',
                 'ordering': ('username', 'valid_from'),
+                'constraints': [models.UniqueConstraint(fields=('username', 'valid_from'), name='tier_overrides_user_from_unique', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('valid_from__isnull', True), ('valid_until__isnull', True), ('valid_until__gte', models.F('valid_from')), _connector='OR'), name='tier_overrides_dates_ordered')],
             },
         ),
         migrations.CreateModel(
@@ -139,6 +138,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'tier rules',
                 'db_table': 'tier_rules',
                 'ordering': ('position',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['user', 'account', 'organisation'])), name='tier_rules_kind_known'), models.CheckConstraint(condition=models.Q(('pattern', ''), _negated=True), name='tier_rules_pattern_given')],
             },
         ),
         migrations.CreateModel(
@@ -162,29 +162,5 @@ class Migration(migrations.Migration):
                 'ordering': ('username',),
                 'constraints': [models.CheckConstraint(condition=models.Q(('role__in', ['user', 'admin'])), name='users_role_known'), models.CheckConstraint(condition=models.Q(('username', django.db.models.functions.text.Lower('username'))), name='users_username_lower'), models.CheckConstraint(condition=models.Q(('username', ''), _negated=True), name='users_username_given')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=models.UniqueConstraint(fields=('organisation', 'name'), name='projects_organisation_name_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_mode__in', ['receipts', 'invoices'])), name='organisations_billing_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tieroverride',
-            constraint=models.UniqueConstraint(fields=('username', 'valid_from'), name='tier_overrides_user_from_unique', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='tieroverride',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_from__isnull', True), ('valid_until__isnull', True), ('valid_until__gte', models.F('valid_from')), _connector='OR'), name='tier_overrides_dates_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='tierrule',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['user', 'account', 'organisation'])), name='tier_rules_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tierrule',
-            constraint=models.CheckConstraint(condition=models.Q(('pattern', ''), _negated=True), name='tier_rules_pattern_given'),
         ),
     ]

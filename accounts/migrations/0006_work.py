@@ -39,6 +39,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'long work',
                 'db_table': 'work',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'done', 'failed', 'canceled'])), name='work_status_known'), models.CheckConstraint(condition=models.Q(('percent__isnull', True), ('percent__lte', 100), _connector='OR'), name='work_percent_of_hundred')],
+                'indexes': [models.Index(condition=models.Q(('status__in', ('queued', 'running'))), fields=['status'], name='idx_work_open')],
             },
         ),
         migrations.CreateModel(
@@ -53,22 +55,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'work_pieces',
                 'ordering': ('work', 'is_input', 'number'),
+                'constraints': [models.UniqueConstraint(fields=('work', 'is_input', 'number'), name='work_pieces_in_order')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='work',
-            index=models.Index(condition=models.Q(('status__in', ('queued', 'running'))), fields=['status'], name='idx_work_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'done', 'failed', 'canceled'])), name='work_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__isnull', True), ('percent__lte', 100), _connector='OR'), name='work_percent_of_hundred'),
-        ),
-        migrations.AddConstraint(
-            model_name='workpiece',
-            constraint=models.UniqueConstraint(fields=('work', 'is_input', 'number'), name='work_pieces_in_order'),
         ),
     ]

@@ -30,12 +30,17 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='valid until')),
                 ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
                 ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='revoked')),
+                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='accounts.project', verbose_name='project')),
+                ('replaced_by', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='replaces', to='accounts.apikey', verbose_name='replaced by')),
+                ('user', models.ForeignKey(blank=True, db_column='username', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'API key',
                 'verbose_name_plural': 'API keys',
                 'db_table': 'api_keys',
                 'ordering': ('-created_at',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('project__isnull', True), ('user__isnull', True), _connector='XOR'), name='api_keys_one_owner'), models.CheckConstraint(condition=models.Q(('revoked_at__isnull', True), ('is_active', False), _connector='OR'), name='api_keys_revoked_is_off')],
+                'indexes': [models.Index(fields=['key_prefix'], name='idx_api_keys_prefix')],
             },
         ),
         migrations.CreateModel(
@@ -59,12 +64,15 @@ class Migration(migrations.Migration):
                 ('error_message', models.TextField(blank=True, verbose_name='error')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
+                ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='emails', to='accounts.organisation', verbose_name='organisation')),
             ],
             options={
                 'verbose_name': 'e-mail',
                 'verbose_name_plural': 'e-mails',
                 'db_table': 'email_notifications',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed'])), name='email_notifications_status_known')],
+                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['next_attempt_at'], name='idx_email_notifications_due')],
             },
         ),
         migrations.CreateModel(
@@ -81,6 +89,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'identity',
                 'verbose_name_plural': 'identities',
                 'db_table': 'user_identities',
+                'constraints': [models.UniqueConstraint(condition=models.Q(('oauth_id', ''), _negated=True), fields=('oauth_provider', 'oauth_id'), name='user_identities_oauth_unique')],
             },
         ),
         migrations.CreateModel(
@@ -97,12 +106,14 @@ class Migration(migrations.Migration):
                 ('accepted_at', models.DateTimeField(blank=True, null=True, verbose_name='accepted')),
                 ('accepted_by', models.CharField(blank=True, max_length=64, verbose_name='accepted by')),
                 ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='withdrawn')),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='accounts.organisation', verbose_name='organisation')),
             ],
             options={
                 'verbose_name': 'invitation',
                 'verbose_name_plural': 'invitations',
                 'db_table': 'invitations',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'billing_manager', 'member', 'viewer'])), name='invitations_role_known'), models.UniqueConstraint(condition=models.Q(('accepted_at__isnull', True), ('revoked_at__isnull', True)), fields=('organisation', 'email'), name='invitations_one_open_an_address')],
             },
         ),
         migrations.CreateModel(
@@ -111,49 +122,15 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('owner', 'owner'), ('billing_manager', 'billing manager'), ('member', 'member'), ('viewer', 'viewer')], default='member', max_length=16, verbose_name='role')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='accounts.organisation', verbose_name='organisation')),
+                ('user', models.ForeignKey(db_column='username', on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'member',
                 'verbose_name_plural': 'members',
                 'db_table': 'organisation_members',
                 'ordering': ('organisation', 'user'),
-            },
-        ),
-        migrations.CreateModel(
-            name='WebhookAttempt',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='at')),
-                ('status_code', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='answer')),
-                ('milliseconds', models.PositiveIntegerField(verbose_name='milliseconds')),
-                ('error', models.CharField(blank=True, max_length=300, verbose_name='error')),
-            ],
-            options={
-                'verbose_name': 'try',
-                'verbose_name_plural': 'tries',
-                'db_table': 'webhook_attempts',
-                'ordering': ('id',),
-            },
-        ),
-        migrations.CreateModel(
-            name='WebhookDelivery',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('message_id', models.CharField(max_length=60, verbose_name='message id')),
-                ('event_type', models.CharField(max_length=60, verbose_name='kind')),
-                ('body', models.TextField(verbose_name='body')),
-                ('status', models.CharField(choices=[('pending', 'waiting'), ('sent', 'delivered'), ('failed', 'given up')], default='pending', max_length=8, verbose_name='status')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
-                ('next_attempt_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='next try')),
-                ('claimed_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
-                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered at')),
-            ],
-            options={
-                'verbose_name': 'webhook message',
-                'verbose_name_plural': 'webhook messages',
-                'db_table': 'webhook_deliveries',
-                'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('organisation', 'user'), name='organisation_members_user_unique'), models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'billing_manager', 'member', 'viewer'])), name='organisation_members_role_known')],
             },
         ),
         migrations.CreateModel(
@@ -170,12 +147,56 @@ class Migration(migrations.Migration):
                 ('failures', models.PositiveIntegerField(default=0, editable=False, verbose_name='failures in a row')),
                 ('created_by', models.CharField(max_length=64, verbose_name='created by')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to='accounts.organisation', verbose_name='organisation')),
+                ('user', models.ForeignKey(blank=True, db_column='username', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'webhook address',
                 'verbose_name_plural': 'webhook addresses',
                 'db_table': 'webhook_endpoints',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('organisation__isnull', True), ('user__isnull', True), _connector='XOR'), name='webhook_endpoints_one_owner')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookDelivery',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('message_id', models.CharField(max_length=60, verbose_name='message id')),
+                ('event_type', models.CharField(max_length=60, verbose_name='kind')),
+                ('body', models.TextField(verbose_name='body')),
+                ('status', models.CharField(choices=[('pending', 'waiting'), ('sent', 'delivered'), ('failed', 'given up')], default='pending', max_length=8, verbose_name='status')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
+                ('next_attempt_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='next try')),
+                ('claimed_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered at')),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='accounts.webhookendpoint', verbose_name='webhook address')),
+            ],
+            options={
+                'verbose_name': 'webhook message',
+                'verbose_name_plural': 'webhook messages',
+                'db_table': 'webhook_deliveries',
+                'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('endpoint', 'message_id'), name='webhook_deliveries_message_unique'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed'])), name='webhook_deliveries_status_known')],
+                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['next_attempt_at'], name='idx_webhook_deliveries_due')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookAttempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='at')),
+                ('status_code', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='answer')),
+                ('milliseconds', models.PositiveIntegerField(verbose_name='milliseconds')),
+                ('error', models.CharField(blank=True, max_length=300, verbose_name='error')),
+                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='log', to='accounts.webhookdelivery')),
+            ],
+            options={
+                'verbose_name': 'try',
+                'verbose_name_plural': 'tries',
+                'db_table': 'webhook_attempts',
+                'ordering': ('id',),
             },
         ),
         migrations.AddField(
@@ -206,116 +227,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='organisation',
             constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='organisations_currency_known'),
-        ),
-        migrations.AddField(
-            model_name='apikey',
-            name='project',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='accounts.project', verbose_name='project'),
-        ),
-        migrations.AddField(
-            model_name='apikey',
-            name='replaced_by',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='replaces', to='accounts.apikey', verbose_name='replaced by'),
-        ),
-        migrations.AddField(
-            model_name='apikey',
-            name='user',
-            field=models.ForeignKey(blank=True, db_column='username', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to=settings.AUTH_USER_MODEL, verbose_name='user'),
-        ),
-        migrations.AddField(
-            model_name='emailnotification',
-            name='organisation',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='emails', to='accounts.organisation', verbose_name='organisation'),
-        ),
-        migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(condition=models.Q(('oauth_id', ''), _negated=True), fields=('oauth_provider', 'oauth_id'), name='user_identities_oauth_unique'),
-        ),
-        migrations.AddField(
-            model_name='invitation',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='accounts.organisation', verbose_name='organisation'),
-        ),
-        migrations.AddField(
-            model_name='member',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='accounts.organisation', verbose_name='organisation'),
-        ),
-        migrations.AddField(
-            model_name='member',
-            name='user',
-            field=models.ForeignKey(db_column='username', on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='user'),
-        ),
-        migrations.AddField(
-            model_name='webhookattempt',
-            name='delivery',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='log', to='accounts.webhookdelivery'),
-        ),
-        migrations.AddField(
-            model_name='webhookendpoint',
-            name='organisation',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to='accounts.organisation', verbose_name='organisation'),
-        ),
-        migrations.AddField(
-            model_name='webhookendpoint',
-            name='user',
-            field=models.ForeignKey(blank=True, db_column='username', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to=settings.AUTH_USER_MODEL, verbose_name='user'),
-        ),
-        migrations.AddField(
-            model_name='webhookdelivery',
-            name='endpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='accounts.webhookendpoint', verbose_name='webhook address'),
-        ),
-        migrations.AddIndex(
-            model_name='apikey',
-            index=models.Index(fields=['key_prefix'], name='idx_api_keys_prefix'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('project__isnull', True), ('user__isnull', True), _connector='XOR'), name='api_keys_one_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('revoked_at__isnull', True), ('is_active', False), _connector='OR'), name='api_keys_revoked_is_off'),
-        ),
-        migrations.AddIndex(
-            model_name='emailnotification',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['next_attempt_at'], name='idx_email_notifications_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='emailnotification',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed'])), name='email_notifications_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'billing_manager', 'member', 'viewer'])), name='invitations_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(condition=models.Q(('accepted_at__isnull', True), ('revoked_at__isnull', True)), fields=('organisation', 'email'), name='invitations_one_open_an_address'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('organisation', 'user'), name='organisation_members_user_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'billing_manager', 'member', 'viewer'])), name='organisation_members_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('organisation__isnull', True), ('user__isnull', True), _connector='XOR'), name='webhook_endpoints_one_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['next_attempt_at'], name='idx_webhook_deliveries_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'message_id'), name='webhook_deliveries_message_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed'])), name='webhook_deliveries_status_known'),
         ),
     ]

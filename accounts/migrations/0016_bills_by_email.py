@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'stored file',
                 'verbose_name_plural': 'stored files',
                 'db_table': 'stored_files',
+                'constraints': [models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='stored_files_hash_known')],
             },
         ),
         migrations.AddField(
@@ -45,9 +46,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='emailnotification',
             index=models.Index(condition=models.Q(('invoice_id__isnull', False)), fields=['invoice_id'], name='idx_email_of_invoice'),
-        ),
-        migrations.AddConstraint(
-            model_name='storedfile',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='stored_files_hash_known'),
         ),
     ]

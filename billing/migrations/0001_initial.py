@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'rates',
                 'db_table': 'rates_versioned',
                 'ordering': ('tier__position', '-effective_at'),
+                'constraints': [models.UniqueConstraint(fields=('tier', 'effective_at'), name='rates_versioned_tier_effective_unique'), models.CheckConstraint(condition=models.Q(('cpu__gte', 0), ('gpu__gte', 0), ('mem__gte', 0)), name='rates_versioned_amounts_not_negative'), models.CheckConstraint(condition=models.Q(('cpu_basis__in', ['allocated', 'used'])), name='rates_versioned_cpu_basis_known')],
             },
         ),
         migrations.CreateModel(
@@ -92,6 +93,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'receipts', 'permissions': (('mark_paid_receipt', 'Can mark receipts as paid'), ('void_receipt', 'Can void receipts')),
                 'db_table': 'receipts',
                 'ordering': ('-created_at', '-id'),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'paid', 'void'])), name='receipts_status_known'), models.CheckConstraint(condition=models.Q(('subtotal__gte', 0), ('tax_amount__gte', 0), ('tax_rate__gte', 0), ('total__gte', 0)), name='receipts_amounts_not_negative'), models.CheckConstraint(condition=models.Q(('end__gte', models.F('start'))), name='receipts_window_ordered'), models.CheckConstraint(condition=models.Q(models.Q(('paid_at__isnull', False), ('status', 'paid')), models.Q(('status', 'paid'), _negated=True), _connector='OR'), name='receipts_paid_has_date'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'void'), ('voided_at__isnull', False), models.Q(('void_reason', ''), _negated=True)), models.Q(('status', 'void'), _negated=True), _connector='OR'), name='receipts_void_has_reason')],
+                'indexes': [models.Index(models.F('user'), models.OrderBy(models.F('created_at'), descending=True), name='idx_receipts_user_date'), models.Index(models.F('status'), models.OrderBy(models.F('created_at'), descending=True), name='idx_receipts_status_date')],
             },
         ),
         migrations.CreateModel(
@@ -112,58 +115,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'receipt lines',
                 'db_table': 'receipt_items',
                 'ordering': ('job_id_display', 'id'),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_live', True)), fields=('job_key',), name='receipt_items_job_key_live_unique'), models.UniqueConstraint(fields=('receipt', 'job_key'), name='receipt_items_receipt_job_unique'), models.CheckConstraint(condition=models.Q(('cost__gte', 0), ('cpu_core_hours__gte', 0), ('gpu_hours__gte', 0), ('mem_gb_hours__gte', 0)), name='receipt_items_amounts_not_negative')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='rateversion',
-            constraint=models.UniqueConstraint(fields=('tier', 'effective_at'), name='rates_versioned_tier_effective_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='rateversion',
-            constraint=models.CheckConstraint(condition=models.Q(('cpu__gte', 0), ('gpu__gte', 0), ('mem__gte', 0)), name='rates_versioned_amounts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='rateversion',
-            constraint=models.CheckConstraint(condition=models.Q(('cpu_basis__in', ['allocated', 'used'])), name='rates_versioned_cpu_basis_known'),
-        ),
-        migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(models.F('user'), models.OrderBy(models.F('created_at'), descending=True), name='idx_receipts_user_date'),
-        ),
-        migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(models.F('status'), models.OrderBy(models.F('created_at'), descending=True), name='idx_receipts_status_date'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'paid', 'void'])), name='receipts_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('subtotal__gte', 0), ('tax_amount__gte', 0), ('tax_rate__gte', 0), ('total__gte', 0)), name='receipts_amounts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('end__gte', models.F('start'))), name='receipts_window_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('paid_at__isnull', False), ('status', 'paid')), models.Q(('status', 'paid'), _negated=True), _connector='OR'), name='receipts_paid_has_date'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'void'), ('voided_at__isnull', False), models.Q(('void_reason', ''), _negated=True)), models.Q(('status', 'void'), _negated=True), _connector='OR'), name='receipts_void_has_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='receiptitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_live', True)), fields=('job_key',), name='receipt_items_job_key_live_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='receiptitem',
-            constraint=models.UniqueConstraint(fields=('receipt', 'job_key'), name='receipt_items_receipt_job_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='receiptitem',
-            constraint=models.CheckConstraint(condition=models.Q(('cost__gte', 0), ('cpu_core_hours__gte', 0), ('gpu_hours__gte', 0), ('mem_gb_hours__gte', 0)), name='receipt_items_amounts_not_negative'),
         ),
     ]

@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                 'db_table': 'closed_months',
                 'ordering': ('-month',),
                 'permissions': (('adjust_closedmonth', 'Can adjust a closed month'),),
+                'constraints': [models.CheckConstraint(condition=django.db.models.lookups.EndsWith(django.db.models.functions.comparison.Cast('month', models.TextField()), '-01'), name='closed_months_first_day'), models.CheckConstraint(condition=models.Q(('closed_by', ''), _negated=True), name='closed_months_by_somebody')],
             },
         ),
         migrations.CreateModel(
@@ -49,6 +50,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'document counters',
                 'db_table': 'document_counters',
                 'ordering': ('series', 'fiscal_year'),
+                'constraints': [models.UniqueConstraint(fields=('series', 'fiscal_year'), name='document_counters_unique')],
             },
         ),
         migrations.CreateModel(
@@ -63,12 +65,15 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=255, verbose_name='reason')),
                 ('made_by', models.CharField(max_length=64, verbose_name='made by')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('closed_month', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='billing.closedmonth', verbose_name='closed month')),
+                ('receipt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='billing.receipt', verbose_name='receipt')),
             ],
             options={
                 'verbose_name': 'adjustment of a closed month',
                 'verbose_name_plural': 'adjustments of closed months',
                 'db_table': 'month_adjustments',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('closed_month', 'receipt', 'kind'), name='month_adjustments_once_a_receipt'), models.CheckConstraint(condition=models.Q(('kind__in', ['late_usage', 'void'])), name='month_adjustments_kind_known'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='month_adjustments_reason_given'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gte', 0), ('kind', 'late_usage')), models.Q(('amount__lte', 0), ('kind', 'void')), _connector='OR'), name='month_adjustments_sign')],
             },
         ),
         migrations.AddField(
@@ -129,43 +134,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='receipt',
             constraint=models.UniqueConstraint(fields=('fiscal_year', 'serial'), name='receipts_number_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='closedmonth',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.EndsWith(django.db.models.functions.comparison.Cast('month', models.TextField()), '-01'), name='closed_months_first_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='closedmonth',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_by', ''), _negated=True), name='closed_months_by_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='documentcounter',
-            constraint=models.UniqueConstraint(fields=('series', 'fiscal_year'), name='document_counters_unique'),
-        ),
-        migrations.AddField(
-            model_name='monthadjustment',
-            name='closed_month',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='billing.closedmonth', verbose_name='closed month'),
-        ),
-        migrations.AddField(
-            model_name='monthadjustment',
-            name='receipt',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='billing.receipt', verbose_name='receipt'),
-        ),
-        migrations.AddConstraint(
-            model_name='monthadjustment',
-            constraint=models.UniqueConstraint(fields=('closed_month', 'receipt', 'kind'), name='month_adjustments_once_a_receipt'),
-        ),
-        migrations.AddConstraint(
-            model_name='monthadjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['late_usage', 'void'])), name='month_adjustments_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='monthadjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='month_adjustments_reason_given'),
-        ),
-        migrations.AddConstraint(
-            model_name='monthadjustment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gte', 0), ('kind', 'late_usage')), models.Q(('amount__lte', 0), ('kind', 'void')), _connector='OR'), name='month_adjustments_sign'),
         ),
     ]

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'discounts',
                 'db_table': 'discounts',
                 'ordering': ('organisation', '-effective_from'),
+                'constraints': [models.CheckConstraint(condition=models.Q(('percent__isnull', True), ('amount__isnull', True), _connector='XOR'), name='discounts_one_kind'), models.CheckConstraint(condition=models.Q(('percent__isnull', True), models.Q(('percent__gt', 0), ('percent__lte', 100)), _connector='OR'), name='discounts_percent_of_hundred')],
             },
         ),
         migrations.CreateModel(
@@ -57,6 +58,31 @@ class Migration(migrations.Migration):
                 'db_table': 'exchange_rates',
                 'ordering': ('base_currency', 'target_currency', '-effective_from'),
                 'constraints': [models.UniqueConstraint(fields=('base_currency', 'target_currency', 'effective_from'), name='exchange_rates_one_a_moment'), models.UniqueConstraint(condition=models.Q(('effective_to__isnull', True)), fields=('base_currency', 'target_currency'), name='exchange_rates_one_open'), models.CheckConstraint(condition=models.Q(('rate__gt', 0)), name='exchange_rates_positive'), models.CheckConstraint(condition=models.Q(('base_currency', models.F('target_currency')), _negated=True), name='exchange_rates_two_currencies'), models.CheckConstraint(condition=models.Q(('effective_to__isnull', True), ('effective_to__gt', models.F('effective_from')), _connector='OR'), name='exchange_rates_dates_ordered')],
+            },
+        ),
+        migrations.CreateModel(
+            name='InvoiceTemplate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=120, verbose_name='name')),
+                ('description', models.TextField(blank=True, verbose_name='description')),
+                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
+                ('is_default', models.BooleanField(default=False, verbose_name='default')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('html_content', models.TextField(verbose_name='HTML')),
+                ('css_content', models.TextField(blank=True, verbose_name='CSS')),
+                ('variables', models.JSONField(blank=True, default=dict, verbose_name='variables')),
+                ('preview_data', models.JSONField(blank=True, default=dict, verbose_name='sample data')),
+                ('created_by', models.CharField(max_length=64, verbose_name='created by')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('organisation', models.ForeignKey(blank=True, help_text='Empty: for all.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoice_templates', to='accounts.organisation', verbose_name='organisation')),
+            ],
+            options={
+                'verbose_name': 'invoice template',
+                'verbose_name_plural': 'invoice templates',
+                'db_table': 'invoice_templates',
+                'ordering': ('name', '-version'),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True), ('organisation__isnull', False)), fields=('organisation',), name='invoice_templates_one_default_an_organisation'), models.UniqueConstraint(condition=models.Q(('is_default', True), ('organisation__isnull', True)), fields=('is_default',), name='invoice_templates_one_default')],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +128,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last change')),
                 ('discounts', models.ManyToManyField(blank=True, related_name='+', to='billing.discount', verbose_name='discounts')),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='accounts.organisation', verbose_name='organisation')),
+                ('template', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoicetemplate', verbose_name='template')),
             ],
             options={
                 'verbose_name': 'invoice',
@@ -109,6 +136,8 @@ class Migration(migrations.Migration):
                 'db_table': 'invoices',
                 'ordering': ('-id',),
                 'permissions': (('finalize_invoice', 'Can finalize invoices'), ('credit_invoice', 'Can write credit notes'), ('pay_invoice', 'Can record payments of invoices')),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'canceled'), _negated=True), fields=('organisation', 'month', 'year'), name='invoices_one_live_a_month'), models.UniqueConstraint(fields=('fiscal_year', 'serial'), name='invoices_serial_unique'), models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'finalized', 'paid', 'refunded', 'canceled'])), name='invoices_status_known'), models.CheckConstraint(condition=models.Q(('month__gte', 1), ('month__lte', 12), ('year__gte', 2000), ('year__lte', 2199)), name='invoices_month_known'), models.CheckConstraint(condition=models.Q(('status__in', ('draft', 'canceled')), models.Q(('due_date__isnull', False), ('invoice_number__isnull', False), ('issue_date__isnull', False)), _connector='OR'), name='invoices_finalized_has_number'), models.CheckConstraint(condition=models.Q(('amount_credited__gte', 0), ('amount_due__gte', 0), ('amount_paid__gte', 0), ('discount__gte', 0), ('subtotal__gte', 0), ('tax__gte', 0), ('total__gte', 0)), name='invoices_amounts_not_negative')],
+                'indexes': [models.Index(fields=['organisation', 'status'], name='idx_invoice_org_status'), models.Index(fields=['due_date', 'status'], name='idx_invoice_due_date_status')],
             },
         ),
         migrations.CreateModel(
@@ -135,6 +164,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'credit notes',
                 'db_table': 'credit_notes',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('fiscal_year', 'serial'), name='credit_notes_serial_unique'), models.CheckConstraint(condition=models.Q(('subtotal__gte', 0), ('tax__gte', 0), ('total__gt', 0)), name='credit_notes_positive'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='credit_notes_has_reason')],
             },
         ),
         migrations.CreateModel(
@@ -155,6 +185,38 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'credits',
                 'db_table': 'credit_entries',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='credit_entries_not_nought')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PricingPlan',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('metric_name', models.CharField(max_length=120, verbose_name='metric')),
+                ('quantity', models.CharField(choices=[('value', 'sum of values'), ('events', 'number of events'), ('request_tokens', 'request tokens'), ('response_tokens', 'response tokens'), ('cached_tokens', 'cached request tokens'), ('reasoning_tokens', 'reasoning tokens')], default='value', max_length=20, verbose_name='priced by')),
+                ('unit', models.CharField(blank=True, max_length=40, verbose_name='unit')),
+                ('model_id', models.CharField(blank=True, max_length=255, verbose_name='AI model')),
+                ('charge_model', models.CharField(choices=[('standard', 'each unit at one price'), ('graduated', 'each step at its own price'), ('volume', 'all units at the price of the step reached'), ('package', 'by whole packages')], default='standard', max_length=10, verbose_name='charge model')),
+                ('price_per_unit', core.database.decimals.ExactDecimalField(blank=True, decimal_places=9, max_digits=30, null=True, verbose_name='price per unit')),
+                ('package_size', core.database.decimals.ExactDecimalField(blank=True, decimal_places=9, max_digits=30, null=True, verbose_name='package size')),
+                ('minimum_charge', models.DecimalField(decimal_places=4, default=0, max_digits=16, verbose_name='minimum charge')),
+                ('currency', models.CharField(max_length=3, verbose_name='currency')),
+                ('description', models.CharField(blank=True, max_length=200, verbose_name='words on the invoice')),
+                ('description_th', models.CharField(blank=True, max_length=200, verbose_name='words on the invoice in Thai')),
+                ('effective_from', models.DateField(verbose_name='from')),
+                ('effective_to', models.DateField(blank=True, help_text='The last day; empty: open.', null=True, verbose_name='until')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('set_by', models.CharField(max_length=64, verbose_name='set by')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('organisation', models.ForeignKey(blank=True, help_text='Empty: for all.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pricing_plans', to='accounts.organisation', verbose_name='organisation')),
+            ],
+            options={
+                'verbose_name': 'price of usage',
+                'verbose_name_plural': 'prices of usage',
+                'db_table': 'pricing_plans',
+                'ordering': ('metric_name', 'organisation', '-effective_from'),
+                'constraints': [models.CheckConstraint(condition=models.Q(('charge_model__in', ['standard', 'graduated', 'volume', 'package'])), name='pricing_plans_model_known'), models.CheckConstraint(condition=models.Q(('quantity__in', ['value', 'events', 'request_tokens', 'response_tokens', 'cached_tokens', 'reasoning_tokens'])), name='pricing_plans_quantity_known'), models.CheckConstraint(condition=models.Q(('effective_to__isnull', True), ('effective_to__gte', models.F('effective_from')), _connector='OR'), name='pricing_plans_dates_ordered'), models.CheckConstraint(condition=models.Q(('minimum_charge__gte', 0)), name='pricing_plans_minimum_not_negative')],
+                'indexes': [models.Index(fields=['metric_name', 'effective_from'], name='idx_pricing_plans_metric')],
             },
         ),
         migrations.CreateModel(
@@ -187,12 +249,14 @@ class Migration(migrations.Migration):
                 ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='billing.invoice', verbose_name='invoice')),
                 ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.project', verbose_name='project')),
                 ('subscription', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='subscriptions.subscription', verbose_name='subscription')),
+                ('pricing_plan', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='billing.pricingplan', verbose_name='price of usage')),
             ],
             options={
                 'verbose_name': 'invoice line',
                 'verbose_name_plural': 'invoice lines',
                 'db_table': 'invoice_line_items',
                 'ordering': ('invoice', 'line_number'),
+                'constraints': [models.UniqueConstraint(fields=('invoice', 'line_number'), name='invoice_line_items_number_unique'), models.CheckConstraint(condition=models.Q(('kind__in', ['jobs', 'usage', 'minimum', 'fee', 'proration', 'other'])), name='invoice_line_items_kind_known')],
             },
         ),
         migrations.CreateModel(
@@ -209,6 +273,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'lines of credit notes',
                 'db_table': 'credit_note_lines',
                 'ordering': ('note', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('note', 'line'), name='credit_note_lines_line_unique')],
             },
         ),
         migrations.CreateModel(
@@ -227,70 +292,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'taxes of invoices',
                 'db_table': 'invoice_taxes',
                 'ordering': ('invoice', 'category', 'rate'),
+                'constraints': [models.UniqueConstraint(fields=('invoice', 'rate', 'category'), name='invoice_taxes_rate_unique')],
             },
-        ),
-        migrations.CreateModel(
-            name='InvoiceTemplate',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
-                ('is_default', models.BooleanField(default=False, verbose_name='default')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('html_content', models.TextField(verbose_name='HTML')),
-                ('css_content', models.TextField(blank=True, verbose_name='CSS')),
-                ('variables', models.JSONField(blank=True, default=dict, verbose_name='variables')),
-                ('preview_data', models.JSONField(blank=True, default=dict, verbose_name='sample data')),
-                ('created_by', models.CharField(max_length=64, verbose_name='created by')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
-                ('organisation', models.ForeignKey(blank=True, help_text='Empty: for all.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoice_templates', to='accounts.organisation', verbose_name='organisation')),
-            ],
-            options={
-                'verbose_name': 'invoice template',
-                'verbose_name_plural': 'invoice templates',
-                'db_table': 'invoice_templates',
-                'ordering': ('name', '-version'),
-            },
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='template',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoicetemplate', verbose_name='template'),
-        ),
-        migrations.CreateModel(
-            name='PricingPlan',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric_name', models.CharField(max_length=120, verbose_name='metric')),
-                ('quantity', models.CharField(choices=[('value', 'sum of values'), ('events', 'number of events'), ('request_tokens', 'request tokens'), ('response_tokens', 'response tokens'), ('cached_tokens', 'cached request tokens'), ('reasoning_tokens', 'reasoning tokens')], default='value', max_length=20, verbose_name='priced by')),
-                ('unit', models.CharField(blank=True, max_length=40, verbose_name='unit')),
-                ('model_id', models.CharField(blank=True, max_length=255, verbose_name='AI model')),
-                ('charge_model', models.CharField(choices=[('standard', 'each unit at one price'), ('graduated', 'each step at its own price'), ('volume', 'all units at the price of the step reached'), ('package', 'by whole packages')], default='standard', max_length=10, verbose_name='charge model')),
-                ('price_per_unit', core.database.decimals.ExactDecimalField(blank=True, decimal_places=9, max_digits=30, null=True, verbose_name='price per unit')),
-                ('package_size', core.database.decimals.ExactDecimalField(blank=True, decimal_places=9, max_digits=30, null=True, verbose_name='package size')),
-                ('minimum_charge', models.DecimalField(decimal_places=4, default=0, max_digits=16, verbose_name='minimum charge')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('description', models.CharField(blank=True, max_length=200, verbose_name='words on the invoice')),
-                ('description_th', models.CharField(blank=True, max_length=200, verbose_name='words on the invoice in Thai')),
-                ('effective_from', models.DateField(verbose_name='from')),
-                ('effective_to', models.DateField(blank=True, help_text='The last day; empty: open.', null=True, verbose_name='until')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('set_by', models.CharField(max_length=64, verbose_name='set by')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
-                ('organisation', models.ForeignKey(blank=True, help_text='Empty: for all.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pricing_plans', to='accounts.organisation', verbose_name='organisation')),
-            ],
-            options={
-                'verbose_name': 'price of usage',
-                'verbose_name_plural': 'prices of usage',
-                'db_table': 'pricing_plans',
-                'ordering': ('metric_name', 'organisation', '-effective_from'),
-            },
-        ),
-        migrations.AddField(
-            model_name='invoiceline',
-            name='pricing_plan',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='billing.pricingplan', verbose_name='price of usage'),
         ),
         migrations.CreateModel(
             name='PricingStep',
@@ -329,118 +332,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'fees of subscriptions',
                 'db_table': 'subscription_charges',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'fee')), fields=('subscription', 'period_start'), name='subscription_charges_one_fee_a_period'), models.CheckConstraint(condition=models.Q(('period_end__gt', models.F('period_start'))), name='subscription_charges_period_ordered'), models.CheckConstraint(condition=models.Q(('kind__in', ['fee', 'proration', 'credit'])), name='subscription_charges_kind_known')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='discount',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__isnull', True), ('amount__isnull', True), _connector='XOR'), name='discounts_one_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='discount',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__isnull', True), models.Q(('percent__gt', 0), ('percent__lte', 100)), _connector='OR'), name='discounts_percent_of_hundred'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.UniqueConstraint(fields=('fiscal_year', 'serial'), name='credit_notes_serial_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('subtotal__gte', 0), ('tax__gte', 0), ('total__gt', 0)), name='credit_notes_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='credit_notes_has_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditentry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='credit_entries_not_nought'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnoteline',
-            constraint=models.UniqueConstraint(fields=('note', 'line'), name='credit_note_lines_line_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicetax',
-            constraint=models.UniqueConstraint(fields=('invoice', 'rate', 'category'), name='invoice_taxes_rate_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicetemplate',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True), ('organisation__isnull', False)), fields=('organisation',), name='invoice_templates_one_default_an_organisation'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicetemplate',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True), ('organisation__isnull', True)), fields=('is_default',), name='invoice_templates_one_default'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['organisation', 'status'], name='idx_invoice_org_status'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['due_date', 'status'], name='idx_invoice_due_date_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'canceled'), _negated=True), fields=('organisation', 'month', 'year'), name='invoices_one_live_a_month'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('fiscal_year', 'serial'), name='invoices_serial_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'finalized', 'paid', 'refunded', 'canceled'])), name='invoices_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('month__gte', 1), ('month__lte', 12), ('year__gte', 2000), ('year__lte', 2199)), name='invoices_month_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ('draft', 'canceled')), models.Q(('due_date__isnull', False), ('invoice_number__isnull', False), ('issue_date__isnull', False)), _connector='OR'), name='invoices_finalized_has_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_credited__gte', 0), ('amount_due__gte', 0), ('amount_paid__gte', 0), ('discount__gte', 0), ('subtotal__gte', 0), ('tax__gte', 0), ('total__gte', 0)), name='invoices_amounts_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='pricingplan',
-            index=models.Index(fields=['metric_name', 'effective_from'], name='idx_pricing_plans_metric'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricingplan',
-            constraint=models.CheckConstraint(condition=models.Q(('charge_model__in', ['standard', 'graduated', 'volume', 'package'])), name='pricing_plans_model_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricingplan',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__in', ['value', 'events', 'request_tokens', 'response_tokens', 'cached_tokens', 'reasoning_tokens'])), name='pricing_plans_quantity_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricingplan',
-            constraint=models.CheckConstraint(condition=models.Q(('effective_to__isnull', True), ('effective_to__gte', models.F('effective_from')), _connector='OR'), name='pricing_plans_dates_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricingplan',
-            constraint=models.CheckConstraint(condition=models.Q(('minimum_charge__gte', 0)), name='pricing_plans_minimum_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(fields=('invoice', 'line_number'), name='invoice_line_items_number_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['jobs', 'usage', 'minimum', 'fee', 'proration', 'other'])), name='invoice_line_items_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptioncharge',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'fee')), fields=('subscription', 'period_start'), name='subscription_charges_one_fee_a_period'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptioncharge',
-            constraint=models.CheckConstraint(condition=models.Q(('period_end__gt', models.F('period_start'))), name='subscription_charges_period_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptioncharge',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['fee', 'proration', 'credit'])), name='subscription_charges_kind_known'),
         ),
     ]

@@ -19,12 +19,14 @@ class Migration(migrations.Migration):
                 ('recipient', models.CharField(blank=True, max_length=254, verbose_name='to')),
                 ('run', models.CharField(editable=False, max_length=32)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='billing.invoice', verbose_name='invoice')),
             ],
             options={
                 'verbose_name': 'notice of an invoice',
                 'verbose_name_plural': 'notices of invoices',
                 'db_table': 'invoice_notices',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('invoice', 'kind', 'step'), name='invoice_notices_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['reminder', 'overdue'])), name='invoice_notices_kind_known')],
             },
         ),
         migrations.CreateModel(
@@ -37,12 +39,15 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(max_length=40, verbose_name='brought by')),
                 ('created_by', models.CharField(max_length=64, verbose_name='created by')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='returns', to='billing.invoice', verbose_name='invoice')),
             ],
             options={
                 'verbose_name': 'money given back of an invoice',
                 'verbose_name_plural': 'money given back of invoices',
                 'db_table': 'invoice_returns',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='invoice_returns_not_nought'), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='invoice_returns_has_source')],
+                'indexes': [models.Index(fields=['source'], name='idx_invoice_returns_source')],
             },
         ),
         migrations.AddField(
@@ -53,35 +58,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='invoicepayment',
             index=models.Index(condition=models.Q(('source', ''), _negated=True), fields=['source'], name='idx_invoice_payments_source'),
-        ),
-        migrations.AddField(
-            model_name='invoicenotice',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='billing.invoice', verbose_name='invoice'),
-        ),
-        migrations.AddField(
-            model_name='invoicereturn',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='returns', to='billing.invoice', verbose_name='invoice'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicenotice',
-            constraint=models.UniqueConstraint(fields=('invoice', 'kind', 'step'), name='invoice_notices_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicenotice',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['reminder', 'overdue'])), name='invoice_notices_kind_known'),
-        ),
-        migrations.AddIndex(
-            model_name='invoicereturn',
-            index=models.Index(fields=['source'], name='idx_invoice_returns_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicereturn',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='invoice_returns_not_nought'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicereturn',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='invoice_returns_has_source'),
         ),
     ]

@@ -21,12 +21,16 @@ class Migration(migrations.Migration):
                 ('state_hash', models.CharField(max_length=64, verbose_name='state')),
                 ('fallback', models.CharField(blank=True, max_length=255, verbose_name='instead of the template, because')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('file', models.ForeignKey(db_column='sha256', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.storedfile', verbose_name='hash (SHA-256)')),
+                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='billing.invoice', verbose_name='invoice')),
+                ('template', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoicetemplate', verbose_name='template')),
             ],
             options={
                 'verbose_name': 'document of an invoice',
                 'verbose_name_plural': 'documents of invoices',
                 'db_table': 'invoice_documents',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('invoice', 'language', 'state_hash'), name='invoice_documents_one_a_state')],
             },
         ),
         migrations.AlterModelOptions(
@@ -48,24 +52,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invoicetemplate',
             constraint=models.CheckConstraint(condition=models.Q(('is_default', False), ('is_active', True), _connector='OR'), name='invoice_templates_default_active'),
-        ),
-        migrations.AddField(
-            model_name='invoicedocument',
-            name='file',
-            field=models.ForeignKey(db_column='sha256', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.storedfile', verbose_name='hash (SHA-256)'),
-        ),
-        migrations.AddField(
-            model_name='invoicedocument',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='billing.invoice', verbose_name='invoice'),
-        ),
-        migrations.AddField(
-            model_name='invoicedocument',
-            name='template',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoicetemplate', verbose_name='template'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoicedocument',
-            constraint=models.UniqueConstraint(fields=('invoice', 'language', 'state_hash'), name='invoice_documents_one_a_state'),
         ),
     ]

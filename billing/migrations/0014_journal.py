@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 'db_table': 'accounting_periods',
                 'ordering': ('-month',),
                 'permissions': (('close_accountingperiod', 'Can close and open accounting periods'),),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['closed', 'open'])), name='accounting_periods_status_known'), models.CheckConstraint(condition=django.db.models.lookups.EndsWith(django.db.models.functions.comparison.Cast('month', models.TextField()), '-01'), name='accounting_periods_first_day')],
             },
         ),
         migrations.CreateModel(
@@ -60,17 +61,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'columns of the journal export',
                 'db_table': 'journal_export_columns',
                 'ordering': ('position',),
-            },
-        ),
-        migrations.CreateModel(
-            name='ExportedEntry',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-            ],
-            options={
-                'verbose_name': 'exported entry',
-                'verbose_name_plural': 'exported entries',
-                'db_table': 'journal_exported_entries',
+                'constraints': [models.CheckConstraint(condition=models.Q(('head', ''), _negated=True), name='journal_export_columns_has_head')],
             },
         ),
         migrations.CreateModel(
@@ -89,12 +80,19 @@ class Migration(migrations.Migration):
                 ('postings_count', models.PositiveSmallIntegerField(verbose_name='postings')),
                 ('posted_by', models.CharField(max_length=64, verbose_name='posted by')),
                 ('posted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='posted')),
+                ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='journal', to='billing.invoice', verbose_name='invoice')),
+                ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation', verbose_name='organisation')),
+                ('receipt', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='journal', to='billing.receipt', verbose_name='receipt')),
+                ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='billing.journalentry', verbose_name='takes back')),
+                ('user', models.ForeignKey(blank=True, db_column='username', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'journal entry',
                 'verbose_name_plural': 'journal',
                 'db_table': 'journal_entries',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('kind', 'source_id', 'part', 'sequence'), name='journal_entries_once_a_source'), models.CheckConstraint(condition=models.Q(('kind__in', ['receipt', 'receipt_void', 'receipt_by_hand', 'payment', 'payment_use', 'refund', 'dispute', 'invoice', 'credit_note', 'invoice_payment', 'invoice_return', 'credit_entry', 'write_off', 'recognition', 'recognition_back'])), name='journal_entries_kind_known'), models.CheckConstraint(condition=models.Q(('date__gte', models.F('fact_date'))), name='journal_entries_never_before_the_fact'), models.CheckConstraint(condition=models.Q(('postings_count__gte', 1), ('sequence__gte', 1)), name='journal_entries_has_postings')],
+                'indexes': [models.Index(fields=['date', 'id'], name='idx_journal_date'), models.Index(fields=['organisation', 'fact_date'], name='idx_journal_organisation'), models.Index(fields=['invoice'], name='idx_journal_invoice')],
             },
         ),
         migrations.CreateModel(
@@ -117,6 +115,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ExportedEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('entry', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='exported', to='billing.journalentry', verbose_name='entry')),
+                ('export', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='billing.journalexport', verbose_name='export')),
+            ],
+            options={
+                'verbose_name': 'exported entry',
+                'verbose_name_plural': 'exported entries',
+                'db_table': 'journal_exported_entries',
+            },
+        ),
+        migrations.CreateModel(
             name='JournalPosting',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -126,12 +137,15 @@ class Migration(migrations.Migration):
                 ('amount', models.DecimalField(decimal_places=4, max_digits=18, verbose_name='amount')),
                 ('debit_month', models.DateField(blank=True, null=True, verbose_name='month earned (debit)')),
                 ('credit_month', models.DateField(blank=True, null=True, verbose_name='month earned (credit)')),
+                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.journalentry', verbose_name='entry')),
             ],
             options={
                 'verbose_name': 'posting',
                 'verbose_name_plural': 'postings',
                 'db_table': 'journal_postings',
                 'ordering': ('entry', 'position'),
+                'constraints': [models.UniqueConstraint(fields=('entry', 'position'), name='journal_postings_position_once'), models.CheckConstraint(condition=models.Q(('amount__gt', Decimal('0'))), name='journal_postings_positive'), models.CheckConstraint(condition=models.Q(models.Q(('debit', models.F('credit')), _negated=True), models.Q(('debit', ''), _negated=True), models.Q(('credit', ''), _negated=True)), name='journal_postings_two_accounts')],
+                'indexes': [models.Index(fields=['debit', 'entry'], name='idx_posting_debit'), models.Index(fields=['credit', 'entry'], name='idx_posting_credit')],
             },
         ),
         migrations.CreateModel(
@@ -163,6 +177,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'accounts of the books',
                 'db_table': 'ledger_accounts',
                 'ordering': ('number', 'role'),
+                'constraints': [models.CheckConstraint(condition=models.Q(('number', ''), _negated=True), name='ledger_accounts_has_number')],
             },
         ),
         migrations.CreateModel(
@@ -175,6 +190,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=255, verbose_name='reason')),
                 ('created_by', models.CharField(max_length=64, verbose_name='created by')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='write_offs', to='billing.invoice', verbose_name='invoice')),
             ],
             options={
                 'verbose_name': 'bad debt',
@@ -182,6 +198,7 @@ class Migration(migrations.Migration):
                 'db_table': 'write_offs',
                 'ordering': ('-id',),
                 'permissions': (('write_off_invoice', 'Can write invoices off as bad debt'),),
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='write_offs_not_nought'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='write_offs_has_reason')],
             },
         ),
         migrations.RemoveConstraint(
@@ -196,122 +213,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invoice',
             constraint=models.CheckConstraint(condition=models.Q(('amount_credited__gte', 0), ('amount_due__gte', 0), ('amount_paid__gte', 0), ('amount_written_off__gte', 0), ('discount__gte', 0), ('subtotal__gte', 0), ('tax__gte', 0), ('total__gte', 0)), name='invoices_amounts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='accountingperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['closed', 'open'])), name='accounting_periods_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='accountingperiod',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.EndsWith(django.db.models.functions.comparison.Cast('month', models.TextField()), '-01'), name='accounting_periods_first_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='exportcolumn',
-            constraint=models.CheckConstraint(condition=models.Q(('head', ''), _negated=True), name='journal_export_columns_has_head'),
-        ),
-        migrations.AddField(
-            model_name='journalentry',
-            name='invoice',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='journal', to='billing.invoice', verbose_name='invoice'),
-        ),
-        migrations.AddField(
-            model_name='journalentry',
-            name='organisation',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation', verbose_name='organisation'),
-        ),
-        migrations.AddField(
-            model_name='journalentry',
-            name='receipt',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='journal', to='billing.receipt', verbose_name='receipt'),
-        ),
-        migrations.AddField(
-            model_name='journalentry',
-            name='reverses',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='billing.journalentry', verbose_name='takes back'),
-        ),
-        migrations.AddField(
-            model_name='journalentry',
-            name='user',
-            field=models.ForeignKey(blank=True, db_column='username', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user'),
-        ),
-        migrations.AddField(
-            model_name='exportedentry',
-            name='entry',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='exported', to='billing.journalentry', verbose_name='entry'),
-        ),
-        migrations.AddField(
-            model_name='exportedentry',
-            name='export',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='billing.journalexport', verbose_name='export'),
-        ),
-        migrations.AddField(
-            model_name='journalposting',
-            name='entry',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.journalentry', verbose_name='entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('number', ''), _negated=True), name='ledger_accounts_has_number'),
-        ),
-        migrations.AddField(
-            model_name='writeoff',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='write_offs', to='billing.invoice', verbose_name='invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['date', 'id'], name='idx_journal_date'),
-        ),
-        migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['organisation', 'fact_date'], name='idx_journal_organisation'),
-        ),
-        migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['invoice'], name='idx_journal_invoice'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalentry',
-            constraint=models.UniqueConstraint(fields=('kind', 'source_id', 'part', 'sequence'), name='journal_entries_once_a_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalentry',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['receipt', 'receipt_void', 'receipt_by_hand', 'payment', 'payment_use', 'refund', 'dispute', 'invoice', 'credit_note', 'invoice_payment', 'invoice_return', 'credit_entry', 'write_off', 'recognition', 'recognition_back'])), name='journal_entries_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalentry',
-            constraint=models.CheckConstraint(condition=models.Q(('date__gte', models.F('fact_date'))), name='journal_entries_never_before_the_fact'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalentry',
-            constraint=models.CheckConstraint(condition=models.Q(('postings_count__gte', 1), ('sequence__gte', 1)), name='journal_entries_has_postings'),
-        ),
-        migrations.AddIndex(
-            model_name='journalposting',
-            index=models.Index(fields=['debit', 'entry'], name='idx_posting_debit'),
-        ),
-        migrations.AddIndex(
-            model_name='journalposting',
-            index=models.Index(fields=['credit', 'entry'], name='idx_posting_credit'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalposting',
-            constraint=models.UniqueConstraint(fields=('entry', 'position'), name='journal_postings_position_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalposting',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', Decimal('0'))), name='journal_postings_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalposting',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('debit', models.F('credit')), _negated=True), models.Q(('debit', ''), _negated=True), models.Q(('credit', ''), _negated=True)), name='journal_postings_two_accounts'),
-        ),
-        migrations.AddConstraint(
-            model_name='writeoff',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='write_offs_not_nought'),
-        ),
-        migrations.AddConstraint(
-            model_name='writeoff',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='write_offs_has_reason'),
         ),
     ]

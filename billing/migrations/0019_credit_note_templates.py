@@ -20,12 +20,16 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(choices=[('en', 'English'), ('th', 'ไทย')], max_length=8, verbose_name='language')),
                 ('fallback', models.CharField(blank=True, max_length=255, verbose_name='instead of the template, because')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('file', models.ForeignKey(db_column='sha256', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.storedfile', verbose_name='hash (SHA-256)')),
+                ('note', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='billing.creditnote', verbose_name='credit note')),
+                ('template', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoicetemplate', verbose_name='template')),
             ],
             options={
                 'verbose_name': 'document of a credit note',
                 'verbose_name_plural': 'documents of credit notes',
                 'db_table': 'credit_note_documents',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('note', 'language'), name='credit_note_documents_one_a_language')],
             },
         ),
         migrations.RemoveConstraint(
@@ -73,24 +77,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invoicetemplate',
             constraint=models.UniqueConstraint(condition=models.Q(('is_default', True), ('organisation__isnull', True)), fields=('kind',), name='invoice_templates_one_default_a_kind'),
-        ),
-        migrations.AddField(
-            model_name='creditnotedocument',
-            name='file',
-            field=models.ForeignKey(db_column='sha256', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.storedfile', verbose_name='hash (SHA-256)'),
-        ),
-        migrations.AddField(
-            model_name='creditnotedocument',
-            name='note',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='billing.creditnote', verbose_name='credit note'),
-        ),
-        migrations.AddField(
-            model_name='creditnotedocument',
-            name='template',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoicetemplate', verbose_name='template'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnotedocument',
-            constraint=models.UniqueConstraint(fields=('note', 'language'), name='credit_note_documents_one_a_language'),
         ),
     ]

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'payments', 'permissions': (('resolve_payment', 'Can decide about payments in review'),),
                 'db_table': 'payments',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'authorized', 'succeeded', 'failed', 'canceled', 'needs_review'])), name='payments_status_known'), models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='payments_amount_positive'), models.UniqueConstraint(condition=models.Q(('external_payment_id', ''), _negated=True), fields=('provider', 'external_payment_id'), name='payments_external_id_unique'), models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'authorized'))), fields=('receipt',), name='payments_one_open_attempt'), models.UniqueConstraint(condition=models.Q(('status', 'succeeded')), fields=('receipt',), name='payments_one_success')],
             },
         ),
         migrations.CreateModel(
@@ -62,34 +63,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'payment events',
                 'db_table': 'payment_events',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(fields=('provider', 'external_event_id'), name='payment_events_external_unique'), models.CheckConstraint(condition=models.Q(('outcome__in', ['received', 'processed', 'ignored', 'mismatch', 'failed', 'rejected'])), name='payment_events_outcome_known')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'authorized', 'succeeded', 'failed', 'canceled', 'needs_review'])), name='payments_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='payments_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_payment_id', ''), _negated=True), fields=('provider', 'external_payment_id'), name='payments_external_id_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'authorized'))), fields=('receipt',), name='payments_one_open_attempt'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'succeeded')), fields=('receipt',), name='payments_one_success'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentevent',
-            constraint=models.UniqueConstraint(fields=('provider', 'external_event_id'), name='payment_events_external_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentevent',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['received', 'processed', 'ignored', 'mismatch', 'failed', 'rejected'])), name='payment_events_outcome_known'),
         ),
     ]

@@ -16,6 +16,35 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='BankTransfer',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('bank', models.CharField(max_length=60, verbose_name='bank')),
+                ('reference', models.CharField(max_length=80, verbose_name="bank's reference")),
+                ('claimed_cents', models.BigIntegerField(verbose_name='amount said, in minor units')),
+                ('received_cents', models.BigIntegerField(default=0, verbose_name='amount received, in minor units')),
+                ('transferred_on', models.DateField(verbose_name='day of the transfer')),
+                ('slip', models.BinaryField(blank=True, null=True, verbose_name='slip')),
+                ('slip_type', models.CharField(blank=True, max_length=40, verbose_name='type of the slip')),
+                ('slip_sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256 of the slip')),
+                ('status', models.CharField(choices=[('submitted', 'submitted'), ('accepted', 'accepted'), ('rejected', 'rejected')], default='submitted', max_length=9, verbose_name='status')),
+                ('submitted_by', models.CharField(max_length=64, verbose_name='submitted by')),
+                ('submitted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='submitted at')),
+                ('reviewed_by', models.CharField(blank=True, max_length=64, verbose_name='reviewed by')),
+                ('reviewed_at', models.DateTimeField(blank=True, null=True, verbose_name='reviewed')),
+                ('review_note', models.CharField(blank=True, max_length=255, verbose_name='note')),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='payments.payment', verbose_name='payment')),
+            ],
+            options={
+                'verbose_name': 'bank transfer',
+                'verbose_name_plural': 'bank transfers',
+                'db_table': 'bank_transfers',
+                'ordering': ('-id',),
+                'permissions': (('review_banktransfer', 'Can accept or reject bank transfers'),),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['submitted', 'accepted', 'rejected'])), name='bank_transfers_status_known'), models.CheckConstraint(condition=models.Q(('claimed_cents__gt', 0), ('received_cents__gte', 0)), name='bank_transfers_amounts_positive'), models.UniqueConstraint(condition=models.Q(('status', 'rejected'), _negated=True), fields=('bank', 'reference'), name='bank_transfers_reference_unique'), models.UniqueConstraint(condition=models.Q(models.Q(('status', 'rejected'), _negated=True), models.Q(('slip_sha256', ''), _negated=True)), fields=('slip_sha256',), name='bank_transfers_slip_unique')],
+            },
+        ),
+        migrations.CreateModel(
             name='BankLine',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -34,6 +63,7 @@ class Migration(migrations.Migration):
                 ('decided_by', models.CharField(blank=True, max_length=64, verbose_name='decided by')),
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('note', models.CharField(blank=True, max_length=255, verbose_name='note')),
+                ('transfer', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='line', to='payments.banktransfer', verbose_name='transfer')),
             ],
             options={
                 'verbose_name': 'bank statement line',
@@ -41,33 +71,7 @@ class Migration(migrations.Migration):
                 'db_table': 'bank_statement_lines',
                 'ordering': ('-posted_on', '-id'),
                 'permissions': (('match_bankline', 'Can match bank statement lines'),),
-            },
-        ),
-        migrations.CreateModel(
-            name='BankTransfer',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('bank', models.CharField(max_length=60, verbose_name='bank')),
-                ('reference', models.CharField(max_length=80, verbose_name="bank's reference")),
-                ('claimed_cents', models.BigIntegerField(verbose_name='amount said, in minor units')),
-                ('received_cents', models.BigIntegerField(default=0, verbose_name='amount received, in minor units')),
-                ('transferred_on', models.DateField(verbose_name='day of the transfer')),
-                ('slip', models.BinaryField(blank=True, null=True, verbose_name='slip')),
-                ('slip_type', models.CharField(blank=True, max_length=40, verbose_name='type of the slip')),
-                ('slip_sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256 of the slip')),
-                ('status', models.CharField(choices=[('submitted', 'submitted'), ('accepted', 'accepted'), ('rejected', 'rejected')], default='submitted', max_length=9, verbose_name='status')),
-                ('submitted_by', models.CharField(max_length=64, verbose_name='submitted by')),
-                ('submitted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='submitted at')),
-                ('reviewed_by', models.CharField(blank=True, max_length=64, verbose_name='reviewed by')),
-                ('reviewed_at', models.DateTimeField(blank=True, null=True, verbose_name='reviewed')),
-                ('review_note', models.CharField(blank=True, max_length=255, verbose_name='note')),
-            ],
-            options={
-                'verbose_name': 'bank transfer',
-                'verbose_name_plural': 'bank transfers',
-                'db_table': 'bank_transfers',
-                'ordering': ('-id',),
-                'permissions': (('review_banktransfer', 'Can accept or reject bank transfers'),),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['open', 'matched', 'ignored'])), name='bank_lines_status_known'), models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='bank_lines_amount_positive'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'matched'), _negated=True), ('transfer__isnull', False), _connector='OR'), name='bank_lines_matched_has_transfer')],
             },
         ),
         migrations.CreateModel(
@@ -80,12 +84,14 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=255, verbose_name='reason')),
                 ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='opened')),
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed')),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.payment', verbose_name='payment')),
             ],
             options={
                 'verbose_name': 'dispute',
                 'verbose_name_plural': 'disputes',
                 'db_table': 'disputes',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['open', 'won', 'lost'])), name='disputes_status_known'), models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='disputes_amount_positive'), models.UniqueConstraint(fields=('payment', 'external_dispute_id'), name='disputes_external_id_unique')],
             },
         ),
         migrations.CreateModel(
@@ -96,12 +102,15 @@ class Migration(migrations.Migration):
                 ('attempted_at', models.DateTimeField(verbose_name='when')),
                 ('outcome', models.CharField(choices=[('opened', 'a new checkout was opened'), ('settled', 'the money had arrived after all'), ('not_needed', 'not needed any more'), ('unreachable', 'the provider did not answer'), ('refused', 'the provider refused'), ('given_up', 'given up')], max_length=12, verbose_name='outcome')),
                 ('detail', models.CharField(blank=True, max_length=255, verbose_name='detail')),
+                ('new_payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.payment', verbose_name='new payment')),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.payment', verbose_name='failed payment')),
             ],
             options={
                 'verbose_name': 'try to collect',
                 'verbose_name_plural': 'tries to collect',
                 'db_table': 'payment_attempts',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ['opened', 'settled', 'not_needed', 'unreachable', 'refused', 'given_up'])), name='payment_attempts_outcome_known')],
             },
         ),
         migrations.CreateModel(
@@ -125,6 +134,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'reconciled days',
                 'db_table': 'reconciliation_days',
                 'ordering': ('-day', 'provider'),
+                'constraints': [models.UniqueConstraint(fields=('provider', 'day', 'currency'), name='reconciliation_days_unique')],
             },
         ),
         migrations.CreateModel(
@@ -143,12 +153,14 @@ class Migration(migrations.Migration):
                 ('created_by', models.CharField(blank=True, max_length=64, verbose_name='asked for by')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.payment', verbose_name='payment')),
             ],
             options={
                 'verbose_name': 'refund',
                 'verbose_name_plural': 'refunds',
                 'db_table': 'refunds',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['requested', 'pending', 'succeeded', 'failed', 'canceled', 'needs_review'])), name='refunds_status_known'), models.CheckConstraint(condition=models.Q(('origin__in', ['ours', 'provider'])), name='refunds_origin_known'), models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='refunds_amount_positive'), models.UniqueConstraint(condition=models.Q(('external_refund_id', ''), _negated=True), fields=('payment', 'external_refund_id'), name='refunds_external_id_unique')],
             },
         ),
         migrations.AlterModelOptions(
@@ -297,99 +309,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='paymentevent',
             constraint=models.UniqueConstraint(condition=models.Q(('signature_ok', True), models.Q(('body_sha256', ''), _negated=True)), fields=('provider', 'body_sha256'), name='payment_events_body_unique'),
-        ),
-        migrations.AddField(
-            model_name='banktransfer',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='payments.payment', verbose_name='payment'),
-        ),
-        migrations.AddField(
-            model_name='bankline',
-            name='transfer',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='line', to='payments.banktransfer', verbose_name='transfer'),
-        ),
-        migrations.AddField(
-            model_name='dispute',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.payment', verbose_name='payment'),
-        ),
-        migrations.AddField(
-            model_name='paymentattempt',
-            name='new_payment',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.payment', verbose_name='new payment'),
-        ),
-        migrations.AddField(
-            model_name='paymentattempt',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.payment', verbose_name='failed payment'),
-        ),
-        migrations.AddConstraint(
-            model_name='reconciliationday',
-            constraint=models.UniqueConstraint(fields=('provider', 'day', 'currency'), name='reconciliation_days_unique'),
-        ),
-        migrations.AddField(
-            model_name='refund',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.payment', verbose_name='payment'),
-        ),
-        migrations.AddConstraint(
-            model_name='banktransfer',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['submitted', 'accepted', 'rejected'])), name='bank_transfers_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='banktransfer',
-            constraint=models.CheckConstraint(condition=models.Q(('claimed_cents__gt', 0), ('received_cents__gte', 0)), name='bank_transfers_amounts_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='banktransfer',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'rejected'), _negated=True), fields=('bank', 'reference'), name='bank_transfers_reference_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='banktransfer',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('status', 'rejected'), _negated=True), models.Q(('slip_sha256', ''), _negated=True)), fields=('slip_sha256',), name='bank_transfers_slip_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'matched', 'ignored'])), name='bank_lines_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='bank_lines_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'matched'), _negated=True), ('transfer__isnull', False), _connector='OR'), name='bank_lines_matched_has_transfer'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'won', 'lost'])), name='disputes_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='disputes_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.UniqueConstraint(fields=('payment', 'external_dispute_id'), name='disputes_external_id_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentattempt',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['opened', 'settled', 'not_needed', 'unreachable', 'refused', 'given_up'])), name='payment_attempts_outcome_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['requested', 'pending', 'succeeded', 'failed', 'canceled', 'needs_review'])), name='refunds_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('origin__in', ['ours', 'provider'])), name='refunds_origin_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='refunds_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_refund_id', ''), _negated=True), fields=('payment', 'external_refund_id'), name='refunds_external_id_unique'),
         ),
     ]

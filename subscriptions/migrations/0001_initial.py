@@ -94,6 +94,8 @@ class Migration(migrations.Migration):
                 'db_table': 'subscriptions',
                 'ordering': ('-id',),
                 'permissions': (('decide_subscription', 'Can approve, deny, suspend and resume subscriptions'),),
+                'constraints': [models.CheckConstraint(condition=models.Q(('organisation__isnull', False), ('user__isnull', False), _connector='OR'), name='subscriptions_holder_given'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'trial', 'active', 'past_due', 'suspended', 'canceled', 'expired'])), name='subscriptions_status_known'), models.CheckConstraint(condition=models.Q(('billing_cycle__in', ['monthly', 'quarterly', 'yearly'])), name='subscriptions_cycle_known'), models.CheckConstraint(condition=models.Q(('suspended_for__in', ['', 'quota', 'payment', 'staff'])), name='subscriptions_suspended_for_known'), models.CheckConstraint(condition=models.Q(('end_at__isnull', True), ('start_at__isnull', True), ('end_at__gte', models.F('start_at')), _connector='OR'), name='subscriptions_dates_ordered'), models.UniqueConstraint(condition=models.Q(('organisation__isnull', False), ('status__in', ('pending', 'trial', 'active', 'past_due', 'suspended')), ('user__isnull', False)), fields=('organisation', 'user', 'plan'), name='subscriptions_one_live_a_member'), models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'trial', 'active', 'past_due', 'suspended')), ('user__isnull', True)), fields=('organisation', 'plan'), name='subscriptions_one_live_an_organisation'), models.UniqueConstraint(condition=models.Q(('organisation__isnull', True), ('status__in', ('pending', 'trial', 'active', 'past_due', 'suspended'))), fields=('user', 'plan'), name='subscriptions_one_live_a_user')],
+                'indexes': [models.Index(fields=['organisation', 'status'], name='idx_subscription_org_status'), models.Index(fields=['user', 'status'], name='idx_subscription_user_status'), models.Index(fields=['next_billing_at', 'status'], name='idx_subscription_next_billing')],
             },
         ),
         migrations.CreateModel(
@@ -126,6 +128,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'key of a subscription',
                 'verbose_name_plural': 'keys of subscriptions',
                 'db_table': 'subscription_keys',
+                'constraints': [models.UniqueConstraint(fields=('subscription', 'api_key'), name='subscription_keys_pair_unique')],
             },
         ),
         migrations.CreateModel(
@@ -168,53 +171,5 @@ class Migration(migrations.Migration):
                 'ordering': ('plan', 'metric', 'window'),
                 'constraints': [models.UniqueConstraint(fields=('plan', 'metric', 'window'), name='plan_limits_one_a_window'), models.CheckConstraint(condition=models.Q(('window__in', ['hour', 'day', 'month', 'total'])), name='plan_limits_window_known')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['organisation', 'status'], name='idx_subscription_org_status'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['user', 'status'], name='idx_subscription_user_status'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['next_billing_at', 'status'], name='idx_subscription_next_billing'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('organisation__isnull', False), ('user__isnull', False), _connector='OR'), name='subscriptions_holder_given'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'trial', 'active', 'past_due', 'suspended', 'canceled', 'expired'])), name='subscriptions_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_cycle__in', ['monthly', 'quarterly', 'yearly'])), name='subscriptions_cycle_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('suspended_for__in', ['', 'quota', 'payment', 'staff'])), name='subscriptions_suspended_for_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('end_at__isnull', True), ('start_at__isnull', True), ('end_at__gte', models.F('start_at')), _connector='OR'), name='subscriptions_dates_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('organisation__isnull', False), ('status__in', ('pending', 'trial', 'active', 'past_due', 'suspended')), ('user__isnull', False)), fields=('organisation', 'user', 'plan'), name='subscriptions_one_live_a_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'trial', 'active', 'past_due', 'suspended')), ('user__isnull', True)), fields=('organisation', 'plan'), name='subscriptions_one_live_an_organisation'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('organisation__isnull', True), ('status__in', ('pending', 'trial', 'active', 'past_due', 'suspended'))), fields=('user', 'plan'), name='subscriptions_one_live_a_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionkey',
-            constraint=models.UniqueConstraint(fields=('subscription', 'api_key'), name='subscription_keys_pair_unique'),
         ),
     ]

@@ -54,23 +54,12 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'plan fees',
                 'db_table': 'plan_prices',
                 'ordering': ('plan', 'billing_cycle', 'currency', '-effective_from'),
+                'constraints': [models.UniqueConstraint(fields=('plan', 'billing_cycle', 'currency', 'effective_from'), name='plan_prices_one_a_day'), models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='plan_prices_not_negative'), models.CheckConstraint(condition=models.Q(('billing_cycle__in', ['monthly', 'quarterly', 'yearly'])), name='plan_prices_cycle_known')],
             },
         ),
         migrations.AddField(
             model_name='subscription',
             name='price',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscriptions.planprice', verbose_name='plan fee'),
-        ),
-        migrations.AddConstraint(
-            model_name='planprice',
-            constraint=models.UniqueConstraint(fields=('plan', 'billing_cycle', 'currency', 'effective_from'), name='plan_prices_one_a_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='planprice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='plan_prices_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='planprice',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_cycle__in', ['monthly', 'quarterly', 'yearly'])), name='plan_prices_cycle_known'),
         ),
     ]

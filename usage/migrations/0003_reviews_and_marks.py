@@ -26,12 +26,17 @@ class Migration(migrations.Migration):
                 ('decided_by', models.CharField(blank=True, default='', max_length=64, verbose_name='decided by')),
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='first seen')),
+                ('job', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='usage.job', verbose_name='job')),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='usage.importrun', verbose_name='import run')),
+                ('closed_by_run', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='usage.importrun', verbose_name='closed by import run')),
             ],
             options={
                 'verbose_name': 'adjustment',
                 'verbose_name_plural': 'adjustments',
                 'db_table': 'usage_adjustments',
                 'ordering': ('-id',),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('job',), name='usage_adjustments_one_open'), models.CheckConstraint(condition=models.Q(('status__in', ['open', 'accepted', 'dismissed'])), name='adjustment_status_known'), models.CheckConstraint(condition=models.Q(('status', 'open'), ('decided_at__isnull', False), _connector='OR'), name='adjustment_decided_when')],
+                'indexes': [models.Index(fields=['status', '-id'], name='idx_adjustments_status')],
             },
         ),
         migrations.CreateModel(
@@ -56,6 +61,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'reconciliations',
                 'db_table': 'reconciliations',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['running', 'equal', 'differs', 'failed'])), name='reconciliation_status_known')],
             },
         ),
         migrations.CreateModel(
@@ -78,12 +84,14 @@ class Migration(migrations.Migration):
                 ('clipped_gpu', models.BigIntegerField(blank=True, null=True, verbose_name='GPU seconds stored, cut at the month')),
                 ('sreport_gpu', models.BigIntegerField(blank=True, null=True, verbose_name='GPU seconds by sreport')),
                 ('differs', models.BooleanField(default=False, verbose_name='differs')),
+                ('reconciliation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='usage.reconciliation')),
             ],
             options={
                 'verbose_name': 'line of a reconciliation',
                 'verbose_name_plural': 'lines of reconciliations',
                 'db_table': 'reconciliation_lines',
                 'ordering': ('-differs', 'month', 'username', 'account'),
+                'constraints': [models.UniqueConstraint(fields=('reconciliation', 'month', 'username', 'account'), name='reconciliation_lines_once')],
             },
         ),
         migrations.RemoveConstraint(
@@ -224,49 +232,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='quarantinedrow',
             constraint=models.CheckConstraint(condition=models.Q(('status', 'open'), ('decided_at__isnull', False), _connector='OR'), name='quarantine_decided_when'),
-        ),
-        migrations.AddField(
-            model_name='adjustment',
-            name='job',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='usage.job', verbose_name='job'),
-        ),
-        migrations.AddField(
-            model_name='adjustment',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='usage.importrun', verbose_name='import run'),
-        ),
-        migrations.AddField(
-            model_name='adjustment',
-            name='closed_by_run',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='usage.importrun', verbose_name='closed by import run'),
-        ),
-        migrations.AddConstraint(
-            model_name='reconciliation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'equal', 'differs', 'failed'])), name='reconciliation_status_known'),
-        ),
-        migrations.AddField(
-            model_name='reconciliationline',
-            name='reconciliation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='usage.reconciliation'),
-        ),
-        migrations.AddIndex(
-            model_name='adjustment',
-            index=models.Index(fields=['status', '-id'], name='idx_adjustments_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('job',), name='usage_adjustments_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'accepted', 'dismissed'])), name='adjustment_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'open'), ('decided_at__isnull', False), _connector='OR'), name='adjustment_decided_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='reconciliationline',
-            constraint=models.UniqueConstraint(fields=('reconciliation', 'month', 'username', 'account'), name='reconciliation_lines_once'),
         ),
     ]

@@ -52,6 +52,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'alerts',
                 'db_table': 'alert_rules',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('organisation__isnull', False), ('username', '')), models.Q(('organisation__isnull', True), ('project__isnull', True), models.Q(('username', ''), _negated=True)), _connector='OR'), name='alert_rules_one_subject'), models.CheckConstraint(condition=models.Q(('alert_type__in', ['usage_threshold', 'usage_spike', 'cost_threshold', 'unusual_pattern'])), name='alert_rules_type_known'), models.CheckConstraint(condition=models.Q(('threshold_operator__in', ['gt', 'gte', 'lt', 'lte', 'eq'])), name='alert_rules_operator_known'), models.CheckConstraint(condition=models.Q(('comparison_period__in', ['hour', 'day', 'week', 'month'])), name='alert_rules_period_known')],
+                'indexes': [models.Index(condition=models.Q(('username', ''), _negated=True), fields=['username'], name='idx_alert_rules_username')],
             },
         ),
         migrations.CreateModel(
@@ -85,6 +87,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'alerts that were raised',
                 'db_table': 'alert_history',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed', 'acknowledged'])), name='alert_history_status_known')],
             },
         ),
         migrations.CreateModel(
@@ -126,6 +129,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'reservations',
                 'db_table': 'quota_reservations',
                 'ordering': ('-id',),
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['held', 'settled', 'released', 'expired'])), name='quota_reservations_status_known')],
+                'indexes': [models.Index(condition=models.Q(('status', 'held')), fields=['expires_at'], name='idx_quota_reservations_held')],
             },
         ),
         migrations.CreateModel(
@@ -148,6 +153,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'quota windows',
                 'db_table': 'quota_windows',
                 'ordering': ('-starts_at', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('subscription', 'metric', 'window', 'starts_at'), name='quota_windows_one_a_start')],
             },
         ),
         migrations.CreateModel(
@@ -185,6 +191,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'usage sums',
                 'db_table': 'usage_aggregates',
                 'ordering': ('-period_start', 'id'),
+                'constraints': [models.UniqueConstraint(models.F('project'), models.F('period_type'), models.F('period_start'), models.F('metric_name'), models.F('unit'), models.F('model_id'), django.db.models.functions.comparison.Coalesce(models.F('subscription'), 0), django.db.models.functions.comparison.Coalesce(models.F('meter'), 0), models.F('slot'), name='usage_aggregates_series_unique'), models.CheckConstraint(condition=models.Q(('period_type__in', ['hour', 'day', 'month'])), name='usage_aggregates_period_known'), models.CheckConstraint(condition=models.Q(('event_count__gt', 0)), name='usage_aggregates_not_empty')],
+                'indexes': [models.Index(fields=['organisation', 'period_type', 'period_start', 'metric_name'], name='idx_aggregates_org_period'), models.Index(condition=models.Q(('subscription__isnull', False)), fields=['subscription', 'period_type', 'period_start'], name='idx_aggregates_subscription'), models.Index(fields=['period_type', 'period_start'], name='idx_aggregates_period')],
             },
         ),
         migrations.CreateModel(
@@ -200,6 +208,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'usage_distinct',
+                'constraints': [models.UniqueConstraint(models.F('meter'), models.F('project'), models.F('hour'), models.F('value_hash'), django.db.models.functions.comparison.Coalesce(models.F('subscription'), 0), name='usage_distinct_value_unique')],
             },
         ),
         migrations.CreateModel(
@@ -232,6 +241,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'usage events',
                 'db_table': 'usage_events',
                 'ordering': ('-timestamp', '-id'),
+                'indexes': [models.Index(fields=['organisation', 'project', 'timestamp'], name='idx_usage_events_org_time')],
             },
         ),
         migrations.CreateModel(
@@ -246,73 +256,5 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'usage_event_keys',
             },
-        ),
-        migrations.AddIndex(
-            model_name='alertrule',
-            index=models.Index(condition=models.Q(('username', ''), _negated=True), fields=['username'], name='idx_alert_rules_username'),
-        ),
-        migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('organisation__isnull', False), ('username', '')), models.Q(('organisation__isnull', True), ('project__isnull', True), models.Q(('username', ''), _negated=True)), _connector='OR'), name='alert_rules_one_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.CheckConstraint(condition=models.Q(('alert_type__in', ['usage_threshold', 'usage_spike', 'cost_threshold', 'unusual_pattern'])), name='alert_rules_type_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.CheckConstraint(condition=models.Q(('threshold_operator__in', ['gt', 'gte', 'lt', 'lte', 'eq'])), name='alert_rules_operator_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.CheckConstraint(condition=models.Q(('comparison_period__in', ['hour', 'day', 'week', 'month'])), name='alert_rules_period_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='alerthistory',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed', 'acknowledged'])), name='alert_history_status_known'),
-        ),
-        migrations.AddIndex(
-            model_name='quotareservation',
-            index=models.Index(condition=models.Q(('status', 'held')), fields=['expires_at'], name='idx_quota_reservations_held'),
-        ),
-        migrations.AddConstraint(
-            model_name='quotareservation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['held', 'settled', 'released', 'expired'])), name='quota_reservations_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='quotawindow',
-            constraint=models.UniqueConstraint(fields=('subscription', 'metric', 'window', 'starts_at'), name='quota_windows_one_a_start'),
-        ),
-        migrations.AddIndex(
-            model_name='usageaggregate',
-            index=models.Index(fields=['organisation', 'period_type', 'period_start', 'metric_name'], name='idx_aggregates_org_period'),
-        ),
-        migrations.AddIndex(
-            model_name='usageaggregate',
-            index=models.Index(condition=models.Q(('subscription__isnull', False)), fields=['subscription', 'period_type', 'period_start'], name='idx_aggregates_subscription'),
-        ),
-        migrations.AddIndex(
-            model_name='usageaggregate',
-            index=models.Index(fields=['period_type', 'period_start'], name='idx_aggregates_period'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageaggregate',
-            constraint=models.UniqueConstraint(models.F('project'), models.F('period_type'), models.F('period_start'), models.F('metric_name'), models.F('unit'), models.F('model_id'), django.db.models.functions.comparison.Coalesce(models.F('subscription'), 0), django.db.models.functions.comparison.Coalesce(models.F('meter'), 0), models.F('slot'), name='usage_aggregates_series_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageaggregate',
-            constraint=models.CheckConstraint(condition=models.Q(('period_type__in', ['hour', 'day', 'month'])), name='usage_aggregates_period_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageaggregate',
-            constraint=models.CheckConstraint(condition=models.Q(('event_count__gt', 0)), name='usage_aggregates_not_empty'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagedistinct',
-            constraint=models.UniqueConstraint(models.F('meter'), models.F('project'), models.F('hour'), models.F('value_hash'), django.db.models.functions.comparison.Coalesce(models.F('subscription'), 0), name='usage_distinct_value_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='usageevent',
-            index=models.Index(fields=['organisation', 'project', 'timestamp'], name='idx_usage_events_org_time'),
         ),
     ]
