@@ -96,7 +96,7 @@ def copy_of_the_tree() -> Iterator[Copy]:
 
 
 def _leave_out(folder: str, names: list[str]) -> set[str]:
-    found = {name for name in names if name in _LEFT_OUT or name == "__pycache__" or ".sqlite3" in name}
+    found = {name for name in names if name in _LEFT_OUT or ".sqlite3" in name}
     return found | ({".pytest_cache"} & set(names))
 
 

@@ -257,7 +257,7 @@ def installed(filled: Site) -> Path:
     """A copy of the program in a folder of its own with an .env file, as in /opt/hpcbilling; nothing in the shell."""
     app = filled.folder / "app"
     keep_out = shutil.ignore_patterns(
-        ".*", "tests", "bench", "docs", "*.sqlite3*", "staticfiles", "__pycache__", "var", "site", "node_modules"
+        ".*", "tests", "bench", "docs", "*.sqlite3*", "staticfiles", "var", "site", "node_modules"
     )
     shutil.copytree(ROOT, app, ignore=keep_out)
     lines = {

@@ -21,7 +21,7 @@ LIKE_OTHERS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if IS_ROOT a
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """A copy of the program whose .env is a link to a file elsewhere, as the document on operations makes it."""
-    keep_out = shutil.ignore_patterns(".*", "tests", "bench", "docs", "*.sqlite3*", "staticfiles", "__pycache__", "var")
+    keep_out = shutil.ignore_patterns(".*", "tests", "bench", "docs", "*.sqlite3*", "staticfiles", "var")
     shutil.copytree(ROOT, tmp_path / "app", ignore=keep_out)
     (tmp_path / "site.env").write_text("".join(f"{name}={value}\n" for name, value in GOOD.items()))
     (tmp_path / "app" / ".env").symlink_to(tmp_path / "site.env")

@@ -235,6 +235,7 @@ def test_a_production_site_starts_is_healthy_and_serves_its_pages(production: An
     with urllib.request.urlopen(request, timeout=20) as answer:
         page = answer.read().decode()
         headers = answer.headers
+    assert not (app / "staticfiles" / "rest_framework").exists(), "nobody asks for it"
     assert "max-age=31536000" in headers["Strict-Transport-Security"]
     assert "Secure" in headers["Set-Cookie"]
     style = re.search(r'href="(/static/[^"]+\.css)"', page)
