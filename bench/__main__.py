@@ -31,6 +31,7 @@ BENCHMARKS = {
     "quota": "bench.quota",
     "invoices": "bench.invoices",
     "finalize": "bench.finalize",
+    "chain_wait": "bench.chain_wait",
     "explain_line": "bench.explain_line",
     "sacct": "bench.live_sacct",
 }
