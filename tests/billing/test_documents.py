@@ -17,7 +17,7 @@ from billing.models import DocumentCounter, Receipt, ReceiptItem
 from billing.selectors.documents.genuine import LINE_FIELDS, content_of, digest_of, is_unchanged
 from billing.selectors.jobs.billable import preview_receipts
 from billing.selectors.pricing.rates import MissingRate
-from billing.services.pricing.rates import NewRates, set_rates
+from billing.services.pricing.rates import NewRates, set_rates, sync_current_rates
 from billing.services.receipts import create_receipts, void_receipt
 from billing.tax import Tax, apply
 from core.context import SYSTEM, Actor
@@ -211,9 +211,10 @@ def test_rates_of_the_jobs_end_split_a_month_at_the_change(settings: Any) -> Non
     with at("2027-01-05T12:00:00+07:00"):
         preview = preview_receipts(username="alice", start=date(2026, 12, 1), end=date(2026, 12, 31))
         receipts = bill(start=date(2026, 12, 1), end=date(2026, 12, 31), expected=preview.token)
+        sync_current_rates()
+        assert books() == []
     assert [(receipt.rate_cpu, receipt.total) for receipt in receipts] == [(1, Decimal(8)), (2, Decimal(16))]
     assert {receipt.price_at for receipt in receipts} == {"job_end"}
-    assert books() == []
 
 
 def test_the_rates_of_the_receipts_moment_are_the_default_and_are_recorded(settings: Any) -> None:

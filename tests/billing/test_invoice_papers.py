@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import EmailNotification, StoredFile
 from accounts.services.files import FileDamaged, keep_file, read_file
@@ -25,7 +27,6 @@ from billing.services.invoices.payments import record_payment
 from billing.services.invoices.templates import save_template
 from billing.templating import sandbox
 from core.errors import BadInput, Conflict
-from core.periods import today
 from hpcbilling.books import INVARIANTS
 from tests.billing.invoicing import FIN, draft, fee, finalized, make_customer
 from tests.billing.templating import LEAST
@@ -179,12 +180,10 @@ def test_who_does_not_want_it_or_has_no_address_gets_none_but_the_pdf_is_made(pr
     assert invoice.pdf_hash
 
 
-def test_an_invoice_of_long_ago_is_not_sent_by_itself(project: Any, monkeypatch: Any) -> None:
-    from billing.services.invoices import invoice_documents
-
+def test_an_invoice_of_long_ago_is_not_sent_by_itself(project: Any) -> None:
     finalized(project)
-    monkeypatch.setattr(invoice_documents, "today", lambda: today() + timedelta(days=60))
-    found = deliver_invoices()
+    with time_machine.travel(timezone.now() + timedelta(days=60)):
+        found = deliver_invoices()
     assert (found.documents, found.emails, found.left) == (1, 0, 0)
 
 

@@ -12,6 +12,7 @@ import time_machine
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from billing import triggers
@@ -80,6 +81,8 @@ def test_a_closed_period_takes_no_entry_and_later_facts_stand_in_the_next(projec
         close_month(actor=FIN, month=date(2026, 11, 1), note="ok", accept_open=True)
         close_period(actor=FIN, month=date(2026, 11, 1))
         assert balances()["receivable"] == 60  # closing posts first what is there
+        by_its_clock = AccountingPeriod.objects.filter(closed_at__lte=Now())
+        assert by_its_clock.exists(), "the database's clock, as of entries: theirs would seem to come after the close"
         record_payment(
             actor=FIN, invoice=invoice, amount=Decimal(10), currency="THB", method="manual", reference="slip 2",
             received_on=date(2026, 11, 20),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit import services as audit
@@ -41,9 +41,11 @@ def _close(actor: Actor, month: date, note: str) -> AccountingPeriod:
     if row is not None and row.status == PeriodStatus.CLOSED:
         return row
     check_close(month)
-    values = {"note": note, "closed_by": actor.name, "closed_at": timezone.now(), "figures": figures_of(month)}
+    # by the clock that entries are posted by: that of the database, which need not agree with ours
+    values = {"note": note, "closed_by": actor.name, "closed_at": Now(), "figures": figures_of(month)}
     if row is None:
         row = AccountingPeriod.objects.create(month=month, **values)
+        row.refresh_from_db()
     else:
         transition(row, PeriodStatus.CLOSED, table=PERIOD_TRANSITIONS, **values)
     audit.record(
