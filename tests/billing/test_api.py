@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
@@ -13,6 +14,7 @@ from accounts.models import Tier
 from billing.models import Receipt
 from billing.services.receipts import create_receipts
 from core.context import Actor
+from core.periods import fiscal_year, today
 from tests.factories import NOON, account_tier, make_job, make_jobs
 from tests.races import at_once
 from usage.models import Job
@@ -127,7 +129,8 @@ def test_a_receipt_is_previewed_ordered_read_and_explained(alice: Any) -> None:
     made = post(browser, RECEIPTS, {**OCTOBER, "expected": preview["expected"], "note": "project 7"})
     assert made.status_code == 201
     (receipt,) = made.json()["receipts"]
-    assert (receipt["total"], receipt["note"], receipt["number"]) == ("24.00", "project 7", "RC2027-000001")
+    number = f"RC{fiscal_year(today(), settings.FISCAL_YEAR_START_MONTH)}-000001"
+    assert (receipt["total"], receipt["note"], receipt["number"]) == ("24.00", "project 7", number)
     assert receipt == browser.get(f"{RECEIPTS}/{receipt['id']}").json()
     items = browser.get(f"{RECEIPTS}/{receipt['id']}/items", {"limit": 2}).json()
     assert [item["cost"] for item in items["results"]] == ["8.00", "8.00"]

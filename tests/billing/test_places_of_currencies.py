@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import openpyxl
 import pytest
+import time_machine
 from django.test import Client
 
 from accounts.models import BillingMode, Organisation
@@ -23,6 +25,7 @@ from core.money import places, to_minor
 from tests.billing.invoicing import FIN, fee, finalized, make_customer, price, use
 from tests.billing.test_journal import post, yearly
 from tests.billing.test_receipt_pdf import both, pages, squeezed
+from tests.databases import BORN
 
 pytestmark = pytest.mark.django_db
 CURRENCIES = {"JPY": ("1234567", "#,##0"), "KWD": ("1234.567", "#,##0.000"), "THB": ("1234.50", "#,##0.00")}
@@ -31,8 +34,15 @@ each_currency = pytest.mark.parametrize("currency", CURRENCIES)
 
 
 @pytest.fixture
-def invoice(settings: Any, currency: str) -> Invoice:
-    """A monthly fee, a yearly one, usage that is rounded; taxed; a part paid, a part taken back."""
+def invoice(settings: Any, currency: str) -> Iterator[Invoice]:
+    """A monthly fee, a yearly one of which most is yet to be earned, usage that is rounded; taxed; a part paid, a part
+    taken back.
+    """
+    with time_machine.travel(BORN, tick=True):
+        yield _invoice(settings, currency)
+
+
+def _invoice(settings: Any, currency: str) -> Invoice:
     settings.BILLING_TAX_ENABLED = True
     project = make_customer(currency=currency)
     fee(project, CURRENCIES[currency][0], currency=currency)

@@ -11,6 +11,7 @@ from django.test import Client
 from accounts.models import IdempotentRequest, Member, User
 from billing.models import Invoice
 from core.errors import Conflict
+from core.periods import today
 from payments.models import BankTransfer, Payment
 from payments.services.transfers import accept_transfer
 from tests.billing.invoicing import FIN, fee, finalized, make_customer
@@ -77,7 +78,7 @@ def test_another_payer_of_the_organisation_goes_on_with_the_same_checkout(
     payment = begin(RIGS["manual.transfer"](), invoice)
     client = client_of("alice")
     assert "Transfer" in text(client.get(f"/payments/{payment.pk}/"))
-    form = {"bank": "SCB", "reference": "R1", "amount": "60.00", "transferred_on": "2026-11-20"}
+    form = {"bank": "SCB", "reference": "R1", "amount": "60.00", "transferred_on": f"{today()}"}
     assert client.post(f"/payments/{payment.pk}/transfer", form).status_code == 302
     assert BankTransfer.objects.get().submitted_by == "alice"
 
