@@ -1,5 +1,6 @@
 """The project's own app (front page, ops, commands that span apps) and its admin site."""
 
+import gc
 from typing import cast
 
 from django.apps import AppConfig, apps
@@ -32,6 +33,8 @@ class HpcBillingConfig(AppConfig):
         _collect_what_is_asked_for()
         # The last app of all: by now ``migrate`` has created the permissions of every other.
         post_migrate.connect(sync_groups, sender=self, dispatch_uid="accounts.groups")
+        gc.freeze()  # what a start makes stays as long as the process; see ``hpcbilling``
+        gc.enable()
 
 
 def _collect_what_is_asked_for() -> None:

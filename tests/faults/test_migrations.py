@@ -1,5 +1,6 @@
 """F31: migrating is killed in the middle of a migration; migrating again ends as if nothing had happened.
-``MIGRATION_KILLS`` migrations, chosen by chance, or all of them with 0, one after the other.
+``MIGRATION_KILLS`` migrations, chosen by chance, one after the other; with 0 every one but the last five is tried, and
+at least half of all die: one with fewer statements than chance chose is done, and the next one is killed.
 
 Django writes a migration down after its transaction where indexes follow at its end: who is killed between the two must
 say so (``migrate --fake``), as docs/faults.md says.

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from tests.ops import composed
-from tests.ops.test_configuration import GOOD, manage
+from tests.ops.test_configuration import GOOD
+from tests.starts import manage
 from tests.ops.test_packaging import example, variables_read
 
 PROGRAMS = ("web", "runner", "migrate")

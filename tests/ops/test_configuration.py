@@ -15,6 +15,7 @@ from django.core import checks
 
 from hpcbilling.checks import production
 from hpcbilling.unsafe import is_weak
+from tests.starts import manage
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
@@ -25,15 +26,13 @@ GOOD = {
 }
 
 
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """manage.py in an environment that holds nothing but what is given."""
-    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "DATABASE_URL": "sqlite:////nonexistent/db.sqlite3"}
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=False)
-
-
 def test_with_nothing_set_the_start_is_refused_and_every_missing_variable_is_named() -> None:
+    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0"}
+    alone = subprocess.run(
+        [sys.executable, ROOT / "manage.py", "check"], env=clean, capture_output=True, text=True, check=False
+    )
     done = manage("check")
+    assert (alone.returncode, alone.stderr) == (78, done.stderr), "what the tests below start is what anybody starts"
     assert done.returncode == 78
     for name in ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_BASE_URL"):
         assert f"{name}: set" in done.stderr

@@ -11,7 +11,8 @@ import pytest
 from django.core.management import call_command
 
 from hpcbilling import diagnosis
-from tests.ops.test_configuration import GOOD, manage
+from tests.ops.test_configuration import GOOD
+from tests.starts import manage
 from tests.usage.conftest import Daemon, Sacct
 from usage.sources.sacct import FIELDS
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 from hpcbilling.checks import payments as payment_checks
 from hpcbilling.diagnosis import payments as payment_diagnosis
 from payments.models import PaymentEvent
-from tests.ops.test_configuration import GOOD, manage
+from tests.ops.test_configuration import GOOD
+from tests.starts import manage
 
 NEEDS = [(name, needed) for name, all_needed in project.PAYMENT_PROVIDER_NEEDS.items() for needed in all_needed]
 KEYS = {
