@@ -8,8 +8,8 @@ import pytest
 
 from tests.ops import composed
 from tests.ops.test_configuration import GOOD
-from tests.starts import manage
 from tests.ops.test_packaging import example, variables_read
+from tests.starts import manage
 
 PROGRAMS = ("web", "runner", "migrate")
 DEMANDED = {**GOOD, "POSTGRES_PASSWORD": "kettle93harbour", "ADMIN_PASSWORD": "violet-harbour-93-kettle"}
