@@ -39,7 +39,7 @@ fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests;
 
 DB ?= turns
 test: $(VENV)/.dev $(MESSAGES) ## every test, on SQLite or PostgreSQL by turns; DB=both: what asks a database on both
-	@$(PY) -m tests --db $(DB) -n 2
+	@$(PY) -m tests --db $(DB) -n 2 --dist worksteal
 
 POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \
   tests/payments/test_webhooks.py tests/payments/test_double_money.py tests/usage/test_quotas.py tests/usage/test_events_api.py \

@@ -30,6 +30,7 @@ from hpcbilling import books
 from tests.billing.invoicing import FIN, fee, finalized, make_customer, price, use
 from tests.billing.test_journal import yearly
 from tests.factories import make_job
+from tests.faults.seeds import times
 from tests.races import at_once
 from usage.models import Job
 
@@ -213,7 +214,7 @@ def test_every_sequence_of_acts_keeps_the_books_in_order() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Books,
         settings=settings(
-            max_examples=12, stateful_step_count=14, deadline=None, derandomize=True,
+            max_examples=times("BOOKS_RUNS", 5), stateful_step_count=14, deadline=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from django.core.management import get_commands
 from django.test import Client
 
 from hpcbilling.periodic import TASKS
+from tests.databases import migrated_file
 from tests.ops.test_configuration import GOOD
 from tests.ports import free_port
 
@@ -184,18 +185,17 @@ def test_ci_run_is_a_strict_script() -> None:
 # --- a production start, as the Dockerfile does it ------------------------------
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str], Path]]:
-    """The image's steps in a folder of their own: texts, static files, migrate, first administrator, gunicorn."""
+    """The image's steps in a folder of their own: texts, static files, migrate (again), first administrator, gunicorn."""
     app = tmp_path_factory.mktemp("image") / "app"
     keep_out = shutil.ignore_patterns(
-        ".git", ".venv", ".env", "tests", "bench", "*.sqlite3*", "staticfiles", "var", ".*_cache", "__pycache__",
-        ".hypothesis", "*.mo",
+        ".git", ".venv", ".env", "tests", "bench", "*.sqlite3*", "staticfiles", "var", ".*_cache", ".hypothesis", "*.mo",
     )  # fmt: skip
     shutil.copytree(ROOT, app, ignore=keep_out)
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "SECRET_KEY": GOOD["SECRET_KEY"], "PORT": str(port),
         "ALLOWED_HOSTS": ".example.ac.th,127.0.0.1", "SITE_BASE_URL": "https://billing.example.ac.th",
-        "DATABASE_URL": f"sqlite:///{app.parent / 'db.sqlite3'}", "TRUSTED_PROXY_COUNT": "1",
+        "DATABASE_URL": migrated_file(app.parent / "db.sqlite3"), "TRUSTED_PROXY_COUNT": "1",
         "ADMIN_PASSWORD": "violet-harbour-93-kettle", "LOG_LEVEL": "ERROR",
     }  # fmt: skip
 

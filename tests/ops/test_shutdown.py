@@ -21,6 +21,7 @@ import pytest
 from tests.databases import migrated_file
 from tests.ops.test_configuration import GOOD
 from tests.ports import free_port
+from tests.starts import manage
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARIES = {
@@ -50,14 +51,7 @@ class Site:
         }  # fmt: skip
 
     def manage(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = manage(*arguments, **self.environment)
         return done.stdout + done.stderr
 
     def start(self) -> subprocess.Popen[str]:
@@ -135,9 +129,8 @@ def test_a_request_under_way_is_finished_and_new_ones_are_refused(running: tuple
         assert database.execute("SELECT COUNT(*) FROM auth_throttle").fetchone() == (1,), "and written"
 
 
-def test_readiness_is_503_until_the_migrations_are_applied_and_the_process_lives_on(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    site.manage("migrate", "billing", "0002", "-v0")
+def test_readiness_is_503_until_the_migrations_are_applied_and_the_process_lives_on(site: Site) -> None:
+    site.manage("migrate", "hpcbilling", "0002", "-v0")
     process = site.start()
     try:
         status, text = site.ask("GET", "/readyz")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
@@ -20,13 +17,13 @@ from django.core.management import call_command
 from core.errors import BadInput, Misconfigured, Unavailable
 from hpcbilling.models import PeriodicTask
 from hpcbilling.periodic import TASKS, live_source_configured, look, run_due
+from tests.starts import manage
 from tests.usage.conftest import Daemon, Sacct, serving
 from tests.usage.helpers import LIVE, at, oracle, read_json, row, run_import, write
 from usage.clusters import SETTINGS
 from usage.models import Cluster, Job
 
 pytestmark = pytest.mark.django_db
-ROOT = Path(__file__).resolve().parents[2]
 SHORTLY_AFTER = at(1795187400)  # the captured jobs ended before
 EPOCH_FILE = LIVE / "sacct-X-epoch.psv"
 IMPORT = tuple(task for task in TASKS if task.name == "import_usage")
@@ -213,12 +210,6 @@ def test_doctor_looks_at_each_cluster_by_its_own_settings(daemons: tuple[Daemon,
 
 
 # --- the environment -----------------------------------------------------------------
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "DEBUG": "1", "DATABASE_URL": "sqlite:////nonexistent/db"}
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(
     ("environment", "code", "words"),
     [
@@ -237,7 +228,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     ],
 )
 def test_variables_of_clusters_are_checked_and_named(environment: dict[str, str], code: int, words: str) -> None:
-    done = manage("check", **environment)
+    done = manage("check", DEBUG="1", **environment)
     assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 
@@ -245,6 +236,6 @@ def test_a_clusters_token_may_come_from_a_file_and_is_shown_nowhere(tmp_path: Pa
     (tmp_path / "token").write_text("open-sesame\n")
     environment = {"SLURM_CLUSTERS": "c1", "SLURMRESTD_TOKEN__c1_FILE": str(tmp_path / "token")}
     shown = "from usage.sources import connections as c; print(c.token('c1') == 'open-sesame', c.token('c2') == '')"
-    done = manage("shell", "--no-imports", "-c", shown, **environment)
+    done = manage("shell", "--no-imports", "-c", shown, DEBUG="1", **environment)
     assert done.stdout.split() == ["True", "True"], done.stderr
-    assert "open-sesame" not in manage("doctor", **environment).stdout
+    assert "open-sesame" not in manage("doctor", DEBUG="1", **environment).stdout

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from django.db import ProgrammingError, connection
 
 from core.commands import command_error
 from core.database.locks import run_lock
+from tests.starts import manage
 from tests.usage.conftest import Daemon
 from tests.usage.helpers import HEADER, LIVE, row, write
 from usage.models import Job
@@ -123,22 +121,11 @@ def test_a_second_run_at_the_same_time_is_exit_75(file: Path) -> None:
 
 
 # --- real processes ------------------------------------------------------------------
-def environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, "DEBUG": "1", "READ_DOT_ENV": "0", **extra}
-
-
-def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), capture_output=True, text=True,
-        check=False, timeout=120,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     "url", ["postgres://nobody:x@127.0.0.1:9/none", "sqlite:////proc/none/none.sqlite3"], ids=["postgresql", "sqlite"]
 )
 def test_a_database_that_is_down_is_exit_69_and_says_so(file: Path, url: str) -> None:
-    done = manage("import_usage", "--file", str(file), "--timezone", "UTC", DATABASE_URL=url)
+    done = manage("import_usage", "--file", str(file), "--timezone", "UTC", DEBUG="1", DATABASE_URL=url)
     assert done.returncode == 69, done.stderr
     assert "database cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
@@ -153,13 +140,8 @@ def test_days_that_no_cluster_has_seen_are_usage_errors(name: str, argument: str
 
 
 def test_a_database_without_tables_says_to_migrate(tmp_path: Path) -> None:
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
-        "READ_DOT_ENV": "0",
-        "DEBUG": "1",
-    }
-    command = [sys.executable, "manage.py", "import_usage", "--file", "README.md"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    address = f"sqlite:///{tmp_path}/empty.sqlite3"
+    done = manage("import_usage", "--file", "README.md", DEBUG="1", DATABASE_URL=address)
     assert (done.returncode, "manage.py migrate" in done.stderr) == (78, True), done.stderr
 
 
