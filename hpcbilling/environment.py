@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import re
@@ -36,7 +37,16 @@ DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
 class _Variables(FileAwareMapping):
     """Editors end a file with a line break, some begin it with a mark: no key, password or token has them."""
 
+    MOST = 65_536  # characters; a device that never ends is no secret
+
     def __getitem__(self, key: str) -> str:
+        path = self.env.get(f"{key}_FILE")
+        if path and key not in self.files_cache:
+            with open(path, encoding="utf-8") as file:
+                text = file.read(self.MOST + 1)
+            if len(text) > self.MOST:
+                raise OSError(errno.EFBIG, f"it holds more than {self.MOST} characters")
+            self.files_cache[key] = text
         return str(super().__getitem__(key)).removeprefix("\ufeff").rstrip("\r\n")
 
 

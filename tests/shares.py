@@ -1,7 +1,7 @@
 """Which tests run on which of the two databases.
 
 Tests that ask no database run on SQLite alone: what reads text, prices in Python or checks a file is the same, and so is what
-a browser makes of a page (what pages ask is tried on both, in ``pages`` and the apps' own tests).
+a browser makes of a page, and who may ask for which (what pages ask is tried on both, in ``pages`` and the apps' own tests).
 
 All others: ``both`` runs each of them on SQLite and again on PostgreSQL, which is for where builds are tried. ``turns`` runs
 each once: the files of a turn on SQLite, the others on PostgreSQL, and the other way round on the next day.
@@ -20,7 +20,7 @@ import pytest
 SHARE = "TESTS_SHARE"
 AGAIN, TURN_OF_SQLITE, TURN_OF_POSTGRES = "again", "sqlite", "postgres"
 ASKS = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
-ONCE = "/tests/browser/"
+ONCE = ("/tests/access/test_table.py", "/tests/browser/")
 OF_THEIR_OWN = ("ops", "faults", "bench")
 SQLITE_ALWAYS = (
     "ops/test_compose.py", "ops/test_configuration.py", "ops/test_packaging.py", "ops/test_payment_configuration.py",
@@ -51,7 +51,7 @@ def turn_of(file: str, day: int) -> str:
 
 
 def asks_a_database(item: pytest.Item) -> bool:
-    if ONCE in str(item.path):
+    if any(each in str(item.path) for each in ONCE):
         return False
     asks = ASKS & set(getattr(item, "fixturenames", ()))
     marked = any(item.get_closest_marker(name) for name in ("django_db", "postgres"))

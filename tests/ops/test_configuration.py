@@ -85,6 +85,7 @@ def test_one_missing_variable_is_enough(name: str) -> None:
         ("LOG_LEVEL", "zzz", "WARNING"),
         ("LOG_FORMAT", "zzz", "json"),
         ("SECRET_KEY_FILE", "/nope", "No such file"),
+        ("SECRET_KEY_FILE", "/dev/zero", "more than 65536 characters"),
         ("DEBUG", "perhaps", "1 or 0"),
         ("METRICS_ENABLED", "maybe", "1 or 0"),
         ("BILLING_INVOICE_DAYS", "3_0", "whole number"),
