@@ -1,5 +1,6 @@
 """The project's own app (front page, ops, commands that span apps) and its admin site."""
 
+import atexit
 import gc
 from typing import cast
 
@@ -35,6 +36,7 @@ class HpcBillingConfig(AppConfig):
         post_migrate.connect(sync_groups, sender=self, dispatch_uid="accounts.groups")
         gc.freeze()  # what a start makes stays as long as the process; see ``hpcbilling``
         gc.enable()
+        atexit.register(gc.unfreeze)  # at its end all is cleared away: connections are closed, not left
 
 
 def _collect_what_is_asked_for() -> None:

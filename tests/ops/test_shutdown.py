@@ -186,3 +186,15 @@ def test_no_secret_is_in_logs_answers_or_the_database(running: tuple[Site, subpr
     assert len([line for line in lines if line.get("logger") == "hpcbilling.request"]) >= 6, (
         "and they are there, as JSON"
     )
+
+
+def test_a_program_that_ended_has_closed_its_database(site: Site) -> None:
+    """A log left beside it would have to come along with every copy of the file. Commands close it by themselves."""
+    program = """
+import django; django.setup()
+from django.core.management import call_command
+call_command("prune", what="throttle", older_than="90d")
+"""
+    environment = site.environment | {"DJANGO_SETTINGS_MODULE": "hpcbilling.settings"}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, capture_output=True)
+    assert [each.name for each in site.database.parent.glob("db.sqlite3*")] == ["db.sqlite3"]
