@@ -33,6 +33,8 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         outputs = [Path(folder, name) for name in ("stdout", "stderr")]
         process = _fork.Process(target=_start, args=(arguments, clean | environment, outputs))
         process.start()
+        process.join(300)
+        process.kill()  # if it hangs; then it ended with -9
         process.join()
         assert process.exitcode is not None
         return subprocess.CompletedProcess(arguments, process.exitcode, *(each.read_text() for each in outputs))
