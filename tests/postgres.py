@@ -44,7 +44,7 @@ def _as_plain_user(folder: Path) -> list[str]:
     return ["setpriv", f"--reuid={name}", f"--regid={pwd.getpwnam(name).pw_gid}", "--clear-groups", "--"]
 
 
-def _local(binaries: Path, folder: Path) -> Iterator[str]:
+def _local(binaries: Path, folder: Path, more: str = "") -> Iterator[str]:
     prefix, data = _as_plain_user(folder), folder / "data"
 
     def run(*command: str) -> None:
@@ -52,7 +52,7 @@ def _local(binaries: Path, folder: Path) -> Iterator[str]:
 
     run(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
         "--locale=C.UTF-8")  # fmt: skip
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200 {more}"
     run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield f"postgres://postgres:@/{folder}/postgres"

@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,9 +49,10 @@ def examine(*, migrated: bool) -> Iterator[Line]:
     yield from _misspelt()
     yield from _pooler()
     yield from _engine()
+    yield from _mail_wire()
     if not migrated:
         return
-    for look in (_people, _secrets, _rates, _runner, _proof, _clock):
+    for look in (_wire, _people, _secrets, _rates, _runner, _proof, _clock):
         yield from _asked(look)
 
 
@@ -137,6 +139,36 @@ def _engine() -> Iterator[Line]:
     if connection.vendor == "sqlite" and not settings.DEBUG:
         words = "SQLite serves one machine and few users. Set DATABASE_URL to a PostgreSQL for more."
         yield "engine", "note", words
+
+
+def _wire() -> Iterator[Line]:
+    """Whether all that is kept here travels to the database for others to read; asked of the connection itself."""
+    host = str(connection.settings_dict.get("HOST") or "")
+    if connection.vendor != "postgresql" or _on_this_machine(host):
+        return
+    connection.ensure_connection()
+    if not connection.connection.pgconn.ssl_in_use:
+        words = f"The connection to the database at {host} is not encrypted. Add ?sslmode=verify-full to DATABASE_URL."
+        yield "database connection", "note", words
+
+
+def _mail_wire() -> Iterator[Line]:
+    host = settings.EMAIL_HOST
+    if not settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend") or not host or _on_this_machine(host):
+        return
+    if not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL):
+        words = f"E-mails and their password go to {host} unencrypted. Write EMAIL_URL as smtp+tls:// or smtp+ssl://."
+        yield "mail connection", "note", words
+
+
+def _on_this_machine(host: str) -> bool:
+    """An empty host and a folder are sockets of this machine."""
+    if not host or host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _people() -> Iterator[Line]:

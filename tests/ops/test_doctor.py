@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.utils import ConnectionHandler
 from django.utils import timezone
 
 from accounts.models import SecondFactor
@@ -17,7 +22,9 @@ from core import sealing
 from core.words.said import say, written
 from hpcbilling.diagnosis import site as site_diagnosis
 from hpcbilling.models import PeriodicTask
+from tests import postgres
 from tests.audit.worlds import Signed
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -171,6 +178,53 @@ def test_12_a_variable_that_is_misspelt(site: Any, tmp_path: Path) -> None:
     for odd in (b"\xff\xfe", b""):
         file.write_bytes(odd)
         assert "variables" not in said()
+
+
+@pytest.mark.parametrize("host", ["", "/run/postgresql", "localhost", "127.0.0.1", "::1"])
+def test_13_what_stays_on_this_machine_need_not_be_encrypted(site: Any, host: str) -> None:
+    assert site_diagnosis._on_this_machine(host)
+
+
+def test_13_a_mail_server_elsewhere_that_is_spoken_to_in_the_clear(site: Any) -> None:
+    site.EMAIL_BACKEND, site.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "mail.example.ac.th"
+    site.EMAIL_USE_TLS = site.EMAIL_USE_SSL = False
+    assert "smtp+tls://" in said("note")["mail connection"]
+    site.EMAIL_USE_TLS = True
+    assert "mail connection" not in said()
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(postgres._local_binaries() is None, reason="needs initdb and pg_ctl: a server with a certificate")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_13_a_database_elsewhere_that_is_spoken_to_in_the_clear(site: Any, monkeypatch: Any) -> None:
+    with tempfile.TemporaryDirectory(prefix="pgt-") as name, _with_certificate(Path(name)) as port:
+        for mode, found in (("disable", True), ("require", False)):
+            options = {"sslmode": mode, "hostaddr": "127.0.0.1"}
+            spoken_to = {"HOST": "db.example.ac.th", "PORT": port, "NAME": "postgres", "USER": "postgres"}
+            there = ConnectionHandler(
+                {"default": {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **spoken_to}}
+            )["default"]
+            monkeypatch.setattr(site_diagnosis, "connection", there)
+            lines = list(site_diagnosis._wire())
+            there.close()
+            assert ["db.example.ac.th" in words for _name, _level, words in lines] == [True] * found, mode
+
+
+@contextmanager
+def _with_certificate(folder: Path) -> Iterator[str]:
+    """The port of a PostgreSQL that speaks TLS."""
+    key, certificate, port = folder / "key.pem", folder / "certificate.pem", str(free_port())
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9",
+               "-subj", "/CN=db.example.ac.th", "-keyout", str(key), "-out", str(certificate)]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    if prefix := postgres._as_plain_user(folder):
+        for file in (key, certificate):
+            shutil.chown(file, user=prefix[1].partition("=")[2])
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -c ssl=on -c ssl_key_file={key} -c ssl_cert_file={certificate}"
+    binaries = postgres._local_binaries()
+    assert binaries
+    with contextmanager(postgres._local)(binaries, folder, options):
+        yield port
 
 
 def test_what_asks_the_database_is_left_out_where_it_cannot_answer(site: Any) -> None:
