@@ -9,9 +9,10 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from accounts import actions, defaults, sessions
+        from accounts import actions, defaults
+        from accounts.sign_in import sessions
         from audit import registry
 
         registry.register(actions.ACTIONS)
         post_migrate.connect(defaults.create_default_tiers, sender=self, dispatch_uid="accounts.tiers")
-        user_logged_in.connect(sessions.note_sign_in, dispatch_uid="accounts.sessions")
+        user_logged_in.connect(sessions.note_sign_in, dispatch_uid="accounts.sign_in.sessions")

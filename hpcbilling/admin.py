@@ -19,7 +19,7 @@ from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 
-from hpcbilling import exports_page, frontpage, reports_page, saved_filters, search
+from hpcbilling.pages import exports, front, reports, saved_filters, search
 
 logger = logging.getLogger("hpcbilling.console")
 View = Callable[..., HttpResponseBase]
@@ -33,15 +33,15 @@ class FinanceAdminSite(admin.AdminSite):
     enable_nav_sidebar = False  # wide tables need the room; the bar on top leads to the main lists
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        links = [*frontpage.main_lists(request), *reports_page.nav_link(request), *exports_page.nav_link(request)]
+        links = [*front.main_lists(request), *reports.nav_link(request), *exports.nav_link(request)]
         return {**super().each_context(request), "console_nav": links}
 
     def get_urls(self) -> list[Any]:
         return [
             *search.urls(self),
             *saved_filters.urls(self),
-            *exports_page.urls(self),
-            *reports_page.urls(self),
+            *exports.urls(self),
+            *reports.urls(self),
             *self._named_otherwise(super().get_urls()),
         ]
 
@@ -56,7 +56,7 @@ class FinanceAdminSite(admin.AdminSite):
         return found
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {**frontpage.context(request), **(extra_context or {})})
+        return super().index(request, {**front.context(request), **(extra_context or {})})
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         is_list = getattr(view, "__name__", "") == "changelist_view"

@@ -88,8 +88,8 @@ MIDDLEWARE = [
     "hpcbilling.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.sessions.SessionLimitsMiddleware",
-    "accounts.second_factor.SecondFactorMiddleware",
+    "accounts.sign_in.sessions.SessionLimitsMiddleware",
+    "accounts.sign_in.second_factor.SecondFactorMiddleware",
     "hpcbilling.middleware.PersonLimitMiddleware",
     "accounts.view_as.ViewAsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -168,8 +168,8 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "accounts.passwords.SiteWordsValidator"},
-    {"NAME": "accounts.breaches.BreachedPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.SiteWordsValidator"},
+    {"NAME": "accounts.sign_in.breaches.BreachedPasswordValidator"},
 ]
 BREACHED_PASSWORDS_FILE: str = env.str("BREACHED_PASSWORDS_FILE", default="")
 LOGIN_URL = "accounts:login"
@@ -197,12 +197,12 @@ AUTH_THROTTLE_LOCK_SEC: int = env.whole("AUTH_THROTTLE_LOCK_SEC", default=900, l
 AUTH_THROTTLE_NAME_ATTEMPTS: int = env.whole("AUTH_THROTTLE_NAME_ATTEMPTS", default=10, least=1)
 AUTH_THROTTLE_NETWORK_ATTEMPTS: int = env.whole("AUTH_THROTTLE_NETWORK_ATTEMPTS", default=20, least=1)
 AUTH_THROTTLE_DELAY_SEC: int = env.whole("AUTH_THROTTLE_DELAY_SEC", default=10, least=1, most=900)
-# axes decides when to ask and what to answer; our handler keeps the counters (accounts/throttle.py).
-AXES_HANDLER = "accounts.throttle.ThrottleHandler"
+# axes decides when to ask and what to answer; our handler keeps the counters (accounts/sign_in/throttle.py).
+AXES_HANDLER = "accounts.sign_in.throttle.ThrottleHandler"
 AXES_CLIENT_IP_CALLABLE = "core.context.client_ip"
 AXES_FAILURE_LIMIT = AUTH_THROTTLE_MAX_FAILS
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "accounts.throttle.locked_response"
+AXES_LOCKOUT_CALLABLE = "accounts.sign_in.throttle.locked_response"
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 
@@ -321,7 +321,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-SESSION_ENGINE = "accounts.sessions"
+SESSION_ENGINE = "accounts.sign_in.sessions"
 SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"  # browsers take it from this host over TLS alone
 SESSION_COOKIE_HTTPONLY = True
 SESSION_IDLE_SEC: int = env.whole("SESSION_IDLE_SEC", default=28_800, least=60)

@@ -9,9 +9,9 @@ from accounts.views import signing_in
 from billing.api.formula import FormulaView
 from billing.views.playground import playground
 from hpcbilling import ops
-from hpcbilling.profile import confirm_email, profile
-from hpcbilling.style import style
-from hpcbilling.views import home
+from hpcbilling.pages.home import home
+from hpcbilling.pages.profile import confirm_email, profile
+from hpcbilling.pages.style import style
 from usage.views.metering import index as metering
 
 handler500 = "hpcbilling.problems.server_error"

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Approval, ApprovalStatus
 from accounts.services.approvals import act_of, acts_of, approve, decline
-from accounts.step_up import ask_again
+from accounts.sign_in.step_up import ask_again
 from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from core.console.list_filters import KnownFilter
 from core.context import Actor

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import rights, view_as
 from accounts.admin.second_factors import ResetsSecondFactors
-from accounts.forms import EditUserForm, NewUserForm
+from accounts.forms.users import EditUserForm, NewUserForm
 from accounts.models import AuthThrottle, Tier, User
 from accounts.models.users import chosen_by_another
 from accounts.roles import GROUPS, group_text

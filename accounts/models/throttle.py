@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuthThrottle(models.Model):
-    """Attempts of one (user name, address) in the current window. Written by ``accounts.throttle`` only."""
+    """Attempts of one (user name, address) in the current window. Written by ``accounts.sign_in.throttle`` only."""
 
     id = models.BigAutoField(primary_key=True)
     username = models.CharField(_("user name"), max_length=64)

@@ -16,9 +16,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.second_factor import DONE, has_one
 from accounts.services.external_logins import Refused, user_for
-from accounts.sessions import END_THERE
+from accounts.sign_in.second_factor import DONE, has_one
+from accounts.sign_in.sessions import END_THERE
 from accounts.sso.claims import Person, person_of
 from accounts.sso.tokens import TokenRefused, read_id_token
 from audit.services import record

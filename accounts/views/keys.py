@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.forms.organisations import refuse
 from accounts.keys import own_keys, own_projects
 from accounts.models import ApiKey, Scope, User
-from accounts.organisation_forms import refuse
 from accounts.services.api_keys import FOR_PROJECTS, Issued, issue_key, revoke_key, rotate_key
 from core.context import actor_of
 from core.errors import AppError

@@ -12,10 +12,10 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts.forms.organisations import InviteForm, MemberForm, refuse
 from accounts.membership import MEMBERS
 from accounts.models import Member, User
 from accounts.models.users import fold_username
-from accounts.organisation_forms import InviteForm, MemberForm, refuse
 from accounts.reach import find_organisation, find_own
 from accounts.services import invitations
 from accounts.services.members import change_member, remove_member

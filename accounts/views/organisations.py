@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import membership
+from accounts.forms.organisations import ProjectForm, SettingsForm, refuse
 from accounts.membership import MEMBERS, SETTINGS
 from accounts.models import Member, Organisation, Project
-from accounts.organisation_forms import ProjectForm, SettingsForm, refuse
 from accounts.reach import Reach, find_organisation, find_own
 from accounts.services.members import remove_member
 from accounts.services.organisations import (

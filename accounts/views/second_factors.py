@@ -18,14 +18,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.factors import CodeForm, PasswordForm, check_code, check_password
+from accounts.forms.organisations import refuse
 from accounts.models import RecoveryCode, User
-from accounts.organisation_forms import refuse
-from accounts.qr_svg import qr_svg
-from accounts.second_factor import DONE, has_one, is_required_of
 from accounts.services import second_factors
-from accounts.sessions import SINCE
-from accounts.throttle import password_was_right
+from accounts.sign_in.factors import CodeForm, PasswordForm, check_code, check_password
+from accounts.sign_in.qr_svg import qr_svg
+from accounts.sign_in.second_factor import DONE, has_one, is_required_of
+from accounts.sign_in.sessions import SINCE
+from accounts.sign_in.throttle import password_was_right
 from core import sealing
 from core.context import Actor, actor_of
 from core.errors import AppError

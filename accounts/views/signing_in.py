@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 from django.views import i18n
 from django.views.decorators.http import require_POST
 
-from accounts.forms import LoginForm
+from accounts.forms.users import LoginForm
 from accounts.models import User
 from accounts.models.users import CHOSEN_BY_ITS_USER
-from accounts.second_factor import has_one
 from accounts.services import throttle
-from accounts.sessions import END_THERE
-from accounts.throttle import locked_answer
+from accounts.sign_in.second_factor import has_one
+from accounts.sign_in.sessions import END_THERE
+from accounts.sign_in.throttle import locked_answer
 from accounts.views.second_factors import ask_for_code
 from audit.services import record
 from core.context import actor_of, client_ip

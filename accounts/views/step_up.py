@@ -14,10 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts.factors import CodeForm, PasswordForm, check_code, check_password
 from accounts.models import User
-from accounts.second_factor import has_one
-from accounts.step_up import CONFIRMED
+from accounts.sign_in.factors import CodeForm, PasswordForm, check_code, check_password
+from accounts.sign_in.second_factor import has_one
+from accounts.sign_in.step_up import CONFIRMED
 from audit.services import record
 from core.context import actor_of
 

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.forms.organisations import refuse
+from accounts.forms.webhooks import EndpointForm, NewEndpointForm
 from accounts.models import DeliveryStatus, WebhookEndpoint
-from accounts.organisation_forms import refuse
 from accounts.services.webhook_sending import MOST_FAILURES
 from accounts.services.webhooks import (
     change_endpoint,
@@ -26,7 +27,6 @@ from accounts.services.webhooks import (
     switch_off,
     switch_on,
 )
-from accounts.webhook_forms import EndpointForm, NewEndpointForm
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
 from core.context import actor_of
 from core.errors import AppError

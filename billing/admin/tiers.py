@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import TierOverrideForm
+from accounts.forms.users import TierOverrideForm
 from accounts.models import RuleKind, TierOverride, TierRule
 from accounts.models.users import fold_username
 from audit.audited import AuditedAdmin

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from accounts import breaches
+from accounts.sign_in import breaches
 from core.money import places
 from hpcbilling import unsafe
 from hpcbilling.checks import payments as ways

@@ -34,7 +34,7 @@ from billing.services.receipts import create_all, create_receipts, mark_paid_by_
 from core.context import SYSTEM, Actor
 from core.errors import Misconfigured
 from core.periods import month_start, next_month, today
-from hpcbilling import morning
+from hpcbilling.pages import morning
 from hpcbilling.seeding.invoices import make_institute, make_invoices, make_prices
 from hpcbilling.seeding.metering import make_metering
 from payments.models import Payment

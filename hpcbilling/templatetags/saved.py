@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from hpcbilling import saved_filters
+from hpcbilling.pages import saved_filters
 
 register = template.Library()
 

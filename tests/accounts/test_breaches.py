@@ -15,7 +15,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.breaches import is_breached, trouble
+from accounts.sign_in.breaches import is_breached, trouble
 from tests.conftest import PASSWORD
 
 LEAKED = "tamarind-rollercoaster-9"

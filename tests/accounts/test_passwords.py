@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from accounts.models.users import chosen_by_another
-from accounts.passwords import WORDS, SiteWordsValidator, site_words
 from accounts.services.users import bootstrap_admin
+from accounts.sign_in.passwords import WORDS, SiteWordsValidator, site_words
 from core.context import SYSTEM
 from tests.conftest import PASSWORD
 

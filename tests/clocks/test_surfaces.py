@@ -23,7 +23,7 @@ from billing.selectors.documents.templates import standard_look
 from billing.selectors.jobs.proof import prove
 from billing.selectors.jobs.usage import UsageFilter, totals
 from core.clock import of_tests, real
-from hpcbilling import morning
+from hpcbilling.pages import morning
 from subscriptions.services.subscriptions import request_subscription
 from tests.billing.invoicing import price, use
 from tests.billing.subscribers import plan

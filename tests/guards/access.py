@@ -73,12 +73,12 @@ ACCESS = (
         ("tests/accounts/test_lockout.py::test_fifty_parallel_guesses_run_at_most_five_password_checks",),
     ),
     Guard(
-        "sessions_have_a_last_day", "accounts/sessions.py",
+        "sessions_have_a_last_day", "accounts/sign_in/sessions.py",
         "if now - since >= settings.SESSION_MAX_SEC:", "if False:",
         ("tests/accounts/test_session_limits.py::test_one_in_use_goes_on_until_its_last_day_and_no_longer",),
     ),
     Guard(
-        "an_open_browser_does_not_sign", "accounts/step_up.py", "    if is_known(request):\n", "    if True:\n",
+        "an_open_browser_does_not_sign", "accounts/sign_in/step_up.py", "    if is_known(request):\n", "    if True:\n",
         ("tests/accounts/test_step_up.py::test_a_second_signature_asks_who_it_is",),
     ),
     Guard(

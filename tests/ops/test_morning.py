@@ -15,8 +15,8 @@ from billing.services.months import close_month
 from billing.services.receipts import create_receipts, mark_paid
 from core.context import SYSTEM, Actor
 from core.periods import month_start, previous_month, today
-from hpcbilling import morning
 from hpcbilling.models import PeriodicTask
+from hpcbilling.pages import morning
 from tests.factories import account_tier, make_job, make_run
 from tests.pages.conftest import text
 from usage.models import ImportRun

@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuthThrottle, Session
-from accounts.sessions import SessionStore
+from accounts.sign_in.sessions import SessionStore
 from billing.services.receipts import create_receipts
 from core.context import Actor
 from hpcbilling.models import PeriodicTask

@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from hpcbilling.models import SavedFilter
-from hpcbilling.saved_filters import MOVING
+from hpcbilling.pages.saved_filters import MOVING
 from tests.pages.conftest import text
 
 pytestmark = pytest.mark.django_db

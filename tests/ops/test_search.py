@@ -16,7 +16,7 @@ from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.invoices.payments import record_payment
 from billing.services.receipts import create_receipts
 from core.context import SYSTEM
-from hpcbilling.search import search
+from hpcbilling.pages.search import search
 from payments.models import Payment
 from tests.billing.invoicing import draft, fee, finalized, make_customer
 from tests.factories import account_tier, make_job

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.roles import GROUPS
 from billing.services.receipts import create_receipts
 from core.context import SYSTEM
-from hpcbilling import morning
+from hpcbilling.pages import morning
 from payments.services.checkout import start_payment
 from tests.factories import make_jobs
 from tests.payments.conftest import call

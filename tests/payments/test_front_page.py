@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from billing.services.receipts import void_receipt
 from core.context import Actor
-from hpcbilling import frontpage
+from hpcbilling.pages import front
 from payments.models import Dispute, Payment, PaymentEvent, ReconciliationDay, Refund
 
 pytestmark = pytest.mark.django_db
@@ -128,4 +128,4 @@ def test_a_group_without_rights_to_payments_sees_nothing_of_them(
 def test_refunds_are_one_of_the_lists_on_top(as_finance: Client) -> None:
     names = [name for name, _url, _here in as_finance.get("/admin/").context["console_nav"]]
     assert names[:5] == ["receipts", "invoices", "payments", "refunds", "payment events"]
-    assert Refund in frontpage.MAIN_LISTS
+    assert Refund in front.MAIN_LISTS

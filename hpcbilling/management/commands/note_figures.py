@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.commands import AppCommand
-from hpcbilling import morning
+from hpcbilling.pages import morning
 
 
 class Command(AppCommand):

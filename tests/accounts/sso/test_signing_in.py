@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import Identity, User
-from accounts.second_factor import DONE
 from accounts.services import second_factors
+from accounts.sign_in.second_factor import DONE
 from accounts.sso.claims import groups_of
 from audit.models import AuditLog
 from core.context import Actor

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.second_factor import DONE
-from accounts.sessions import SINCE
+from accounts.sign_in.second_factor import DONE
+from accounts.sign_in.sessions import SINCE
 
 CONFIRMED = "confirmed_at"  # in a session: unix seconds
 

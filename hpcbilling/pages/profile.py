@@ -14,12 +14,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.forms.organisations import AddressForm, refuse
 from accounts.models import Identity, Session, Tier, User
-from accounts.organisation_forms import AddressForm, refuse
 from accounts.roles import group_text
 from accounts.services import email_changes
 from accounts.services.sessions import end_sessions
-from accounts.step_up import ask_again
+from accounts.sign_in.step_up import ask_again
 from accounts.tiers import TierResolver, describe_reason
 from billing.models import CpuBasis, RateVersion
 from billing.selectors.pricing.rates import in_force

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from accounts.services import second_factors, throttle
-from accounts.throttle import locked_answer
+from accounts.sign_in.throttle import locked_answer
 from core.context import Actor, client_ip
 from core.errors import AppError
 

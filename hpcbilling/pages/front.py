@@ -23,10 +23,10 @@ from billing.selectors.pricing.unpriced import unpriced_metrics
 from core.clock import real
 from core.periods import today
 from core.words import wording
-from hpcbilling import morning
 from hpcbilling.findings import Finding, counted, list_url
 from hpcbilling.findings.payments import payment_findings
 from hpcbilling.models import PeriodicTask
+from hpcbilling.pages import morning
 from payments.models import Payment, PaymentEvent, Refund, RefundStatus
 from subscriptions.models import LIVE, Subscription, SubscriptionStatus
 from usage.finding import BILLABLE
