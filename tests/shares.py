@@ -4,7 +4,8 @@ Tests that ask no database run on SQLite alone: what reads text, prices in Pytho
 a browser makes of a page, and who may ask for which (what pages ask is tried on both, in ``pages`` and the apps' own tests).
 
 All others: ``both`` runs each of them on SQLite and again on PostgreSQL, which is for where builds are tried. ``turns`` runs
-each once: the files of a turn on SQLite, the others on PostgreSQL, and the other way round on the next day.
+each once: the files of a turn on SQLite, the others on PostgreSQL, and the other way round on the next day. What takes
+long (``tests/long.txt``: programs, browsers, large files, faults) has its day in ``turns``, too: every fifth, some of them each day.
 
 Programs that tests start by themselves (``ops``, ``faults``, ``bench``) have databases of which pytest does not know: all
 of those ask one, but for the files whose programs get an SQLite of their own, or none, on both runs.
@@ -17,7 +18,10 @@ import zlib
 
 import pytest
 
+from tests import long
+
 SHARE = "TESTS_SHARE"
+DAYS = 5  # odd, so that what has its day then meets both databases
 AGAIN, TURN_OF_SQLITE, TURN_OF_POSTGRES = "again", "sqlite", "postgres"
 ASKS = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
 ONCE = ("/tests/access/test_table.py", "/tests/browser/")
@@ -32,7 +36,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     share, _, day = os.environ.pop(SHARE, "").partition(" ")  # what a test starts shall not inherit it
     if not share:
         return
-    kept = {item for item in items if belongs(item, share, int(day or 0))}
+    by_turns, listed = bool(day), long.listed()
+    kept = {
+        item
+        for item in items
+        if belongs(item, share, int(day or 0)) and not (by_turns and rests(item.nodeid, int(day), listed))
+    }
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
 
@@ -43,6 +52,15 @@ def belongs(item: pytest.Item, share: str, day: int = 0) -> bool:
     if share == AGAIN or item.get_closest_marker("postgres"):
         return share != TURN_OF_SQLITE
     return share == turn_of(os.path.relpath(item.path, item.config.rootpath), day)
+
+
+def rests(name: str, day: int, listed: frozenset[str]) -> bool:
+    """Whether the test ``name`` takes long and this is not its day; tests of a listed file have theirs together."""
+    function, file = name.partition("[")[0], name.partition("::")[0]
+    if file not in listed and function not in listed:
+        return False
+    key = file if file in listed else name
+    return (zlib.crc32(key.encode()) + day) % DAYS != 0
 
 
 def turn_of(file: str, day: int) -> str:
