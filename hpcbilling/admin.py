@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ValidationError
@@ -23,8 +24,9 @@ from hpcbilling.pages import exports, front, reports, saved_filters, search
 
 logger = logging.getLogger("hpcbilling.console")
 View = Callable[..., HttpResponseBase]
-# What a filter of no sense ends in: a year that no calendar has, a number that no column holds, a range with one end.
-ODD = (ValueError, OverflowError, IndexError, DataError, ValidationError)
+# What a filter of no sense ends in: a year that no calendar has, a number that no column holds, a range with one end, a
+# column that the list does not show.
+ODD = (ValueError, OverflowError, IndexError, DataError, ValidationError, DisallowedModelAdminLookup)
 
 
 class FinanceAdminSite(admin.AdminSite):
