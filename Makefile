@@ -38,7 +38,7 @@ fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests;
 	@$(PY) -m tests.fakes.providers --webhooks http://127.0.0.1:$(PORT)/payments/webhooks/
 
 DB ?= turns
-test: $(VENV)/.dev $(MESSAGES) ## each test on SQLite or PostgreSQL by turns, long ones every fifth day; DB=both: all, on both
+test: $(VENV)/.dev $(MESSAGES) ## each test on SQLite or PostgreSQL by turns, long ones once a week; DB=both: all, on both
 	@$(PY) -m tests --db $(DB) -n 2 --dist worksteal
 
 POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \

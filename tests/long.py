@@ -1,6 +1,7 @@
 """``python -m tests.long REPORT...``: write ``tests/long.txt`` anew from reports of whole runs on a machine that was idle.
 
-``python -m tests --db sqlite --junitxml=sqlite.xml`` makes one, ``--db postgres`` the other. A line is a test's function,
+``python -m tests --db sqlite --junitxml=sqlite.xml`` makes one, ``--db postgres`` the other; the first test of each worker
+pays for its database and is taken out by hand. A line is a test's function,
 or a file whose tests share what takes long to make; the latter are written by hand and stay.
 """
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "tests" / "long.txt"
 SECONDS = 1.0
 HEAD = (
-    "# Tests that take longer than a second; python -m tests.long writes this. In make test each has every fifth day.\n"
+    "# Tests that take longer than a second; python -m tests.long writes this. In make test each has a day of the week.\n"
 )
 
 

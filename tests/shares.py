@@ -5,7 +5,7 @@ a browser makes of a page, and who may ask for which (what pages ask is tried on
 
 All others: ``both`` runs each of them on SQLite and again on PostgreSQL, which is for where builds are tried. ``turns`` runs
 each once: the files of a turn on SQLite, the others on PostgreSQL, and the other way round on the next day. What takes
-long (``tests/long.txt``: programs, browsers, large files, faults) has its day in ``turns``, too: every fifth, some of them each day.
+long (``tests/long.txt``: programs, browsers, large files, faults) has its day of the week in ``turns``, a seventh of it each day.
 
 Programs that tests start by themselves (``ops``, ``faults``, ``bench``) have databases of which pytest does not know: all
 of those ask one, but for the files whose programs get an SQLite of their own, or none, on both runs.
@@ -21,7 +21,7 @@ import pytest
 from tests import long
 
 SHARE = "TESTS_SHARE"
-DAYS = 5  # odd, so that what has its day then meets both databases
+DAYS = 7  # odd, so that what has its day then meets both databases
 AGAIN, TURN_OF_SQLITE, TURN_OF_POSTGRES = "again", "sqlite", "postgres"
 ASKS = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
 ONCE = ("/tests/access/test_table.py", "/tests/browser/")

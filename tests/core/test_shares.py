@@ -21,7 +21,7 @@ def test_both_databases_have_work_on_each_day() -> None:
 
 
 @given(st.text(), st.integers(min_value=1, max_value=1_000_000), st.sampled_from(["file", "function", ""]))
-def test_what_takes_long_has_one_day_of_five_and_everything_else_all(name: str, day: int, kind: str) -> None:
+def test_what_takes_long_has_one_day_of_seven_and_everything_else_all(name: str, day: int, kind: str) -> None:
     listed = frozenset({"file": {"tests/test_a.py"}, "function": {"tests/test_a.py::test_b"}, "": set()}[kind])
     days = [not rests(f"tests/test_a.py::test_b[{name}]", day + more, listed) for more in range(DAYS)]
     assert sum(days) == (1 if kind else DAYS)

@@ -212,7 +212,7 @@ HEAD = """# Faults and abuse
 
 Written by `python -m tests.faults.matrix` from `tests/faults/matrix.py`; a test compares them.
 
-`make test` does each of these a few times (those that take long every fifth day; `DB=both` all), `make faults` as often
+`make test` does each of these a few times (those that take long on one day of the week; `DB=both` all), `make faults` as often
 as the third column says, on both databases; that takes hours. Everything that chance decides has a seed, which is printed: `make faults SEED=…` repeats it, and a variable named
 below makes one number smaller or larger. `make faults ONLY=F20` does one row.
 
