@@ -15,9 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "tests" / "long.txt"
 SECONDS = 1.0
-HEAD = (
-    "# Tests that take longer than a second; python -m tests.long writes this. In make test each has a day of the week.\n"
-)
+HEAD = "# Tests that take longer than a second; python -m tests.long writes this. In make test each has a day of the week.\n"
 
 
 def listed() -> frozenset[str]:
