@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import DeliveryStatus, Organisation, User, WebhookDelivery, WebhookEndpoint
+from accounts.models import DeliveryStatus, Organisation, Scope, User, WebhookDelivery, WebhookEndpoint
 from accounts.services import webhooks as services
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
 from core.api.asking import actor, read
@@ -88,7 +88,7 @@ class DeliveryQuery(PageQuery):
 
 
 class WebhooksView(APIView):
-    key_scopes = {"GET": "usage:read"}
+    key_scopes = {"GET": Scope.USAGE_READ}
 
     @extend_schema(
         operation_id="webhooks_list",
@@ -114,7 +114,7 @@ class WebhooksView(APIView):
 
 
 class WebhookView(APIView):
-    key_scopes = {"GET": "usage:read"}
+    key_scopes = {"GET": Scope.USAGE_READ}
 
     @extend_schema(operation_id="webhooks_read", responses={200: EndpointSerializer, **problems(401, 403, 404)})
     def get(self, request: Request, uuid: UUID) -> Response:
@@ -157,7 +157,7 @@ class RotateView(APIView):
 
 
 class DeliveriesView(APIView):
-    key_scopes = {"GET": "usage:read"}
+    key_scopes = {"GET": Scope.BILLING_READ}  # what is sent names documents and amounts
 
     @extend_schema(
         operation_id="webhooks_deliveries",
@@ -171,7 +171,7 @@ class DeliveriesView(APIView):
 
 
 class DeliveryView(APIView):
-    key_scopes = {"GET": "usage:read"}
+    key_scopes = {"GET": Scope.BILLING_READ}  # what is sent names documents and amounts
 
     @extend_schema(operation_id="webhooks_delivery", responses={200: DeliveryLogSerializer, **problems(401, 403, 404)})
     def get(self, request: Request, uuid: UUID, pk: int) -> Response:

@@ -153,8 +153,9 @@ def verify(request: HttpRequest) -> HttpResponse:
     form = VerifyForm(request.GET if asked else None)
     answer, where = None, None
     if form.is_valid():
-        answer = verdict(number=form.cleaned_data["number"], digest=form.cleaned_data["hash"])
-        found = find_document(form.cleaned_data["number"]) if answer == Verdict.GENUINE else None
+        asked_for = {"number": form.cleaned_data["number"], "digest": form.cleaned_data["hash"]}
+        answer = verdict(**asked_for)
+        found = find_document(**asked_for) if answer == Verdict.GENUINE else None
         where = position_of(found) if found else None
     context = {"form": form, "answer": answer, "where": where, "key": public_key() if where and where.head else ""}
     return render(request, "billing/verify.html", context)

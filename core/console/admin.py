@@ -25,6 +25,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from core.console import stale
 from core.context import Actor, actor_of
 from core.errors import AppError
 from core.templatetags.hpc import status_chip
@@ -89,6 +90,7 @@ class ConsoleAdmin(admin.ModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    also_asked: tuple[str, ...] = ()  # columns that no list shows, and links of ours ask for
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """What a list reads beside its rows, the page of one row shows, too."""
@@ -100,17 +102,22 @@ class ConsoleAdmin(admin.ModelAdmin):
         """Only what the list shows or filters by. Django lets every column be asked for, also one that no page shows
         (a hash, a link that lets somebody in), and whether a row is found says letter by letter what stands there."""
         first, *rest = lookup.split(LOOKUP_SEP)
+        if lookup in self._own_filters(request):
+            return True
         if PATTERNS & set(rest) or not super().lookup_allowed(lookup, value, request):
             return False
         try:
             field: Any = self.opts.pk if first == "pk" else self.opts.get_field(first)
         except FieldDoesNotExist:
-            return True  # the name of a filter of its own, or of nothing
+            return True  # the name of nothing
         return field.is_relation or field.primary_key or first in self._in_the_list(request)
+
+    def _own_filters(self, request: HttpRequest) -> set[str]:
+        return {getattr(each, "parameter_name", "") for each in self.get_list_filter(request)}
 
     def _in_the_list(self, request: HttpRequest) -> set[str]:
         filters = [each[0] if isinstance(each, (tuple, list)) else each for each in self.get_list_filter(request)]
-        names = [*self.get_list_display(request), *filters]
+        names = [*self.get_list_display(request), *filters, *self.also_asked]
         return {name.split(LOOKUP_SEP)[0] for name in names if isinstance(name, str)}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -121,6 +128,18 @@ class ConsoleAdmin(admin.ModelAdmin):
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", KnownChoice(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        opened = request.POST.get(stale.NAME, "") if change and obj is not None else ""
+        return stale.guarded(form, obj, opened) if opened else form
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        row = context.get("original")
+        if row is not None and self.has_change_permission(request, row):
+            form = context["adminform"].form
+            context |= {"seen_name": stale.NAME, "seen": request.POST.get(stale.NAME) or stale.seen(form, row)}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def action_checkbox(self, obj: Any) -> SafeString:
         """As Django's, without rendering a form's widget for each row: a seventh of the time of a long list."""

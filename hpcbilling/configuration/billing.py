@@ -144,6 +144,12 @@ EXCHANGE_RATES_FEED: str = env.choice("EXCHANGE_RATES_FEED", default="ecb", amon
 BILLING_RECEIPT_PREFIX: str = env.text("BILLING_RECEIPT_PREFIX", default="RC", most=20)
 BILLING_INVOICE_PREFIX: str = env.text("BILLING_INVOICE_PREFIX", default="INV", most=20)
 BILLING_CREDIT_NOTE_PREFIX: str = env.text("BILLING_CREDIT_NOTE_PREFIX", default="CN", most=20)
+_prefixes = [BILLING_RECEIPT_PREFIX.lower(), BILLING_INVOICE_PREFIX.lower(), BILLING_CREDIT_NOTE_PREFIX.lower()]
+if len(set(_prefixes)) < len(_prefixes):
+    env.refused.append(
+        "BILLING_RECEIPT_PREFIX, BILLING_INVOICE_PREFIX, BILLING_CREDIT_NOTE_PREFIX: two of them are the same, so two"
+        " documents would have one number. Give each its own."
+    )
 # Days from the issue of an invoice to the day on which it is due.
 BILLING_INVOICE_DAYS: int = env.whole("BILLING_INVOICE_DAYS", default=30, least=0, most=365)
 # Whether payers may pay an invoice in parts of their choice.

@@ -61,6 +61,7 @@ class RefundAdmin(OfPayment, PageActions, ReadOnlyAdmin):
     list_filter = (
         "status", NeedFilter, "origin", parts.ProviderOfPaymentFilter, ("created_at", admin.DateFieldListFilter),
     )  # fmt: skip
+    also_asked = ("settled_at",)
     search_fields = (
         "=id", *NUMBERS, "payment__user__username", "idempotency_key", "external_refund_id",
         "payment__external_payment_id", "payment__external_charge_id",

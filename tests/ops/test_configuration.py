@@ -67,6 +67,7 @@ def test_one_missing_variable_is_enough(name: str) -> None:
         ("AUTH_THROTTLE_LOCK_SEC", "-5", "1 or more"),
         ("PAYMENT_WEBHOOK_TOLERANCE_SEC", "0", "1 or more"),
         ("TRUSTED_PROXY_COUNT", "-1", "0 or more"),
+        ("BILLING_INVOICE_PREFIX", "rc", "two of them are the same"),
         ("DUNNING_SUSPEND_DAYS", "3", "DUNNING_PAST_DUE_DAYS (7) or more"),
         ("DUNNING_REMIND_AFTER_DAYS", "7,1", "rising days"),
         ("DUNNING_REMIND_AFTER_DAYS", "soon", "rising days"),
