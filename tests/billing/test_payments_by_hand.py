@@ -15,7 +15,13 @@ from billing.models import CreditEntry, Invoice, InvoicePayment
 from billing.selectors.documents.invoices import paper_of
 from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.invoices.issue import balance
-from billing.services.invoices.payments import NotReversible, record_payment, record_payment_by_hand, reverse_payment
+from billing.services.invoices.payments import (
+    NotReversible,
+    OtherAmount,
+    record_payment,
+    record_payment_by_hand,
+    reverse_payment,
+)
 from core.context import Actor
 from core.errors import BadInput
 from hpcbilling.books import INVARIANTS
@@ -58,6 +64,23 @@ def test_more_than_is_due_has_to_be_said_to_the_unit(invoice: Invoice, amount: s
         pay(invoice, amount, over)
     assert refused.value.details["field"] == "overpayment"
     assert not invoice.payments.exists()
+
+
+@pytest.mark.parametrize("again", ["abc-1", "ABC-1 ", "aBc-1", " Abc-1\t"])
+def test_a_slip_that_is_typed_otherwise_is_the_same_slip(invoice: Invoice, again: str) -> None:
+    assert pay(invoice, "40", reference="Abc-1")
+    assert not pay(invoice, "40", reference=again)
+    with pytest.raises(OtherAmount):
+        pay(invoice, "30", reference=again)
+    assert invoice.payments.count() == 1
+
+
+def test_ids_of_a_provider_differ_by_their_capitals(invoice: Invoice) -> None:
+    for reference in ("pay_Ab1", "pay_aB1"):
+        assert record_payment(
+            actor=FIN, invoice=invoice, amount=Decimal(40), currency="THB", method="card", reference=reference
+        )
+    assert invoice.payments.count() == 2
 
 
 def test_a_sum_that_no_column_holds_is_refused_in_words(invoice: Invoice) -> None:

@@ -60,11 +60,13 @@ def record_payment(
 
     Raises ``BadInput`` by field, ``NotPayable``, ``OtherAmount``.
     """
-    reference, received_on = reference.strip(), received_on or today_for(invoice.organisation)
+    reference, received_on = " ".join(reference.split()), received_on or today_for(invoice.organisation)
     _check(invoice, amount, currency, reference, received_on)
     lock_organisations([invoice.organisation_id])
     invoice.refresh_from_db()
-    same = InvoicePayment.objects.filter(invoice=invoice, method=method, reference=reference)
+    # people type a slip's reference in capitals or not; the ids of providers differ by them
+    alike = {"reference__iexact" if method == MANUAL else "reference": reference}
+    same = InvoicePayment.objects.filter(invoice=invoice, method=method, **alike)
     before = same.order_by("-attempt").first()
     if before is not None and not is_reversed(before):
         if before.amount != amount:
