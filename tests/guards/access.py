@@ -82,6 +82,25 @@ ACCESS = (
         ("tests/accounts/test_step_up.py::test_a_second_signature_asks_who_it_is",),
     ),
     Guard(
+        "lists_are_asked_for_what_they_show", "core/console/admin.py",
+        "return field.is_relation or field.primary_key or first in self._in_the_list(request)", "return True",
+        ("tests/pages/test_console_lookups.py::test_the_link_of_an_e_mail_cannot_be_guessed_letter_by_letter",),
+    ),
+    Guard(
+        "lists_take_no_patterns", "core/console/admin.py", 'PATTERNS = {"regex", "iregex"}', "PATTERNS = set()",
+        ("tests/pages/test_console_lookups.py::test_no_list_takes_a_pattern_or_a_hidden_column",),
+    ),
+    Guard(
+        "an_older_page_undoes_nothing", "core/console/admin.py",
+        "return stale.guarded(form, obj, opened) if opened else form", "return form",
+        ("tests/accounts/test_stale_forms.py::test_who_was_switched_off_is_not_switched_on_again_by_an_older_page",),
+    ),
+    Guard(
+        "who_saves_second_waits", "core/console/stale.py", "if connection.in_atomic_block:", "if False:",
+        ("tests/accounts/test_stale_forms.py::test_of_many_who_save_at_once_one_is_the_first",),
+        database="postgres",
+    ),
+    Guard(
         "receipts_have_readers", "billing/views/reach.py",
         'openable(Receipt.objects.select_related("pricing_tier", "rate_version"), request.user)',
         'Receipt.objects.select_related("pricing_tier", "rate_version")',
