@@ -117,7 +117,7 @@ class ConsoleAdmin(admin.ModelAdmin):
 
     def _in_the_list(self, request: HttpRequest) -> set[str]:
         filters = [each[0] if isinstance(each, (tuple, list)) else each for each in self.get_list_filter(request)]
-        names = [*self.get_list_display(request), *filters, *self.also_asked]
+        names = [*self.get_list_display(request), *filters, *self._own_filters(request), *self.also_asked]
         return {name.split(LOOKUP_SEP)[0] for name in names if isinstance(name, str)}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
