@@ -28,7 +28,7 @@ ONCE = ("/tests/access/test_table.py", "/tests/browser/")
 OF_THEIR_OWN = ("ops", "faults", "bench")
 SQLITE_ALWAYS = (
     "ops/test_compose.py", "ops/test_configuration.py", "ops/test_packaging.py", "ops/test_payment_configuration.py",
-    "ops/test_served.py", "ops/test_shutdown.py",
+    "ops/test_served.py", "ops/test_shutdown.py", "ops/test_unsafe.py",
 )  # fmt: skip
 
 

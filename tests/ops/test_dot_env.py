@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.test_configuration import GOOD, named
+from tests.ops.test_configuration import GOOD
+from tests.ops.test_unsafe import named
 
 ROOT = Path(__file__).resolve().parents[2]
 IS_ROOT = os.geteuid() == 0
