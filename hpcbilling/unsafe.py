@@ -1,4 +1,4 @@
-"""Settings with which the start is refused: each is named, all at once. Pure.
+"""Settings with which the start is refused: each is named, all at once.
 
 Refused is what lets a stranger in, gives secrets away or takes money that is none. What merely deserves a look is a
 warning of ``manage.py check --deploy`` (``hpcbilling.checks``) or of ``manage.py doctor``.
@@ -12,6 +12,8 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
+
+from hpcbilling import folders
 
 SECRET_KEY_LENGTH = 50
 SECRET_KEY_LETTERS = 10  # different ones
@@ -55,8 +57,8 @@ Settings = Mapping[str, Any]
 
 
 def refusals(found: Settings) -> list[str]:
-    """``NAME: what to do`` of each setting that is not safe, in the order of ``.env.example``. Holds no secret."""
-    return list(_with_debug(found) if found["DEBUG"] else _in_production(found))
+    """``NAME: what to do`` of each setting that is not safe. Holds no secret."""
+    return [*(_with_debug(found) if found["DEBUG"] else _in_production(found)), *folders.refusals(found)]
 
 
 def is_sample(password: str) -> bool:
