@@ -280,13 +280,14 @@ class Environment(environ.FileAwareEnv):
                 raise ImproperlyConfigured(f"{var}: {name} is a whole number of seconds.")
         return found
 
-    def mail(self, var: str, *, default: str) -> dict[str, Any]:
+    def mail(self, var: str, *, default: str, must_send: bool) -> dict[str, Any]:
         """All of Django's settings that a mail server's address says: ``EMAIL_BACKEND``, ``EMAIL_HOST``, ...
 
-        The address holds a password: no message repeats it.
+        The address holds a password: no message repeats it. With ``must_send`` a server is named, or nothing.
         """
-        address: str = self.get_value(var, cast=str, default=default).strip() or default
-        wanted = "smtp+tls://user:password@host:587, smtp://host:25 or consolemail:// is wanted"
+        given: str = self.get_value(var, cast=str, default="").strip()
+        address = given or default
+        wanted = "smtp+tls://user:password@host:587, smtp+ssl://user:password@host:465 or smtp://host:25 is wanted"
         scheme, colon, _rest = address.partition("://")
         if not colon or scheme not in self.EMAIL_SCHEMES:
             raise ImproperlyConfigured(f"{var} is not the address of a mail server that we know: {wanted}.")
@@ -294,6 +295,9 @@ class Environment(environ.FileAwareEnv):
             found = dict(self.email_url_config(address))
         except (ValueError, KeyError):
             raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+        if must_send and given and not scheme.startswith("smtp"):
+            words = f"{scheme} sends no e-mail and is for DEBUG=1; {wanted}, or nothing: e-mails wait then"
+            raise ImproperlyConfigured(f"{var}: {words}.")
         if scheme.startswith("smtp") and not found.get("EMAIL_HOST"):
             raise ImproperlyConfigured(f"{var} names no host: {wanted}.")
         usual = {"EMAIL_PORT": 25, "EMAIL_USE_TLS": False, "EMAIL_USE_SSL": False}

@@ -253,7 +253,8 @@ if OIDC_ENABLED:
     }  # fmt: skip
 
 # --- e-mail: queued in the database, sent by send_emails ----------------------
-globals().update(env.mail("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST and the rest
+# EMAIL_BACKEND, EMAIL_HOST and the rest
+globals().update(env.mail("EMAIL_URL", default="consolemail://", must_send=not DEBUG))
 EMAIL_TIMEOUT = 20  # seconds a step: all steps together stay below the lease of accounts.services.outbox
 DEFAULT_FROM_EMAIL: str = env.sender("DEFAULT_FROM_EMAIL", default=f"noreply@{urlsplit(SITE_BASE_URL).hostname}")
 

@@ -181,8 +181,19 @@ def _mail() -> Finding:
     """Not asked: a sign-in at the mail server is its own event there, and ``send_emails`` says what it answers."""
     if settings.EMAIL_HOST and settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend"):
         return Finding("e-mail", "ok", f"E-mails go out by {settings.EMAIL_HOST} as {settings.DEFAULT_FROM_EMAIL}.")
-    fate = "are printed" if settings.DEBUG else "wait in the database"
+    fate = _fate() if settings.DEBUG else "wait in the database"
     return Finding("e-mail", "note", f"No mail server: e-mails {fate}. Set EMAIL_URL to send them.")
+
+
+def _fate() -> str:
+    """What becomes of e-mails on a desk."""
+    kind = settings.EMAIL_BACKEND.split(".")[-2]
+    fates = {
+        "filebased": f"are written to files in {settings.EMAIL_FILE_PATH or 'the working folder'}",
+        "locmem": "stay in the memory of the process that sends them",
+        "dummy": "are thrown away, and called sent",
+    }
+    return fates.get(kind, "are printed")
 
 
 def _time_zone() -> Finding:

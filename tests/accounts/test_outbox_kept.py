@@ -99,6 +99,12 @@ def test_without_a_server_a_real_site_keeps_its_emails_and_the_doctor_says_so(se
     assert finding() == ("note", "No mail server: e-mails wait in the database. Set EMAIL_URL to send them.")
     settings.DEBUG = True
     assert mail_goes_out()
+    settings.EMAIL_FILE_PATH = "/srv/mail"
+    fates = {"console": "are printed", "filebased": "are written to files in /srv/mail", "dummy": "are thrown away",
+             "locmem": "stay in the memory"}  # fmt: skip
+    for kind, fate in fates.items():
+        settings.EMAIL_BACKEND = f"django.core.mail.backends.{kind}.EmailBackend"
+        assert f"No mail server: e-mails {fate}" in finding()[1]
 
 
 # --- in the console ----------------------------------------------------------------

@@ -39,7 +39,9 @@ UNSAFE = {
                      for word in ("postgres", "password", "changeme", "billing", "hpcbilling", "CHANGE-ME")]
                     + [{"DATABASE_URL": "postgres://billing@db.example.ac.th/billing"}],
     "ADMIN_PASSWORD": [{"ADMIN_PASSWORD": word} for word in ("admin", "changeme", "hpc-demo", "short-9", "correct-horse-battery")],
-    "EMAIL_URL": [{"EMAIL_URL": "smtp+tls://billing:password@mail.example.ac.th:587"}],
+    "EMAIL_URL": [{"EMAIL_URL": text} for text in (
+        "smtp+tls://billing:password@mail.example.ac.th:587", "dummymail://", "memorymail://", "filemail:///var/mail/billing",
+        "consolemail://")],
     "SEED_DEMO_USERS": [{"SEED_DEMO_USERS": "1"}],
     "PAYMENT_PROVIDER": [{"PAYMENT_PROVIDER": "dummy"}, {"PAYMENT_PROVIDER": "stripe,dummy", **LIVE_STRIPE}],
     "STRIPE_WEBHOOK_SECRET": [{"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE, "STRIPE_WEBHOOK_SECRET": word}
@@ -80,6 +82,11 @@ def test_each_unsafe_setting_is_refused_by_its_name_and_no_other_is(name: str, c
         {"PAYMENT_WEBHOOK_TOLERANCE_SEC": "3600"},
         {"SITE_BASE_URL": "https://billing.example.ac.th:8443/"},
         {"STRIPE_API_URL": "https://api.stripe.com/"},
+        {"EMAIL_URL": " "},
+        *(
+            {"EMAIL_URL": f"smtp{kind}://billing:kettle-93-harbour@mail.example.ac.th"}
+            for kind in ("", "s", "+tls", "+ssl")
+        ),
         {"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE},
     ],
 )
