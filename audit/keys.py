@@ -76,34 +76,41 @@ def is_signed(purpose: str, whole: Mapping[str, Any], trusted: Mapping[str, byte
 def signing_key() -> SigningKey | None:
     """The key of ``AUDIT_SIGNING_KEY``; None where none is set. Raises ``BadInput`` when it is no key."""
     text = settings.AUDIT_SIGNING_KEY
-    return SigningKey(_read(text, PRIVATE, "AUDIT_SIGNING_KEY")) if text else None
+    return _private(text, "AUDIT_SIGNING_KEY") if text else None
 
 
 def trusted_keys() -> dict[str, bytes]:
     """Public keys by their ids: that of our own key, and those of ``AUDIT_PUBLIC_KEYS`` (former ones)."""
     own = signing_key()
     keys = [own.public] if own else []
-    keys += [read_public(text) for text in settings.AUDIT_PUBLIC_KEYS if text.strip()]
+    former = [text for text in settings.AUDIT_PUBLIC_KEYS if text.strip()]
+    keys += [read_public(text, f"entry {place} of {len(former)}") for place, text in enumerate(former, 1)]
     return {key_id(key): key for key in keys}
 
 
-def read_public(text: str) -> bytes:
-    """64 hexadecimal digits or PEM. Raises ``BadInput``."""
+def read_public(text: str, entry: str = "this") -> bytes:
+    """64 hexadecimal digits or PEM. Raises ``BadInput``, which names the entry of ``AUDIT_PUBLIC_KEYS``."""
     bare = text.strip()
-    if re.fullmatch(r"[0-9a-fA-F]{64}", bare):
-        return bytes.fromhex(bare)
-    return _read(bare, PUBLIC, "AUDIT_PUBLIC_KEYS")
+    key = bytes.fromhex(bare) if re.fullmatch(r"[0-9a-fA-F]{64}", bare) else _key_in(bare, PUBLIC)
+    if key is None:
+        words = f"{entry} is no public key; 64 hexadecimal digits are wanted, as manage.py audit_key printed them"
+        raise BadInput(f"AUDIT_PUBLIC_KEYS: {words}.")
+    return key
 
 
-def _read(text: str, beginning: bytes, name: str) -> bytes:
+def _private(text: str, name: str) -> SigningKey:
+    if (seed := _key_in(text, PRIVATE)) is None:
+        raise BadInput(f"{name} is no Ed25519 key in PEM; manage.py audit_key --new FILE makes one.")
+    return SigningKey(seed)
+
+
+def _key_in(text: str, beginning: bytes) -> bytes | None:
     armour = re.sub(r"-----[A-Z ]+-----|\s|\\n", "", text)
     try:
         der = base64.b64decode(armour, validate=True)
     except binascii.Error:
-        der = b""
-    if len(der) != len(beginning) + ed25519.SIZE or not der.startswith(beginning):
-        raise BadInput(f"{name} is no Ed25519 key in PEM; manage.py audit_key --new FILE makes one.")
-    return der[len(beginning) :]
+        return None
+    return der[len(beginning) :] if len(der) == len(beginning) + ed25519.SIZE and der.startswith(beginning) else None
 
 
 def pem(kind: str, beginning: bytes, key: bytes) -> str:
@@ -134,6 +141,6 @@ def make_key(path: Path) -> SigningKey:
 
 def key_in(path: Path) -> SigningKey:
     try:
-        return SigningKey(_read(path.read_text(encoding="ascii"), PRIVATE, str(path)))
+        return _private(path.read_text(encoding="ascii"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The key cannot be read: {error}") from error

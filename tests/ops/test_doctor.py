@@ -124,6 +124,15 @@ def test_7_an_audit_log_that_nothing_signs_or_that_is_not_whole(site: Any, tmp_p
     assert "audit_key" in said("problem")["audit heads"]
 
 
+def test_7_a_public_key_that_is_none_is_named_by_its_place(site: Any) -> None:
+    former = "a9" * 32
+    for keys, entry in (([former, "zz"], "entry 2 of 2"), ([former[:-1]], "entry 1 of 1")):
+        site.AUDIT_PUBLIC_KEYS = keys
+        words = said("problem")["audit heads"]
+        assert f"AUDIT_PUBLIC_KEYS: {entry} is no public key; 64 hexadecimal digits are wanted" in words
+        assert "--new" not in words, "a new key is no answer to that"
+
+
 @pytest.mark.postgres  # SQLite has no clock of its own
 def test_8_a_clock_that_is_wrong(site: Any, monkeypatch: Any) -> None:
     real = timezone.now
