@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import errno
-import io
-import logging
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from email.utils import parseaddr
 from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -28,9 +24,7 @@ from usage.sbatch.partitions import Partition, read_partitions
 
 TRUE = ("1", "true", "on", "ok", "y", "yes")
 FALSE = ("0", "false", "off", "n", "no", "")
-# A line of .env, with blanks where systemd, which reads the same file, takes them.
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_0-9]+)\s*=\s*(.*?)\s*")
-log = logging.getLogger(__name__)
+NO_PLACES = ("Factory", "localtime", "posixrules")  # names of zones of which each machine makes what it likes
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
 
 
@@ -258,6 +252,8 @@ class Environment(environ.FileAwareEnv):
         """The name of a time zone."""
         name: str = self.get_value(var, cast=str, default=default)
         try:
+            if name in NO_PLACES or name.startswith(("posix/", "right/")):
+                raise ValueError(name)
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ImproperlyConfigured(f"{var}={name!r}: a time zone such as Asia/Bangkok is wanted.") from error
@@ -274,6 +270,7 @@ class Environment(environ.FileAwareEnv):
             found = dict(self.db_url_config(address))
         except (ValueError, KeyError, ImproperlyConfigured):
             raise ImproperlyConfigured(f"{var} cannot be read: {wanted}.") from None
+        _take_from_query(var, found)
         seconds = {"conn_max_age": found.get("CONN_MAX_AGE"), **found.get("OPTIONS", {})}
         for name in ("conn_max_age", "connect_timeout"):
             if not re.fullmatch(r"[0-9]{1,9}", str(seconds.get(name) or 0)):
@@ -351,30 +348,17 @@ def of_each_cluster(env: Environment, names: list[str]) -> dict[str, dict[str, s
     }
 
 
-def unread(path: Path, known: set[str]) -> dict[str, str]:
-    """Names in a file of variables that are none of ``known``, nor ``NAME_FILE`` of one, each with the nearest known
-    one or an empty text. Raises ``OSError``, ``UnicodeDecodeError``."""
-    lines = map(_LINE.fullmatch, path.read_text(encoding="utf-8-sig").splitlines())
-    names = dict.fromkeys(match[1] for match in lines if match)
-    strange = [name for name in names if name not in known and name.removesuffix("_FILE") not in known]
-    return {name: "".join(get_close_matches(name.upper(), known, n=1)) for name in strange}
+IN_QUERY = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
 
 
-def read_dot_env(env: Environment, path: Path) -> None:
-    """Take the variables of a file. A line that is none is told by its number: what it holds may be a secret."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError:  # said only where the start is refused: units bring the variables
-        env.hint = f"{path} cannot be read by this user: type commands as the site's user (docs/operations.md)."
-        return
-    except UnicodeDecodeError:
-        env.refused.append(f"{path} is not UTF-8 text: save it as such.")
-        return
-    found = [(number, line, _LINE.fullmatch(line)) for number, line in enumerate(lines, 1)]
-    for number, line, match in found:
-        if not match and line.strip() and line.lstrip()[0] not in "#;":
-            log.warning("%s, line %s: NAME=value is wanted; the line is passed over.", path, number)
-    env.read_env(io.StringIO("\n".join(f"{match[1]}={match[2]}" for _number, _line, match in found if match)))
+def _take_from_query(var: str, database: dict[str, Any]) -> None:
+    """What libpq lets one write after ``?`` as well counts as if it stood in its place, for us and for Django."""
+    options = database.get("OPTIONS", {})
+    for name in IN_QUERY.keys() & options.keys():
+        value = str(options.pop(name))
+        if str(database.get(IN_QUERY[name]) or value) != value:
+            raise ImproperlyConfigured(f"{var}: {name} stands in it twice, and differs; write it once.")
+        database[IN_QUERY[name]] = value
 
 
 def _switch(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +21,10 @@ PLACES = 100  # of a key that are looked at for repetitions: longer ones of rand
 METRICS_TOKEN_LENGTH = 16
 ADMIN_PASSWORD_LENGTH = 10
 WEBHOOK_SECRET_LENGTH = 16
-WEBHOOK_SECRET_LETTERS = 6
+SECRET_LETTERS = 6  # different ones, of what is shorter than a SECRET_KEY
 TOLERANCE_SECONDS = 3600  # a message that somebody recorded can be sent again for so long
 WIDEST = {4: 8, 6: 7}  # by version: 10.0.0.0/8 and fc00::/7 are the widest that anybody has for themselves
+CARRIED = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16")))  # all of IPv4, written as IPv6
 WEBHOOK_SECRETS = tuple(
     f"{provider}_WEBHOOK_SECRET{age}" for provider in ("STRIPE", "OMISE", "RAZORPAY") for age in ("", "_OLD")
 )
@@ -53,6 +54,12 @@ LIVE_KEYS = {
     "RAZORPAY_KEY_ID": ("rzp_live_",),
     "OMISE_SECRET_KEY": ("skey_live_",),
 }
+# How each key begins that may move money; a publishable one (pk_, pkey_) is another thing.
+KEYS = {
+    "STRIPE_SECRET_KEY": ("sk_", "rk_"),
+    "RAZORPAY_KEY_ID": ("rzp_",),
+    "OMISE_SECRET_KEY": ("skey_",),
+}
 Settings = Mapping[str, Any]
 
 
@@ -66,7 +73,9 @@ def is_sample(password: str) -> bool:
 
 
 def is_here(host: str) -> bool:
-    """Loopback, or a socket's folder: nobody else's machine."""
+    """Loopback, or a socket's folder: nobody else's machine. Of several, separated by commas, each one."""
+    if "," in host:
+        return all(map(is_here, host.split(",")))
     if not host or host.startswith(("/", "%2f", "%2F")) or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -93,8 +102,10 @@ def _with_debug(found: Settings) -> Iterator[str]:
 def _in_production(found: Settings) -> Iterator[str]:
     yield from _keys(found)
     yield from _addresses(found)
+    yield from _database(found)
     yield from _passwords(found)
     yield from _payments(found)
+    yield from _payment_keys(found)
     yield from _messages(found)
     yield from _metrics(found)
 
@@ -111,15 +122,21 @@ def _keys(found: Settings) -> Iterator[str]:
 def is_weak(key: str) -> bool:
     """Short, of few letters, for development, out of an example, or a few letters over and over."""
     too_plain = len(key) < SECRET_KEY_LENGTH or len(set(key)) < SECRET_KEY_LETTERS
-    return too_plain or key.startswith(INSECURE) or bool(WORDS_OF_SAMPLES.search(key)) or _says_little(key)
+    return too_plain or key.startswith(INSECURE) or _says_little(key, in_order=0.5)
 
 
-def _says_little(key: str) -> bool:
-    """Three letters in a row come again and again, or letters follow in their order."""
+def is_plain(secret: str) -> bool:
+    """As weak keys are, whatever its length; of sixteen random letters more may happen to follow in their order."""
+    return len(set(secret)) < SECRET_LETTERS or is_sample(secret) or _says_little(secret, in_order=0.75)
+
+
+def _says_little(key: str, *, in_order: float) -> bool:
+    """Out of an example; or three letters in a row come again and again, or letters follow in their order."""
     looked_at = key[:PLACES]
     triples = {looked_at[n : n + 3] for n in range(len(looked_at) - 2)}
     steps = [abs(ord(one) - ord(next_)) for one, next_ in pairwise(looked_at)]
-    return len(triples) * 3 < (len(looked_at) - 2) * 2 or sum(step <= 1 for step in steps) * 2 > len(steps)
+    is_repeated = len(triples) * 3 < (len(looked_at) - 2) * 2
+    return bool(WORDS_OF_SAMPLES.search(key)) or is_repeated or sum(step <= 1 for step in steps) > in_order * len(steps)
 
 
 def _addresses(found: Settings) -> Iterator[str]:
@@ -140,6 +157,15 @@ def _addresses(found: Settings) -> Iterator[str]:
         if not origin.startswith("https://") or "*" in origin:
             yield "CSRF_TRUSTED_ORIGINS: name https:// origins one by one, without *"
             break
+
+
+def _database(found: Settings) -> Iterator[str]:
+    database = found["DATABASES"]["default"]
+    name = str(database["NAME"])
+    if database["ENGINE"].endswith("sqlite3") and (
+        name == ":memory:" or ("memory" in name and name.startswith("file:"))
+    ):
+        yield "DATABASE_URL: a database in memory is lost with its process; name a file, or a PostgreSQL"
 
 
 def _passwords(found: Settings) -> Iterator[str]:
@@ -167,34 +193,57 @@ def _payments(found: Settings) -> Iterator[str]:
             value = str(found[needed]).strip()
             if not value:
                 yield f"{needed}: PAYMENT_PROVIDER names {name}, which needs it"
-            elif "SECRET" in needed and is_sample(value):
-                yield f"{needed}: is a sample; whoever knows it can say that a bill was paid"
+            elif "SECRET" in needed and needed not in (*KEYS, *WEBHOOK_SECRETS) and is_sample(value):
+                yield f"{needed}: is a sample; take what the provider's pages show"
     for name, address in OFFICIAL.items():
         if found[name].rstrip("/") != address:
             yield f"{name}: leave it out; keys and money go to this address, which is not the provider's own"
+
+
+def _payment_keys(found: Settings) -> Iterator[str]:
+    for name, starts in KEYS.items():
+        if (value := str(found[name]).strip()) and not value.startswith(starts):
+            yield f"{name}: the provider's key begins with {' or '.join(starts)}; this is another one, or none"
 
 
 def _messages(found: Settings) -> Iterator[str]:
     """What comes in from providers, and goes out to addresses of customers."""
     for name in WEBHOOK_SECRETS:
         secret = str(found[name]).strip().removeprefix("whsec_")
-        short = len(secret) < WEBHOOK_SECRET_LENGTH or len(set(secret)) < WEBHOOK_SECRET_LETTERS
-        if secret and short and not is_sample(secret):
+        if secret and (len(secret) < WEBHOOK_SECRET_LENGTH or is_plain(secret)):
             words = f"set {WEBHOOK_SECRET_LENGTH} random characters or more, here and at the provider"
             yield f"{name}: {words}; whoever guesses it can say that a bill was paid"
     if found["PAYMENT_WEBHOOK_TOLERANCE_SEC"] > TOLERANCE_SECONDS:
         words = f"set {TOLERANCE_SECONDS} seconds or fewer"
         yield f"PAYMENT_WEBHOOK_TOLERANCE_SEC: {words}; so long can a recorded message be sent again"
-    if any(network.prefixlen < WIDEST[network.version] for network in found["WEBHOOK_ALLOWED_NETWORKS"]):
+    if any(map(_is_everybody, found["WEBHOOK_ALLOWED_NETWORKS"])):
         yield "WEBHOOK_ALLOWED_NETWORKS: name your own networks; one of these is every machine there is, or nearly"
+
+
+def _is_everybody(network: IPv4Network | IPv6Network) -> bool:
+    """Or nearly. What carries IPv4 within IPv6 is as wide as what it carries."""
+    for carrier in CARRIED:
+        if isinstance(network, IPv6Network) and network.overlaps(carrier):
+            return network.prefixlen - carrier.prefixlen < WIDEST[4]
+    return network.prefixlen < WIDEST[network.version]
 
 
 def _metrics(found: Settings) -> Iterator[str]:
     token = found["METRICS_TOKEN"]
-    if found["METRICS_ENABLED"] and len(token) < METRICS_TOKEN_LENGTH:
-        yield f"METRICS_TOKEN: set {METRICS_TOKEN_LENGTH} characters or more, or METRICS_ENABLED=0"
+    if found["METRICS_ENABLED"] and (len(token) < METRICS_TOKEN_LENGTH or is_plain(token)):
+        words = f"set {METRICS_TOKEN_LENGTH} random characters or more, or METRICS_ENABLED=0"
+        yield f"METRICS_TOKEN: {words}" + (
+            " (this one is short, or out of an example, or says little)" if token else ""
+        )
+
+
+def host_of(database: Mapping[str, Any]) -> str:
+    """The machine, or several with commas, that a database of Django's settings is on; empty for this one."""
+    if database["ENGINE"].endswith("sqlite3"):
+        return ""
+    both = (database.get("HOST"), (database.get("OPTIONS") or {}).get("hostaddr"))
+    return ",".join(str(host) for host in both if host)
 
 
 def _database_host(found: Settings) -> str:
-    database = found["DATABASES"]["default"]
-    return "" if database["ENGINE"].endswith("sqlite3") else str(database.get("HOST") or "")
+    return host_of(found["DATABASES"]["default"])

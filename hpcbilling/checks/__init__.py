@@ -110,5 +110,6 @@ def _metrics() -> Iterator[CheckMessage]:
             hint="Set a token, or METRICS_ENABLED=0.",
             id="hpcbilling.W005",
         )
-    if token and len(token) < unsafe.METRICS_TOKEN_LENGTH:
-        yield Error(f"METRICS_TOKEN is shorter than {unsafe.METRICS_TOKEN_LENGTH} characters.", id="hpcbilling.E006")
+    if token and (len(token) < unsafe.METRICS_TOKEN_LENGTH or unsafe.is_plain(token)):
+        words = f"METRICS_TOKEN is shorter than {unsafe.METRICS_TOKEN_LENGTH} characters, or says little."
+        yield Error(words, id="hpcbilling.E006")

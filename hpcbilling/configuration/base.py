@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from hpcbilling.environment import Environment, read_dot_env
+from hpcbilling.dot_env import read_dot_env
+from hpcbilling.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = Environment()

@@ -7,7 +7,6 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,8 +25,9 @@ from billing.models import RateVersion
 from core.errors import AppError
 from core.words.said import read
 from core.words.wording import moment_text
+from hpcbilling import unsafe
 from hpcbilling.configuration.base import env
-from hpcbilling.environment import unread
+from hpcbilling.dot_env import unread
 from hpcbilling.models import PeriodicTask
 
 Line = tuple[str, str, str]  # name, level, message
@@ -143,8 +143,8 @@ def _engine() -> Iterator[Line]:
 
 def _wire() -> Iterator[Line]:
     """Whether all that is kept here travels to the database for others to read; asked of the connection itself."""
-    host = str(connection.settings_dict.get("HOST") or "")
-    if connection.vendor != "postgresql" or _on_this_machine(host):
+    host = unsafe.host_of(connection.settings_dict)
+    if connection.vendor != "postgresql" or unsafe.is_here(host):
         return
     connection.ensure_connection()
     if not connection.connection.pgconn.ssl_in_use:
@@ -154,21 +154,11 @@ def _wire() -> Iterator[Line]:
 
 def _mail_wire() -> Iterator[Line]:
     host = settings.EMAIL_HOST
-    if not settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend") or not host or _on_this_machine(host):
+    if not settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend") or unsafe.is_here(host):
         return
     if not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL):
         words = f"E-mails and their password go to {host} unencrypted. Write EMAIL_URL as smtp+tls:// or smtp+ssl://."
         yield "mail connection", "note", words
-
-
-def _on_this_machine(host: str) -> bool:
-    """An empty host and a folder are sockets of this machine."""
-    if not host or host.startswith("/") or host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _people() -> Iterator[Line]:

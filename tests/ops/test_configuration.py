@@ -20,7 +20,7 @@ GOOD = {
     "SECRET_KEY": "q8Zr-Lm2_Xv7bT4kWcY1hNfE6sJpR9uGdO3iA0zDyQtKnVxMwSe5HaUgBjCoPlFr7I",
     "ALLOWED_HOSTS": "billing.example.ac.th",
     "SITE_BASE_URL": "https://billing.example.ac.th",
-    "METRICS_TOKEN": "x7" * 16,
+    "METRICS_TOKEN": "x7Kd29mQvR4tZbW8",
 }
 
 
@@ -79,7 +79,8 @@ def test_one_missing_variable_is_enough(name: str) -> None:
         ("SLURM_CLUSTER", "two words", "a Slurm cluster"),
         ("SESSION_IDLE_SEC", "99999999999", "60 to 1000000000"),
         ("USAGE_RUNAWAY_DAYS", "9999999", "1 to 36500"),
-        ("TIME_ZONE", "Mars", "Asia/Bangkok"),
+        *(("TIME_ZONE", name, "Asia/Bangkok") for name in ("Mars", "Factory", "localtime", "right/UTC")),
+        ("DATABASE_URL", "postgres://u:open-sesame@h/name?host=other", "host stands in it twice"),
         ("TIME_ZONE", "../../etc/passwd", "Asia/Bangkok"),
         ("LOG_LEVEL", "zzz", "WARNING"),
         ("LOG_FORMAT", "zzz", "json"),
@@ -117,6 +118,7 @@ def test_capitals_and_other_words_for_no_are_understood(setting: dict[str, str])
         ("BILLING_FREE_STATES", "boot_fail, NODE_FAIL", ["BOOT_FAIL", "NODE_FAIL"]),
         ("SECRET_KEY_FALLBACKS", f"{GOOD['SECRET_KEY'][::-1]} , ", [GOOD["SECRET_KEY"][::-1]]),
         ("BILLING_INVOICE_DAYS", " ๓๐ ", 30),
+        *(("TIME_ZONE", name, name) for name in ("UTC", "Etc/GMT-7")),
     ],
 )
 def test_blanks_between_the_items_of_a_list_are_no_part_of_them(setting: str, value: str, read: object) -> None:
@@ -131,7 +133,7 @@ def test_output_that_nobody_takes_is_told_in_words(target: str) -> None:
     """As ``| head``, a full disk and ``>&-`` do it."""
     line = f"{sys.executable} {ROOT / 'manage.py'} doctor"
     shell = {"|": f"set -o pipefail; {line} | true", "/dev/full": f"{line} >/dev/full", ">&-": f"{line} >&-"}[target]
-    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "DATABASE_URL": "sqlite://:memory:", **GOOD}
+    clean = {"PATH": os.environ["PATH"], "READ_DOT_ENV": "0", "DATABASE_URL": AWAY["sqlite"], **GOOD}
     done = subprocess.run(["bash", "-c", shell], env=clean, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     if target != ">&-":
@@ -209,6 +211,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         ({"PAYMENT_PROVIDER_NAMES": ["dummy"]}, "hpcbilling.E004"),
         ({"METRICS_TOKEN": ""}, "hpcbilling.W005"),
         ({"METRICS_TOKEN": "short"}, "hpcbilling.E006"),
+        ({"METRICS_TOKEN": "change-me-change-me"}, "hpcbilling.E006"),
     ],
 )
 def test_the_deployment_check_names_each_weakness(settings: Any, change: dict[str, Any], code: str) -> None:

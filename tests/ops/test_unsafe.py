@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcbilling.unsafe import is_weak
+from hpcbilling.unsafe import is_here, is_plain, is_weak
 from tests.ops.test_configuration import GOOD, ROOT
 from tests.starts import manage
 
@@ -37,7 +37,10 @@ UNSAFE = {
     "CSRF_TRUSTED_ORIGINS": [{"CSRF_TRUSTED_ORIGINS": "http://other.example"}, {"CSRF_TRUSTED_ORIGINS": "https://*.example"}],
     "DATABASE_URL": [{"DATABASE_URL": f"postgres://billing:{word}@db:5432/billing"}
                      for word in ("postgres", "password", "changeme", "billing", "hpcbilling", "CHANGE-ME")]
-                    + [{"DATABASE_URL": "postgres://billing@db.example.ac.th/billing"}],
+                    + [{"DATABASE_URL": text} for text in (
+                        "postgres://billing@db.example.ac.th/billing", "postgres://billing@/billing?host=db.example.ac.th",
+                        "postgres://billing@/billing?hostaddr=192.0.2.9", "postgres://billing@/billing?host=localhost,db.example",
+                        "postgres://billing@localhost/billing?password=changeme", "sqlite://", "sqlite://:memory:")],
     "ADMIN_PASSWORD": [{"ADMIN_PASSWORD": word} for word in ("admin", "changeme", "hpc-demo", "short-9", "correct-horse-battery")],
     "EMAIL_URL": [{"EMAIL_URL": text} for text in (
         "smtp+tls://billing:password@mail.example.ac.th:587", "dummymail://", "memorymail://", "filemail:///var/mail/billing",
@@ -45,15 +48,21 @@ UNSAFE = {
     "SEED_DEMO_USERS": [{"SEED_DEMO_USERS": "1"}],
     "PAYMENT_PROVIDER": [{"PAYMENT_PROVIDER": "dummy"}, {"PAYMENT_PROVIDER": "stripe,dummy", **LIVE_STRIPE}],
     "STRIPE_WEBHOOK_SECRET": [{"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE, "STRIPE_WEBHOOK_SECRET": word}
-                              for word in ("", " ", "changeme", "x", "whsec_x", "w" * 40, "abc")],
-    "OMISE_WEBHOOK_SECRET_OLD": [{"OMISE_WEBHOOK_SECRET_OLD": "k9"}],
+                              for word in ("", " ", "changeme", "x", "whsec_x", "w" * 40, "abc", "whsec_whsec_whsec_whsec")],
+    "OMISE_WEBHOOK_SECRET_OLD": [{"OMISE_WEBHOOK_SECRET_OLD": word} for word in ("k9", "correct-horse-battery-staple")],
+    "STRIPE_SECRET_KEY": [{"STRIPE_SECRET_KEY": word}
+                          for word in ("x", "changeme", "pk_live_m4Tq9ZbX2v")],
+    "OMISE_SECRET_KEY": [{"OMISE_SECRET_KEY": "pkey_m4Tq9ZbX2v"}],
+    "RAZORPAY_KEY_ID": [{"RAZORPAY_KEY_ID": "m4Tq9ZbX2v"}],
     "RAZORPAY_WEBHOOK_SECRET": [{"RAZORPAY_WEBHOOK_SECRET": "abababababababababab"}],
     "PAYMENT_WEBHOOK_TOLERANCE_SEC": [{"PAYMENT_WEBHOOK_TOLERANCE_SEC": "864000"}, {"PAYMENT_WEBHOOK_TOLERANCE_SEC": "3601"}],
     "WEBHOOK_ALLOWED_NETWORKS": [{"WEBHOOK_ALLOWED_NETWORKS": text}
-                                 for text in ("0.0.0.0/0", "::/0", "10.20.0.0/16,0.0.0.0/0", "0.0.0.0/1,128.0.0.0/1")],
+                                 for text in ("0.0.0.0/0", "::/0", "10.20.0.0/16,0.0.0.0/0", "0.0.0.0/1,128.0.0.0/1", "::ffff:0:0/96",
+                                              "64:ff9b::/100", "2000::/8")],
     **{name: [{name: address} for address in ("http://127.0.0.1:12111", "https://pay.example.ac.th")]
        for name in ("STRIPE_API_URL", "OMISE_API_URL", "RAZORPAY_API_URL")},
-    "METRICS_TOKEN": [{"METRICS_ENABLED": "1", "METRICS_TOKEN": ""}, {"METRICS_TOKEN": "short"}],
+    "METRICS_TOKEN": [{"METRICS_ENABLED": "1", "METRICS_TOKEN": ""}, {"METRICS_TOKEN": "short"},
+                      *({"METRICS_TOKEN": text} for text in ("change-me-change-me", "x" * 20, "x7" * 16, "abcdefghijklmnop"))],
 }  # fmt: skip
 
 
@@ -78,7 +87,9 @@ def test_each_unsafe_setting_is_refused_by_its_name_and_no_other_is(name: str, c
     "change",
     [
         {"SECRET_KEY": "f3a9c1d07b5e82464f9d0c6ab17e3852d4609bf1ac8e7235"[:48] + "9e"},
-        {"WEBHOOK_ALLOWED_NETWORKS": "10.0.0.0/8,fc00::/7,192.168.7.0/24"},
+        {"WEBHOOK_ALLOWED_NETWORKS": "10.0.0.0/8,fc00::/7,192.168.7.0/24,::ffff:10.0.0.0/104,2001:db8::/32"},
+        {"DATABASE_URL": "postgres://billing@/billing?host=/run/postgresql"},
+        {"DATABASE_URL": "postgres://billing@/billing?host=db.example.ac.th&password=kettle-93-harbour"},
         {"PAYMENT_WEBHOOK_TOLERANCE_SEC": "3600"},
         {"SITE_BASE_URL": "https://billing.example.ac.th:8443/"},
         {"STRIPE_API_URL": "https://api.stripe.com/"},
@@ -99,6 +110,7 @@ def test_keys_that_the_documented_command_makes_are_never_refused() -> None:
     makers = (secrets.token_urlsafe, secrets.token_hex, lambda size: secrets.token_bytes(size).hex().upper())
     keys = [make(size) for make in makers for size in (40, 64, 500) for _ in range(300)]
     assert [key for key in keys if is_weak(key)] == []
+    assert [key for make in makers for key in (make(size) for size in range(12, 40)) if is_plain(key)] == []
 
 
 EVERYTHING = {name: value for changes in UNSAFE.values() for name, value in changes[0].items()} | {
@@ -133,6 +145,7 @@ def test_gunicorn_refuses_with_the_same_message_and_code_and_does_not_try_again(
     [
         ({"SITE_BASE_URL": "https://billing.example.ac.th"}, "SITE_BASE_URL"),
         ({"DATABASE_URL": "postgres://u:long-pass-phrase@10.1.2.3/billing"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgres://u:long-pass-phrase@/billing?host=10.1.2.3"}, "DATABASE_URL"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
         ({"STRIPE_SECRET_KEY": "sk_live_123"}, "STRIPE_SECRET_KEY"),
         ({"RAZORPAY_KEY_ID": "rzp_live_123"}, "RAZORPAY_KEY_ID"),
@@ -153,3 +166,9 @@ def test_debug_is_refused_where_it_looks_like_production(sign: dict[str, str], w
 def test_a_desk_with_a_database_of_its_own_may_have_debug_and_any_password(address: str) -> None:
     done = manage("check", DEBUG="1", DATABASE_URL=address)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("host", ["", "/run/postgresql", "localhost", "127.0.0.1", "::1", "localhost,127.0.0.1"])
+def test_what_is_on_this_machine_is_known(host: str) -> None:
+    assert is_here(host)
+    assert not is_here(f"db.example.ac.th,{host or 'localhost'}")
