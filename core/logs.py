@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from core import context
+
+# What ends a line, or tells a terminal something: C0, DEL, C1 and the separators of Unicode.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BUT_BREAKS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(found[0], f"\\u{ord(found[0]):04x}")
+
+
+class TextFormatter(logging.Formatter):
+    """One line a message, whatever somebody wrote into an address or a name. Tracebacks keep their lines, set in, so
+    that none of them passes for a message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        return _CONTROLS.sub(_escaped, super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return _set_in(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        return _set_in(super().formatStack(stack_info))
+
+
+def _set_in(lines: str) -> str:
+    return "  " + _BUT_BREAKS.sub(_escaped, lines).replace("\n", "\n  ")
 
 
 class JsonFormatter(logging.Formatter):
@@ -23,7 +53,7 @@ class JsonFormatter(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _CONTROLS.sub(_escaped, json.dumps(line, ensure_ascii=False, default=str))
 
 
 class RefusedHost(logging.Filter):
@@ -41,7 +71,7 @@ def logging_to_console(form: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "text": {"()": "core.logs.TextFormatter"},
             "json": {"()": "core.logs.JsonFormatter"},
         },
         "filters": {"refused_host": {"()": "core.logs.RefusedHost"}},
