@@ -15,6 +15,7 @@ from accounts.models.users import CHOSEN_BY_ITS_USER
 from accounts.roles import GROUPS
 from audit.services import record
 from core.context import Actor
+from core.database.locks import lock_for_transaction
 from core.errors import Misconfigured
 
 ADMIN = "admin"
@@ -29,6 +30,7 @@ def bootstrap_admin(*, actor: Actor, password: str, reset: bool = False, dry_run
     user who happens to be called admin must not become one by a restart), and
     outside DEBUG for a weak one.
     """
+    lock_for_transaction("bootstrap_admin")  # of several at once the first makes the user, the others find it
     user = User.objects.select_for_update().filter(pk=ADMIN).first()
     complete = user is not None and user.is_superuser and user.is_active and user.role == Role.ADMIN
     if user is not None and complete and not reset:

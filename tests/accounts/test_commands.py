@@ -10,10 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from accounts.services.users import create_demo_users
+from accounts.services.users import bootstrap_admin, create_demo_users
 from audit.models import AuditLog
 from core.context import SYSTEM
 from core.errors import Misconfigured
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 GOOD = "violet-harbour-93-kettle"
@@ -32,6 +33,13 @@ def test_the_first_administrator_is_made_once(settings: Any) -> None:
     assert admin.is_superuser
     assert admin.is_staff
     assert admin.check_password(GOOD)
+    assert AuditLog.objects.filter(action="user_bootstrap").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_at_once_one_makes_the_administrator_and_the_others_find_it() -> None:
+    found = at_once(4, lambda _n: bootstrap_admin(actor=SYSTEM, password=GOOD))
+    assert sorted(found) == ["created", "unchanged", "unchanged", "unchanged"]
     assert AuditLog.objects.filter(action="user_bootstrap").count() == 1
 
 
