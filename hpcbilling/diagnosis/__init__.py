@@ -189,7 +189,7 @@ def _fate() -> str:
     """What becomes of e-mails on a desk."""
     kind = settings.EMAIL_BACKEND.split(".")[-2]
     fates = {
-        "filebased": f"are written to files in {settings.EMAIL_FILE_PATH or 'the working folder'}",
+        "filebased": f"are written to files in {getattr(settings, 'EMAIL_FILE_PATH', '') or 'the working folder'}",
         "locmem": "stay in the memory of the process that sends them",
         "dummy": "are thrown away, and called sent",
     }

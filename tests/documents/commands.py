@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
 
+from core.commands import AppCommand
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# Commands
 
@@ -21,12 +23,15 @@ COMMON = {
 
 
 def pages() -> dict[str, str]:
-    ours = sorted(name for name, app in get_commands().items() if (ROOT / str(app)).is_dir())
-    return {"commands.md": HEAD + "\n".join(_command(str(get_commands()[name]), name) for name in ours)}
+    in_our_apps = sorted((name, str(app)) for name, app in get_commands().items() if (ROOT / str(app)).is_dir())
+    found = ((name, load_command_class(app, name)) for name, app in in_our_apps)
+    # ``migrate`` is Django's, which says itself what it takes.
+    return {
+        "commands.md": HEAD + "\n".join(_command(each, name) for name, each in found if isinstance(each, AppCommand))
+    }
 
 
-def _command(app: str, name: str) -> str:
-    command = load_command_class(app, name)
+def _command(command: AppCommand, name: str) -> str:
     parser = command.create_parser("manage.py", name)
     lines = [f"## {name}", "", _plain(command.help), ""]
     own = [action for action in parser._actions if action.dest not in COMMON]
