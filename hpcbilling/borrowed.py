@@ -46,6 +46,7 @@ ADMIN = (
     _("Changed:"),
     _("Deleted:"),
     ngettext_lazy("entry", "entries", 0),
+    ngettext_lazy("Please correct the error below.", "Please correct the errors below.", 0),
     _("This object doesn’t have a change history. It probably wasn’t added via this admin site."),
     _("View selected %(model)s"),
     _("0 of %(cnt)s selected"),
