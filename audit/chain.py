@@ -158,7 +158,7 @@ def open_seal(text: str) -> dict[str, Any]:
         names = ("id", "hash", "sealed_at", "algorithm", *(("key",) if sealed["algorithm"] == keys.ALGORITHM else ()))
         body = {name: sealed[name] for name in names}
         signature = str(sealed["signature"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput("The head file is not a sealed head written by seal_audit.") from error
     if body["algorithm"] == keys.ALGORITHM:
         good = keys.is_signed("seal", {**body, "signature": signature}, keys.trusted_keys())

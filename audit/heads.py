@@ -7,7 +7,8 @@ One JSON object a line (sorted keys, no spaces), each with the SHA-256 of the li
 - ``rotation``: the key that signs this line is followed by the key ``new``.
 - ``checkpoint``: the rows ``first`` to ``id`` are in the file ``archive`` with ``sha256``, and may be gone from here.
 
-A line that a crash cut off is skipped: the next one is linked to the last whole one.
+A line that is no such thing (a crash cut it off, a disk spoiled it) is damaged: it is counted and passed over, and the
+next one is linked to the last whole one. ``tools/verify_chain.py`` takes the same lines for damaged.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +34,14 @@ from core.errors import AppError, Busy, Conflict, Misconfigured
 
 PURPOSE = "head"
 SEGMENT = 4096  # rows under one head at most: a proof reads them all
+LONGEST = 64 * 1024  # bytes of a line; a longer one is damaged, and is never in memory as a whole
+LARGEST = 2**63
+SIGNED = {"prev": str, "at": str, "algorithm": str, "key": str, "signature": str}
+KINDS: dict[str, dict[str, type]] = {
+    "head": {"from": int, "id": int, "hash": str, "root": str, **SIGNED},
+    "rotation": {"new": str, **SIGNED},
+    "checkpoint": {"first": int, "id": int, "hash": str, "archive": str, "sha256": str, **SIGNED},
+}
 Line = dict[str, Any]
 
 
@@ -61,24 +71,22 @@ class HeadLog:
         return next(found, None)
 
 
-def line_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def line_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
-def read(content: str, trusted: Mapping[str, bytes]) -> HeadLog:
+def read(file: BinaryIO, trusted: Mapping[str, bytes]) -> HeadLog:
     """Every line with its link and its signature looked at."""
     log = HeadLog()
     trusted = dict(trusted)
-    for number, text in enumerate(content.split("\n"), start=1):
-        if not text:
-            continue
-        line = _parsed(text)
+    for number, raw in _lines(file):
+        line = _parsed(raw)
         if line is None:
             log.damaged += 1
             continue
         if line["prev"] != log.last:
             log.faults.append(f"line {number} does not follow the line before: lines are missing or changed")
-        elif (key := str(line.get("key"))) not in trusted:
+        elif (key := line["key"]) not in trusted:
             log.strangers.append(key[:16])
             log.faults.append(
                 f"line {number} is signed by the key {key[:16]}, which is not trusted: if it was yours, put its public"
@@ -91,23 +99,38 @@ def read(content: str, trusted: Mapping[str, bytes]) -> HeadLog:
             if line["kind"] == "rotation":
                 new = bytes.fromhex(line["new"])
                 trusted[keys.key_id(new)] = new
-        log.last = line_hash(text)
+        log.last = line_hash(raw)
     return log
 
 
-def _parsed(text: str) -> Line | None:
-    wanted: dict[str, dict[str, type]] = {
-        "head": {"from": int, "id": int, "hash": str, "root": str},
-        "rotation": {"new": str},
-        "checkpoint": {"first": int, "id": int, "hash": str, "archive": str, "sha256": str},
-    }
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each line that is not empty; of one that is too long, its beginning."""
+    number = 0
+    while raw := file.readline(LONGEST + 1):
+        number += 1
+        rest = raw
+        while len(rest) > LONGEST and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST + 1)
+        if content := raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw:
+            yield number, content
+
+
+def _parsed(raw: bytes) -> Line | None:
+    """A line that is written as we write; else None."""
     try:
-        line = json.loads(text)
-        known = wanted[line["kind"]]
-        whole = all(isinstance(line[name], kind) for name, kind in {**known, "prev": str, "at": str}.items())
-    except (ValueError, KeyError, TypeError):
+        text = raw.decode() if len(raw) <= LONGEST else ""
+        line: Line = json.loads(text)
+        known = KINDS[line["kind"]]
+        whole = all(type(line[name]) is kind for name, kind in known.items()) and all(map(_is_plain, line.values()))
+        if not whole or keys.compact(line) != text:
+            return None
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return line if whole and keys.compact(line) == text else None
+    return None if line["kind"] == "rotation" and not re.fullmatch(r"[0-9a-f]{64}", line["new"]) else line
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) is str or (type(value) is int and abs(value) < LARGEST)
 
 
 def path() -> Path | None:
@@ -125,7 +148,8 @@ def load() -> HeadLog | None:
         return None
     trusted = keys.trusted_keys()
     try:
-        return read(file.read_text(encoding="utf-8", errors="replace"), trusted)
+        with file.open("rb") as handle:
+            return read(handle, trusted)
     except OSError:
         return None
 
@@ -142,6 +166,21 @@ def is_lost(log: HeadLog | None) -> bool:
     """Heads were signed and seen before, and there is none any more. Such as we do not believe are there."""
     gone = log is None or not (log.lines or log.faults)
     return gone and path() is not None and AuditVerification.objects.filter(signed_id__isnull=False).exists()
+
+
+def fault(log: HeadLog | None) -> str:
+    """What is wrong with a file of heads, in words; empty where nothing is. Damaged lines among good ones are not."""
+    if log and log.faults:
+        return log.faults[0]
+    if is_lost(log):
+        return f"{path()} held signed heads and is gone, empty or unreadable"
+    if log and log.damaged and not log.lines:
+        return f"no signed line is in the file of heads, {damaged_words(log.damaged)}: it was spoiled or is another one"
+    return ""
+
+
+def damaged_words(number: int) -> str:
+    return "1 damaged line is" if number == 1 else f"{number} damaged lines are"
 
 
 @contextmanager
@@ -161,7 +200,7 @@ def _open_for_append() -> Iterator[tuple[HeadLog, BinaryIO, keys.SigningKey]]:
             except BlockingIOError as error:
                 raise Busy("Somebody else is signing; try again when that has finished.") from error
             handle.seek(0)
-            log = read(handle.read().decode("utf-8", "replace"), keys.trusted_keys())
+            log = read(handle, keys.trusted_keys())
             if log.faults:
                 raise Conflict(f"Nothing was signed: in {file}, {log.faults[0]}.")
             yield log, handle, key
@@ -171,14 +210,14 @@ def _open_for_append() -> Iterator[tuple[HeadLog, BinaryIO, keys.SigningKey]]:
 
 def _append(log: HeadLog, handle: BinaryIO, key: keys.SigningKey, body: Line) -> Line:
     line = key.signed(PURPOSE, {**body, "prev": log.last, "at": stamp(timezone.now())})
-    text = keys.compact(line)
+    content = keys.compact(line).encode()
     handle.seek(0, os.SEEK_END)
     torn = handle.tell() and _last_byte(handle) != b"\n"
-    handle.write((b"\n" if torn else b"") + text.encode() + b"\n")
+    handle.write((b"\n" if torn else b"") + content + b"\n")
     handle.flush()
     os.fsync(handle.fileno())
     log.lines.append(line)
-    log.last = line_hash(text)
+    log.last = line_hash(content)
     return line
 
 

@@ -8,7 +8,8 @@
 A log is what ``manage.py export_audit`` and ``manage.py prune --what audit`` write, heads are what is in
 AUDIT_HEADS_FILE, a key is what ``manage.py audit_key`` shows (64 hexadecimal digits or PEM): get it by another way than
 the files.
-Exit 0: all is proven; 1: something was changed, and it is named; 2: the files cannot be read.
+Exit 0: all is proven; 1: something was changed, and it is named; 2: the files cannot be read. A line of heads that is
+none (cut off, spoiled) is counted and passed over: the next one is linked to the last whole one.
 
 It shares no line with the program that wrote the log, so that one mistake is not made twice. What is checked is in
 docs/audit.md of the project.
@@ -22,6 +23,9 @@ import re
 import sys
 
 ZERO = "0" * 64
+LONGEST = 64 * 1024  # bytes of a line of heads
+NUMBERS = {"head": ("from", "id"), "rotation": (), "checkpoint": ("first", "id")}  # fields of a line of heads, by kind
+TEXTS = {"head": ("hash", "root"), "rotation": ("new",), "checkpoint": ("hash", "archive", "sha256")}
 HASHED = frozenset((
     "id", "ts", "actor", "action", "target", "status", "extra", "ip", "user_agent", "request_id", "entity_type",
     "entity_id", "changes",
@@ -227,23 +231,50 @@ def root_by_path(row_hash, index, size, path):
 
 
 # --- heads and proofs ----------------------------------------------------------
-def read_heads(lines, keys):
-    """Heads by their last row, and checkpoints, with every link and signature checked. Raises Broken."""
-    heads, checkpoints, previous, skipped, keys = {}, [], ZERO, 0, dict(keys)
-    for number, raw in enumerate(lines, start=1):
-        text = raw.rstrip("\n")
-        try:
-            line = parsed(text)
-        except Broken:
-            skipped += bool(text)
+def head_lines(handle):
+    """Number and content of each line that is not empty; of one that is too long, its beginning."""
+    number = 0
+    while True:
+        raw = rest = handle.readline(LONGEST + 1)
+        if not raw:
+            return
+        number += 1
+        while len(rest) > LONGEST and rest[-1:] != b"\n":
+            rest = handle.readline(LONGEST + 1)
+        content = re.sub(rb"\r?\n\Z", b"", raw)
+        if content:
+            yield number, content
+
+
+def head_of(raw):
+    """The line as an object, or None: it is damaged."""
+    try:
+        line = parsed(raw.decode("utf-8")) if len(raw) <= LONGEST else {}
+        kind = line.get("kind")
+        texts = TEXTS[kind] + ("prev", "at", "algorithm", "key", "signature")
+        good = all(isinstance(line.get(name), str) for name in texts) and all(
+            isinstance(line.get(name), int) for name in NUMBERS[kind]
+        )
+    except (Broken, UnicodeDecodeError, KeyError, TypeError):
+        return None
+    for value in line.values():
+        whole = isinstance(value, int) and not isinstance(value, bool) and -(2**63) < value < 2**63
+        good = good and (whole or isinstance(value, str))
+    if kind == "rotation" and not re.fullmatch("[0-9a-f]{64}", line["new"] if good else ""):
+        return None
+    return line if good else None
+
+
+def read_heads(handle, keys):
+    """Heads by their last row, checkpoints, and how many lines are damaged. Raises Broken."""
+    heads, checkpoints, previous, damaged, keys = {}, [], ZERO, 0, dict(keys)
+    for number, raw in head_lines(handle):
+        line = head_of(raw)
+        if line is None:
+            damaged += 1
             continue
-        try:
-            if line.get("prev") != previous:
-                raise Broken("it does not follow the line before: lines are missing or changed")
-            check_signature(line, keys)
-        except Broken as error:
-            raise Broken(f"heads, line {number}: {error}") from None
-        previous = hashlib.sha256(text.encode()).hexdigest()
+        check_link(number, line, previous, keys)
+        previous = hashlib.sha256(raw).hexdigest()
         if line["kind"] == "rotation":
             new = bytes.fromhex(line["new"])
             keys[identity(new)] = new
@@ -251,16 +282,30 @@ def read_heads(lines, keys):
             checkpoints.append(line)
         elif line["id"] >= line["from"]:
             heads[line["id"]] = line
-    return heads, checkpoints, skipped
+    if previous == ZERO:
+        raise Broken(f"heads: no signed line is in the file, {told(damaged)}: it was spoiled or is another one")
+    return heads, checkpoints, damaged
 
 
-def verify_log(files, heads_lines, keys):
+def check_link(number, line, previous, keys):
+    try:
+        if line["prev"] != previous:
+            raise Broken("it does not follow the line before: lines are missing or changed")
+        check_signature(line, keys)
+    except Broken as error:
+        raise Broken(f"heads, line {number}: {error}") from None
+
+
+def told(number):
+    return "1 damaged line is" if number == 1 else f"{number} damaged lines are"
+
+
+def verify_log(files, heads_name, keys):
     """Report in words. Raises Broken."""
-    heads, checkpoints, skipped = read_heads(heads_lines, keys) if heads_lines is not None else ({}, [], 0)
-    if heads_lines is not None and skipped == sum(bool(each.rstrip("\n")) for each in heads_lines):
-        raise Broken(
-            f"heads: no signed line is in the file, {skipped} damaged ones are; it was emptied or is another one"
-        )
+    heads, checkpoints, damaged = {}, [], 0
+    if heads_name:
+        with open(heads_name, "rb") as handle:
+            heads, checkpoints, damaged = read_heads(handle, keys)
     first = _first_id(files[0])
     before = next((c for c in checkpoints if c["id"] == first - 1), None)
     if first != 1 and before is None:
@@ -275,10 +320,10 @@ def verify_log(files, heads_lines, keys):
     if newest > log.last:
         raise Broken(f"row #{log.last + 1}: rows up to the signed #{newest} are missing")
     words = f"rows #{first} to #{log.last} are whole, head {log.hash}"
-    if heads_lines is None:
+    if not heads_name:
         return f"{words}; without signed heads nothing shows that the end was not cut off"
-    unsigned = log.last - newest
-    return f"{words}; signed up to #{newest}, {unsigned} after it, {skipped} damaged lines of heads passed over"
+    passed = f"; {told(damaged)} passed over" if damaged else ""
+    return f"{words}; signed up to #{newest}, {log.last - newest} after it{passed}"
 
 
 def _first_id(name):
@@ -286,7 +331,7 @@ def _first_id(name):
         line = handle.readline()
     try:
         return int(json.loads(line)["id"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 1
 
 
@@ -329,11 +374,7 @@ def main(arguments=None):
             with open(options.proof, encoding="utf-8") as handle:
                 print("OK:", verify_proof(handle.read(), keys))
             return 0
-        heads_lines = None
-        if options.heads:
-            with open(options.heads, encoding="utf-8", errors="replace") as handle:
-                heads_lines = handle.readlines()
-        print("OK:", verify_log(options.log, heads_lines, keys))
+        print("OK:", verify_log(options.log, options.heads, keys))
     except Broken as error:
         print("BROKEN:", error)
         return 1

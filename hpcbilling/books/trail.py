@@ -107,9 +107,9 @@ def _is(stored: Any, told: Any) -> bool:
 def audit_chain() -> list[str]:
     """The hash chain is whole, and holds every head that was signed."""
     log = heads.load()
-    if heads.is_lost(log):
-        return [f"{settings.AUDIT_HEADS_FILE} held signed heads and is gone, empty or unreadable"]
     if log and log.faults:
         return [f"{settings.AUDIT_HEADS_FILE}: {fault}" for fault in log.faults]
+    if fault := heads.fault(log):
+        return [fault]
     verdict = chain.verify(heads=log.heads if log else {})
     return [] if verdict.ok else [f"row #{verdict.first_bad}: {verdict.reason}"]

@@ -47,5 +47,5 @@ def _earlier(out: Path) -> dict[str, Any] | None:
         return chain.open_seal(out.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The head file cannot be read: {error}") from error

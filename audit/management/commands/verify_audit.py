@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +30,17 @@ class Command(AppCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         log, sealed = heads.load(), None
         if options["head"]:
-            try:
-                text = Path(options["head"]).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise UsageError(f"The head file cannot be read: {error}") from error
-            if '"kind"' in text:
-                log = heads.read(text, keys.trusted_keys())
-            else:
-                sealed = chain.open_seal(text)
+            given, sealed = _given(Path(options["head"]))
+            log = given or log
         verdict = chain.verify(sealed, log.heads if log else {})
-        fault = log.faults[0] if log and log.faults else ""
-        if heads.is_lost(log):
-            fault = f"{heads.path()} held signed heads and is gone, empty or unreadable"
+        fault = heads.fault(log)
         self.exit_code = 0 if verdict.ok and not fault else 1
         self.reason = fault or verdict.reason
         self._note(verdict, log, fault)
-        first_bad = verdict.first_bad
-        return {"rows": verdict.rows, "ok": not self.exit_code, "first_bad": first_bad, "head": verdict.head}
+        return {
+            "rows": verdict.rows, "ok": not self.exit_code, "first_bad": verdict.first_bad, "head": verdict.head,
+            "damaged": log.damaged if log else 0,
+        }  # fmt: skip
 
     def _note(self, verdict: chain.Verdict, log: heads.HeadLog | None, fault: str) -> None:
         """For the console; a copy of the database that cannot be written is verified all the same."""
@@ -59,7 +54,19 @@ class Command(AppCommand):
 
     def describe(self, result: dict[str, Any]) -> str:
         if result["ok"]:
-            return f"The audit chain is intact: {result['rows']} rows, head {result['head']}"
+            words = f"The audit chain is intact: {result['rows']} rows, head {result['head']}"
+            return f"{words}; {heads.damaged_words(result['damaged'])} passed over" if result["damaged"] else words
         if result["first_bad"] is None:
             return f"The signed heads are BROKEN: {self.reason}"
         return f"The audit chain is BROKEN at row #{result['first_bad']}: {self.reason}"
+
+
+def _given(path: Path) -> tuple[heads.HeadLog | None, dict[str, Any] | None]:
+    """A file of signed heads, or a head that was sealed by itself."""
+    try:
+        with path.open("rb", buffering=0) as raw, BufferedReader(raw, heads.LONGEST) as file:
+            if b'"kind"' in file.peek():
+                return heads.read(file, keys.trusted_keys()), None
+            return None, chain.open_seal(file.read(heads.LONGEST).decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The head file {path} cannot be read: {error}") from error
