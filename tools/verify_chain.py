@@ -24,6 +24,7 @@ import sys
 
 ZERO = "0" * 64
 LONGEST = 64 * 1024  # bytes of a line of heads
+PUBLIC = bytes.fromhex("302a300506032b6570032100")  # what stands before the 32 bytes of a public key in DER
 NUMBERS = {"head": ("from", "id"), "rotation": (), "checkpoint": ("first", "id")}  # fields of a line of heads, by kind
 TEXTS = {"head": ("hash", "root"), "rotation": ("new",), "checkpoint": ("hash", "archive", "sha256")}
 HASHED = frozenset((
@@ -123,13 +124,24 @@ def parsed(text):
 
 
 def read_key(text):
-    """Public key of 64 hexadecimal digits, PEM, or a file that holds one of them."""
+    """Public key of 64 hexadecimal digits, PEM, or a file that holds one of them. Raises ValueError."""
+    name = "--key"
     if not re.fullmatch(r"\s*[0-9a-fA-F]{64}\s*", text) and "-----" not in text:
-        with open(text, encoding="ascii") as handle:
-            text = handle.read()
+        name = f"--key {text}"
+        try:
+            with open(text, "rb") as handle:
+                text = handle.read(LONGEST).decode("latin-1")
+        except OSError as error:
+            raise ValueError(f"{name} cannot be read: {error.strerror}") from None
     if re.fullmatch(r"\s*[0-9a-fA-F]{64}\s*", text):
         return bytes.fromhex(text.strip())
-    return base64.b64decode(re.sub(r"-----[A-Z ]+-----|\s", "", text))[-32:]
+    try:
+        der = base64.b64decode(re.sub(r"-----[A-Z ]+-----|\s", "", text), validate=True)
+    except ValueError:
+        der = b""
+    if len(der) != len(PUBLIC) + 32 or not der.startswith(PUBLIC):
+        raise ValueError(f"{name} is no public key of Ed25519: give 64 hexadecimal digits, or PEM of audit_key --out")
+    return der[-32:]
 
 
 def identity(public):

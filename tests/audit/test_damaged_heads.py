@@ -154,3 +154,19 @@ def test_a_line_without_end_is_never_in_memory_as_a_whole(signed: Signed) -> Non
 def read_as_the_tool(signed: Signed) -> Any:
     public = bytes.fromhex(signed.public)
     return lambda file: verify_chain.read_heads(file, {verify_chain.identity(public): public})
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n", b"", b"\xff\xfe", b"QUJD", None])
+def test_the_tool_names_the_option_and_the_file_of_a_key_that_is_none(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    code, words = tool("--log", file, "--heads", file, "--key", file)
+    assert (code, f"--key {file}" in words, "Traceback" in words) == (2, True, False)
+    assert ("64 hexadecimal digits" in words) == (content is not None)
+
+
+def test_the_tool_takes_no_private_key_for_a_public_one_and_does_not_repeat_it(signed: Signed, tmp_path: Path) -> None:
+    private = (tmp_path / "key.pem").read_text()
+    code, words = tool("--log", signed.log, "--heads", signed.heads, "--key", private)
+    assert (code, "--key is no public key" in words, private.splitlines()[1] in words) == (2, True, False)
