@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from audit.models import AuditCheckpoint, AuditLog
 from core.context import Actor
 from core.database.locks import lock_for_transaction
 from core.errors import Conflict, Misconfigured
+from core.files import whole_file
 
 PURPOSE = "checkpoint"
 _SIGNED = ("first_id", "last_id", "last_hash", "archive", "sha256")
@@ -118,13 +118,11 @@ def _write(file: Path, span: Span) -> str:
 
     digest, count = hashlib.sha256(), 0
     try:
-        with file.open("w", encoding="utf-8") as handle:
+        with whole_file(file) as written:
             for text in lines(AuditLog.objects.filter(id__gte=span.first, id__lte=span.last)):
-                handle.write(text)
+                written.write(text.encode())
                 digest.update(text.encode())
                 count += 1
-            handle.flush()
-            os.fsync(handle.fileno())
         with file.open("rb") as handle:
             stored = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:

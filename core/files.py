@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-PRIVATE, ORDINARY = 0o600, 0o666  # less what the umask takes away
+PRIVATE, ORDINARY = 0o600, 0o666  # ORDINARY: for what tells of nobody; less what the umask takes away
 
 
 @contextmanager

@@ -128,6 +128,18 @@ def test_a_head_and_an_export_that_are_there_outlive_a_full_disk(tmp_path: Any, 
     assert sorted(tmp_path.iterdir()) == [log, head], "and no half of a key is in the way of the next one"
 
 
+def test_an_export_is_its_owners_alone_and_a_sealed_head_is_anybodys(tmp_path: Any) -> None:
+    write(1)
+    before = os.umask(0o022)
+    try:
+        call_command("export_audit", out=str(tmp_path / "audit.ndjson"), stdout=StringIO())
+        call_command("seal_audit", out=str(tmp_path / "head.json"), stdout=StringIO())
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("audit.ndjson", "head.json")]
+    assert modes == [0o600, 0o644]
+
+
 def test_a_forged_head_is_refused(tmp_path: Any) -> None:
     write(1)
     head = tmp_path / "head.json"

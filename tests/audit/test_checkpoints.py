@@ -75,6 +75,7 @@ def test_old_rows_go_to_an_archive_and_both_parts_are_proven_together(aged: Sign
     assert (checkpoint.first_id, checkpoint.last_id, first) == (1, 30, 31)
     archive = aged.archive / checkpoint.archive
     assert hashlib.sha256(archive.read_bytes()).hexdigest() == checkpoint.sha256
+    assert archive.stat().st_mode & 0o777 == 0o600
     assert last() == whole + 1, "what was done stands in the log"
     assert verify()[0] == 0
     heads.sign()

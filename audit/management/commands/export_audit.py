@@ -12,14 +12,14 @@ from audit.models import AuditLog
 from core.commands import AppCommand, printing
 from core.context import SYSTEM
 from core.errors import UsageError
-from core.files import ORDINARY, whole_file
+from core.files import whole_file
 
 
 class Command(AppCommand):
     help = "Write the audit log as NDJSON (a row a line), which tools/verify_chain.py proves without this site."
 
     def add_options(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--out", required=True, metavar="FILE", help="where to; - is standard output")
+        parser.add_argument("--out", required=True, metavar="FILE", help="where to (mode 0600); - is standard output")
         parser.add_argument("--from", dest="first", type=int, default=1, metavar="ID", help="the first row (1)")
         parser.add_argument("--dry-run", action="store_true", help="count the rows, write nothing")
 
@@ -37,7 +37,7 @@ class Command(AppCommand):
                 if options["out"] == "-":
                     opened.enter_context(printing())
                 else:
-                    file = opened.enter_context(whole_file(Path(options["out"]), mode=ORDINARY))
+                    file = opened.enter_context(whole_file(Path(options["out"])))
                     write = lambda line: file.write(line.encode())  # noqa: E731
                 for line in ndjson.lines(entries):
                     write(line)
