@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from abc import abstractmethod
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +25,7 @@ from core.errors import AppError
 from core.periods import day_start
 
 EXIT_PARTIAL = 3
+SAME = 1.0  # second in which a further SIGTERM is the same one: timeout(1) sends two
 Day = TypeVar("Day", bound=date)
 YEARS = range(1971, 2100)  # of days and instants that are taken as arguments
 
@@ -111,15 +115,47 @@ class AppCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            result = self.run(options)
-            if options["format"] == "json":
-                self._print(json.dumps(result, ensure_ascii=False, default=str))
-            elif text := self.describe(result):
-                self._print(text)
+            with unwinding():
+                result = self.run(options)
+                if options["format"] == "json":
+                    self._print(json.dumps(result, ensure_ascii=False, default=str))
+                elif text := self.describe(result):
+                    self._print(text)
         except (AppError, ImproperlyConfigured, DatabaseError, InterfaceError) as error:
             raise command_error(error) from error
         if self.exit_code:
             sys.exit(self.exit_code)
+
+
+class Terminated(SystemExit):
+    """SIGTERM came while a command ran; the exit code is that of a program which it ended."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """SIGTERM ends what runs here as an exception does: files that are not whole go, runs are marked as failed.
+
+    Where something else was set for it (a server's worker, ``run_due --loop``), that stays.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    seen = -SAME
+
+    def end(*_: Any) -> None:
+        nonlocal seen
+        if monotonic() - seen >= SAME:
+            seen = monotonic()
+            raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit import heads
+from core.commands import Terminated
 from core.words.said import written
 from hpcbilling.models import PeriodicTask
 from payments import providers
@@ -185,6 +186,8 @@ def _run(task: Task) -> Outcome:
         call_command(task.name, *task.arguments, stdout=out, stderr=out)
     except CommandError as refusal:
         code, error = refusal.returncode, refusal.args[0] if refusal.args else ""
+    except Terminated:  # meant for the runner
+        raise
     except SystemExit as leaving:
         code, error = int(leaving.code or 0), out.getvalue()
     except Exception as fault:

@@ -22,6 +22,7 @@ from django.utils import timezone
 from accounts.models import AuthThrottle, Session
 from accounts.sign_in.sessions import SessionStore
 from billing.services.receipts import create_receipts
+from core.commands import Terminated
 from core.context import Actor
 from hpcbilling.models import PeriodicTask
 from hpcbilling.periodic import TASKS, Task, claim, live_source_configured, payments_in_use, run_due
@@ -188,6 +189,17 @@ def test_the_loop_ends_on_sigterm_with_exit_0(tmp_path: Path) -> None:
         loop.send_signal(signal.SIGTERM)
         assert loop.wait(timeout=20) == 0
     assert time.monotonic() - started < 10
+
+
+def test_sigterm_while_a_task_runs_ends_the_runner_and_is_no_failure_of_the_task(monkeypatch: Any) -> None:
+    def ended(*_arguments: Any, **_options: Any) -> None:
+        raise Terminated
+
+    monkeypatch.setattr("hpcbilling.periodic.call_command", ended)
+    with pytest.raises(Terminated) as leaving:
+        names(DAILY)
+    assert leaving.value.code == 143
+    assert not PeriodicTask.objects.filter(last_status="failed").exists()
 
 
 def test_the_console_shows_the_last_error_and_lets_nobody_edit(client: Any, auditor: Any) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from usage.batches import Batch
 
 DEPTH = 2  # batches that wait, so memory stays bounded
+PATIENCE = 2.0  # seconds for a source that is left; one that waits for what never comes ends with the process
 
 
 @contextmanager
@@ -67,4 +68,4 @@ class _Reader(threading.Thread):
 
     def leave(self) -> None:
         self._leaving.set()
-        self.join()
+        self.join(PATIENCE)
