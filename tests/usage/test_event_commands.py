@@ -104,6 +104,13 @@ def test_a_file_that_is_no_list_of_events_is_refused_in_words(tmp_path: Path, co
         run("import_events", file=str(file))
 
 
+def test_a_line_in_which_a_name_stands_twice_is_refused_and_named(project: Project, tmp_path: Path) -> None:
+    twice = json.dumps(body(metric_value=1)).replace("{", '{"metric_value": 5, ', 1)
+    found, code = run("import_events", file=str(ndjson(tmp_path / "x", [body(), twice])), project=str(project.uuid))
+    assert (code, found["accepted"], found["rejected"]) == (3, 1, 1)
+    assert found["notes"] == ["line 2 (metric_value): the name 'metric_value' stands twice in one object"]
+
+
 class Endless(io.RawIOBase):
     """A stream that no reader may take to its end."""
 

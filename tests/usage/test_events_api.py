@@ -175,6 +175,24 @@ def test_a_packed_body_is_unpacked_and_its_size_is_bounded(key: str, settings: A
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
+def test_a_packed_body_may_have_several_members(key: str, settings: Any) -> None:
+    whole = json.dumps([body(), body()]).encode()
+    members = [gzip.compress(each) for each in (whole[:50], b"", whole[50:])]
+    assert send(key, b"".join(members), HTTP_CONTENT_ENCODING="gzip").json()["accepted"] == 2
+    for rest in (b"x", members[2][:3]):
+        assert send(key, members[0] + rest, HTTP_CONTENT_ENCODING="gzip").status_code == 400
+    settings.EVENTS_MAX_BODY_BYTES = 100_000
+    for much in (gzip.compress(b" " * 99_000) * 2, gzip.compress(b"") * 20_000):
+        assert send(key, much, HTTP_CONTENT_ENCODING="gzip").status_code == 413
+
+
+def test_an_event_in_which_a_name_stands_twice_is_refused_alone(key: str) -> None:
+    good = json.dumps(body())
+    twice = json.dumps(body()).replace('"metric_name"', '"metric_value": 5, "metric_value": 1, "metric_name"')
+    found = send(key, f"[{good},{twice}]").json()
+    assert (found["accepted"], found["results"][1]["field"]) == (1, "metric_value")
+
+
 def cloud(**fields: Any) -> dict[str, Any]:
     return {
         "specversion": "1.0", "id": "17", "source": "/gateway", "type": "api.call", "time": NOW.isoformat(),

@@ -33,6 +33,7 @@ from usage.reach import may_write_events
 from usage.services.events import Taken, Verdict, take_events
 
 CLOUD_EVENT, CLOUD_EVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
+_PART, _MEMBERS = 64 * 1024, 10_000  # bytes of gzip read at once; members that a body may have
 _OBJECT = re.compile(rb"\s*\{")
 _encode = msgspec.json.Encoder().encode
 
@@ -196,17 +197,27 @@ def read_body(request: Request) -> bytes:
         return body
     if encoding != "gzip":
         raise UnknownEncoding(_("Content-Encoding may be gzip; %(name)s is not known.") % {"name": encoding[:40]})
-    most = settings.EVENTS_MAX_BODY_BYTES
-    unpacker = zlib.decompressobj(wbits=31)
+    return _unpacked(body, settings.EVENTS_MAX_BODY_BYTES)
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    """One member of gzip or several (RFC 1952). What is read at once is short, for each member copies what is left."""
+    unpacker, found, members = zlib.decompressobj(wbits=31), bytearray(), 1
     try:
-        found = unpacker.decompress(body, most + 1)
+        for start in range(0, len(packed), _PART):
+            part = packed[start : start + _PART]
+            while part:
+                if unpacker.eof:
+                    unpacker, members = zlib.decompressobj(wbits=31), members + 1
+                found += unpacker.decompress(part, most + 1 - len(found))
+                if len(found) > most or members > _MEMBERS:
+                    raise TooLarge(_("Unpacked, the body is larger than %(most)s bytes.") % {"most": most})
+                part = unpacker.unused_data
     except zlib.error as error:
         raise BadInput(_("The body is not gzip that can be read.")) from error
-    if len(found) > most:
-        raise TooLarge(_("Unpacked, the body is larger than %(most)s bytes.") % {"most": most})
-    if not unpacker.eof or unpacker.unused_data:
+    if not unpacker.eof:
         raise BadInput(_("The body is not gzip that can be read."))
-    return found
+    return bytes(found)
 
 
 def answer(taken: Taken, *, single: bool) -> HttpResponse:

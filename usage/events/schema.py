@@ -1,12 +1,15 @@
 """What an event looks like when it is sent: our own form, and CloudEvents 1.0 in JSON. Compiled by msgspec.
 
 Numbers with a point are read as decimals, never as floats. Unknown fields are errors, but in a CloudEvent, where
-extensions are allowed. No Django here.
+extensions are allowed. A name that stands twice in one object is an error: msgspec would keep the last value. No Django
+here.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -106,21 +109,17 @@ _event = msgspec.json.Decoder(Event, float_hook=_decimal)
 _events = msgspec.json.Decoder(list[Event], float_hook=_decimal)
 _cloud_event = msgspec.json.Decoder(CloudEvent, float_hook=_decimal)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
+_anything = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
 _PATH = re.compile(r" - at `\$\.?([A-Za-z_.\[\]0-9]*)`")
 _MISSING = re.compile(r"(?:missing required|contains unknown) field `([^`]*)`")
 
 
 def read_many(body: bytes, *, cloud: bool, most: int) -> list[Event | Refused]:
     """A JSON array of events. Raises ``Malformed``; an item that is not an event is ``Refused``, the others stand."""
-    if not cloud:
-        try:
-            found = _events.decode(body)
-        except msgspec.ValidationError:
-            pass  # some item is wrong: look at each by itself
-        except msgspec.DecodeError as error:
-            raise Malformed(str(error)) from error
-        else:
-            return list(found) if len(found) <= most else [Refused(TOO_MANY, str(len(found)))]
+    found = None if cloud else _all_right(body)
+    if found is not None:
+        return list(found) if len(found) <= most else [Refused(TOO_MANY, str(len(found)))]
     try:
         items = _raws.decode(body)
     except msgspec.DecodeError as error:
@@ -130,16 +129,65 @@ def read_many(body: bytes, *, cloud: bool, most: int) -> list[Event | Refused]:
     return [read_one(bytes(item), cloud=cloud) for item in items]
 
 
+def _all_right(body: bytes) -> list[Event] | None:
+    """The events; None where some item is wrong, and each has to be looked at by itself. Raises ``Malformed``."""
+    try:
+        found = _events.decode(body)
+    except msgspec.ValidationError:
+        return None
+    except msgspec.DecodeError as error:
+        raise Malformed(str(error)) from error
+    return found if standing_twice(body) is None else None
+
+
 def read_one(body: bytes, *, cloud: bool) -> Event | Refused:
     """One JSON object. Raises ``Malformed``."""
     try:
-        return _cloud_event.decode(body).as_event() if cloud else _event.decode(body)
+        event = _cloud_event.decode(body).as_event() if cloud else _event.decode(body)
     except msgspec.ValidationError as error:
         if not cloud and b'"specversion"' in body:
             return read_one(body, cloud=True)
         return _refusal(error)
     except msgspec.DecodeError as error:
         raise Malformed(str(error)) from error
+    twice = standing_twice(body)
+    if twice is None:
+        return event
+    return Refused("invalid", f"the name {twice!r} stands twice in one object", twice if twice.isprintable() else "")
+
+
+class _Twice(Exception):
+    pass
+
+
+def standing_twice(body: bytes) -> str | None:
+    """The beginning of a name that stands twice in an object of this JSON, which msgspec has read already."""
+    if not _has_all_its_names(body):
+        try:
+            # Numbers are of no interest here, and may have more digits than an int of Python takes.
+            json.loads(body, object_pairs_hook=_names, parse_int=len, parse_float=len)
+        except _Twice as twice:
+            return str(twice)[:40]
+    return None
+
+
+def _has_all_its_names(body: bytes) -> bool:
+    """True where every name and value is still there once the JSON was read and written, which loses one of two.
+
+    Each name brings a colon, and those in texts stay as they are, if they are not written as an escape. Other bodies
+    have to be looked through, which takes twice as long.
+    """
+    if b"\\u003" in body:
+        return False
+    try:
+        return _encode(_anything.decode(body)).count(b":") == body.count(b":")
+    except (msgspec.MsgspecError, OverflowError):  # numbers that only a decimal holds
+        return False
+
+
+def _names(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise _Twice(Counter(name for name, _value in pairs).most_common(1)[0][0])
 
 
 def _refusal(error: msgspec.ValidationError) -> Refused:
