@@ -94,8 +94,9 @@ def test_a_packed_table_with_old_events_is_taken(project: Project, tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"", "holds no events"), (b"a,b\n1,2\n", "no header of events"), (gzip.compress(b"x" * 99, mtime=0)[:-9], "cut off"),
-     (b"metric_name,idempotency_key,timestamp\n", "holds no events")],
-    ids=["empty", "other columns", "cut off", "header alone"],
+     (b"metric_name,idempotency_key,timestamp\n", "holds no events"),
+     (b"metric_name,unit,idempotency_key,timestamp,unit\n", "line 1: The column unit stands in the header twice")],
+    ids=["empty", "other columns", "cut off", "header alone", "a column twice"],
 )  # fmt: skip
 def test_a_file_that_is_no_list_of_events_is_refused_in_words(tmp_path: Path, content: bytes, words: str) -> None:
     file = tmp_path / "x"

@@ -70,6 +70,21 @@ def test_a_cloud_event_too() -> None:
             assert isinstance(read_one(twice.encode(), cloud=cloud), Refused)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field", "words"),
+    [
+        ('"k"', '"k\\u0000"', "idempotency_key", "control characters are not allowed"),
+        ("}", ',"unit":"a\\n"}', "unit", "control characters are not allowed"),
+        ("}", ',"model":"\\u007f"}', "model", "control characters are not allowed"),
+        ('"a"', '"-a"', "metric_name", "letters"),
+    ],
+)
+def test_what_is_not_allowed_is_said_in_words(old: str, new: str, field: str, words: str) -> None:
+    found = read_one(event().replace(old.encode(), new.encode(), 1), cloud=False)
+    assert isinstance(found, Refused)
+    assert (found.field, words in found.reason, "regex" in found.reason) == (field, True, False)
+
+
 def test_usual_bodies_are_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """That takes as long as all the rest of reading them."""
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import IO
@@ -78,9 +79,15 @@ def _lines(stream: IO[bytes], name: str) -> Iterator[str]:
 
 
 def _check_header(header: list[str], name: str) -> None:
+    column, number = Counter(header).most_common(1)[0]
+    if number > 1:
+        why = _("The column %(name)s stands in the header twice; leave one of them out.") % {
+            "name": column[:40] or '""'
+        }
+        raise BadInput(_("%(file)s, line %(line)s: %(why)s") % {"file": name, "line": 1, "why": why})
     unknown = [column[:40] for column in header if column not in COLUMNS and not column.startswith(FACT)]
     missing = [column for column in ("metric_name", "idempotency_key", "timestamp") if column not in header]
-    if unknown or missing or len(set(header)) < len(header):
+    if unknown or missing:
         words = _("%(file)s: the first line is no header of events. Unknown: %(unknown)s; missing: %(missing)s.")
         named = {"unknown": ", ".join(unknown) or "–", "missing": ", ".join(missing) or "–"}
         raise BadInput(words % {"file": name, **named})

@@ -23,6 +23,11 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]+\Z"
 _LINE = r"^[^\x00-\x1f\x7f]*\Z"
 LARGEST_EXPONENT = 60
 TOO_MANY = "$too_many"
+_IN_WORDS = {  # what msgspec says with a pattern
+    NAME: "only letters of a to z, digits and . _ : / - are allowed, and a letter or digit comes first",
+    PRINTABLE: "control characters are not allowed",
+    _LINE: "control characters are not allowed",
+}
 
 MetricName = Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME)]
 Key = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
@@ -112,6 +117,7 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
 _PATH = re.compile(r" - at `\$\.?([A-Za-z_.\[\]0-9]*)`")
+_REASONS = {f"Expected `str` matching regex {pattern!r}": words for pattern, words in _IN_WORDS.items()}
 _MISSING = re.compile(r"(?:missing required|contains unknown) field `([^`]*)`")
 
 
@@ -195,4 +201,5 @@ def _refusal(error: msgspec.ValidationError) -> Refused:
     at = _PATH.search(text)
     name = _MISSING.search(text)
     field = ".".join(part for part in ((at[1] if at else ""), (name[1] if name else "")) if part)
-    return Refused("invalid", text.split(" - at ", maxsplit=1)[0], field)
+    reason = text.split(" - at ", maxsplit=1)[0]
+    return Refused("invalid", _REASONS.get(reason, reason), field)
