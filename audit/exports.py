@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -39,7 +40,11 @@ def _rows(flt: ExportFilter) -> Iterator[Row]:
     return log_rows(entries.filter(actor=flt.user) if flt.user else entries)
 
 
+def _acts(name: str) -> bool:
+    return AuditLog.objects.filter(actor=name).exists() or get_user_model().objects.filter(pk=name).exists()
+
+
 AUDIT_LOG = Export(
     name="audit_log", title=_("Audit log"), period=_("days on which it was written"), columns=COLUMNS, rows=_rows,
-    permissions=("audit.view_auditlog",), filters=("user",),
+    permissions=("audit.view_auditlog",), filters=("user",), known={"user": _acts},
 )  # fmt: skip

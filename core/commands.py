@@ -52,6 +52,13 @@ def month(text: str) -> date:
         raise ArgumentTypeError(f"{text!r} is not a month; write it as 2026-10") from error
 
 
+def file_name(text: str) -> str:
+    """Argument type: where to write."""
+    if not text.strip():
+        raise ArgumentTypeError("the name of a file is needed, and it is empty")
+    return text
+
+
 def moment(text: str) -> date | datetime:
     """Argument type: a day of the site's zone (2026-10-31) or an instant (2026-10-31T17:00:00Z)."""
     try:

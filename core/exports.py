@@ -21,6 +21,7 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.errors import BadInput
 from core.money import in_places
@@ -97,6 +98,12 @@ class ExportFilter:
 
 
 OPTIONS = ("user", "tier", "status", "account", "cluster", "unbilled")
+_UNKNOWN = {
+    "user": gettext_lazy("There is no user %(name)s."),
+    "tier": gettext_lazy("There is no tier %(name)s."),
+    "account": gettext_lazy("There is no account %(name)s."),
+    "cluster": gettext_lazy("There is no cluster %(name)s."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +111,8 @@ class Export:
     """One table that may be taken away. ``rows`` yields a value a column, reading in bounded chunks.
 
     ``period`` says which day of a row the days mean. ``filters`` are the options of ``ExportFilter`` that
-    ``rows`` heeds; the others are refused, never passed over. Whoever holds every one of ``permissions``
-    may have it.
+    ``rows`` heeds; the others are refused, never passed over. ``known`` tells of a filter's value whether there is such
+    a one: a name that was mistyped is not an empty table. Whoever holds every one of ``permissions`` may have it.
     """
 
     name: str
@@ -116,6 +123,7 @@ class Export:
     permissions: tuple[str, ...]
     filters: tuple[str, ...] = ()
     statuses: Mapping[str, str | Promise] = field(default_factory=dict)
+    known: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     byte_mark: bool = True
 
     def check(self, flt: ExportFilter) -> None:
@@ -126,6 +134,9 @@ class Export:
             if name not in self.filters:
                 words = _("The export %(export)s cannot be filtered by %(name)s.")
                 raise BadInput(words % {"export": self.name, "name": name}, field=name)
+            value = getattr(flt, name)
+            if name in self.known and not self.known[name](value):
+                raise BadInput(_UNKNOWN[name] % {"name": value}, field=name)
         if flt.status and flt.status not in self.statuses:
             words = _("%(status)s is no status of this export; it has %(known)s.")
             raise BadInput(words % {"status": flt.status, "known": ", ".join(self.statuses)}, field="status")

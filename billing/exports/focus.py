@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from billing import pricing
 from billing.exports.focus_rows import COLUMNS, Bill, Line, Price, TaxOf, line_rows, reversal_rows, tax_rows
+from billing.exports.known import KNOWN
 from billing.exports.receipts import jobs_of, receipts_of
 from billing.models import CpuBasis, Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.jobs.billable import invoiced_accounts
@@ -165,5 +166,5 @@ FOCUS = Export(
     name="focus_1_2", title=_("Cost and usage (FOCUS 1.2)"), columns=COLUMNS, rows=_rows,
     period=_("days on which the receipt was issued, or voided in a later month; of usage not billed: job ends"),
     permissions=("billing.view_receipt", "billing.view_receiptitem", "usage.view_job"),
-    filters=("user", "tier", "unbilled"), byte_mark=False,
+    filters=("user", "tier", "unbilled"), known=KNOWN, byte_mark=False,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from billing.exports.known import KNOWN
 from billing.models import Receipt, ReceiptItem, ReceiptStatus
 from core.exports import CHUNK, Column, Export, ExportFilter, Kind, Row, chunks
 from usage.models import Job
@@ -127,22 +128,22 @@ _STATUSES = {status.value: status.label for status in ReceiptStatus}
 _ISSUED = _("days on which the receipt was issued")
 RECEIPTS = Export(
     name="receipts", title=_("Receipts"), period=_ISSUED, columns=RECEIPT_COLUMNS, rows=_all,
-    permissions=("billing.view_receipt",), filters=("user", "tier", "status"), statuses=_STATUSES,
+    permissions=("billing.view_receipt",), filters=("user", "tier", "status"), known=KNOWN, statuses=_STATUSES,
 )  # fmt: skip
 PAID = Export(
     name="paid_receipts", title=_("Paid receipts"), period=_("days on which the receipt was paid"),
-    columns=RECEIPT_COLUMNS, rows=_paid, permissions=("billing.view_receipt",), filters=("user", "tier"),
+    columns=RECEIPT_COLUMNS, rows=_paid, permissions=("billing.view_receipt",), filters=("user", "tier"), known=KNOWN,
 )  # fmt: skip
 PENDING = Export(
     name="pending_receipts", title=_("Pending receipts"), period=_ISSUED, columns=RECEIPT_COLUMNS, rows=_pending,
-    permissions=("billing.view_receipt",), filters=("user", "tier"),
+    permissions=("billing.view_receipt",), filters=("user", "tier"), known=KNOWN,
 )  # fmt: skip
 VOID = Export(
     name="void_receipts", title=_("Voided receipts"), period=_("days on which the receipt was voided"),
-    columns=RECEIPT_COLUMNS, rows=_void, permissions=("billing.view_receipt",), filters=("user", "tier"),
+    columns=RECEIPT_COLUMNS, rows=_void, permissions=("billing.view_receipt",), filters=("user", "tier"), known=KNOWN,
 )  # fmt: skip
 ITEMS = Export(
     name="receipt_items", title=_("Receipt lines"), period=_ISSUED, columns=ITEM_COLUMNS, rows=_items,
     permissions=("billing.view_receipt", "billing.view_receiptitem"),
-    filters=("user", "tier", "status", "account", "cluster"), statuses=_STATUSES,
+    filters=("user", "tier", "status", "account", "cluster"), known=KNOWN, statuses=_STATUSES,
 )  # fmt: skip

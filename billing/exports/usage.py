@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from billing.exports.known import KNOWN
 from billing.models import Receipt
 from billing.selectors.jobs import usage
 from billing.selectors.jobs.usage import UsageFilter, UsageRow
@@ -80,6 +81,6 @@ def _rows(flt: ExportFilter) -> Iterator[Row]:
 USAGE = Export(
     name="usage", title=_("Usage"), period=_("days on which the job ended; without days running jobs, too"),
     columns=(*_WHOSE, *USAGE_COLUMNS), rows=_rows, permissions=("usage.view_job", "billing.view_receipt"),
-    filters=("user", "account", "cluster", "status"),
+    filters=("user", "account", "cluster", "status"), known=KNOWN,
     statuses={"billed": _("On a receipt"), "unbilled": _("Not on a receipt")},
 )  # fmt: skip

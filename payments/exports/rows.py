@@ -8,6 +8,7 @@ from django.db.models import Expression
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from billing.exports.known import KNOWN
 from core.exports import CHUNK, Column, Export, ExportFilter, Kind, Row
 from core.money import from_minor
 from payments.models import Payment, PaymentStatus, Refund, RefundStatus
@@ -108,11 +109,11 @@ def _in_units(columns: tuple[Column, ...], rows: Iterator[Row]) -> Iterator[Row]
 
 PAYMENTS = Export(
     name="payments", title=_("Payments"), period=_("days on which the payment was begun"), columns=PAYMENT_COLUMNS,
-    rows=_payments, permissions=("payments.view_payment",), filters=("user", "tier", "status"),
+    rows=_payments, permissions=("payments.view_payment",), filters=("user", "tier", "status"), known=KNOWN,
     statuses={status.value: status.label for status in PaymentStatus},
 )  # fmt: skip
 REFUNDS = Export(
     name="refunds", title=_("Refunds"), period=_("days on which the refund was asked for"), columns=REFUND_COLUMNS,
     rows=_refunds, permissions=("payments.view_payment", "payments.view_refund"), filters=("user", "tier", "status"),
-    statuses={status.value: status.label for status in RefundStatus},
+    statuses={status.value: status.label for status in RefundStatus}, known=KNOWN,
 )  # fmt: skip

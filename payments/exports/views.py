@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from billing.exports.known import KNOWN
 from core.exports import CHUNK, Column, Export, ExportFilter, Kind, Row
 from core.money import quantize
 from payments.models import PaymentStatus
@@ -85,11 +86,11 @@ def _typed(kind: Kind, value: Any) -> object:
 PAID_VIEW = Export(
     name="paid_receipts_v", title=_("Paid receipts with payments"), period=_("days on which the receipt was paid"),
     columns=PAID_COLUMNS, rows=_paid, permissions=("billing.view_receipt", "payments.view_payment"),
-    filters=("user", "tier"),
+    filters=("user", "tier"), known=KNOWN,
 )  # fmt: skip
 HEALTH_VIEW = Export(
     name="payment_health_v", title=_("Health of payments"), period=_("days on which the payment was begun"),
     columns=HEALTH_COLUMNS, rows=_health,
-    permissions=("payments.view_payment", "payments.view_paymentevent"), filters=("user", "status"),
+    permissions=("payments.view_payment", "payments.view_paymentevent"), filters=("user", "status"), known=KNOWN,
     statuses={status.value: status.label for status in PaymentStatus},
 )  # fmt: skip

@@ -12,6 +12,7 @@ from audit.chain import verify
 from audit.exporting import recorded, recorded_rows
 from audit.exports import AUDIT_LOG
 from audit.models import AuditLog
+from audit.services import record
 from core import context
 from core.context import Actor
 from core.errors import BadInput
@@ -55,6 +56,7 @@ def test_an_error_half_way_is_no_end() -> None:
 def test_the_entry_says_who_took_what_of_which_days() -> None:
     import datetime as dt
 
+    record(actor=Actor("alice"), action="export", target="x")
     flt = ExportFilter(dt.date(2026, 10, 1), dt.date(2026, 10, 31), user="alice")
     list(recorded_rows(actor=Actor("aud"), export=AUDIT_LOG, flt=flt, file_format="xlsx"))
     done = AuditLog.objects.get(action="export", status="done")

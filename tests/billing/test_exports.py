@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Model
 
@@ -103,7 +104,8 @@ def test_lines_come_with_what_is_known_of_their_jobs(three: Any) -> None:
         "4.0000", "0.0000", "8.0000", "8.00", "THB",
     )  # fmt: skip
     assert [found["job_id"] for found in take(ITEMS, cluster="other")] == ["900"]
-    assert take(ITEMS, account="none-such") == []
+    make_job(username="bob", account="unbilled")
+    assert take(ITEMS, account="unbilled") == []
 
 
 def test_lines_of_any_receipts_add_up_to_their_totals(three: Any) -> None:
@@ -158,6 +160,24 @@ def test_a_cluster_is_a_filter_of_usage() -> None:
 def test_a_filter_that_an_export_cannot_heed_is_refused_never_passed_over(asked: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         RECEIPTS.check(ExportFilter(**asked))
+
+
+@pytest.mark.parametrize("name", ["user", "tier", "account", "cluster"])
+def test_a_name_that_nobody_has_is_refused_and_one_of_former_jobs_is_not(name: str) -> None:
+    make_job(username="gone", account="left", cluster="former")
+    with pytest.raises(BadInput, match=f"There is no {name} nobody"):
+        ITEMS.check(ExportFilter(**{name: "nobody"}))  # type: ignore[arg-type]
+    for export, asked in (
+        (RECEIPTS, {"user": "gone", "tier": "mu"}),
+        (USAGE, {"account": "left", "cluster": "former"}),
+    ):
+        export.check(ExportFilter(**asked))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("out", ["", " "])
+def test_a_file_without_a_name_is_refused_before_anything_is_asked(out: str) -> None:
+    with pytest.raises(CommandError, match="--out: the name of a file is needed"):
+        call_command("export", "receipts", f"--out={out}")
 
 
 @pytest.mark.parametrize("export", [RECEIPTS, ITEMS, USAGE])

@@ -17,6 +17,7 @@ from django.conf import settings as project
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from accounts.models import User
 from audit.models import AuditLog
 from billing.models import Receipt
 from billing.services.receipts import create_receipts
@@ -210,10 +211,13 @@ def test_the_command_writes_a_file_and_says_how_many_rows(receipt: Receipt, tmp_
     assert log() == [("system", "receipt_items", "started"), ("system", "receipt_items", "done")]
 
 
-def test_the_command_writes_to_standard_output_and_nothing_else_there(receipt: Receipt) -> None:
+def test_the_command_writes_to_standard_output_and_nothing_else_there(receipt: Receipt, bob: User) -> None:
     rows = list(csv.DictReader(io.StringIO(run("receipts", "--user", "alice", "--file-format", "csv"), newline="")))
     assert [row["number"] for row in rows] == [str(receipt)]
     assert list(csv.reader(io.StringIO(run("receipts", "--user", "bob")))) [1:] == []  # fmt: skip
+    with pytest.raises(CommandError, match="There is no user bbo") as refused:
+        run("receipts", "--user", "bbo")
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import heads, keys, services
-from core.commands import AppCommand
+from core.commands import AppCommand, file_name
 from core.context import SYSTEM
 from core.errors import Misconfigured, UsageError
 from core.files import ORDINARY, whole_file
@@ -18,12 +18,12 @@ class Command(AppCommand):
 
     def add_options(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--new", metavar="FILE", help="make a key in a new file (mode 0600)")
+        what.add_argument("--new", type=file_name, metavar="FILE", help="make a key in a new file (mode 0600)")
         what.add_argument(
             "--rotate", metavar="FILE",
             help="say in AUDIT_HEADS_FILE, signed with the key in use, that the key in FILE follows",
         )  # fmt: skip
-        what.add_argument("--out", metavar="FILE", help="write the public key as PEM, for auditors")
+        what.add_argument("--out", type=file_name, metavar="FILE", help="write the public key as PEM, for auditors")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["new"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from audit import ndjson, services
 from audit.models import AuditLog
-from core.commands import AppCommand, printing
+from core.commands import AppCommand, file_name, printing
 from core.context import SYSTEM
 from core.errors import UsageError
 from core.files import whole_file
@@ -19,7 +19,9 @@ class Command(AppCommand):
     help = "Write the audit log as NDJSON (a row a line), which tools/verify_chain.py proves without this site."
 
     def add_options(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--out", required=True, metavar="FILE", help="where to (mode 0600); - is standard output")
+        parser.add_argument(
+            "--out", type=file_name, required=True, metavar="FILE", help="where to (mode 0600); - is standard output"
+        )
         parser.add_argument("--from", dest="first", type=int, default=1, metavar="ID", help="the first row (1)")
         parser.add_argument("--dry-run", action="store_true", help="count the rows, write nothing")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import chain, services
-from core.commands import AppCommand
+from core.commands import AppCommand, file_name
 from core.context import SYSTEM
 from core.errors import UsageError
 from core.files import ORDINARY, whole_file
@@ -18,7 +18,9 @@ class Command(AppCommand):
     help = "Seal the audit chain: a signed head that verify_audit --head checks later."
 
     def add_options(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--out", required=True, metavar="FILE", help="where the sealed head is written")
+        parser.add_argument(
+            "--out", type=file_name, required=True, metavar="FILE", help="where the sealed head is written"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show the head, write nothing")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:

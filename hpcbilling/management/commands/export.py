@@ -12,7 +12,7 @@ from typing import IO, Any
 from django.conf import settings
 
 from audit.exporting import recorded_rows
-from core.commands import AppCommand, day, printing
+from core.commands import AppCommand, day, file_name, printing
 from core.context import SYSTEM
 from core.errors import AppError, BadInput, UsageError
 from core.exports import FORMATS, OPTIONS, Export, ExportFilter, Row, find, table_lines
@@ -29,7 +29,9 @@ class Command(AppCommand):
         parser.add_argument("name", choices=tuple(settings.EXPORTS), metavar="NAME", help=", ".join(settings.EXPORTS))
         parser.add_argument("--start", type=day, metavar="D", help="first day, such as 2026-10-01")
         parser.add_argument("--end", type=day, metavar="D", help="last day, included")
-        parser.add_argument("--out", default=STDOUT, metavar="FILE", help="where to; - is standard output (default)")
+        parser.add_argument(
+            "--out", type=file_name, default=STDOUT, metavar="FILE", help="where to; - is standard output (default)"
+        )
         parser.add_argument("--file-format", choices=FORMATS, help="csv or xlsx (default: as FILE ends, else csv)")
         for name in ("user", "tier", "status", "account", "cluster"):
             parser.add_argument(f"--{name}", default="", metavar=name[0].upper(), help=f"of this {name} only")
