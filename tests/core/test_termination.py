@@ -66,7 +66,8 @@ def test_an_export_that_is_ended_leaves_no_part_of_its_file(tmp_path: Path, time
         for _ in range(times):
             process.send_signal(signal.SIGTERM)
         _out, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (143, "")
+    assert errors == ""
+    assert process.returncode in ((143,) if times == 1 else (143, -signal.SIGTERM)), "the second may find it at its end"
     assert list(file.parent.iterdir()) == []
 
 

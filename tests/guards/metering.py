@@ -29,7 +29,7 @@ METERING = (
     ),
     Guard(
         "packed_events_have_a_size", "usage/api/events.py",
-        "unpacker.decompress(body, most + 1)", "unpacker.decompress(body)",
+        "unpacker.decompress(part, most + 1 - len(found))", "unpacker.decompress(part)",
         ("tests/faults/test_large_inputs.py::test_a_packed_body_that_unpacks_without_end_is_refused_in_little_memory",),
     ),
 )  # fmt: skip
