@@ -67,6 +67,27 @@ def test_each_signing_appends_one_line_that_follows_the_one_before(signed: Signe
     assert verify(head=str(signed.heads))[0] == 0
 
 
+def test_an_older_copy_of_the_heads_is_looked_at_beside_ours(signed: Signed, tmp_path: Path) -> None:
+    write(5)
+    sign()
+    copy = tmp_path / "copy"
+    copy.write_bytes(signed.heads.read_bytes())
+    write(5)
+    sign()
+    assert verify(head=str(copy))[0] == 0
+    tamper(f"DELETE FROM audit_log WHERE id > {last() - 3}")
+    code, words = verify(head=str(copy))
+    assert (code, "are missing" in words) == (1, True), "ours say so, though the copy does not"
+
+
+def test_a_named_file_without_a_head_is_no_proof(signed: Signed, tmp_path: Path) -> None:
+    write(5)
+    sign()
+    (tmp_path / "copy").write_text('{"kind":"head"}\n')
+    code, words = verify(head=str(tmp_path / "copy"))
+    assert (code, f"{tmp_path / 'copy'}: no signed line is in it" in words) == (1, True)
+
+
 def test_many_rows_are_signed_in_pieces_of_which_each_can_be_shown(signed: Signed, monkeypatch: Any) -> None:
     monkeypatch.setattr(heads, "SEGMENT", 4)
     write(10)

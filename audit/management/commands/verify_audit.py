@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
@@ -28,18 +29,18 @@ class Command(AppCommand):
         )  # fmt: skip
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        log, sealed = heads.load(), None
+        log, given, sealed = heads.load(), None, None
         if options["head"]:
             given, sealed = _given(Path(options["head"]))
-            log = given or log
-        verdict = chain.verify(sealed, log.heads if log else {})
-        fault = heads.fault(log)
+        awaited = dict(log.heads) if log else {}
+        fault = heads.fault(log) or (_fault(given, awaited, options["head"]) if given else "")
+        verdict = chain.verify(sealed, awaited | (given.heads if given else {}))
         self.exit_code = 0 if verdict.ok and not fault else 1
         self.reason = fault or verdict.reason
         self._note(verdict, log, fault)
         return {
             "rows": verdict.rows, "ok": not self.exit_code, "first_bad": verdict.first_bad, "head": verdict.head,
-            "damaged": log.damaged if log else 0,
+            "damaged": sum(each.damaged for each in (log, given) if each),
         }  # fmt: skip
 
     def _note(self, verdict: chain.Verdict, log: heads.HeadLog | None, fault: str) -> None:
@@ -70,3 +71,11 @@ def _given(path: Path) -> tuple[heads.HeadLog | None, dict[str, Any] | None]:
             return None, chain.open_seal(file.read(heads.LONGEST).decode())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The head file {path} cannot be read: {error}") from error
+
+
+def _fault(given: heads.HeadLog, ours: Mapping[int, str], name: str) -> str:
+    """What is wrong with a file of heads that was named, by itself and beside ``ours``; empty where nothing is."""
+    if given.faults or not given.lines:
+        return f"{name}: {given.faults[0] if given.faults else 'no signed line is in it'}"
+    differing = [row for row, text in given.heads.items() if ours.get(row, text) != text]
+    return f"{name} and AUDIT_HEADS_FILE say different things of row #{differing[0]}" if differing else ""
