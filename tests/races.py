@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from django.db import connections
 
 T = TypeVar("T")
+PATIENCE = 300.0  # seconds that a race may take; two that wait for each other take for ever
 
 
 def at_once(number: int, work: Callable[[int], T]) -> list[T]:
@@ -29,11 +31,14 @@ def at_once(number: int, work: Callable[[int], T]) -> list[T]:
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(number)]
+    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(number)]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + PATIENCE
     for thread in threads:
-        thread.join()
+        thread.join(max(0.0, until - time.monotonic()))
+    if waiting := sum(thread.is_alive() for thread in threads):
+        raise TimeoutError(f"{waiting} of {number} still wait after {PATIENCE:.0f} s")
     if errors:
         raise errors[0]
     return results
