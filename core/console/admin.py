@@ -102,8 +102,6 @@ class ConsoleAdmin(admin.ModelAdmin):
         """Only what the list shows or filters by. Django lets every column be asked for, also one that no page shows
         (a hash, a link that lets somebody in), and whether a row is found says letter by letter what stands there."""
         first, *rest = lookup.split(LOOKUP_SEP)
-        if lookup in self._own_filters(request):
-            return True
         if PATTERNS & set(rest) or not super().lookup_allowed(lookup, value, request):
             return False
         try:
@@ -112,13 +110,10 @@ class ConsoleAdmin(admin.ModelAdmin):
             return True  # the name of nothing
         return field.is_relation or field.primary_key or first in self._in_the_list(request)
 
-    def _own_filters(self, request: HttpRequest) -> set[str]:
-        return {getattr(each, "parameter_name", "") for each in self.get_list_filter(request)}
-
     def _in_the_list(self, request: HttpRequest) -> set[str]:
         filters = [each[0] if isinstance(each, (tuple, list)) else each for each in self.get_list_filter(request)]
-        names = [*self.get_list_display(request), *filters, *self._own_filters(request), *self.also_asked]
-        return {name.split(LOOKUP_SEP)[0] for name in names if isinstance(name, str)}
+        names = [getattr(each, "parameter_name", each) for each in (*self.get_list_display(request), *filters)]
+        return {name.split(LOOKUP_SEP)[0] for name in (*names, *self.also_asked) if isinstance(name, str)}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

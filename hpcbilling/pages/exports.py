@@ -38,6 +38,7 @@ class ExportForm(WindowForm):
 
     def __init__(self, export: Export, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.export = export
         for name in set(OPTIONS) - set(export.filters):
             del self.fields[name]
         if "tier" in self.fields:
@@ -52,6 +53,17 @@ class ExportForm(WindowForm):
 
     def clean_user(self) -> str:
         return fold_username(self.cleaned_data["user"] or "")
+
+    def clean(self) -> Any:
+        """What the export refuses stands beside its field, whether the file is sent at once or made later."""
+        cleaned = super().clean()
+        if not self.errors:
+            try:
+                self.export.check(self.asked())
+            except AppError as error:
+                field = str(error.details.get("field", ""))
+                self.add_error(field if field in self.fields else None, error.message)
+        return cleaned
 
     def asked(self) -> ExportFilter:
         return ExportFilter(**self.cleaned_data)
@@ -130,7 +142,6 @@ def _later(request: HttpRequest, export: Export, form: ExportForm) -> HttpRespon
         name: str(value) if name in ("start", "end") else value for name, value in form.cleaned_data.items() if value
     }
     try:
-        export.check(form.asked())
         work = start_work(
             actor=actor_of(request), kind="export", title=f"{export.title} ({kind.upper()})",
             parameters={"export": export.name, "format": kind, "filter": flt},

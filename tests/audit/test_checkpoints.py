@@ -19,10 +19,9 @@ from audit import chain, heads, keys
 from audit.models import AuditCheckpoint, AuditLog
 from hpcbilling.periodic import TASKS
 from hpcbilling.retention import USUAL
-from tests.audit.test_heads import last, signed, tool
+from tests.audit.test_heads import last, tool
 from tests.audit.worlds import Signed, tamper, verify, write
 
-__all__ = ["signed"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

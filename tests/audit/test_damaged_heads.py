@@ -25,11 +25,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DEEP = b"[" * 200_000 + b"\n"
 
 
-@pytest.fixture
-def signed(tmp_path: Path, settings: Any) -> Signed:
-    return Signed(tmp_path, settings)
-
-
 def odd_files(lines: list[bytes]) -> dict[str, tuple[bytes, int | None]]:
     """Content and how many damaged lines are passed over; None where the file is to be called broken."""
     whole, newest = b"".join(lines), json.loads(lines[-1])

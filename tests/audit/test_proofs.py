@@ -20,13 +20,12 @@ from billing.selectors.documents.position import position_of
 from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.receipts import create_receipts
 from core.context import Actor, RequestContext, bound
-from tests.audit.test_heads import sign, signed, tool
+from tests.audit.test_heads import sign, tool
 from tests.audit.worlds import Signed, tamper, write
 from tests.billing.invoicing import finalized, make_customer
 from tests.factories import account_tier, make_job
 from tests.pages.conftest import text
 
-__all__ = ["signed"]
 pytestmark = pytest.mark.django_db(transaction=True)
 LOGIN = "django.contrib.auth.backends.ModelBackend"
 

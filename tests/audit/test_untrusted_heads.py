@@ -19,11 +19,6 @@ from tests.audit.worlds import Signed, verify, write
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def signed(tmp_path: Path, settings: Any) -> Signed:
-    return Signed(tmp_path, settings)
-
-
 def test_heads_by_a_key_that_is_not_trusted_are_not_called_gone_wherever_they_are_spoken_of(
     signed: Signed, tmp_path: Path, settings: Any, superuser: Any
 ) -> None:

@@ -95,7 +95,7 @@ MATRIX = (
            "tests/audit/test_chain.py::test_two_swapped_rows_are_named",
            "tests/audit/test_chain.py::test_a_cut_off_tail_is_found_with_a_sealed_head",
            f"{FAULTS}/test_chain.py::test_a_row_that_was_hashed_anew_no_longer_fits_the_next",
-          "tests/audit/test_heads.py::test_every_flipped_bit_of_exported_rows_is_found_in_its_row"),
+          "tests/audit/test_changed_rows.py::test_every_flipped_bit_of_exported_rows_is_found_in_its_row"),
           "each kind, every bit of 30 rows", "every bit of 200 rows", {"FLIPPED_ROWS": "200"},
           "Signed heads: the other files of `tests/audit`."),
     Fault(16, "many append to the audit log at once",

@@ -138,6 +138,8 @@ def test_an_xlsx_is_a_workbook_with_planted_formulas_as_text(sign_in: Any, recei
         ({"format": "csv", "start": "yesterday"}, "Write the day as"),
         ({"format": "csv", "start": "2026-02-02", "end": "2026-02-01"}, "ends before it begins"),
         ({"format": "csv", "status": "nonsense"}, "not one of the available choices"),
+        ({"format": "csv", "user": "bbo"}, "There is no user bbo."),
+        ({"later": "csv", "user": "bbo"}, "There is no user bbo."),
         ({"format": "exe"}, "Choose CSV or XLSX."),
         ({}, "Choose CSV or XLSX."),
     ],
