@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
 
-.PHONY: run demo fakes test test-pgbouncer cluster-test alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
+.PHONY: run demo fakes test drill test-pgbouncer cluster-test alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,6 +40,11 @@ fakes: $(VENV)/.runtime ## local Stripe, Omise and Razorpay for demos and tests;
 DB ?= turns
 test: $(VENV)/.dev $(MESSAGES) ## each test on SQLite or PostgreSQL by turns, long ones once a week; DB=both: all, on both
 	@$(PY) -m tests --db $(DB) -n 2 --dist worksteal
+
+DRILLS = tests/ops/test_backup.py::test_a_backup_that_is_restored_elsewhere_is_the_same_and_proves_it tests/ops/test_packaging.py \
+  tests/ops/test_deploy.py::test_promtool_accepts_the_rules_and_every_one_of_them_fires_and_stays_quiet_when_it_should
+drill: $(VENV)/.dev $(MESSAGES) ## what no build leaves out: a backup is restored and proven, a production site starts, the alerts fire
+	@$(PY) -m tests --db both -n 2 $(DRILLS)
 
 POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \
   tests/payments/test_webhooks.py tests/payments/test_double_money.py tests/usage/test_quotas.py tests/usage/test_events_api.py \

@@ -3,7 +3,7 @@
 Tests that ask no database run on SQLite alone: what reads text, prices in Python or checks a file is the same, and so is what
 a browser makes of a page, and who may ask for which (what pages ask is tried on both, in ``pages`` and the apps' own tests).
 
-All others: ``both`` runs each of them on SQLite and again on PostgreSQL, which is for where builds are tried. ``turns`` runs
+All others: ``both`` runs each of them on SQLite and again on PostgreSQL, for each night and before a release. ``turns`` runs
 each once: the files of a turn on SQLite, the others on PostgreSQL, and the other way round on the next day. What takes
 long (``tests/long.txt``: programs, browsers, large files, faults) has its day of the week in ``turns``, a seventh of it each day.
 

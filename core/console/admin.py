@@ -184,6 +184,9 @@ class EditInline(admin.TabularInline):
     template = "admin/edit_inline.html"
     extra = 1
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return stale.guarded_rows(super().get_formset(request, obj, **kwargs))
+
 
 class PageActions(ConsoleAdmin):
     """Actions of the list that the page of a single row offers, too; each asks before it acts."""

@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 
 NAME = "_seen"  # of the hidden field: what each column of the form held when it was opened
+ROW_NAME = "seen"  # of the same in each row that hangs on the form
 SALT = "core.console.stale"
 
 
@@ -26,16 +27,52 @@ def guarded(form: type[forms.ModelForm[Any]], row: Model, opened: str) -> type[f
     class Guarded(form):  # type: ignore[misc,valid-type]
         def clean(self) -> Any:
             cleaned = super().clean()
-            if names := _changed(form, row, opened):
-                labels = ", ".join(str(self.fields[name].label or name) for name in names if name in self.fields)
-                words = gettext(
-                    "This was changed after you had opened the page (%(fields)s). Nothing was saved. Open the page"
-                    " again, look, and make your change there."
-                )
-                self.add_error(None, words % {"fields": labels})
+            if refusal := _refusal(self, row, opened):
+                self.add_error(None, refusal)
             return cleaned
 
     return Guarded
+
+
+class _Seen(forms.CharField):
+    """Says nothing about whether its row was changed."""
+
+    widget = forms.HiddenInput
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+
+def guarded_rows(rows: type[forms.BaseInlineFormSet[Any, Any, Any]]) -> type[forms.BaseInlineFormSet[Any, Any, Any]]:
+    """``rows`` of a form, of which each carries what it held, and is refused when that is not what it holds now."""
+
+    class GuardedRows(rows):  # type: ignore[misc,valid-type]
+        def add_fields(self, form: Any, index: int | None) -> None:
+            super().add_fields(form, index)
+            if form.instance.pk:
+                form.fields[ROW_NAME] = _Seen(required=False, initial=seen(self.form, form.instance))
+
+        def clean(self) -> None:
+            for form in self.initial_forms:
+                opened = str(form.data.get(form.add_prefix(ROW_NAME)) or "")
+                if refusal := _refusal(form, form.instance, opened):
+                    if self._should_delete_form(form):  # whose own errors nobody asks for
+                        raise refusal
+                    form.add_error(None, refusal)
+            super().clean()
+
+    return GuardedRows
+
+
+def _refusal(form: forms.ModelForm[Any], row: Model, opened: str) -> forms.ValidationError | None:
+    if not (names := _changed(type(form), row, opened)):
+        return None
+    labels = ", ".join(str(form.fields[name].label or name) for name in names if name in form.fields)
+    words = gettext(
+        "This was changed after you had opened the page (%(fields)s). Nothing was saved. Open the page"
+        " again, look, and make your change there."
+    )
+    return forms.ValidationError(words % {"fields": labels})
 
 
 def _changed(form: type[forms.ModelForm[Any]], row: Model, opened: str) -> list[str]:

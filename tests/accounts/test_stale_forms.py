@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts.models import Organisation, Tier, User
+from accounts.models import Member, Organisation, Tier, User
 from tests.races import at_once
 
 CHANGED = "This was changed after you had opened the page"
@@ -111,6 +111,47 @@ def test_a_new_row_and_a_script_without_the_field_are_saved_as_ever(superuser: A
     _client, page = opened(superuser, address)
     page.pop("_seen")
     assert client.post(address, page).status_code == 302
+
+
+@pytest.fixture
+def members(organisation: Organisation, alice: Any, bob: Any) -> str:
+    Member.objects.create(organisation=organisation, user=alice, role="owner")
+    Member.objects.create(organisation=organisation, user=bob, role="viewer")
+    return f"/admin/accounts/organisation/{organisation.pk}/change/"
+
+
+def of_bob(page: dict[str, Any]) -> str:
+    """The rows of a form are numbered."""
+    return next(name.removesuffix("role") for name, value in page.items() if value == ["viewer"])
+
+
+def test_a_row_that_hangs_on_the_form_is_not_undone_either(superuser: Any, bob: Any, members: str) -> None:
+    (first, one), (second, other) = (opened(superuser, members) for _ in range(2))
+    assert first.post(members, one | {of_bob(one) + "role": "billing_manager"}).status_code == 302
+    answer = second.post(members, other | {"name": "Institute of Rivers"})
+    assert (answer.status_code, answer.text.count(CHANGED)) == (200, 1)
+    assert Fields(answer.text).found[of_bob(other) + "seen"] == other[of_bob(other) + "seen"]
+    assert Member.objects.get(user=bob).role == "billing_manager"
+    second, fresh = opened(superuser, members)
+    assert second.post(members, fresh | {"name": "Institute of Rivers"}).status_code == 302
+    assert Member.objects.get(user=bob).role == "billing_manager"
+
+
+def test_a_row_that_was_changed_meanwhile_is_not_deleted(superuser: Any, bob: Any, members: str) -> None:
+    client, page = opened(superuser, members)
+    Member.objects.filter(user=bob).update(role="billing_manager")
+    assert CHANGED in client.post(members, page | {of_bob(page) + "DELETE": "on"}).text
+    client, page = opened(superuser, members)
+    name = next(name for name, value in page.items() if value == ["billing_manager"]).removesuffix("role")
+    assert client.post(members, page | {name + "DELETE": "on"}).status_code == 302
+    assert not Member.objects.filter(user=bob).exists()
+
+
+def test_a_row_that_somebody_added_is_in_nobodys_way(superuser: Any, make_user: Any, members: str) -> None:
+    client, page = opened(superuser, members)
+    Member.objects.create(organisation=Organisation.objects.get(), user=make_user("carol"), role="viewer")
+    assert client.post(members, page | {of_bob(page) + "role": "billing_manager"}).status_code == 302
+    assert Member.objects.filter(role="viewer").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
