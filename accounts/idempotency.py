@@ -1,7 +1,8 @@
 """``Idempotency-Key`` at the API: a repeat of a write under the same key gets the first answer, and does nothing.
 
 Answers that refuse are not kept, as nothing was done: the same key may be sent again. What waits for a second person
-was written down, and its answer is kept like any other. How long keys are known is ``prune``'s to say.
+was written down, and its answer is kept like any other. Whoever has other rights by now is not told it again. How long
+keys are known is ``prune``'s to say.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ def idempotent(*, atomic: bool = True) -> Callable[[View], View]:
                 body=request.data,
             )  # fmt: skip
             if row.status_code is not None:
+                idempotency.check_rights(row, idempotency.rights_of(request.user))
                 return _again(row)
             try:
-                return _first(lambda: view(self, request, *args, **kwargs), row, atomic)
+                return _first(lambda: view(self, request, *args, **kwargs), request, row, atomic)
             except BaseException:
                 idempotency.release(row=row)
                 raise
@@ -60,15 +62,18 @@ def idempotent(*, atomic: bool = True) -> Callable[[View], View]:
     return decorate
 
 
-def _first(view: Callable[[], Response], row: IdempotentRequest, atomic: bool) -> Response:
+def _first(view: Callable[[], Response], request: Request, row: IdempotentRequest, atomic: bool) -> Response:
+    def keep(status: int, body: Any) -> None:
+        idempotency.keep(row=row, status=status, body=body, rights=idempotency.rights_of(request.user))
+
     with transaction.atomic() if atomic else nullcontext():
         try:
             response = view()
         except WaitsForSecond as waits:  # what waits for a second person is written down, and stays: so does the answer
-            idempotency.keep(row=row, status=waits.http_status, body=problem_of(waits))
+            keep(waits.http_status, problem_of(waits))
             held = waits
         else:
-            idempotency.keep(row=row, status=response.status_code, body=response.data)
+            keep(response.status_code, response.data)
             return response
     raise held
 

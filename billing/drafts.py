@@ -89,7 +89,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _from_csv(text: str) -> list[tuple[str, Mapping[str, Any]]]:
-    rows = list(csv.DictReader(StringIO(text), skipinitialspace=True))
+    try:
+        rows = list(csv.DictReader(StringIO(text), skipinitialspace=True))
+    except csv.Error as error:
+        raise BadInput(_("The draft is not CSV: %(why)s") % {"why": error}, field="rates") from error
     names = {name.strip().lower() for name in (rows[0] if rows else {}) if name}
     if not {"tier", *NAMES} <= names:
         raise BadInput(_("The first line must name the columns tier, cpu, gpu and mem."), field="rates")

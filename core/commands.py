@@ -12,6 +12,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from core.database.outage import is_outage, lacks_something
-from core.errors import AppError
+from core.errors import AppError, UsageError
 from core.periods import day_start
 
 EXIT_PARTIAL = 3
@@ -123,6 +124,7 @@ class AppCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with unwinding():
+                check_text(options)
                 result = self.run(options)
                 if options["format"] == "json":
                     self._print(json.dumps(result, ensure_ascii=False, default=str))
@@ -132,6 +134,17 @@ class AppCommand(BaseCommand):
             raise command_error(error) from error
         if self.exit_code:
             sys.exit(self.exit_code)
+
+
+def check_text(options: dict[str, Any]) -> None:
+    """Bytes that are no UTF-8 reach Python as halves of characters, which neither a database nor a terminal takes.
+    Raises ``UsageError`` with the name of the option."""
+    for name, value in options.items():
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            try:
+                str(each).encode() if isinstance(each, (str, Path)) else None
+            except UnicodeEncodeError as error:
+                raise UsageError(f"{name}: {str(each)!a} is not UTF-8") from error
 
 
 class Terminated(SystemExit):

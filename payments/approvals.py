@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Approval
 from accounts.services.approvals import Act
+from billing.debtors import check_not_own
 from billing.models import Invoice, Receipt
 from core.context import Actor
 from payments.models import BankLine, BankTransfer, Payment
@@ -22,8 +23,10 @@ from payments.services.transfers import check_reviewer, end_others, take_transfe
 def _refund(approval: Approval) -> Callable[[], object] | None:
     """Reserved with the second signature; the provider is asked after that is committed."""
     actor, wanted = Actor(approval.asked_by), approval.details
+    payment = Payment.objects.get(pk=approval.target)
+    check_not_own(actor, payment.document, approval)
     refund = reserve_refund(
-        actor=actor, payment=Payment.objects.get(pk=approval.target), amount_minor=wanted["amount_minor"],
+        actor=actor, payment=payment, amount_minor=wanted["amount_minor"],
         reason=wanted["reason"], seen_minor=wanted["seen_minor"],
     )  # fmt: skip
     return None if refund.by_hand else lambda: send_refund(actor=actor, refund=refund)

@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.membership import BILLING, memberships
 from accounts.models import User
+from billing.debtors import owes
 from billing.models import Invoice, InvoiceStatus, Receipt, ReceiptStatus
 from billing.services.invoices.drafts import lock_organisations
 from billing.services.invoices.payments import PAYABLE, record_payment
@@ -201,7 +201,7 @@ class ReceiptPayable(Payable):
         return self.receipt.user
 
     def owed_by(self, name: str) -> bool:
-        return bool(name == self.receipt.username)
+        return owes(name, self.receipt)
 
     def settle(self, actor: Actor, payment: Payment, paid_at: datetime, reference: str) -> None:
         mark_paid(actor=actor, receipt=self.receipt, method=payment.provider, tx_ref=reference, paid_at=paid_at)
@@ -267,8 +267,7 @@ class InvoicePayable(Payable):
         return user
 
     def owed_by(self, name: str) -> bool:
-        user = User.objects.filter(pk=name).first()
-        return user is not None and memberships(user, BILLING).filter(organisation=self.invoice.organisation).exists()
+        return owes(name, self.invoice)
 
     def amount(self, wanted: Decimal | None) -> Decimal:
         if wanted is None or wanted == self.due:

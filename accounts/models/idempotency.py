@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 class IdempotentRequest(models.Model):
     """``request_hash`` is of method, address and body: a key is good for one request. ``status_code`` is empty while
     somebody works on it, until ``claimed_until`` at most. ``caller`` is a user's name or a key's, as the audit log has
-    it: people leave, what they sent stays."""
+    it: people leave, what they sent stays. ``rights`` is a hash of what the caller could reach: an answer is repeated
+    to the same rights only."""
 
     id = models.BigAutoField(primary_key=True)
     caller = models.CharField(_("caller"), max_length=150)
@@ -18,6 +19,7 @@ class IdempotentRequest(models.Model):
     request_hash = models.CharField(_("hash of the request"), max_length=64)
     status_code = models.PositiveSmallIntegerField(_("answer"), null=True, blank=True)
     body = models.JSONField(_("body"), null=True, blank=True)
+    rights = models.CharField(_("rights when answered"), max_length=64, default="", db_default="", editable=False)
     claimed_until = models.DateTimeField(_("held until"))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

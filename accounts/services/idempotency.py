@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import IdempotentRequest
+from accounts.models import IdempotentRequest, Member, User
+from accounts.projects import led_ids
 from core.context import Actor
 from core.errors import AppError, BadInput, Busy
 
@@ -26,6 +28,12 @@ class KeyReused(AppError):
 
     code = "idempotency_key_reused"
     http_status = 422
+
+
+class RightsChanged(KeyReused):
+    """Who asks again has other rights than whoever was answered: the answer may hold what is none of theirs now."""
+
+    code = "idempotency_rights_changed"
 
 
 class KeyBusy(Busy):
@@ -65,10 +73,28 @@ def _busy() -> KeyBusy:
     return KeyBusy(_("The first request with this key is still being worked on. Please try again in a moment."))
 
 
-def keep(*, row: IdempotentRequest, status: int, body: Any) -> None:
-    """The answer of every repeat from now on. ``body`` is what the API says, before it becomes text."""
+def keep(*, row: IdempotentRequest, status: int, body: Any, rights: str) -> None:
+    """The answer of every repeat from now on, as long as ``rights_of`` the caller stays ``rights``. ``body`` is what
+    the API says, before it becomes text."""
     plain = json.loads(json.dumps(body, cls=DjangoJSONEncoder))
-    IdempotentRequest.objects.filter(pk=row.pk).update(status_code=status, body=plain)
+    IdempotentRequest.objects.filter(pk=row.pk).update(status_code=status, body=plain, rights=rights)
+
+
+def check_rights(row: IdempotentRequest, rights: str) -> None:
+    """Raises ``RightsChanged`` where the answer was given to other ``rights``."""
+    if row.rights and row.rights != rights:  # an earlier release wrote none
+        words = _("Your rights have changed since this was answered. It was done then, and is not done again.")
+        raise RightsChanged(words)
+
+
+def rights_of(user: User | AnonymousUser) -> str:
+    """One word for all that opens something to ``user`` now: permissions, memberships and projects that they lead."""
+    told: list[Any] = [sorted(user.get_all_permissions())]
+    if isinstance(user, User):
+        members = Member.objects.filter(user=user).order_by("organisation_id")
+        told.append(list(members.values_list("organisation_id", "organisation__is_active", "role")))
+        told.append(sorted(led_ids(user.username)))
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def release(*, row: IdempotentRequest) -> None:

@@ -12,6 +12,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -58,6 +59,7 @@ def ask_for_code(request: HttpRequest, user: User, to: str) -> HttpResponse:
         "at": int(time.time()),
         "to": to,
         "by": getattr(user, "backend", ""),
+        "password": user.get_session_auth_hash(),
     }
     return redirect("accounts:second_factor")
 
@@ -83,13 +85,19 @@ def _who(request: HttpRequest) -> tuple[User | None, str]:
     """Who is between password and code here; or a session that began before its user had a second factor."""
     pending = request.session.get(PENDING)
     if pending:
-        if time.time() - pending["at"] > LASTS:
+        user = User.objects.filter(pk=pending["username"], is_active=True).first()
+        if user is None or time.time() - pending["at"] > LASTS or not _same_password(user, pending):
             request.session.flush()
             return None, ""
-        return User.objects.filter(pk=pending["username"], is_active=True).first(), pending["to"]
+        return user, pending["to"]
     if request.user.is_authenticated and not request.session.get(DONE) and has_one(request.user):
         return User.objects.get(pk=request.user.pk), resolve_url(settings.LOGIN_REDIRECT_URL)
     return None, ""
+
+
+def _same_password(user: User, pending: dict[str, Any]) -> bool:
+    """What was begun with the password of before ends with it, as sessions do."""
+    return constant_time_compare(str(pending.get("password", "")), user.get_session_auth_hash())
 
 
 def _signed_in(request: HttpRequest, user: User, to: str) -> HttpResponse:

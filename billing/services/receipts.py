@@ -17,6 +17,7 @@ from accounts.projects import LedProject, led_project
 from accounts.services.approvals import ask_and_stop, count_alone, overtake, takes_second
 from audit import services as audit
 from billing import metrics, sql
+from billing.debtors import check_not_own
 from billing.models import RECEIPT_TRANSITIONS, Receipt, ReceiptItem, ReceiptStatus
 from billing.selectors.documents.genuine import digest_of
 from billing.selectors.jobs import billable
@@ -181,6 +182,7 @@ def mark_paid_by_hand(*, actor: Actor, receipt: Receipt, tx_ref: str, second: Ap
     Above ``FOUR_EYES_ABOVE`` a second person confirms it first: without ``second``, their
     approval of this very act, it is written down and ``WaitsForSecond`` raised.
     """
+    check_not_own(actor, receipt, second)
     alone = lone_act(actor, "mark_paid", receipt, receipt.total)
     if second is None and receipt.status == ReceiptStatus.PENDING and takes_second(alone):
         ask_and_stop(

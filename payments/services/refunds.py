@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services.approvals import ask_and_stop, count_alone, needs_second, takes_second
 from audit import services as audit
+from billing.debtors import check_not_own
 from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -54,6 +55,7 @@ def refund_payment(
     stays reserved and ``reconcile_payments`` finds out. Above ``FOUR_EYES_ABOVE`` it is only
     written down and ``WaitsForSecond`` raised.
     """
+    check_not_own(actor, payment.document)
     amount = from_minor(amount_minor, payment.currency)
     if settings.FOUR_EYES_ABOVE is not None and seen_minor is None:
         seen_minor = payment.refunded_cents  # what the limit was held against: two at once do not pass below it

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Approval
 from accounts.services.approvals import ask_and_stop, count_alone, takes_second
+from billing.debtors import check_not_own
 from billing.services.lone_acts import lone_act
 from core.context import Actor
 from core.errors import BadInput, Conflict
@@ -29,6 +30,7 @@ def accept_payment(*, actor: Actor, payment: Payment, note: str, second: Approva
     when money of it has been given back, or when the record shows less than was asked for. Above
     ``FOUR_EYES_ABOVE`` it needs ``second``, as ``mark_paid_by_hand`` does.
     """
+    check_not_own(actor, payment.document, second)
     alone = lone_act(actor, "accept_payment", payment.document, payment.amount)
     if second is None and takes_second(alone):
         with transaction.atomic():

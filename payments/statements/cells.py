@@ -82,6 +82,7 @@ _TOTALS = (
     "ending balance", "brought forward", "carried forward", "balance brought forward", "balance carried forward",
     "b/f", "c/f", "balance b/f", "balance c/f", "รวม", "ยอดรวม", "รวมทั้งสิ้น", "ยอดยกมา", "ยอดยกไป", "ยอดคงเหลือ", "รวมเงิน",
 )  # fmt: skip
+LONGEST_HEAD = 200  # characters of a column's head; what is longer is none, and takes _BESIDE too long
 _BESIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _BREAKS = re.compile(r"[\s_./\\\-:*|]+")
 _BLANKS = re.compile(r"\s+")
@@ -98,6 +99,8 @@ _AMOUNT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?|\.\d+", re.A
 
 def role_of(name: str) -> Role | None:
     """What a column with this head tells; None for columns that say nothing about money that came."""
+    if len(name) > LONGEST_HEAD:
+        return None
     plain = _BREAKS.sub(" ", _BESIDE.sub(" ", tidy(name).casefold())).strip()
     return _ROLE_OF.get(plain)
 

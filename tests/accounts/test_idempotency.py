@@ -20,6 +20,7 @@ from tests.billing.invoicing import draft, fee, finalized, make_customer
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
+SLIP = {"amount": "10", "reference": "slip 1"}
 
 
 def client_of(user: Any) -> Client:
@@ -144,6 +145,41 @@ def test_what_waits_for_a_second_person_is_asked_for_once(finance: Any, make_use
 def waiting(finance: Any, at: str, order: dict[str, str]) -> Approval:
     assert post(client_of(finance), at, order, key="k2").status_code == 202
     return Approval.objects.get(status="open")
+
+
+@pytest.fixture
+def answered(make_user: Any) -> tuple[Any, str]:
+    """Somebody of finance took money in for an invoice."""
+    person, project = make_user("bob2", role="admin", groups=["Finance"]), make_customer()
+    fee(project, "100")
+    at = f"invoices/{finalized(project).uuid}/received"
+    assert post(client_of(person), at, SLIP).status_code == 200
+    return person, at
+
+
+@pytest.mark.parametrize("lost", ["groups", "membership"])
+def test_whoever_may_see_it_no_more_is_not_told_it_again(answered: tuple[Any, str], lost: str) -> None:
+    person, at = answered
+    client = client_of(person)
+    if lost == "membership":
+        member = Member.objects.create(organisation=Invoice.objects.get().organisation, user=person, role="viewer")
+        assert post(client, at, {**SLIP, "reference": "slip 2"}, key="k2").status_code == 200
+        assert post(client, at, {**SLIP, "reference": "slip 2"}, key="k2").headers["Idempotent-Replayed"] == "true"
+        member.delete()
+    else:
+        assert post(client, at, SLIP).headers["Idempotent-Replayed"] == "true"
+        person.groups.clear()
+    key, slip = ("k2", {**SLIP, "reference": "slip 2"}) if lost == "membership" else ("k1", SLIP)
+    answer = post(client, at, slip, key=key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_rights_changed")
+    assert "100" not in answer.text
+    assert InvoicePayment.objects.count() == (2 if lost == "membership" else 1)
+
+
+def test_what_an_earlier_release_kept_is_still_told(answered: tuple[Any, str]) -> None:
+    person, at = answered
+    IdempotentRequest.objects.update(rights="")
+    assert post(client_of(person), at, SLIP).headers["Idempotent-Replayed"] == "true"
 
 
 def test_finance_acts_are_for_finance(alice: Any) -> None:

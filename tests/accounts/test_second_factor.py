@@ -186,6 +186,17 @@ def test_whoever_became_inactive_meanwhile_is_not_signed_in(alice: Any, clock: A
     assert client.post(ASK, {"code": later(clock, app)})["Location"] == LOGIN
 
 
+def test_what_was_begun_with_the_old_password_ends_with_it(alice: Any, clock: Any) -> None:
+    app, codes = enrol(alice)
+    client, _answer = password_given()
+    alice.set_password("another-Password-7")
+    alice.save()
+    assert client.post(ASK, {"code": later(clock, app)})["Location"] == LOGIN
+    assert client.post(ASK, {"code": codes[0]})["Location"] == LOGIN
+    assert not signed_in(client)
+    assert RecoveryCode.objects.filter(used_at=None).count() == len(codes)
+
+
 def test_setting_it_up_ends_the_other_sessions(alice: Any) -> None:
     elsewhere, here = password_given()[0], password_given()[0]
     secret = second_factors.new_secret()

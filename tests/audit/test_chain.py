@@ -108,6 +108,12 @@ def test_a_seal_is_never_written_over_a_head_that_the_chain_no_longer_holds(tmp_
     assert head.read_text() == proof
 
 
+def test_a_head_is_not_looked_for_in_what_has_no_end() -> None:
+    write(1)
+    with pytest.raises(CommandError, match="not a sealed head"):
+        call_command("seal_audit", out="/dev/zero", stdout=StringIO())
+
+
 def test_a_head_and_an_export_that_are_there_outlive_a_full_disk(tmp_path: Any, monkeypatch: Any) -> None:
     write(3)
     head, log = tmp_path / "head.json", tmp_path / "audit.ndjson"

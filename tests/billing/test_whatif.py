@@ -161,13 +161,20 @@ def test_the_command_prints_totals_tiers_and_top_users(tmp_path: Path) -> None:
     assert "nothing was written" in text.getvalue()
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), (b"\xff\xfe", "UTF-8"), (b"{", "JSON")])
+@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), (b"\xff\xfe", "UTF-8"), (b"{", "JSON"),
+                                               (b"tier,cpu\n\"" + b"x" * 200_000, "CSV")])  # fmt: skip
 def test_a_file_that_is_no_draft_is_a_usage_error(content: bytes | None, words: str, tmp_path: Path) -> None:
     file = tmp_path / "draft"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(CommandError, match=words) as error:
         call_command("simulate_rates", rates=str(file))
+    assert error.value.returncode == 2
+
+
+def test_a_file_without_end_is_no_draft() -> None:
+    with pytest.raises(CommandError, match="larger than a rate table") as error:
+        call_command("simulate_rates", rates="/dev/zero")
     assert error.value.returncode == 2
 
 

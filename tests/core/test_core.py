@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +129,18 @@ def test_a_command_ends_with_the_exit_code_of_its_error(error: Exception, code: 
     with pytest.raises(CommandError) as ended:
         Failing().handle(format="text")
     assert ended.value.returncode == code
+
+
+class Reached(AppCommand):
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        raise AssertionError("it was not refused")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("user", "a\udcff"), ("organisation", ["x", "\udcff"]), ("out", Path("\udcff.json"))]
+)
+def test_bytes_that_are_no_utf_8_are_refused_by_the_name_of_the_option(name: str, value: Any) -> None:
+    """Python hands them on as halves of characters, which no database takes."""
+    with pytest.raises(CommandError, match=rf"^{name}: .*is not UTF-8$") as caught:
+        Reached().handle(format="text", **{name: value})
+    assert caught.value.returncode == 2

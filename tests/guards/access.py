@@ -96,6 +96,16 @@ ACCESS = (
         ("tests/accounts/test_stale_forms.py::test_who_was_switched_off_is_not_switched_on_again_by_an_older_page",),
     ),
     Guard(
+        "what_was_answered_is_told_to_the_same_rights", "accounts/services/idempotency.py",
+        "    if row.rights and row.rights != rights:", "    if False:",
+        ("tests/accounts/test_idempotency.py::test_whoever_may_see_it_no_more_is_not_told_it_again",),
+    ),
+    Guard(
+        "a_pending_code_ends_with_its_password", "accounts/views/second_factors.py",
+        " or not _same_password(user, pending)", "",
+        ("tests/accounts/test_second_factor.py::test_what_was_begun_with_the_old_password_ends_with_it",),
+    ),
+    Guard(
         "an_older_page_undoes_no_row", "core/console/admin.py",
         "return stale.guarded_rows(super().get_formset(request, obj, **kwargs))",
         "return super().get_formset(request, obj, **kwargs)",

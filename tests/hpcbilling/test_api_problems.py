@@ -144,6 +144,21 @@ def test_format_is_no_parameter_but_of_the_description(alice: Any) -> None:
     assert '"/api/schema/?format=json"' in browser.get("/api/docs/").content.decode()
 
 
+def test_the_description_is_made_once_for_each_form_and_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making it takes most of a second, and nobody need sign in for it: strangers could keep the site busy with it."""
+    browser, asked = Client(), [f"/api/schema/?format={each}" for each in ("json", "yaml")]
+    first = [browser.get(each) for each in asked]
+    monkeypatch.setattr(
+        "drf_spectacular.generators.SchemaGenerator.get_schema", lambda *_args, **_kw: pytest.fail("again")
+    )
+    again = [browser.get(each) for each in asked]
+    assert [each.content for each in again] == [each.content for each in first]
+    assert [each["Content-Type"] for each in again] == [
+        "application/vnd.oai.openapi+json", "application/vnd.oai.openapi; charset=utf-8",
+    ]  # fmt: skip
+    assert all("hpcbilling" in each["Content-Disposition"] for each in again)
+
+
 @pytest.mark.parametrize("accept", ["text/html,application/xml;q=0.9,*/*;q=0.8", "application/*", "application/json"])
 def test_json_is_given_to_whoever_takes_it(accept: str, alice: Any) -> None:
     answer = signed_in(alice).get(JOBS, headers={"Accept": accept})

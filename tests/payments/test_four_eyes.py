@@ -10,6 +10,7 @@ import pytest
 from accounts.models import Approval, User
 from accounts.services.approvals import NotEntitled, SamePerson, WaitsForSecond, approve, decline
 from audit.models import AuditLog
+from billing.debtors import OwnDebt
 from billing.models import Receipt
 from billing.services.receipts import mark_paid, mark_paid_by_hand, void_receipt
 from core.context import Actor
@@ -279,3 +280,21 @@ def test_a_refund_page_says_that_it_waits(client: Any, finance: Any, paid: Payme
     page = text(client.post(f"/admin/payments/payment/{paid.pk}/refund/", form, follow=True))
     assert "needs a second person" in page
     assert not Refund.objects.exists()
+
+
+def test_nobody_gives_the_own_money_back_or_takes_it_as_paid(paid: Payment) -> None:
+    """Neither alone nor as the second of two."""
+    for act in (
+        lambda: refund_payment(actor=Actor("alice"), payment=paid, amount_minor=100, reason="x"),
+        lambda: accept_payment(actor=Actor("alice"), payment=paid, note="x"),
+    ):
+        with pytest.raises(OwnDebt):
+            act()
+    with pytest.raises(WaitsForSecond):
+        refund_payment(actor=FIN, payment=paid, amount_minor=800, reason="twice")
+    alice = User.objects.get(pk="alice")
+    alice.groups.add(*User.objects.get(pk="fin").groups.all())
+    User.objects.filter(pk="alice").update(role="admin")
+    with pytest.raises(OwnDebt):
+        approve(actor=Actor("alice"), approval=Approval.objects.get())
+    assert (Approval.objects.get().status, Refund.objects.count()) == ("open", 0)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from audit import chain, services
+from audit import chain, heads, services
 from core.commands import AppCommand, file_name
 from core.context import SYSTEM
 from core.errors import UsageError
@@ -46,7 +46,8 @@ class Command(AppCommand):
 def _earlier(out: Path) -> dict[str, Any] | None:
     """The head that ``out`` holds already: it is proof, and is replaced only while the chain still contains it."""
     try:
-        return chain.open_seal(out.read_text(encoding="utf-8"))
+        with out.open("rb") as file:  # a head is short; what has no end is not read to it
+            return chain.open_seal(file.read(heads.LONGEST).decode())
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

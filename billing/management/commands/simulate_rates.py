@@ -70,10 +70,11 @@ def _text(name: str) -> str:
     try:
         if name == "-":
             return sys.stdin.read(LARGEST)
-        path = Path(name)
-        if path.stat().st_size > LARGEST:
+        with Path(name).open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
             raise UsageError(f"{name} is larger than a rate table can be.")
-        return path.read_text(encoding="utf-8")
+        return content.decode()
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:

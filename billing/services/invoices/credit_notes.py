@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit import services as audit
 from billing.announcements import CANCELED, tell_of_invoice, tell_of_note
+from billing.debtors import check_not_own
 from billing.invoicing.crediting import Taken
 from billing.models import (
     INVOICE_TRANSITIONS,
@@ -57,6 +58,7 @@ def write_credit_note(
     reason = reason.strip()[:255]
     if not reason:
         raise BadInput(_("Say why it is taken back."), field="reason")
+    check_not_own(actor, invoice)
     lock_organisations([invoice.organisation_id])
     invoice.refresh_from_db()
     _check(invoice, seen, seen_notes)

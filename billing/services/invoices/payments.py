@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Approval
 from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
+from billing.debtors import check_not_own
 from billing.invoicing.sums import TOO_MUCH
 from billing.models import CreditEntry, Invoice, InvoicePayment, InvoiceStatus
 from billing.services.invoices.drafts import lock_organisations
@@ -108,6 +109,7 @@ def record_payment_by_hand(
     """``record_payment`` on the word of a person, who saw the money. What is more than is due has to be said: a slip of
     the pen is not taken for money. Above ``FOUR_EYES_ABOVE`` a second one confirms it first: without ``second``, their
     approval of this very act, it is written down and ``WaitsForSecond`` raised."""
+    check_not_own(actor, invoice, second)
     received_on = received_on or today_for(invoice.organisation)
     alone = lone_act(actor, "pay_invoice", invoice, amount)
     if second is None and invoice.status in PAYABLE and takes_second(alone):
@@ -140,6 +142,7 @@ def reverse_payment(*, actor: Actor, payment: InvoicePayment, reason: str, secon
         raise BadInput(_("Say why."), field="reason")
     if payment.source:
         raise NotReversible(_("A provider or bank brought this money; it goes back there, and the invoice follows."))
+    check_not_own(actor, payment.invoice, second)
     if is_reversed(payment):
         return False
     alone = lone_act(actor, "reverse_payment", payment.invoice, payment.amount)

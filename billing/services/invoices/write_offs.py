@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Approval
 from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
+from billing.debtors import check_not_own
 from billing.models import Invoice, InvoiceStatus, WriteOff
 from billing.services.invoices.drafts import lock_organisations
 from billing.services.lone_acts import lone_act
@@ -35,6 +36,7 @@ def write_off_invoice(
     now than ``expected``.
     """
     reason = _reason(reason)
+    check_not_own(actor, invoice, second)
     if (
         second is None
         and invoice.amount_due

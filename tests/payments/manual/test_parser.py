@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments.statements.cells import read_amount, read_day
+from payments.statements.cells import LONGEST_HEAD, Role, read_amount, read_day, role_of
 from payments.statements.reading import Entry, Fault, Unreadable, encoding_of, layout_of, read_entries
 
 LATEST = date(2026, 12, 31)
@@ -227,3 +227,12 @@ def test_rows_are_read_one_by_one() -> None:
     assert isinstance(next(items), Entry)
     items.close()  # type: ignore[attr-defined]
     assert not file.closed
+
+
+def test_a_head_without_end_is_none_and_takes_no_time() -> None:
+    """Brackets that nobody closes were looked for from each of them on: one file kept the whole site busy for an hour."""
+    assert role_of("amount".ljust(LONGEST_HEAD)) == Role.AMOUNT
+    assert role_of("amount".ljust(LONGEST_HEAD + 1)) is None
+    for bracket in "[(":
+        with pytest.raises(Unreadable, match="header"):
+            read((bracket * 130_000 + "\n") * 10)
