@@ -19,6 +19,7 @@ from django.test import Client
 from billing.models import Receipt
 from billing.services.receipts import create_receipts
 from core.context import Actor
+from core.registry import load
 from payments.models import BankTransfer, Payment
 from payments.providers.dummy.provider import signed_event
 from payments.services.checkout import start_payment
@@ -44,14 +45,21 @@ def post_call(provider: str, body: bytes, headers: dict[str, str]) -> Any:
 
 
 class Rig:
-    """``cannot``: scenarios that this provider has no counterpart for, with the reason."""
+    """``cannot``: scenarios that this provider has no counterpart for, with the reason. ``closes``: an open checkout can
+    be closed at the provider; where it cannot, what its payer authorises afterwards is never captured."""
 
     name: ClassVar[str]
     method: ClassVar[str]
     cannot: ClassVar[dict[str, str]] = {}
+    closes: ClassVar[bool] = True
 
     def __init__(self, fakes: Providers | None = None) -> None:
         self.fakes = fakes
+
+    @property
+    def captures(self) -> bool:
+        """The provider takes the money by itself; where it does not, what does not fit is never taken."""
+        return bool(load("PAYMENT_PROVIDERS", self.name).captures)
 
     def start(self, receipt: Receipt) -> Payment:
         actor = Actor(receipt.username)
@@ -154,6 +162,7 @@ class OmiseCard(FakeRig):
 
 class Razorpay(FakeRig):
     name, method = "razorpay", "checkout"
+    closes = False
     creates, refunds = ("POST", "/v1/orders"), "/v1/payments"
     cannot = {
         "expires": "orders stay open",

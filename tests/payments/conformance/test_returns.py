@@ -222,8 +222,8 @@ def test_money_in_review_that_is_all_given_back_is_no_case_any_more(rig: Rig, re
     payment = rig.start(receipt)
     rig.pay(payment, amount=7999)
     rig.deliver()
-    if rig.name == "razorpay":
-        return  # never captured
+    if not rig.captures:
+        return  # never taken
     assert states(payment) == ("needs_review", "pending")
     give_back(payment, 7999, "wrong amount")
     rig.finish_refunds()
