@@ -77,3 +77,13 @@ def new_order(razorpay_sdk: razorpay.Client) -> Make:
         return razorpay_sdk.order.create({"amount": amount, "currency": "INR", "receipt": "PAY-1", **more})
 
     return make
+
+
+@pytest.fixture
+def new_checkout(new_session: Make, new_charge: Make, new_order: Make) -> dict[str, Make]:
+    """How a payer's checkout is opened at each of ``Providers.all``; it gives the id."""
+    return {
+        "stripe": lambda: new_session().id,
+        "omise": lambda: new_charge().id,
+        "razorpay": lambda: new_order()["id"],
+    }

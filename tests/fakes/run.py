@@ -16,9 +16,8 @@ from pathlib import Path
 from tests.fakes.providers import Providers
 from tests.fakes.providers.__main__ import settings
 
-PORT = 8100  # Stripe's; Omise and Razorpay take the next two
-DEMO = {
-    "PAYMENT_PROVIDER": "dummy,omise,stripe,razorpay,manual",
+PORT = 8100  # the first one's; the others take the next ones
+BANK = {
     "ORG_BANK_NAME": "Demonstration Bank",
     "ORG_BANK_ACCOUNT": "000-0-00000-0",
     "ORG_BANK_HOLDER": "HPC Billing (demonstration)",
@@ -28,12 +27,14 @@ DEMO = {
 def main(command: list[str]) -> int:
     if _is_configured():
         return _run(command, {})
-    with Providers(seed=os.getpid(), port=_free_port()) as fakes:
+    with Providers(seed=os.getpid(), port=_free_port(len(Providers().all))) as fakes:
         site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
         fakes.pump.to(f"{site}/payments/webhooks/")
-        sys.stdout.write(f"Local Stripe, Omise and Razorpay (no money moves): {fakes.stripe.url}/\n")
+        names = ", ".join(name.capitalize() for name in fakes.all)
+        sys.stdout.write(f"Local stand-ins of {names} (no money moves): {fakes.stripe.url}/\n")
         sys.stdout.flush()
-        return _run(command, {**DEMO, **settings(fakes)})
+        offered = {"PAYMENT_PROVIDER": ",".join(("dummy", *fakes.all, "manual"))}
+        return _run(command, {**offered, **BANK, **settings(fakes)})
 
 
 def _is_configured() -> bool:
@@ -45,9 +46,9 @@ def _is_configured() -> bool:
     return any(line.strip().startswith("PAYMENT_PROVIDER=") for line in lines)
 
 
-def _free_port() -> int:
-    """The usual one with its two neighbours, or 0 for any that are free."""
-    for number in range(PORT, PORT + 3):
+def _free_port(wanted: int) -> int:
+    """The usual one, where it and as many neighbours as are wanted are free; or 0 for any that are."""
+    for number in range(PORT, PORT + wanted):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -67,17 +67,14 @@ def test_razorpay_checkout(fakes: Providers, razorpay_sdk: razorpay.Client, new_
     assert requests.post(f"{fakes.razorpay.url}/v1/checkout/embedded", data=wrong, timeout=5).status_code == 400
 
 
-def test_the_control_page_shows_and_does_everything(
-    fakes: Providers, new_session: Make, new_charge: Make, new_order: Make
-) -> None:
+def test_the_control_page_shows_and_does_everything(fakes: Providers, new_checkout: dict[str, Make]) -> None:
     root = f"{fakes.stripe.url}/"
-    ids = {"stripe": new_session().id, "omise": new_charge().id, "razorpay": new_order()["id"]}
-    for provider, key in ids.items():
-        assert press(root, "pay", provider=provider, id=key).status_code == 303
-    payment = fakes.razorpay.objects("charges")[0]
-    fakes.razorpay.take(fakes.razorpay.payments[payment["id"]])
+    ids = {name: new_checkout[name]() for name in fakes.all}
     for provider, fake in fakes.all.items():
+        assert press(root, "pay", provider=provider, id=ids[provider]).status_code == 303
         charge = fake.objects("charges")[0]["id"]
+        if hasattr(fake, "take"):  # its payers only authorise
+            fake.take(fake.shelf("charges")[charge])
         assert press(root, "refund", provider=provider, id=charge, amount="1000").status_code == 303
         refund = fake.objects("refunds")[0]["id"]
         assert press(root, "fail", provider=provider, id=refund).status_code == 303

@@ -26,6 +26,7 @@ from payments.services.checkout import start_payment
 from payments.services.transfers import Report, accept_transfer, submit_transfer
 from tests.factories import account_tier, make_job
 from tests.fakes.providers import Providers
+from tests.fakes.providers.__main__ import settings as addresses_and_secrets
 
 _numbers = itertools.count(1)
 ALICE, FINANCE = Actor("alice"), Actor("fin")
@@ -262,16 +263,10 @@ def running(seed: int = 1) -> Iterator[Providers]:
 
 def configure(settings: Any, fakes: Providers) -> None:
     """Point the site at the local providers, all of them."""
-    settings.PAYMENT_PROVIDER_NAMES = ["dummy", "manual", "stripe", "omise", "razorpay"]
+    settings.PAYMENT_PROVIDER_NAMES = ["dummy", "manual", *fakes.all]
     settings.PAYMENT_PROVIDER = "dummy"
-    settings.STRIPE_API_URL, settings.STRIPE_SECRET_KEY = fakes.stripe.url, fakes.stripe.secret_key
-    settings.STRIPE_WEBHOOK_SECRET = fakes.stripe.webhook_secret
-    settings.STRIPE_WEBHOOK_SECRET_OLD = fakes.stripe.old_webhook_secret
-    settings.OMISE_API_URL, settings.OMISE_SECRET_KEY = fakes.omise.url, fakes.omise.secret_key
-    settings.OMISE_WEBHOOK_SECRET = fakes.omise.webhook_secret
-    settings.OMISE_WEBHOOK_SECRET_OLD = fakes.omise.old_webhook_secret
-    settings.RAZORPAY_API_URL = fakes.razorpay.url
-    settings.RAZORPAY_KEY_ID, settings.RAZORPAY_KEY_SECRET = fakes.razorpay.key_id, fakes.razorpay.key_secret
-    settings.RAZORPAY_WEBHOOK_SECRET = fakes.razorpay.webhook_secret
-    settings.RAZORPAY_WEBHOOK_SECRET_OLD = fakes.razorpay.old_webhook_secret
+    for name, value in addresses_and_secrets(fakes).items():
+        setattr(settings, name, value)
+    for name, fake in fakes.all.items():
+        setattr(settings, f"{name.upper()}_WEBHOOK_SECRET_OLD", fake.old_webhook_secret)
     settings.ORG_BANK_NAME, settings.ORG_BANK_ACCOUNT = "SCB", "123-4-56789-0"
