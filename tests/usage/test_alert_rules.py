@@ -13,7 +13,7 @@ from accounts.services import webhooks
 from audit.models import AuditLog
 from core.context import Actor
 from core.errors import BadInput, Conflict
-from usage.alerts import checks, forms
+from usage.alerts import checks, forms, wording
 from usage.models import AlertRule, AlertType
 from usage.services import alert_rules
 from usage.services.alert_rules import change_rule, create_rule, switch_rule
@@ -44,7 +44,8 @@ COST = {"alert_type": "cost_threshold", "threshold_value": Decimal(1)}
 def test_every_kind_has_all_that_the_page_about_adding_one_names(settings: Any) -> None:
     kinds = set(AlertType.values)
     alerts = (settings.BASE_DIR / "docs" / "alerts.md").read_text(encoding="utf-8")
-    for place in (settings.ALERT_EVALUATORS, checks.KINDS, forms.FIELDS, forms.KINDS):
+    tables = (checks.KINDS, forms.FIELDS, forms.KINDS, wording.RULES, wording.SENTENCES)
+    for place in (settings.ALERT_EVALUATORS, *tables):
         assert {str(kind) for kind in place} == kinds
     assert [kind for kind in kinds if f"| `{kind}` |" not in alerts] == []
 

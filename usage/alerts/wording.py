@@ -21,6 +21,25 @@ METRICS: dict[str, str | Promise] = {
     "jobs": gettext_lazy("Jobs"),
 }
 PLACES_SHOWN = 4
+_LIMIT = gettext_lazy("%(metric)s of %(subject)s: %(operator)s %(limit)s, by the %(period)s")
+_PASSED = gettext_lazy("%(metric)s of %(subject)s came to %(actual)s; you asked to hear of %(operator)s %(limit)s.")
+# What a rule of each kind waits for, and what was seen when it spoke; the words that fit in: rule_text, sentence.
+RULES: dict[str, str | Promise] = {
+    AlertType.USAGE_THRESHOLD.value: _LIMIT,
+    AlertType.COST_THRESHOLD.value: _LIMIT,
+    AlertType.USAGE_SPIKE.value: gettext_lazy(
+        "%(metric)s of %(subject)s: %(percent)s %% above the usual of the last %(before)s, by the %(period)s"
+    ),
+    AlertType.UNUSUAL_PATTERN.value: gettext_lazy("%(metric)s of %(subject)s: unusually much, by the %(period)s"),
+}
+SENTENCES: dict[str, str | Promise] = {
+    AlertType.USAGE_THRESHOLD.value: _PASSED,
+    AlertType.COST_THRESHOLD.value: _PASSED,
+    AlertType.USAGE_SPIKE.value: gettext_lazy("%(metric)s of %(subject)s came to %(actual)s; usual is %(usual)s."),
+    AlertType.UNUSUAL_PATTERN.value: gettext_lazy(
+        "%(metric)s of %(subject)s came to %(actual)s; likely is at most %(limit)s."
+    ),
+}
 
 
 def metric_text(row: AlertRule | AlertHistory) -> str:
@@ -47,32 +66,23 @@ def value_text(row: AlertRule | AlertHistory, value: Decimal | None) -> str:
 
 def rule_text(rule: AlertRule) -> str:
     """What the rule waits for, as one line."""
-    words = {"metric": metric_text(rule), "subject": subject_text(rule), "period": rule.get_comparison_period_display()}
-    if rule.alert_type == AlertType.USAGE_SPIKE:
-        percent = decimal_text(rule.spike_threshold_percent or Decimal(0), 0, 2)
-        words |= {"percent": percent, "before": str(AlertPeriod(rule.spike_comparison_period).label)}
-        text = _("%(metric)s of %(subject)s: %(percent)s %% above the usual of the last %(before)s, by the %(period)s")
-        return text % words
-    if rule.alert_type == AlertType.UNUSUAL_PATTERN:
-        return _("%(metric)s of %(subject)s: unusually much, by the %(period)s") % words
-    words |= {"operator": rule.get_threshold_operator_display(), "limit": value_text(rule, rule.threshold_value)}
-    return _("%(metric)s of %(subject)s: %(operator)s %(limit)s, by the %(period)s") % words
+    return str(RULES[rule.alert_type]) % {
+        "metric": metric_text(rule), "subject": subject_text(rule), "period": rule.get_comparison_period_display(),
+        "operator": rule.get_threshold_operator_display(), "limit": value_text(rule, rule.threshold_value),
+        "percent": decimal_text(rule.spike_threshold_percent or Decimal(0), 0, 2),
+        "before": rule.get_spike_comparison_period_display(),
+    }  # fmt: skip
 
 
 def sentence(row: AlertHistory) -> str:
     """What was seen, as one line."""
-    words = {
+    operator = row.metadata.get("operator", "")
+    return str(SENTENCES[row.alert_type]) % {
         "metric": metric_text(row), "subject": subject_text(row), "actual": value_text(row, row.actual_value),
         "limit": value_text(row, row.threshold_value),
+        "operator": str(Operator(operator).label) if operator in Operator.values else operator,
+        "usual": value_text(row, Decimal(row.metadata.get("usual") or 0)),
     }  # fmt: skip
-    if row.alert_type == AlertType.USAGE_SPIKE:
-        words["usual"] = value_text(row, Decimal(row.metadata.get("usual") or 0))
-        return _("%(metric)s of %(subject)s came to %(actual)s; usual is %(usual)s.") % words
-    if row.alert_type == AlertType.UNUSUAL_PATTERN:
-        return _("%(metric)s of %(subject)s came to %(actual)s; likely is at most %(limit)s.") % words
-    operator = row.metadata.get("operator", "")
-    words["operator"] = str(Operator(operator).label) if operator in Operator.values else operator
-    return _("%(metric)s of %(subject)s came to %(actual)s; you asked to hear of %(operator)s %(limit)s.") % words
 
 
 def window_text(row: AlertHistory) -> str:
