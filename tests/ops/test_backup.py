@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -368,3 +369,27 @@ def test_no_password_of_the_database_is_an_argument_of_a_program() -> None:
         assert "pg_environment.py)" not in text
         assert 'printf \'%s\' "$url" | "$python"' in text
         subprocess.run(["sh", "-n", str(ROOT / "deploy" / name)], check=True)
+
+
+def test_of_a_broken_chain_no_backup_is_taken_and_the_evidence_is_copied_as_the_document_says(
+    filled: Site, installed: Path
+) -> None:
+    if connection.vendor == "sqlite":
+        filled.execute("DROP TRIGGER audit_log_no_update")
+    else:
+        filled.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
+    filled.execute("UPDATE audit_log SET actor = 'mallory' WHERE id = (SELECT MIN(id) FROM audit_log)")
+    refused = filled.run(ROOT / "deploy" / "backup.sh", filled.folder / "backups", fails=True)
+    assert "Not sealed: the chain is broken" in refused.stderr
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    recipe = text[text.index("### The audit chain is broken") :].split("\n### ")[0]
+    typed = re.findall(r"(?:^ {8}.+\n)+", recipe, re.M)[connection.vendor == "sqlite"]
+    typed = typed.replace("/tmp", str(filled.folder)).replace(".venv/bin/python", sys.executable)
+    done = in_shell(typed, installed)
+    assert done.returncode == 0, done.stderr
+    (copy,) = filled.folder.glob("audit-evidence.*")
+    assert copy.stat().st_mode & 0o077 == 0, "nobody else reads it"
+    if connection.vendor == "sqlite":
+        assert filled.hashes(f"sqlite:///{copy}") == filled.hashes(filled.live)
+    else:
+        assert "audit_log" in filled.run("pg_restore", "--list", copy).stdout
