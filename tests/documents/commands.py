@@ -12,8 +12,9 @@ from core.commands import AppCommand
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# Commands
 
-`manage.py NAME`, written from the commands by `python -m tests.documents --update`. All of them know `--format text|json`,
-write progress to stderr on a terminal only, and are safe to run twice. Exit: 0 done, 1 failed, 2 usage, 3 done but some
+`manage.py NAME`: the commands of this program, written from them by `make docs`. All on this page know `--format text|json`, write
+progress to stderr on a terminal only, and are safe to run twice; `manage.py help` also lists those of Django and of other packages
+(`migrate`, `axes_reset_username`), which have rules of their own. Exit: 0 done, 1 failed, 2 usage, 3 done but some
 rows or items failed, 69 no answer from outside, 75 another run is under way, 78 configuration.
 
 """
