@@ -33,7 +33,7 @@ from hpcbilling.findings import list_url
 from hpcbilling.models import Figures, PeriodicTask
 from payments.models import Refund, RefundStatus
 from usage.models import Job
-from usage.selectors.freshness import data_until_by_cluster
+from usage.selectors.freshness import LastRead, last_reads
 
 NAME = "morning"
 IMPORT = "import_usage"  # and with the cluster behind it, where there are several
@@ -136,24 +136,29 @@ def paid_by_day(now: datetime) -> tuple[charts.BarChart, list[tuple[date, Decima
 
 
 def imports(tasks: Mapping[str, PeriodicTask]) -> list[Standing]:
-    """How far the usage of each cluster goes, and whether its periodic import (of ``tasks``, by name) failed."""
+    """How far the usage of each cluster goes, and whether its last import (also one of ``tasks``, by name) failed."""
     where = reverse("admin:usage_importrun_changelist")
-    day_ago = timezone.now() - timedelta(hours=26)
     return [
         Standing(
-            _("Usage of %(cluster)s") % {"cluster": cluster or _("all clusters")},
-            *_how_fresh(until is not None and until > day_ago, tasks.get(f"{IMPORT} {cluster}") or tasks.get(IMPORT)),
-            _("data up to %(moment)s") % {"moment": wording.moment_text(until)} if until else "",
-            f"{where}?cluster={cluster}",
+            _("Usage of %(cluster)s") % {"cluster": read.cluster or _("all clusters")},
+            *_how_fresh(read, tasks.get(f"{IMPORT} {read.cluster}") or tasks.get(IMPORT)),
+            _("data up to %(moment)s") % {"moment": wording.moment_text(read.until)} if read.until else "",
+            f"{where}?cluster={read.cluster}",
         )
-        for cluster, until in data_until_by_cluster()
+        for read in last_reads()
     ]
 
 
-def _how_fresh(fresh: bool, task: PeriodicTask | None) -> tuple[str, str]:
-    """Tone and word. An import that failed leaves no run when no source answered, so its task is asked."""
+def _how_fresh(read: LastRead, task: PeriodicTask | None) -> tuple[str, str]:
+    """Tone and word. An import that failed leaves no run when no source answered, so its task is asked, too; what
+    failed last counts until a run that is newer brings data, whoever started it."""
+    failures = [read.failed_at]
     if task and task.last_status == "failed":
+        failures.append(task.last_run_at)
+    failed_at = max((each for each in failures if each), default=None)
+    if failed_at and (read.good_at is None or read.good_at <= failed_at):
         return "bad", _("the last import failed")
+    fresh = read.until is not None and read.until > timezone.now() - timedelta(hours=26)
     return ("good", _("up to date")) if fresh else ("warn", _("late"))
 
 

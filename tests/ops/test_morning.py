@@ -111,6 +111,40 @@ def test_an_import_for_which_no_source_answered_is_seen(client: Any, make_user: 
     assert "Usage of alpha up to date" in text(client.get("/admin/"))
 
 
+@pytest.mark.parametrize("name", ["import_usage", "import_usage alpha"])
+def test_a_good_import_by_hand_ends_what_failed_before_it(as_finance: Any, name: str) -> None:
+    """The task itself still says that it failed, until its next run."""
+    now = timezone.now()
+    run = make_run()
+    PeriodicTask.objects.create(name=name, last_run_at=now - timedelta(minutes=20), last_status="failed")
+    ImportRun.objects.create(cluster="alpha", source="slurmrestd", actor="timer", status="failed",
+                             finished_at=now - timedelta(minutes=21))  # fmt: skip
+
+    def word(**changes: Any) -> str:
+        ImportRun.objects.filter(pk=run.pk).update(**changes)
+        return next((each.word for each in morning.imports({name: PeriodicTask.objects.get()})), "")
+
+    before, after = now - timedelta(minutes=30), now - timedelta(minutes=10)
+    assert word(cluster="alpha", data_until=now, finished_at=before) == "the last import failed"
+    assert word(finished_at=after) == "up to date"
+    assert "Usage of alpha up to date" in text(as_finance.get("/admin/"))
+    assert word(source="quarantine") == "", "a row that was released is no import"
+
+
+@pytest.mark.parametrize("name", ["import_usage", "import_usage alpha"])
+def test_an_import_by_hand_that_failed_is_seen_too(as_finance: Any, name: str) -> None:
+    now = timezone.now()
+    make_run()
+    ImportRun.objects.update(cluster="alpha", data_until=now, finished_at=now - timedelta(minutes=20))
+    PeriodicTask.objects.create(name=name, last_run_at=now - timedelta(minutes=20), last_status="done")
+    failed = ImportRun.objects.create(
+        cluster="alpha", source="slurmrestd", actor="opr", status="failed", finished_at=now
+    )
+    assert "Usage of alpha the last import failed" in text(as_finance.get("/admin/"))
+    ImportRun.objects.filter(pk=failed.pk).update(cluster="beta")
+    assert "Usage of alpha up to date" in text(as_finance.get("/admin/")), "another cluster's failure is not its own"
+
+
 def test_what_is_not_billed_is_counted_and_listed_as_the_same_jobs(as_finance: Any, alice: Any) -> None:
     """Its money is that of billable jobs: free, running, held and empty ones are not among those it links to."""
     account_tier("physics", "mu")

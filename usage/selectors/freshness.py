@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
-from django.db.models import Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from usage.models import ImportRun, ImportStatus
 from usage.services.quarantine import SOURCE as RELEASED
 
+GOOD = (ImportStatus.DONE, ImportStatus.PARTIAL)
+
 
 def good_runs() -> QuerySet[ImportRun]:
     """Imports that did not fail; a row that finance released is no import of its own."""
-    return ImportRun.objects.filter(status__in=(ImportStatus.DONE, ImportStatus.PARTIAL)).exclude(source=RELEASED)
+    return ImportRun.objects.filter(status__in=GOOD).exclude(source=RELEASED)
 
 
 def data_until() -> datetime | None:
@@ -21,7 +24,24 @@ def data_until() -> datetime | None:
     return moment
 
 
-def data_until_by_cluster() -> list[tuple[str, datetime | None]]:
-    """(cluster, up to), by name; the name is empty for what was read without one."""
-    rows = good_runs().order_by("cluster").values_list("cluster").annotate(at=Max("data_until"))
-    return [(cluster, at) for cluster, at in rows]
+class LastRead(NamedTuple):
+    """Of one cluster: how far it is known, and when the newest imports ended that brought data or failed."""
+
+    cluster: str
+    until: datetime | None
+    good_at: datetime | None
+    failed_at: datetime | None
+
+
+def last_reads() -> list[LastRead]:
+    """By name of the cluster; the name is empty for what was read without one. Of those that were ever read well."""
+    good = Q(status__in=GOOD)
+    rows = ImportRun.objects.exclude(source=RELEASED).order_by("cluster").values_list("cluster")
+    found = rows.annotate(
+        until=Max("data_until", filter=good),
+        # a run of one user says nothing of the others
+        good_at=Max("finished_at", filter=good & Q(data_until__isnull=False)),
+        failed_at=Max("finished_at", filter=Q(status=ImportStatus.FAILED)),
+        good=Count("pk", filter=good),
+    )
+    return [LastRead(*row) for *row, good_runs in found if good_runs]
