@@ -163,6 +163,7 @@ AGEING_REPORT = Report(
         " it was: what was paid or credited later is due here."
     ),
     columns=COLUMNS, rows=rows, period=AS_OF, posts=True, key=key_of("who", "currency"),
+    for_machines=frozenset({"who"}),
     detail=Report(
         name="ageing", title=_("Ageing of receivables"), lead=_("The documents that are due."), columns=DOCUMENTS,
         rows=documents, period=AS_OF, url=document_url,

@@ -63,7 +63,8 @@ class Report:
 
     A row is either a figure, and ``key`` names it for ``detail``, whose rows make it; or it is a row of a thing that
     has a page, and ``url`` is its address in the console. ``period``: by months, or as of a day. ``posts``: it reads
-    the journal, which is brought up to date first. ``words`` are for cells that hold codes, by column.
+    the journal, which is brought up to date first. ``words`` are for cells that hold codes, by column. ``months``: how
+    many a page shows unasked, the current one last. ``for_machines``: columns of the files and the API alone.
     """
 
     name: str
@@ -72,12 +73,14 @@ class Report:
     columns: tuple[Column, ...]
     rows: Callable[[Asked], Iterable[Row]]
     period: str = MONTHS
+    months: int = 2
     by_organisation: bool = True
     posts: bool = False
     key: Callable[[dict[str, Any]], str] | None = None
     url: Callable[[dict[str, Any]], str] | None = None
     detail: Report | None = None
     words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    for_machines: frozenset[str] = frozenset()
 
     def named(self, row: Row) -> dict[str, Any]:
         return dict(zip((column.name for column in self.columns), row, strict=True))

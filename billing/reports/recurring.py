@@ -143,7 +143,7 @@ RECURRING_REPORT = Report(
         "What subscriptions are worth a month at the end of each month, fees of quarters and years divided by their"
         " months, and what moved it. Trials and free plans are worth nothing."
     ),
-    columns=COLUMNS, rows=rows, key=key_of("month", "currency"),
+    columns=COLUMNS, rows=rows, months=YEAR, key=key_of("month", "currency"),
     detail=Report(
         name="recurring", title=_("Recurring revenue"), lead=_("The customers of the month."), columns=CUSTOMERS,
         rows=customers_of, url=charges_url,

@@ -118,7 +118,8 @@ def page(site: AdminSite, request: HttpRequest, name: str, *, behind: bool = Fal
             form.add_error(field if field in form.fields else None, error.message)
     context = {
         **site.each_context(request), "title": table.title, "report": report, "table": table, "form": form,
-        "behind": behind, "columns": table.columns, "lines": [_line(table, name, asked, row) for row in shown[:SHOWN]],
+        "behind": behind, "columns": [(column.label, is_number(column)) for column in _shown(table)],
+        "lines": [_line(table, name, asked, row) for row in shown[:SHOWN]],
         "more": len(shown) > SHOWN, "shown": SHOWN, "totals": _totals(table, shown) if len(shown) <= SHOWN else [],
         "files": [(kind.upper(), "?" + urlencode({**asked.query(), "file": kind})) for kind in FORMATS],
         "back": f"{reverse('admin:report', args=[name])}?{urlencode(asked.query(of=''))}",
@@ -127,11 +128,13 @@ def page(site: AdminSite, request: HttpRequest, name: str, *, behind: bool = Fal
 
 
 def _initial(report: Report) -> dict[str, str]:
-    """Without a question: this day, or last month and this one."""
+    """Without a question: this day, or the latest months, as many as the report says."""
     if report.period != MONTHS:
         return {"as_of": today().isoformat()}
-    first = previous_month(month_start(today()))
-    return {} if report.name == "recurring" else {"start": f"{first:%Y-%m}", "end": f"{today():%Y-%m}"}
+    first = month_start(today())
+    for _each in range(report.months - 1):
+        first = previous_month(first)
+    return {"start": f"{first:%Y-%m}", "end": f"{today():%Y-%m}"}
 
 
 def _file(request: HttpRequest, table: Report, asked: Asked, kind: str) -> HttpResponseBase:
@@ -158,8 +161,13 @@ def _line(table: Report, name: str, asked: Asked, row: Row) -> dict[str, Any]:
     cells = [
         (_text(table, column, value, currency), is_number(column))
         for column, value in zip(table.columns, row, strict=True)
+        if column.name not in table.for_machines
     ]
     return {"url": address, "cells": cells}
+
+
+def _shown(table: Report) -> list[Column]:
+    return [column for column in table.columns if column.name not in table.for_machines]
 
 
 def is_number(column: Column) -> bool:
@@ -180,16 +188,16 @@ def _text(table: Report, column: Column, value: Any, currency: str) -> str:
     return str(value)
 
 
-def _totals(table: Report, rows: Sequence[Row]) -> list[list[str]]:
+def _totals(table: Report, rows: Sequence[Row]) -> list[list[tuple[str, bool]]]:
     """A line a currency, under the columns; none for a single row."""
     if len(rows) < 2:  # noqa: PLR2004 - a row is its own sum
         return []
     found = []
     for currency, sums in table.totals(rows):
-        cells: list[str] = []
-        for column in table.columns:
+        cells: list[tuple[str, bool]] = []
+        for column in _shown(table):
             amount: Decimal | None = sums.get(column.name)
             own = currency if column.name == "currency" else ""
-            cells.append(decimal_text(amount, places(currency)) if amount is not None else own)
+            cells.append((decimal_text(amount, places(currency)) if amount is not None else own, is_number(column)))
         found.append(cells)
     return found

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from billing.reports.base import all_reports
+from core.periods import month_start, today
 from tests.billing.invoicing import fee, finalized, make_customer, price, use
 from tests.billing.test_journal import yearly
 
@@ -49,6 +50,41 @@ def test_every_report_opens_with_its_files_in_both_languages(project: Any, as_fi
     assert as_finance.get("/admin/reports/nothing/").status_code == 404
     assert as_finance.get("/admin/reports/revenue/?start=2026-13").status_code == 400
     assert as_finance.get("/admin/reports/revenue/rows/?of=x").status_code == 400
+
+
+def test_a_person_reads_the_customers_name_and_a_file_has_its_uuid(project: Any, as_finance: Client) -> None:
+    fee(project, "100")
+    finalized(project)
+    uuid, name = str(project.organisation.uuid), project.organisation.name
+    page = as_finance.get("/admin/reports/ageing/")
+    ((line),) = page.context["lines"]
+    assert (line["cells"][0][0], len(line["cells"])) == (name, len(page.context["columns"]))
+    body = page.content.decode()
+    assert f">{name}</a>" in body, "it leads to the documents"
+    assert f">{uuid}<" not in body
+    listed = b"".join(as_finance.get("/admin/reports/ageing/?file=csv").streaming_content).decode()  # type: ignore[attr-defined]
+    assert uuid in listed
+
+
+@pytest.mark.parametrize(("name", "months"), [("recurring", 12), ("revenue", 2)])
+def test_a_report_says_which_months_it_shows_unasked(db: None, as_finance: Client, name: str, months: int) -> None:
+    form = as_finance.get(f"/admin/reports/{name}/").context["form"]
+    start, end = form.cleaned_data["start"], form.cleaned_data["end"]
+    assert end == month_start(today())
+    assert (end.year - start.year) * 12 + end.month - start.month + 1 == months
+
+
+def test_sums_stand_under_their_columns(db: None, as_finance: Client) -> None:
+    for name in ("One", "Two"):
+        customer = make_customer(name, account="")
+        fee(customer, "100")
+        finalized(customer)
+    page = as_finance.get("/admin/reports/ageing/")
+    ((*_rest, total, currency),) = page.context["totals"]
+    assert (total, currency) == (("200.00", True), ("THB", False))
+    assert [number for _label, number in page.context["columns"]][1:] == [
+        number for _text, number in page.context["totals"][0]
+    ][1:]
 
 
 def test_customers_names_are_no_formulas(db: None, as_finance: Client) -> None:
