@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.membership import BILLING, memberships
+from accounts.models import Tier
 from billing.models import Invoice, InvoiceStatus
 from billing.selectors.documents.invoice_explain import explain_line
 from billing.selectors.documents.invoices import (
@@ -77,9 +78,10 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def line(request: HttpRequest, uuid: UUID, number: int) -> HttpResponse:
     invoice = find_invoice(request.user, uuid)
     row = find_line(invoice, number)
+    explained = explain_line(row, cursor=request.GET.get("after", ""))
     context = {
-        "invoice": invoice, "line": row, "words": line_words(row), "labels": _labels(),
-        "explained": explain_line(row, cursor=request.GET.get("after", "")),
+        "invoice": invoice, "line": row, "words": line_words(row), "labels": _labels(), "explained": explained,
+        "tier": Tier.objects.get(pk=explained.tier).label if explained.tier else "",
     }  # fmt: skip
     return render(request, "billing/invoice_line.html", context)
 

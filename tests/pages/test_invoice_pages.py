@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from accounts.models import Member
+from accounts.models import Member, Tier
 from billing.models import Invoice
 from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.invoices.payments import record_payment
@@ -151,6 +151,19 @@ def test_a_line_of_jobs_is_explained_down_to_its_jobs(world: World, invoice: Inv
         f"/api/v1/invoices/{invoice.uuid}/lines/{number_of(invoice, kind='jobs')}/explain?cursor={first['jobs_next']}"
     ).json()  # fmt: skip
     assert [len(first["jobs"]), len(rest["jobs"])] == [2, 1]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Tier Walk-ins"), ("th", "กลุ่มราคา ลูกค้าทั่วไป")])
+def test_a_line_of_jobs_names_its_tier_in_the_readers_language(
+    world: World, invoice: Invoice, language: str, words: str
+) -> None:
+    number = number_of(invoice, kind="jobs")
+    Tier.objects.filter(pk=invoice.lines.get(line_number=number).source["tier"]).update(
+        name="Walk-ins", name_th="ลูกค้าทั่วไป"
+    )
+    client = world.client("owner")
+    client.cookies["django_language"] = language
+    assert words in text(client.get(f"/invoices/{invoice.uuid}/lines/{number}/"))
 
 
 def test_a_line_of_usage_is_explained_by_its_days_its_steps_and_its_price(world: World, invoice: Invoice) -> None:
