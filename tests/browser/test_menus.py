@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.browser.test_stories import lead
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OPEN = "details.me[open]"
-WIDTHS = (360, 600, 768, 900, 1024, 1180, 1440)
+WIDTHS = (360, 390, 480, 600, 768, 900, 1024, 1180, 1440)
 
 
 def opened(visit: Any, **options: Any) -> Any:
@@ -85,6 +86,8 @@ def test_every_entry_of_the_main_menu_is_seen_at_every_width(
             entries = person.page.locator(".nav a")
             assert entries.count() == (7 if username == "root" else 6)
             assert person.page.evaluate(CUT) == [], (language, width)
+            lines = Counter(entries.evaluate_all("all => all.map(a => Math.round(a.getBoundingClientRect().top))"))
+            assert len(lines) == 1 or min(lines.values()) > 1, f"{language}, {width}: none stands alone on a line"
             assert person.overflow() == 0, (language, width)
 
 
