@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from billing.services.receipts import create_receipts
 from core.context import Actor
+from tests.billing.invoicing import make_customer
+from tests.billing.subscribers import plan
+from tests.billing.test_journal import yearly
 from tests.browser.test_stories import lead
 from tests.factories import make_jobs
 
@@ -112,3 +115,57 @@ def test_a_name_without_a_break_scrolls_no_page_sideways(visit: Any, alice: Any)
         ):  # fmt: skip
             person.go(path)
             assert person.overflow() == 0, (width, path)
+
+
+def test_a_short_label_stands_on_one_line_beside_a_long_value(visit: Any, alice: Any) -> None:
+    """A page of Thai breaks words without spaces wherever it must, so a label gave up its last letter."""
+    of_a_plan = plan("pro").limits
+    of_a_plan.create(metric="requests", window="hour", limit=1_000)
+    of_a_plan.create(metric="tokens", limit=1_000_000)
+    person = visit()
+    person.page.set_viewport_size({"width": 390, "height": 900})
+    person.sign_in("alice")
+    person.page.context.add_cookies([{"name": "django_language", "value": "th", "url": person.base}])
+    person.go("/subscriptions/new/")
+    cell = person.page.locator("td[data-label='โควตา']").first
+    assert float(cell.evaluate("c => parseFloat(getComputedStyle(c, '::before').height)")) < 30
+    assert cell.bounding_box()["height"] > 30, "its value takes more than one line"
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_the_head_of_the_console_leaves_room_for_the_page(boss: Any, language: str) -> None:
+    boss.page.context.add_cookies([{"name": "django_language", "value": language, "url": boss.base}])
+    boss.go("/admin/billing/receipt/")
+    assert boss.page.locator(".console-nav").evaluate("e => e.getBoundingClientRect().bottom") < 260
+    rights = boss.page.locator("#result_list thead th:visible").evaluate_all(
+        "ths => ths.map(th => th.getBoundingClientRect().right)"
+    )
+    assert len(rights) > 5
+    assert max(rights) <= 390, "every way to sort is in sight"
+
+
+def test_what_stands_below_a_field_does_not_touch_it(boss: Any) -> None:
+    boss.go("/admin/billing/taxrule/add/")
+    field, button = boss.page.locator("#id_tax").bounding_box(), boss.page.locator(".help a.button").bounding_box()
+    assert button["y"] >= field["y"] + field["height"] + 4
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_report_keeps_apart_from_its_filters_and_within_the_page(boss: Any, width: int) -> None:
+    yearly(make_customer())
+    boss.page.set_viewport_size({"width": width, "height": 900})
+    boss.go("/admin/reports/recurring/?start=2026-10&end=2026-10")
+    filters, table = boss.page.locator(".export-form").bounding_box(), boss.page.locator("table.report").bounding_box()
+    assert table["y"] >= filters["y"] + filters["height"] + 16
+    assert boss.overflow() == 0
+    assert width < 1280 or table["x"] + table["width"] <= 1280
+
+
+def test_a_day_is_no_matter_of_the_browsers_zone_and_a_moment_is(visit: Any, superuser: Any) -> None:
+    person = visit(timezone_id="America/New_York")
+    person.sign_in(superuser.get_username())
+    notes = person.page.locator(".timezonewarning")
+    person.go("/admin/billing/pricingplan/add/")
+    assert [each.is_visible() for each in notes.all()] == [False]
+    person.go("/admin/billing/rateversion/add/")
+    assert [each.is_visible() for each in notes.all()] == [True]
