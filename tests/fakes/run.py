@@ -27,9 +27,9 @@ BANK = {
 def main(command: list[str]) -> int:
     if _is_configured():
         return _run(command, {})
-    with Providers(seed=os.getpid(), port=_free_port(len(Providers().all))) as fakes:
-        site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
-        fakes.pump.to(f"{site}/payments/webhooks/")
+    site = int(os.environ.get("PORT", "8000"))
+    with Providers(seed=os.getpid(), port=_free_port(len(Providers().all), site)) as fakes:
+        fakes.pump.to(f"http://127.0.0.1:{site}/payments/webhooks/")
         names = ", ".join(name.capitalize() for name in fakes.all)
         sys.stdout.write(f"Local stand-ins of {names} (no money moves): {fakes.stripe.url}/\n")
         sys.stdout.flush()
@@ -46,9 +46,13 @@ def _is_configured() -> bool:
     return any(line.strip().startswith("PAYMENT_PROVIDER=") for line in lines)
 
 
-def _free_port(wanted: int) -> int:
-    """The usual one, where it and as many neighbours as are wanted are free; or 0 for any that are."""
-    for number in range(PORT, PORT + wanted):
+def _free_port(wanted: int, site: int) -> int:
+    """The usual one, where it and as many neighbours as are wanted are free; or 0 for any that are. The ``site`` listens
+    later than they do."""
+    usual = range(PORT, PORT + wanted)
+    for number in usual:
+        if number == site:
+            return 0
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

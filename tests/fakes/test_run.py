@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -31,3 +32,11 @@ def test_every_provider_is_offered_and_has_what_it_needs(tmp_path: Path) -> None
 
 def test_who_has_a_provider_of_their_own_keeps_it(tmp_path: Path) -> None:
     assert "OMISE_SECRET_KEY" not in started(tmp_path, PAYMENT_PROVIDER="manual")
+
+
+def test_the_stand_ins_leave_the_port_of_the_site_alone(tmp_path: Path) -> None:
+    """``make run PORT=8101`` found it taken, by what it had started itself."""
+    given = started(tmp_path, PORT="8101")
+    taken = {urlsplit(value).port for value in given.values() if value.startswith("http://")}
+    assert taken
+    assert 8101 not in taken
