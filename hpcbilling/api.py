@@ -47,6 +47,7 @@ class SchemaView(SpectacularAPIView):
     _made: ClassVar[dict[tuple[str, str], tuple[bytes, str]]] = {}
     _making = Lock()
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         renderer: Any = request.accepted_renderer
         key = (renderer.media_type, get_language() or "")
