@@ -92,7 +92,7 @@ def test_a_run_asks_as_much_for_twelve_users_as_for_four(
     few = len(_statements(as_finance, path))
     for number in range(8):
         make_user(f"user{number}")
-        make_jobs(2, username=f"user{number}", end_at=days_ago(number + 1))
+        make_jobs(2, username=f"user{number}", end_at=days_ago(2))  # as those of the others: rates begin on one day
     assert len(_statements(as_finance, path)) == few
     assert len(as_finance.get(path).context["candidates"]) == len(MORE_PEOPLE) + 1 + 8
 
