@@ -41,9 +41,9 @@ DB ?= turns
 test: $(VENV)/.dev $(MESSAGES) ## each test on SQLite or PostgreSQL by turns, long ones once a week; DB=both: all, on both
 	@$(PY) -m tests --db $(DB) -n 2 --dist worksteal
 
-DRILLS = tests/ops/test_backup.py::test_a_backup_that_is_restored_elsewhere_is_the_same_and_proves_it tests/ops/test_packaging.py \
-  tests/ops/test_deploy.py::test_promtool_accepts_the_rules_and_every_one_of_them_fires_and_stays_quiet_when_it_should
-drill: $(VENV)/.dev $(MESSAGES) ## what no build leaves out: a backup is restored and proven, a production site starts, the alerts fire
+DRILLS = tests/ops/test_backup.py tests/ops/test_packaging.py tests/ops/test_deploy.py tests/ops/test_dot_env.py \
+  tests/audit/test_ed25519.py tests/billing/test_receipt_pdf.py tests/faults/test_restarts.py
+drill: $(VENV)/.dev $(MESSAGES) ## what no build leaves out: backups restored and proven, a production site, all that needs other programs
 	@$(PY) -m tests --db both -n 2 $(DRILLS)
 
 POOLED_TESTS = tests/core/test_locks.py tests/audit/test_chain.py tests/billing/test_receipts.py tests/billing/test_invoice_drafts.py \

@@ -141,10 +141,8 @@ def check_text(options: dict[str, Any]) -> None:
     Raises ``UsageError`` with the name of the option."""
     for name, value in options.items():
         for each in value if isinstance(value, (list, tuple)) else (value,):
-            try:
-                str(each).encode() if isinstance(each, (str, Path)) else None
-            except UnicodeEncodeError as error:
-                raise UsageError(f"{name}: {str(each)!a} is not UTF-8") from error
+            if isinstance(each, (str, Path)) and any("\ud800" <= letter <= "\udfff" for letter in str(each)):
+                raise UsageError(f"{name}: {str(each)!a} is not UTF-8")
 
 
 class Terminated(SystemExit):
