@@ -28,6 +28,10 @@ _LAST_IMPORT = (
     "SELECT started_at, finished_at FROM import_runs WHERE status IN ('done', 'partial') AND source <> 'quarantine'"
     " AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1"
 )
+_KNOWN_UNTIL = (
+    "SELECT cluster, MAX(data_until) FROM import_runs WHERE status IN ('done', 'partial') AND source <> 'quarantine'"
+    " AND data_until IS NOT NULL GROUP BY cluster ORDER BY cluster"
+)
 _USAGE_ROWS = f"SELECT source, {', '.join(f'SUM({name})' for name in VERDICTS)} FROM import_runs GROUP BY source"
 
 
@@ -57,6 +61,7 @@ def _read() -> list[Metric]:
             *_audit_proof(cursor),
             *_tasks(connection, cursor),
             *_last_import(connection, cursor),
+            _known_until(connection, cursor),
             _usage_rows(cursor),
         ]
 
@@ -124,6 +129,17 @@ def _last_import(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> list
         ended.add_metric([], finished_at.timestamp())
         took.add_metric([], max(0.0, (finished_at - started_at).total_seconds()))
     return [ended, took]
+
+
+def _known_until(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> Metric:
+    """By cluster: one that stays behind is seen while others are read."""
+    metric = GaugeMetricFamily(
+        "hpcbilling_usage_until_timestamp_seconds", "Moment up to which its usage is known", labels=["cluster"]
+    )
+    cursor.execute(_KNOWN_UNTIL)
+    for cluster, moment in cursor.fetchall():
+        metric.add_metric([cluster], _instant(connection, moment).timestamp())
+    return metric
 
 
 def _instant(connection: BaseDatabaseWrapper, value: Any) -> datetime:

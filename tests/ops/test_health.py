@@ -179,6 +179,27 @@ def test_usage_rows_and_the_length_of_an_import_are_read_from_the_runs_of_whatev
     assert sample(text, "hpcbilling_last_import_seconds") == pytest.approx(1800, abs=1)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_how_far_each_cluster_is_known_hides_none_behind_another() -> None:
+    from django.utils import timezone
+
+    from usage.models import ImportRun
+
+    now = timezone.now()
+    for cluster, status, hours in (
+        ("dead", "done", 40), ("dead", "failed", 1), ("alive", "partial", 2), ("alive", "done", 1),
+        ("alive", "done", None),
+    ):  # fmt: skip
+        until = now - timezone.timedelta(hours=hours) if hours else None  # None: a run of one user's jobs
+        ImportRun.objects.create(
+            source="sacct", cluster=cluster, status=status, actor="x", finished_at=now, data_until=until
+        )
+    text = scrape()
+    for cluster, hours in (("dead", 40), ("alive", 1)):
+        moment = sample(text, f'hpcbilling_usage_until_timestamp_seconds{{cluster="{cluster}"}}')
+        assert moment == pytest.approx((now - timezone.timedelta(hours=hours)).timestamp(), abs=1)
+
+
 @pytest.mark.django_db
 def test_sign_ins_are_counted_by_result(alice: Any) -> None:
     def count(result: str) -> float:
