@@ -6,6 +6,9 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hpcbilling.settings")
 control_socket_disable = True  # nobody uses it, and the folder that it wants is not the site's user's to write
+# Longer than the proxy keeps a connection that rests (nginx 60 s, Caddy 120 s): else it sends an order over one that is
+# closed at that moment, and its sender sees a 502.
+keepalive = 130
 
 
 def on_starting(server: Any) -> None:

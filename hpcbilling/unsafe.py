@@ -43,6 +43,9 @@ SAMPLES = frozenset({
     "password123", "postgres", "postgresql", "qwerty", "qwerty123", "replace-me", "root", "sample", "secret",
     "secretpassword", "test", "your-password", "yourpassword", "123456", "12345678", "123456789", "1234567890",
 })  # fmt: skip
+COUNTRY = 2  # letters of the name of one
+# Second names under which a country gives out others (.ac.th, .co.uk).
+SHARED = frozenset({"ac", "co", "com", "edu", "go", "gov", "in", "mi", "net", "or", "org"})
 # The providers' own addresses; others are for tests and demonstrations.
 OFFICIAL = {
     "STRIPE_API_URL": "https://api.stripe.com",
@@ -143,8 +146,8 @@ def _addresses(found: Settings) -> Iterator[str]:
     hosts = found["ALLOWED_HOSTS"]
     if not hosts:
         yield "ALLOWED_HOSTS: set the host names that this site answers to"
-    elif any("*" in host or host.strip() == "." for host in hosts):
-        yield "ALLOWED_HOSTS: set the site's own names; * lets anybody choose where links in e-mails lead"
+    elif any("*" in host or is_wide(host.strip()) for host in hosts):
+        yield "ALLOWED_HOSTS: set the site's own names; * or .ac.th lets anybody choose where links in e-mails lead"
     address = found["SITE_BASE_URL"]
     parts = urlsplit(address)
     if not address:
@@ -157,6 +160,13 @@ def _addresses(found: Settings) -> Iterator[str]:
         if not origin.startswith("https://") or "*" in origin:
             yield "CSRF_TRUSTED_ORIGINS: name https:// origins one by one, without *"
             break
+
+
+def is_wide(host: str) -> bool:
+    """With a dot before it, it stands for every name below: of a country, or of its universities."""
+    first, *rest = host.strip(".").split(".")
+    is_countrys = len(rest) == 1 and len(rest[0]) == COUNTRY and first in SHARED
+    return host.startswith(".") and (not rest or is_countrys)
 
 
 def _database(found: Settings) -> Iterator[str]:
@@ -209,8 +219,9 @@ def _payment_keys(found: Settings) -> Iterator[str]:
 def _messages(found: Settings) -> Iterator[str]:
     """What comes in from providers, and goes out to addresses of customers."""
     for name in WEBHOOK_SECRETS:
-        secret = str(found[name]).strip().removeprefix("whsec_")
-        if secret and (len(secret) < WEBHOOK_SECRET_LENGTH or is_plain(secret)):
+        given = str(found[name]).strip()
+        secret = given.removeprefix("whsec_")
+        if given and (len(secret) < WEBHOOK_SECRET_LENGTH or is_plain(secret)):
             words = f"set {WEBHOOK_SECRET_LENGTH} random characters or more, here and at the provider"
             yield f"{name}: {words}; whoever guesses it can say that a bill was paid"
     if found["PAYMENT_WEBHOOK_TOLERANCE_SEC"] > TOLERANCE_SECONDS:

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 
 from accounts.membership import BILLING, RIGHTS, USE, VIEW, Person, memberships, memberships_of
 from accounts.models import Member, MemberRole, Organisation, User
+from core.context import Actor
 from core.errors import Conflict
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Plan, Subscription, SubscriptionStatus
 
 # Whom the subscriptions of an organisation serve.
 USERS = tuple(role for role, rights in RIGHTS.items() if USE in rights)
@@ -72,12 +73,42 @@ def visible_to(user: Person) -> QuerySet[Subscription]:
     )
 
 
+def same_holder(subscription: Subscription) -> QuerySet[Subscription]:
+    """All others of its holder."""
+    rows = Subscription.objects.filter(user=subscription.user_id, organisation=subscription.organisation_id)
+    return rows.exclude(pk=subscription.pk)
+
+
+def left_at_rest(subscription: Subscription) -> bool:
+    """Whether the one before it, to this plan or this AI model, ended while it was suspended: asking anew is no way
+    around that."""
+    plan = subscription.plan
+    alike = Q(plan=plan) if plan.ai_model_id is None else Q(plan=plan) | Q(plan__ai_model=plan.ai_model_id)
+    before = same_holder(subscription).filter(alike, start_at__isnull=False).order_by("-pk").first()
+    if before is None:
+        return False
+    ended = before.changes.filter(to_status__in=(SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED))
+    last = ended.order_by("-pk").first()
+    return last is not None and last.from_status == SubscriptionStatus.SUSPENDED
+
+
 def manages(user: Person, subscription: Subscription) -> bool:
     """May cancel it: one's own, or what belongs to an organisation whose bills one answers for."""
     if subscription.user_id == user.pk:
         return True
     place = subscription.organisation_id
     return place is not None and memberships(user, BILLING).filter(organisation=place).exists()
+
+
+class OwnSubscription(Conflict):
+    code = "own_subscription"
+
+
+def check_not_own(actor: Actor, subscription: Subscription) -> None:
+    """Raises ``OwnSubscription`` for who has it, or answers for the bills of the organisation that has it."""
+    user = User.objects.filter(pk=actor.name).first()
+    if user is not None and manages(user, subscription):
+        raise OwnSubscription(_("Somebody else must decide about your own subscription."))
 
 
 def has_past(organisation: Organisation) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from core.periods import next_month, period_start
 from subscriptions.models import LimitWindow, PlanLimit, Subscription
@@ -26,8 +26,9 @@ SELECT w.id, {sum}(CASE
     ELSE a.total_value END)
 FROM quota_windows w
 JOIN subscriptions s ON s.id = w.subscription_id
+{whose}
 LEFT JOIN meters m ON m.code = w.metric
-JOIN usage_aggregates a ON a.subscription_id = w.subscription_id
+JOIN usage_aggregates a ON a.subscription_id = {of}
     AND a.period_type = CASE
         WHEN w.{window} = 'total' THEN 'month' WHEN s.organisation_id IS NULL THEN 'hour' ELSE w.{window} END
     AND a.period_start >= w.starts_at AND (w.ends_at IS NULL OR a.period_start < w.ends_at)
@@ -39,11 +40,20 @@ JOIN usage_aggregates a ON a.subscription_id = w.subscription_id
         ELSE a.meter_id = m.id END
 WHERE w.id IN ({ids}) GROUP BY w.id
 """
+# Those of the same holder, over by now, to the same plan or AI model.
+_BEFORE = """
+JOIN plans p ON p.id = s.plan_id
+JOIN subscriptions b ON b.id < s.id AND b.status IN ('canceled', 'expired')
+    AND COALESCE(b.username, '') = COALESCE(s.username, '')
+    AND COALESCE(b.organisation_id, 0) = COALESCE(s.organisation_id, 0)
+JOIN plans q ON q.id = b.plan_id AND (q.id = p.id OR q.ai_model_id = p.ai_model_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A window with what was used in it. ``left`` is None without a limit; it never goes below 0."""
+    """A window with what was used in it, before the subscription, too. ``left`` is None without a limit, and never
+    below 0."""
 
     window: QuotaWindow
     used: Decimal
@@ -85,7 +95,7 @@ def bounds(kind: str, subscription: Subscription, now: datetime) -> tuple[dateti
 
 def open_windows(subscriptions: Sequence[Subscription], now: datetime) -> list[QuotaWindow]:
     """The windows of now of every limit that these have, made where they are missing and brought in line with their
-    plans. Four statements, however many there are."""
+    plans. Six statements at most, however many there are."""
     by_plan: dict[int, list[PlanLimit]] = {}
     for limit in PlanLimit.objects.filter(plan__in={each.plan_id for each in subscriptions}):
         by_plan.setdefault(limit.plan_id, []).append(limit)
@@ -100,9 +110,11 @@ def open_windows(subscriptions: Sequence[Subscription], now: datetime) -> list[Q
     if not wanted:
         return []
     there = _there(wanted)
-    if missing := [window for key, window in wanted.items() if key not in there]:
-        QuotaWindow.objects.bulk_create(missing, ignore_conflicts=True)
-        there = _there(wanted)
+    if missing := [key for key in wanted if key not in there]:
+        with transaction.atomic():  # nobody sees one without what it carries
+            QuotaWindow.objects.bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
+            there = _there(wanted)
+            carry([there[key] for key in missing if key in there])
     stale = []
     for key, window in there.items():
         if (window.limit, window.is_hard) != (wanted[key].limit, wanted[key].is_hard):
@@ -124,14 +136,29 @@ def _there(wanted: Iterable[tuple[int, str, str, datetime]]) -> dict[tuple[int, 
 def standings(windows: Sequence[QuotaWindow]) -> list[Standing]:
     """What was used in each, by the sums of its events. One statement."""
     used = used_in([window.pk for window in windows])
-    return [Standing(window, used.get(window.pk, Decimal(0))) for window in windows]
+    return [Standing(window, window.carried + used.get(window.pk, Decimal(0))) for window in windows]
 
 
-def used_in(ids: Sequence[int]) -> dict[int, Decimal]:
+def carry(windows: Sequence[QuotaWindow]) -> None:
+    """Bring ``carried`` in line with what earlier subscriptions have used, events that came late among it. Windows that
+    began after their subscription have nothing of the kind. Two statements."""
+    late = [each for each in windows if (each.subscription.start_at or each.subscription.created_at) > each.starts_at]
+    before = used_in([each.pk for each in late], before=True)
+    changed = [each for each in late if each.carried != before.get(each.pk, 0)]
+    for each in changed:
+        each.carried = before.get(each.pk, Decimal(0))
+    QuotaWindow.objects.bulk_update(changed, ["carried"])
+
+
+def used_in(ids: Sequence[int], *, before: bool = False) -> dict[int, Decimal]:
+    """By window: what its subscription has used in it; ``before``: what those before it have."""
     if not ids:
         return {}
-    add = "SUM" if connection.vendor == "postgresql" else "exact_sum"
-    statement = _USED.format(sum=add, ids=", ".join(["%s"] * len(ids)), window=connection.ops.quote_name("window"))
+    statement = _USED.format(
+        sum="SUM" if connection.vendor == "postgresql" else "exact_sum", ids=", ".join(["%s"] * len(ids)),
+        window=connection.ops.quote_name("window"), whose=_BEFORE if before else "",
+        of="b.id" if before else "w.subscription_id",
+    )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(statement, ids)
         return {window: Decimal(str(total)) for window, total in cursor.fetchall() if total is not None}

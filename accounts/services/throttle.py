@@ -28,6 +28,7 @@ from audit.services import record
 from core.context import SYSTEM, Actor
 
 WIDTH = 64
+LONGEST = 1000  # of a name as it was sent, the rest is not looked at
 REPORT_EVERY = 10
 ANONYMOUS = Actor("anonymous")
 
@@ -66,7 +67,8 @@ class Attempt:
 
 def fold(text: object) -> str:
     """The one spelling under which attempts are counted: NFKC, case-folded, no NUL, at most 64 characters."""
-    plain = unicodedata.normalize("NFKC", str(text or "")).replace("\0", "").strip()
+    # cut first: a letter may be eighteen in NFKC, and no name is as long as this
+    plain = unicodedata.normalize("NFKC", str(text or "").strip()[:LONGEST]).replace("\0", "").strip()
     return unicodedata.normalize("NFKC", plain.casefold())[:WIDTH]
 
 

@@ -136,7 +136,7 @@ class BilledSubscriptionAdmin(base.SubscriptionAdmin):
 
 
 def _given_back(row: Subscription) -> tuple[Decimal, str]:
-    credit = credit_of(row, now_for(row.organisation))
+    credit = credit_of(row, now_for(row.organisation), ends=True)
     return (-credit.amount if credit else Decimal(0)), row.currency
 
 

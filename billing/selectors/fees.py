@@ -175,12 +175,16 @@ def taken_back(charges: Mapping[int, Decimal]) -> dict[int, Decimal]:
     return found
 
 
-def credit_of(row: Subscription, moment: datetime) -> SubscriptionCharge | None:
-    """What comes back for the rest of the period that runs, unsaved: never more than it was charged. None: nothing."""
+def credit_of(row: Subscription, moment: datetime, *, ends: bool = False) -> SubscriptionCharge | None:
+    """What comes back for the rest of the period that runs, unsaved: never more than it was charged. None: nothing.
+
+    ``ends``: nothing follows it. Then its first day is paid in any case, or a day's use would cost nothing.
+    """
     if row.price is None or row.period_start is None or row.period_end is None or row.period_end <= moment:
         return None
     convention, zone, within = settings.BILLING_PRORATION, zone_of(row), Span(row.period_start, row.period_end)
-    left = rest(convention, within, moment, zone)
+    since = max(moment, first_instant(local_day(within.start, zone) + timedelta(days=1), zone)) if ends else moment
+    left = rest(convention, within, since, zone)
     wanted, most = share(row.price.amount, row.currency, left), charged_within(row)
     amount = min(wanted, most)
     if amount <= 0:
@@ -188,7 +192,7 @@ def credit_of(row: Subscription, moment: datetime) -> SubscriptionCharge | None:
     capped = {"most": f"{most:f}"} if most < wanted else {}
     return SubscriptionCharge(
         subscription=row, kind=ChargeKind.CREDIT, price=row.price, amount=-amount, currency=row.currency,
-        period_start=begins(convention, within, moment, zone), period_end=row.period_end, due_at=moment,
+        period_start=begins(convention, within, since, zone), period_end=row.period_end, due_at=moment,
         explanation=explain(row.plan, row.price, within, zone, why="credit", part=left) | capped,
     )  # fmt: skip
 

@@ -56,7 +56,7 @@ def fee_view(subscription: Subscription) -> FeeView:
     charges = list(charges_of(row)[: SHOWN + 1])
     live, zone = row.status in LIVE, zone_of(row)
     runs = row.period_start is not None and row.period_end is not None and row.period_end > now and live
-    credit = credit_of(row, now) if runs else None
+    credit = credit_of(row, now, ends=True) if runs else None
     return FeeView(
         fee=fee_words(row, now),
         period=days_words(row.period_start, row.period_end, zone) if row.period_start and row.period_end else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
+from itertools import islice
 from typing import Any
 
 from django.http import QueryDict
@@ -18,6 +19,7 @@ from core.numerals import written
 PROBLEM = "application/problem+json"
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
+MOST_NAMES = 20  # of wrong fields that are told at once: the answer is no longer than a question deserves
 
 
 def _strict(read: Callable[[Any, Any], Any], *, exponent: bool = False) -> Callable[[Any, Any], Any]:
@@ -51,14 +53,17 @@ class StrictSerializer(serializers.Serializer):
         refuse_repeats(data)
         if isinstance(data, Mapping):
             known = {name for name, field in self.fields.items() if not field.read_only}
-            if unknown := [str(name)[:60] for name in data if name not in known]:
+            unknown = list(islice((str(name)[:60] for name in data if name not in known), MOST_NAMES))
+            if unknown:
                 raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
         return super().to_internal_value(data)
 
 
 def refuse_repeats(query: Any) -> None:
     """Raises by parameter; a body cannot repeat one. All our parameters take one value."""
-    if isinstance(query, QueryDict) and (twice := [name[:60] for name, values in query.lists() if len(values) > 1]):
+    if not isinstance(query, QueryDict):
+        return
+    if twice := list(islice((name[:60] for name, values in query.lists() if len(values) > 1), MOST_NAMES)):
         raise serializers.ValidationError({name: [_("Give this parameter once.")] for name in twice})
 
 

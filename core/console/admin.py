@@ -22,7 +22,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import format_lazy
+from django.utils.text import format_lazy, smart_split
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from core.console import stale
@@ -33,6 +33,7 @@ from core.words.wording import about
 
 LONGEST_TEXT = 255
 MOST_ROWS = 500  # of one act: a preview longer than this is not read, and a form takes 1,000 fields
+MOST_WORDS = 10  # of one search
 ACCEPTED = 202
 PATTERNS = {"regex", "iregex"}  # one of them can keep SQLite busy for ever
 
@@ -97,6 +98,17 @@ class ConsoleAdmin(admin.ModelAdmin):
         rows = super().get_queryset(request)
         beside = self.list_select_related
         return rows if isinstance(beside, bool) else rows.select_related(*beside)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Each word is looked for in each column: a thousand keep the database busy for many minutes."""
+        if len(list(smart_split(search_term))) <= MOST_WORDS:
+            return super().get_search_results(request, queryset, search_term)
+        if request.resolver_match is None or request.resolver_match.url_name != "autocomplete":
+            words = gettext("At most %(n)d words can be looked for; put words that belong together in quotes.")
+            messages.error(request, words % {"n": MOST_WORDS})
+        return queryset.none(), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the list shows or filters by. Django lets every column be asked for, also one that no page shows

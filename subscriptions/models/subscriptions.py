@@ -82,6 +82,9 @@ class Subscription(models.Model):
     start_at = models.DateTimeField(_("from"), null=True, blank=True)
     end_at = models.DateTimeField(_("until"), null=True, blank=True)
     trial_end_at = models.DateTimeField(_("trial until"), null=True, blank=True)
+    trial_plan = models.ForeignKey(
+        Plan, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("plan that was tried first")
+    )
     next_billing_at = models.DateTimeField(_("next bill"), null=True, blank=True)
     reset_at = models.DateTimeField(_("quota begins anew"), null=True, blank=True)
     price = models.ForeignKey(

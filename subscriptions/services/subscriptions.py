@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,7 @@ from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from subscriptions import hooks
-from subscriptions.holders import is_member
+from subscriptions.holders import check_not_own, is_member, left_at_rest, same_holder
 from subscriptions.models import (
     LIVE,
     USABLE,
@@ -55,7 +56,7 @@ def request_subscription(
     *, actor: Actor, plan: Plan, user: User | None = None, organisation: Organisation | None = None,
     billing_cycle: str = BillingCycle.MONTHLY, reason: str = "",
 ) -> Subscription:  # fmt: skip
-    """Ask for a plan; it begins at once where the plan needs no approval.
+    """Ask for a plan; it begins at once where the plan needs no approval, and the one before it did not end at rest.
 
     Whether ``actor`` may ask for this holder is the surface's to check (``subscriptions.holders``).
     Raises ``BadInput``, ``PlanClosed``, ``HolderGone``, ``AlreadySubscribed``.
@@ -79,7 +80,7 @@ def request_subscription(
         words = _("%(holder)s has a subscription to %(plan)s already.")
         raise AlreadySubscribed(words % {"holder": row.holder, "plan": plan.label}) from error
     note(actor, row, action="request", before="", reason=reason)
-    if not plan.requires_approval:
+    if not plan.requires_approval and not left_at_rest(row):
         _start(actor, row, "start")
     return row
 
@@ -88,8 +89,9 @@ def request_subscription(
 def approve_subscription(*, actor: Actor, subscription: Subscription) -> bool:
     """It begins now, with its trial where the plan has one. False when it runs already.
 
-    Raises ``InvalidTransition``, and ``HolderGone`` while it waits for somebody who has left.
+    Raises ``OwnSubscription``, ``InvalidTransition``, and ``HolderGone`` while it waits for somebody who has left.
     """
+    check_not_own(actor, subscription)
     held = lock(subscription)
     if held.status in USABLE:
         subscription.refresh_from_db()
@@ -144,8 +146,10 @@ def resume_subscription(
 ) -> bool:
     """It goes on in the state that it rested from. With ``cause``: only where it rests for that.
 
-    False when it does not rest for it. Raises ``InvalidTransition``, and ``Conflict`` when its time is over.
+    False when it does not rest for it. Raises ``OwnSubscription``, ``InvalidTransition``, and ``Conflict`` when its
+    time is over.
     """
+    check_not_own(actor, subscription)
     held = lock(subscription)
     now = now_for(held.organisation)
     if held.status in USABLE or (cause is not None and held.suspended_for != cause):
@@ -180,7 +184,7 @@ def _start(actor: Actor, subscription: Subscription, action: str, before: str = 
     trial = _end_of_trial(subscription, now) if _has_trial(subscription) else None
     done = move(
         actor, subscription, _S.TRIAL if trial else _S.ACTIVE, action=action, leaving=(_S.PENDING,), before=before,
-        start_at=now, trial_end_at=trial,
+        start_at=now, trial_end_at=trial, trial_plan=subscription.plan if trial else None,
     )  # fmt: skip
     if done:
         hooks.call("start", actor=actor, subscription=subscription)
@@ -188,13 +192,12 @@ def _start(actor: Actor, subscription: Subscription, action: str, before: str = 
 
 
 def _has_trial(subscription: Subscription) -> bool:
-    """One trial a holder and plan, ever: canceling and asking again brings no other."""
-    if not subscription.plan.trial_days:
+    """One trial a holder and plan, ever: neither canceling nor another plan meanwhile brings a second one."""
+    plan = subscription.plan
+    if not plan.trial_days:
         return False
-    same = Subscription.objects.filter(
-        plan=subscription.plan, user=subscription.user_id, organisation=subscription.organisation_id
-    )
-    return not same.exclude(pk=subscription.pk).filter(trial_end_at__isnull=False).exists()
+    tried = same_holder(subscription).filter(Q(plan=plan) | Q(trial_plan=plan), trial_end_at__isnull=False)
+    return not tried.exists()
 
 
 def _end_of_trial(subscription: Subscription, now: datetime) -> datetime:

@@ -246,6 +246,15 @@ def test_the_api_refuses_fields_that_it_does_not_know_by_their_name(world: World
                 transaction.set_rollback(True)
 
 
+def test_of_very_many_wrong_names_a_few_are_told(client: Client, alice: Any) -> None:
+    """A stranger's body of a megabyte was answered with six, and a worker was busy for seconds."""
+    body = dict.fromkeys(map(str, range(50_000)), 1)
+    told = client.post("/api/v1/quote", body, content_type="application/json").json()
+    client.force_login(alice)
+    asked = client.get("/api/v1/plans?" + "&".join(f"a{n}=1&a{n}=2" for n in range(400)))
+    assert [len(each["errors"]) for each in (told, asked.json())] == [20, 20]
+
+
 @pytest.mark.parametrize("name", ["alice", "owner", "viewer"])
 def test_pages_take_no_field_that_is_not_on_their_form(name: str, world: World) -> None:
     before, browser = _state(), signed_in(world, name)

@@ -201,6 +201,18 @@ def test_an_odd_name_is_an_ordinary_refusal(alice: Any, name: str) -> None:
 
 
 # --- the audit log -----------------------------------------------------------
+def test_of_a_very_long_name_only_a_beginning_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """U+FDFA is eighteen letters in NFKC: a quarter of a million of them kept a worker busy for seconds."""
+    looked_at: list[int] = []
+    normalize = throttle.unicodedata.normalize
+    monkeypatch.setattr(
+        throttle.unicodedata, "normalize", lambda form, text: looked_at.append(len(text)) or normalize(form, text)
+    )
+    assert len(throttle.fold("\ufdfa" * 800_000)) <= throttle.WIDTH
+    assert throttle.fold(" " * 800_000 + "ALICE" + " " * 800_000) == "alice"
+    assert max(looked_at) <= 18 * throttle.LONGEST
+
+
 def test_a_lockout_is_audited_from_start_to_end(alice: Any) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         fail(5)

@@ -20,6 +20,7 @@ from billing.services.subscriptions.plan_changes import (
     quote_change,
 )
 from core.errors import BadInput, Conflict, InvalidTransition
+from subscriptions.holders import OwnSubscription
 from subscriptions.models import Plan, PlanPrice, Subscription
 from subscriptions.services.subscriptions import AlreadySubscribed, PlanClosed, suspend_subscription
 from tests.billing.subscribers import ALICE, FIN, fees, local, moment, on, plan, price, renew, subscribe
@@ -46,7 +47,7 @@ def row(pro: Plan, alice: Any) -> Subscription:
 
 def change(row: Subscription, to: Plan, when: str, **more: Any) -> bool:
     with on(when):
-        return change_plan(actor=ALICE, subscription=row, plan=to, **more)
+        return change_plan(**{"actor": ALICE} | more, subscription=row, plan=to)
 
 
 # --- another plan now -------------------------------------------------------------------
@@ -166,7 +167,10 @@ def test_what_may_not_be_chosen_is_refused_and_nothing_changes(row: Subscription
                 change(row, to, "2027-01-16", at_period_end=later)
     row.refresh_from_db()
     assert (row.plan.code, row.next_plan, len(fees(row))) == ("pro", None, 1)
-    assert change(row, careful, "2027-01-16", approved=True)
+    for later in (False, True):
+        with pytest.raises(OwnSubscription):
+            change(row, careful, "2027-01-16", approved=True, at_period_end=later)
+    assert change(row, careful, "2027-01-16", actor=FIN, approved=True)
 
 
 def test_only_one_that_runs_changes(row: Subscription, big: Plan) -> None:
@@ -263,6 +267,17 @@ def test_canceling_now_gives_the_rest_back_by_the_convention(
         assert not cancel(actor=ALICE, subscription=row)
     assert (row.status, [each[3] for each in fees(row)[1:]]) == ("canceled", back)
     assert renew("2027-06-01").renewed == 0
+
+
+@pytest.mark.parametrize(("convention", "back"), [("day", ["-300"]), ("second", ["-300"]), ("none", [])])
+def test_who_cancels_on_the_first_day_pays_for_it(
+    row: Subscription, settings: Any, convention: str, back: list[str]
+) -> None:
+    """Else a whole quota is had within a day for nothing."""
+    settings.BILLING_PRORATION = convention
+    with on("2027-01-01T00:20"):
+        assert cancel(actor=ALICE, subscription=row)
+    assert [each[3] for each in fees(row)[1:]] == back
 
 
 def test_canceling_with_the_period_costs_and_gives_nothing(row: Subscription) -> None:

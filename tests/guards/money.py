@@ -20,6 +20,26 @@ MONEY = (
         ("tests/billing/test_debtors.py::test_the_second_signature_is_nobodys_who_owes_it",),
     ),
     Guard(
+        "nobody_approves_the_own_subscription", "subscriptions/holders.py",
+        "    if user is not None and manages(user, subscription):\n", "    if False:\n",
+        ("tests/subscriptions/test_around.py::test_nobody_approves_or_wakes_what_is_their_own",),
+    ),
+    Guard(
+        "a_quota_that_was_used_is_not_had_anew", "usage/quotas.py",
+        "            carry([there[key] for key in missing if key in there])\n", "",
+        ("tests/usage/test_quotas_carried.py::test_what_was_used_before_counts_in_windows_that_are_open",),
+    ),
+    Guard(
+        "one_trial_a_plan", "subscriptions/services/subscriptions.py",
+        "Q(plan=plan) | Q(trial_plan=plan)", "Q(plan=plan)",
+        ("tests/subscriptions/test_around.py::test_a_plan_that_was_tried_and_left_meanwhile_is_not_tried_again",),
+    ),
+    Guard(
+        "the_first_day_is_paid", "billing/selectors/fees.py",
+        " if ends else moment", " if False else moment",
+        ("tests/billing/test_plan_changes.py::test_who_cancels_on_the_first_day_pays_for_it",),
+    ),
+    Guard(
         "what_waits_is_kept_under_its_key", "accounts/idempotency.py",
         "            keep(waits.http_status, problem_of(waits))\n", "",
         ("tests/accounts/test_idempotency.py::test_what_waits_for_a_second_person_is_asked_for_once",),

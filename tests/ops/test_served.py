@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -41,28 +42,36 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @contextmanager
 def served(environment: dict[str, str], log: Path) -> Iterator[Ask]:
+    with serving(environment, log) as wire:
+
+        def ask(path: str, headers: dict[str, str]) -> tuple[int, str]:
+            wire.request("GET", path, headers=headers)
+            answer = wire.getresponse()
+            text = answer.read().decode()
+            wire.close()
+            return answer.status, text
+
+        yield ask
+
+
+@contextmanager
+def serving(environment: dict[str, str], log: Path) -> Iterator[http.client.HTTPConnection]:
     port = free_port()
     server = [str(Path(sys.executable).parent / "gunicorn"), "hpcbilling.wsgi", "--bind", f"127.0.0.1:{port}",
               "--threads", "2", "--forwarded-allow-ips="]  # fmt: skip
 
-    def ask(path: str, headers: dict[str, str]) -> tuple[int, str]:
-        wire = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        wire.request("GET", path, headers=headers)
-        answer = wire.getresponse()
-        text = answer.read().decode()
-        wire.close()
-        return answer.status, text
-
+    wire = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with log.open("w") as told, subprocess.Popen(server, cwd=ROOT, env=environment, stderr=told) as process:
         try:
             for _ in range(120):
                 try:
-                    ask("/healthz", {"Host": "billing.example.ac.th"})
+                    wire.connect()
                     break
                 except OSError:
                     time.sleep(0.25)
-            yield ask
+            yield wire
         finally:
+            wire.close()
             process.terminate()
 
 
@@ -109,6 +118,24 @@ def test_the_server_wants_no_folder_to_write_into(installed: dict[str, str], tmp
     with served(installed | {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)}, tmp_path / "log"):
         told = (tmp_path / "log").read_text()
     assert ("ontrol" in told, list(home.iterdir()), (ROOT / ".gunicorn").exists()) == (False, [], False)
+
+
+def test_a_connection_that_rests_is_kept_longer_than_the_proxy_keeps_it(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
+    """Else an order goes out over one that was closed at that moment, and no proxy sends an order twice: 502."""
+    with serving(installed, tmp_path / "log") as wire:
+        before = None
+        for pause in (0, 4):
+            time.sleep(pause)
+            wire.request("POST", "/api/v1/nowhere", headers={"Host": "billing.example.ac.th"})
+            wire.getresponse().read()
+            assert wire.sock is not None
+            own = wire.sock.getsockname()
+            assert before in (None, own), "the same connection"
+            before = own
+    kept = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["keepalive"]
+    assert kept > 120, "Caddy keeps one for two minutes, nginx for one"
 
 
 # --- a name that is not its own ------------------------------------------------------

@@ -30,7 +30,7 @@ UNSAFE = {
                    *({"SECRET_KEY": text} for text in REPEATED), *({"SECRET_KEY": text} for text in SAMPLE_KEYS)],
     "SECRET_KEY_FALLBACKS": [{"SECRET_KEY_FALLBACKS": "old"}, {"SECRET_KEY_FALLBACKS": "0123456789" * 6}],
     "ALLOWED_HOSTS": [{"ALLOWED_HOSTS": "*"}, {"ALLOWED_HOSTS": "a.example.ac.th,*"}, {"ALLOWED_HOSTS": "."},
-                      {"ALLOWED_HOSTS": "*.example.ac.th"}],
+                      *({"ALLOWED_HOSTS": text} for text in ("*.example.ac.th", ".th", ".ac.th", "a.example.ac.th,.co.th"))],
     "SITE_BASE_URL": [{"SITE_BASE_URL": "http://billing.example.ac.th"}, {"SITE_BASE_URL": "billing.example.ac.th"},
                       {"SITE_BASE_URL": "https://"},
                       *({"SITE_BASE_URL": f"https://{rest}"} for rest in NOT_A_HOST_ALONE)],
@@ -48,7 +48,7 @@ UNSAFE = {
     "SEED_DEMO_USERS": [{"SEED_DEMO_USERS": "1"}],
     "PAYMENT_PROVIDER": [{"PAYMENT_PROVIDER": "dummy"}, {"PAYMENT_PROVIDER": "stripe,dummy", **LIVE_STRIPE}],
     "STRIPE_WEBHOOK_SECRET": [{"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE, "STRIPE_WEBHOOK_SECRET": word}
-                              for word in ("", " ", "changeme", "x", "whsec_x", "w" * 40, "abc", "whsec_whsec_whsec_whsec")],
+                              for word in ("", " ", "changeme", "x", "whsec_", " whsec_ ", "whsec_x", "w" * 40, "abc", "whsec_whsec_whsec_whsec")],
     "OMISE_WEBHOOK_SECRET_OLD": [{"OMISE_WEBHOOK_SECRET_OLD": word} for word in ("k9", "correct-horse-battery-staple")],
     "STRIPE_SECRET_KEY": [{"STRIPE_SECRET_KEY": word}
                           for word in ("x", "changeme", "pk_live_m4Tq9ZbX2v")],

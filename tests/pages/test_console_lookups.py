@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.test import Client
 
 from accounts.models import EmailNotification
-from core.console.admin import ConsoleAdmin
+from core.console.admin import MOST_WORDS, ConsoleAdmin
 
 CONSOLE = sorted(admin.site._registry.values(), key=lambda each: each.opts.label)
 OFFERED = ("payment__provider",)  # by a filter of refunds and disputes
@@ -80,3 +80,20 @@ def test_the_link_of_an_e_mail_cannot_be_guessed_letter_by_letter(auditor: Any) 
     client.force_login(auditor)
     assert client.get(f"/admin/accounts/emailnotification/?id={row.pk}").status_code == 200
     assert client.get(f"/admin/accounts/emailnotification/?id={row.pk}&body_text__contains=abc").status_code == 400
+
+
+def test_a_search_for_very_many_words_is_refused_in_words(superuser: Any) -> None:
+    """Each is looked for in each column: two hundred kept PostgreSQL busy for half a minute, a thousand for ten."""
+    client = Client()
+    client.force_login(superuser)
+    for each in CONSOLE:
+        if not each.search_fields or each.opts.label == "usage.Job":  # that one looks for all of it, exactly
+            continue
+        where = f"/admin/{each.opts.app_label}/{each.opts.model_name}/"
+        page = client.get(where, {"q": "a " * (MOST_WORDS + 1)})
+        assert "At most 10 words" in page.content.decode(), where
+        assert page.context["cl"].result_count == 0
+        assert "At most 10 words" not in client.get(where, {"q": "a " * MOST_WORDS}).content.decode()
+    asked = {"app_label": "billing", "model_name": "receipt", "field_name": "user", "term": "a " * (MOST_WORDS + 1)}
+    assert client.get("/admin/autocomplete/", asked).json()["results"] == []
+    assert "At most" not in client.get("/admin/").content.decode(), "nor is it told on the page after"

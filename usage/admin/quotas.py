@@ -54,7 +54,7 @@ class QuotaWindowAdmin(ReadOnlyAdmin):
     @admin.display(description=_("used"))
     def used(self, row: Any) -> str:
         found = row.used if "used" in row.__dict__ else used_in([row.pk]).get(row.pk)
-        return plain(found) if found is not None else "0"
+        return plain(row.carried + (found or 0))
 
     @admin.display(description=_("set aside"))
     def held_of(self, row: QuotaWindow) -> str:

@@ -22,7 +22,7 @@ from subscriptions.models import USABLE, PlanLimit, Subscription, SubscriptionSt
 from subscriptions.services.subscriptions import resume_subscription, suspend_subscription
 from subscriptions.wording import metric_in_words
 from usage.models import QuotaWindow
-from usage.quotas import Standing, open_windows, standings
+from usage.quotas import Standing, carry, open_windows, standings
 from usage.services.reservations import expire_reservations
 
 MARKS = (80, 90, 100)
@@ -82,6 +82,7 @@ def _watch(actor: Actor, some: list[Subscription], now: datetime, done: Watched,
     used_up: dict[int, list[Standing]] = {}
     by_id = {each.pk: each for each in some}
     windows = [each for each in open_windows(some, now) if each.limit is not None]
+    carry(windows)
     for standing in standings(windows):
         subscription = by_id[standing.window.subscription_id]
         mark = max((each for each in MARKS if each <= standing.percent), default=0)

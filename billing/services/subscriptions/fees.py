@@ -242,7 +242,8 @@ def on_cancel(*, actor: Actor, subscription: Subscription) -> None:
     """What is due is charged, then the rest of the period comes back by the convention."""
     now = now_for(subscription.organisation)
     catch_up(actor=actor, rows=[subscription], now=now)
-    credit = credit_of(subscription, now) if subscription.status != SubscriptionStatus.PENDING else None
+    has_begun = subscription.status != SubscriptionStatus.PENDING
+    credit = credit_of(subscription, now, ends=True) if has_begun else None
     if credit is not None:
         credit.save(force_insert=True)
         record_charges(actor, [credit], [subscription])

@@ -24,6 +24,7 @@ from billing.services.subscriptions.fees import catch_up, record_charges
 from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
+from subscriptions.holders import check_not_own
 from subscriptions.models import LIVE, USABLE, BillingCycle, Plan, PlanPrice, Subscription, SubscriptionStatus
 from subscriptions.services.history import lock, note
 from subscriptions.services.subscriptions import AlreadySubscribed, cancel_subscription, check_plan
@@ -75,7 +76,7 @@ def quote_change(
     at = now or now_for(row.organisation)
     cycle = cycle or row.billing_cycle
     with transaction.atomic():
-        _check(row, plan, cycle, approved=True)
+        _check(row, plan, cycle)
         if not _on_trial(row, at):
             _caught_up(Actor(""), row, at)
         found = _amounts(row, plan, cycle, at)
@@ -97,8 +98,8 @@ def change_plan(
     a quote; then the amounts are those of the quote, or nothing happens.
 
     Whether ``actor`` may do this is the surface's to check; ``approved``: a plan that needs approval is agreed to.
-    Raises ``PlanClosed``, ``NeedsApproval``, ``AlreadySubscribed``, ``NoPrice``, ``QuoteOver``, ``BadInput``;
-    ``Conflict`` for one that does not run.
+    Raises ``PlanClosed``, ``NeedsApproval``, ``OwnSubscription``, ``AlreadySubscribed``, ``NoPrice``, ``QuoteOver``,
+    ``BadInput``; ``Conflict`` for one that does not run.
     """
     row = lock(subscription)
     cycle = cycle or row.billing_cycle
@@ -108,7 +109,7 @@ def change_plan(
         subscription.refresh_from_db()
         return False
     now = now_for(row.organisation)
-    _check(row, plan, cycle, approved=approved)
+    _check(row, plan, cycle, by=(actor, approved))
     at = _moment(row, plan, cycle, expected, now) if expected else now
     if not _on_trial(row, at):
         _caught_up(actor, row, at)
@@ -193,7 +194,7 @@ def _later(
         _caught_up(actor, row, now)
     ends = row.next_billing_at or row.trial_end_at or now
     if wanted is not None or wanted_cycle:
-        _check(row, plan, cycle, approved=approved)
+        _check(row, plan, cycle, by=(actor, approved))
         Fees.of([plan.pk]).price(plan, cycle, row.currency, local_day(ends, zone_of(row)))
     before = row.next_plan
     Subscription.objects.filter(pk=row.pk).update(
@@ -227,7 +228,8 @@ def _pair(row: Subscription, plan: Plan, cycle: str) -> tuple[str, str]:
     return f"{row.plan_id}/{row.billing_cycle}", f"{plan.pk}/{cycle}"
 
 
-def _check(row: Subscription, plan: Plan, cycle: str, *, approved: bool) -> None:
+def _check(row: Subscription, plan: Plan, cycle: str, *, by: tuple[Actor, bool] | None = None) -> None:
+    """``by``: who changes it, and whether they agree to a plan that needs approval; None while amounts are shown."""
     if row.status not in USABLE or (row.end_at is not None and row.end_at <= now_for(row.organisation)):
         raise _not_now(row)
     if cycle not in BillingCycle.values:
@@ -237,8 +239,11 @@ def _check(row: Subscription, plan: Plan, cycle: str, *, approved: bool) -> None
             raise BadInput(_("It has this plan already."), field="plan")
         return
     check_plan(plan)
-    if plan.requires_approval and not approved:
-        raise NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
+    if plan.requires_approval and by is not None:
+        actor, approved = by
+        if not approved:
+            raise NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
+        check_not_own(actor, row)
     same = Subscription.objects.filter(
         plan=plan, user=row.user_id, organisation=row.organisation_id, status__in=LIVE
     ).exclude(pk=row.pk)

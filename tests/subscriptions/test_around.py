@@ -1,0 +1,78 @@
+"""Rules of subscriptions that asking in another way, or by oneself, does not get around."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from accounts.models import Member, Organisation
+from subscriptions.holders import OwnSubscription
+from subscriptions.models import Plan, Subscription, SuspendedFor
+from subscriptions.services.subscriptions import (
+    approve_subscription,
+    cancel_subscription,
+    resume_subscription,
+    suspend_subscription,
+)
+from tests.subscriptions.conftest import FIN
+from tests.subscriptions.test_workflow import ALICE, ask, history
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pending(plan: Plan, alice: Any) -> Subscription:
+    return ask(plan, alice)
+
+
+# --- nobody for themselves ------------------------------------------------------------
+def test_nobody_approves_or_wakes_what_is_their_own(pending: Subscription) -> None:
+    """Else who decides for others has any plan for nothing but the asking."""
+    with pytest.raises(OwnSubscription):
+        approve_subscription(actor=ALICE, subscription=pending)
+    assert approve_subscription(actor=FIN, subscription=pending)
+    suspend_subscription(actor=FIN, subscription=pending, cause=SuspendedFor.STAFF, reason="misuse")
+    with pytest.raises(OwnSubscription):
+        resume_subscription(actor=ALICE, subscription=pending)
+    assert [action for action, _from, _to in history(pending)] == ["request", "approve", "suspend"]
+
+
+@pytest.mark.parametrize(("role", "refused"), [("owner", True), ("billing_manager", True), ("member", False)])
+def test_nor_do_those_who_answer_for_the_bills_of_its_organisation(
+    plan: Plan, alice: Any, lab: Organisation, role: str, refused: bool
+) -> None:
+    row = ask(plan, organisation=lab)
+    Member.objects.update_or_create(organisation=lab, user=alice, defaults={"role": role})
+    with pytest.raises(OwnSubscription) if refused else nullcontext():
+        approve_subscription(actor=ALICE, subscription=row)
+    row.refresh_from_db()
+    assert row.status == ("pending" if refused else "active")
+
+
+# --- asking anew is no way around -----------------------------------------------------
+@pytest.mark.parametrize("cause", [SuspendedFor.STAFF, SuspendedFor.PAYMENT])
+def test_who_ends_one_that_rests_waits_for_approval_of_the_next(open_plan: Plan, alice: Any, cause: str) -> None:
+    first = ask(open_plan, alice)
+    suspend_subscription(actor=FIN, subscription=first, cause=cause, reason="misuse")
+    cancel_subscription(actor=ALICE, subscription=first)
+    second = ask(open_plan, alice)
+    assert second.status == "pending"
+    cancel_subscription(actor=ALICE, subscription=second)
+    third = ask(open_plan, alice)
+    assert third.status == "pending", "nor is asking twice a way around it"
+    approve_subscription(actor=FIN, subscription=third)
+    cancel_subscription(actor=ALICE, subscription=third)
+    assert ask(open_plan, alice).status == "active", "it was forgiven"
+
+
+def test_a_plan_that_was_tried_and_left_meanwhile_is_not_tried_again(open_plan: Plan, alice: Any) -> None:
+    Plan.objects.filter(pk=open_plan.pk).update(trial_days=14)
+    big = Plan.objects.create(code="big", name="Big", requires_approval=False, trial_days=14)
+    open_plan.refresh_from_db()
+    first = ask(open_plan, alice)
+    assert first.status == "trial"
+    Subscription.objects.filter(pk=first.pk).update(plan=big)  # a change of plans: the trial goes on
+    cancel_subscription(actor=ALICE, subscription=Subscription.objects.get(pk=first.pk))
+    assert [ask(plan, alice).status for plan in (open_plan, big)] == ["active", "active"]

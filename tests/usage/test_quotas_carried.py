@@ -1,0 +1,107 @@
+"""Ending a subscription and asking anew brings no other quota within the same window."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import Project
+from core.context import SYSTEM
+from subscriptions.models import AiModel, Plan, PlanLimit, Subscription, SubscriptionStatus
+from subscriptions.services.subscriptions import cancel_subscription
+from tests.factories import make_project
+from tests.usage.test_quotas import left, subscribe, use
+from usage.models import QuotaWindow
+from usage.quotas import open_windows
+from usage.services.quota_watch import watch_quotas
+from usage.services.reservations import QuotaExhausted, reserve_quota
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(db: None) -> Project:
+    return make_project(billing_email="bills@institute.example")
+
+
+def again(ended: Subscription, **fields: Any) -> Subscription:
+    """It ends; the same holder has another one from now on."""
+    cancel_subscription(actor=SYSTEM, subscription=ended)
+    values = {"organisation": ended.organisation, "user": ended.user, "plan": ended.plan} | fields
+    return Subscription.objects.create(
+        currency="THB", start_at=timezone.now(), status=SubscriptionStatus.ACTIVE, **values
+    )
+
+
+def test_what_was_used_before_counts_in_windows_that_are_open(project: Project) -> None:
+    first = subscribe(project, {"requests/day": 10, "tokens/month": 1000, "requests/total": 20})
+    use(project, first, 4, request_tokens=100)
+    second = again(first)
+    assert left(second) == {"requests/day": 6, "tokens/month": 600, "requests/total": 16}
+    use(project, second, 3)
+    third = again(second)
+    assert left(third) == {"requests/day": 3, "tokens/month": 600, "requests/total": 13}
+    with pytest.raises(QuotaExhausted) as error:
+        reserve_quota(subscription=third, amounts={"requests": Decimal(4)})
+    assert error.value.details["used"] == "7"
+    reserve_quota(subscription=third, amounts={"requests": Decimal(3)})
+
+
+def test_another_plan_of_the_same_model_is_no_way_around_and_of_another_one_is_another_thing(project: Project) -> None:
+    gpt, other = (AiModel.objects.create(id=name, name=name) for name in ("gpt", "other"))
+    first = subscribe(project, {"requests/day": 5}, ai_model=gpt)
+    use(project, first, 5)
+    plans = []
+    for model in (gpt, other):
+        plan = Plan.objects.create(code=f"big-{model.pk}", name="Big", ai_model=model)
+        PlanLimit.objects.create(plan=plan, metric="requests", window="day", limit=8)
+        plans.append(plan)
+    second = again(first, plan=plans[0])
+    assert left(second) == {"requests/day": 3}
+    assert left(again(second, plan=plans[1])) == {"requests/day": 8}
+
+
+def test_nobody_carries_what_somebody_else_has_used(project: Project, alice: Any, bob: Any) -> None:
+    first = subscribe(project, {"requests/day": 5}, organisation=None, user=alice)
+    use(project, first, 5)
+    assert left(again(first, user=bob)) == {"requests/day": 5}
+    within = Subscription.objects.create(
+        plan=first.plan, user=alice, organisation=project.organisation, currency="THB", start_at=timezone.now(),
+        status=SubscriptionStatus.ACTIVE,
+    )  # fmt: skip
+    assert left(within) == {"requests/day": 5}, "within an organisation it is another contract"
+
+
+def test_one_that_runs_beside_it_is_counted_by_itself(project: Project) -> None:
+    first = subscribe(project, {"requests/day": 5})
+    use(project, first, 5)
+    beside = Subscription.objects.create(
+        plan=Plan.objects.create(code="beside", name="Beside"), organisation=project.organisation, currency="THB",
+        start_at=timezone.now(), status=SubscriptionStatus.ACTIVE,
+    )  # fmt: skip
+    PlanLimit.objects.create(plan=beside.plan, metric="requests", window="day", limit=3)
+    assert left(beside) == {"requests/day": 3}
+
+
+def test_what_is_told_late_of_the_former_one_is_found_by_the_watch(project: Project) -> None:
+    first = subscribe(project, {"requests/day": 4})
+    second = again(first)
+    assert left(second) == {"requests/day": 4}
+    use(project, first, 4)
+    done = watch_quotas(actor=SYSTEM)
+    assert (done.suspended, left(second)) == (1, {"requests/day": 0})
+    second.refresh_from_db()
+    assert second.suspended_for == "quota"
+
+
+def test_windows_that_began_after_it_ask_for_nothing_more(project: Project) -> None:
+    mine = subscribe(project, {"requests/day": 4})
+    with CaptureQueriesContext(connection) as asked:
+        open_windows([mine], timezone.now())
+    assert [each for each in asked if "ai_model_id = p.ai_model_id" in each["sql"]] == []
+    assert QuotaWindow.objects.get().carried == 0
