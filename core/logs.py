@@ -56,8 +56,12 @@ class JsonFormatter(logging.Formatter):
         return _CONTROLS.sub(_escaped, json.dumps(line, ensure_ascii=False, default=str))
 
 
-class RefusedHost(logging.Filter):
-    """A wrong Host header is a mistake, or a scan, of whoever sent it: one warning, without a traceback of ours."""
+REFUSED = ("DisallowedHost", "RequestDataTooBig", "TooManyFieldsSent", "TooManyFilesSent")
+
+
+class Refused(logging.Filter):
+    """A wrong Host header, or a form of too much, is a mistake, or a scan, of whoever sent it: one warning, without a
+    traceback of ours."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.WARNING, "WARNING"
@@ -74,7 +78,7 @@ def logging_to_console(form: str, level: str) -> dict[str, Any]:
             "text": {"()": "core.logs.TextFormatter"},
             "json": {"()": "core.logs.JsonFormatter"},
         },
-        "filters": {"refused_host": {"()": "core.logs.RefusedHost"}},
+        "filters": {"refused": {"()": "core.logs.Refused"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
@@ -82,7 +86,7 @@ def logging_to_console(form: str, level: str) -> dict[str, Any]:
             "django.server": {"level": "ERROR"},
             # Refusals (4xx) are in that line too; Django's own handlers would print everything a second time.
             "django.request": {"level": "ERROR"},
-            "django.security.DisallowedHost": {"filters": ["refused_host"]},
+            **{f"django.security.{name}": {"filters": ["refused"]} for name in REFUSED},
             "django": {"handlers": []},
             "axes": {"level": "ERROR"},
             "stripe": {"level": "WARNING"},  # two lines a call otherwise

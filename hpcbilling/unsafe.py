@@ -22,8 +22,10 @@ METRICS_TOKEN_LENGTH = 16
 ADMIN_PASSWORD_LENGTH = 10
 WEBHOOK_SECRET_LENGTH = 16
 SECRET_LETTERS = 6  # different ones, of what is shorter than a SECRET_KEY
+MOST_FAILS = 20
 TOLERANCE_SECONDS = 3600  # a message that somebody recorded can be sent again for so long
 WIDEST = {4: 8, 6: 7}  # by version: 10.0.0.0/8 and fc00::/7 are the widest that anybody has for themselves
+LINK_LOCAL = {4: IPv4Network("169.254.0.0/16"), 6: IPv6Network("fe80::/10")}
 CARRIED = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16")))  # all of IPv4, written as IPv6
 WEBHOOK_SECRETS = tuple(
     f"{provider}_WEBHOOK_SECRET{age}" for provider in ("STRIPE", "OMISE", "RAZORPAY") for age in ("", "_OLD")
@@ -111,6 +113,8 @@ def _in_production(found: Settings) -> Iterator[str]:
     yield from _payment_keys(found)
     yield from _messages(found)
     yield from _metrics(found)
+    if found["AUTH_THROTTLE_MAX_FAILS"] > MOST_FAILS:
+        yield f"AUTH_THROTTLE_MAX_FAILS: set {MOST_FAILS} or fewer; so often may somebody guess before the pause"
 
 
 def _keys(found: Settings) -> Iterator[str]:
@@ -227,7 +231,9 @@ def _messages(found: Settings) -> Iterator[str]:
     if found["PAYMENT_WEBHOOK_TOLERANCE_SEC"] > TOLERANCE_SECONDS:
         words = f"set {TOLERANCE_SECONDS} seconds or fewer"
         yield f"PAYMENT_WEBHOOK_TOLERANCE_SEC: {words}; so long can a recorded message be sent again"
-    if any(map(_is_everybody, found["WEBHOOK_ALLOWED_NETWORKS"])):
+    if any(network.overlaps(LINK_LOCAL[network.version]) for network in found["WEBHOOK_ALLOWED_NETWORKS"]):
+        yield "WEBHOOK_ALLOWED_NETWORKS: leave out link-local addresses; there a cloud gives its keys to whoever asks"
+    elif any(map(_is_everybody, found["WEBHOOK_ALLOWED_NETWORKS"])):
         yield "WEBHOOK_ALLOWED_NETWORKS: name your own networks; one of these is every machine there is, or nearly"
 
 

@@ -178,9 +178,12 @@ def taken_back(charges: Mapping[int, Decimal]) -> dict[int, Decimal]:
 def credit_of(row: Subscription, moment: datetime, *, ends: bool = False) -> SubscriptionCharge | None:
     """What comes back for the rest of the period that runs, unsaved: never more than it was charged. None: nothing.
 
-    ``ends``: nothing follows it. Then its first day is paid in any case, or a day's use would cost nothing.
+    ``ends``: nothing follows it. Then its first day is paid in any case, or a day's use would cost nothing; and while
+    it rests by staff or for want of payment nothing comes back, as the period in which that happens stays charged.
     """
     if row.price is None or row.period_start is None or row.period_end is None or row.period_end <= moment:
+        return None
+    if ends and row.suspended_for in PAUSES:
         return None
     convention, zone, within = settings.BILLING_PRORATION, zone_of(row), Span(row.period_start, row.period_end)
     since = max(moment, first_instant(local_day(within.start, zone) + timedelta(days=1), zone)) if ends else moment

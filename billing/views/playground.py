@@ -62,7 +62,9 @@ def _script(request: HttpRequest) -> HttpResponse:
     signed_in = request.user.is_authenticated
     asked = "script" in given
     start = {"script": ScriptForm.EXAMPLE, "tier": "" if signed_in else settings.DEFAULT_TIER}
-    form = ScriptForm(given if asked else start)
+    # of one that is too long, no more than shows that it is
+    kept = {"script": given.get("script", "")[: ScriptForm.LONGEST + 1], "tier": given.get("tier", "")}
+    form = ScriptForm(kept if asked else start)
     if not signed_in:
         form.ask_a_stranger()
     context: dict[str, Any] = {"form": form, "view": "script", "asked": asked}

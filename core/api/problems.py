@@ -25,7 +25,7 @@ PLAIN: dict[int, tuple[str, str | Promise]] = {
     404: ("not_found", gettext_lazy("There is nothing at this address.")),
     405: ("method_not_allowed", gettext_lazy("This address does not know the method.")),
     413: ("too_large", gettext_lazy("The body is too large.")),
-    503: ("unavailable", gettext_lazy("The database does not answer. Send it again in a moment.")),
+    503: ("unavailable", gettext_lazy("The database does not answer in time. Send it again in a moment.")),
 }
 BROKEN = ("internal_error", gettext_lazy("Something went wrong on our side"))
 

@@ -144,12 +144,13 @@ def suspend_subscription(
 def resume_subscription(
     *, actor: Actor, subscription: Subscription, cause: str | None = None, reason: str = ""
 ) -> bool:
-    """It goes on in the state that it rested from. With ``cause``: only where it rests for that.
+    """It goes on in the state that it rested from. With ``cause``, as that is gone: only where it rests for that.
 
-    False when it does not rest for it. Raises ``OwnSubscription``, ``InvalidTransition``, and ``Conflict`` when its
-    time is over.
+    False when it does not rest for it. Raises ``OwnSubscription`` (without ``cause``), ``InvalidTransition``, and
+    ``Conflict`` when its time is over.
     """
-    check_not_own(actor, subscription)
+    if cause is None:
+        check_not_own(actor, subscription)
     held = lock(subscription)
     now = now_for(held.organisation)
     if held.status in USABLE or (cause is not None and held.suspended_for != cause):

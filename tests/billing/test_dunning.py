@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 
-from accounts.models import EmailNotification
-from billing.models import Invoice
+from accounts.models import EmailNotification, Member
+from billing.models import Invoice, SubscriptionCharge
 from billing.services.invoices.dunning import follow_all, follow_dues
 from billing.services.invoices.payments import record_payment_by_hand
-from core.context import SYSTEM
+from billing.services.subscriptions.fees import DuesUnpaid
+from core.context import SYSTEM, Actor
+from subscriptions.holders import OwnSubscription
 from subscriptions.models import Plan, Subscription, SubscriptionChange
-from subscriptions.services.subscriptions import suspend_subscription
+from subscriptions.services.subscriptions import (
+    approve_subscription,
+    cancel_subscription,
+    request_subscription,
+    resume_subscription,
+    suspend_subscription,
+)
 from tests.billing.invoicing import FIN, fee, finalized, make_customer
 from tests.races import at_once
 
@@ -103,6 +112,39 @@ def test_an_unpaid_one_weighs_more_than_a_quota(invoice: Invoice, pro: Subscript
     assert state(pro) == ("suspended", "quota")
     days_after(invoice, 30)
     assert state(pro) == ("suspended", "payment")
+
+
+def test_the_payment_of_who_answers_for_the_bills_wakes_it_too(invoice: Invoice, pro: Subscription, alice: Any) -> None:
+    """Nobody resumes what is their own; that the reason is gone does."""
+    Member.objects.create(organisation=invoice.organisation, user=alice, role="owner")
+    days_after(invoice, 30)
+    with pytest.raises(OwnSubscription):
+        resume_subscription(actor=Actor("alice"), subscription=pro)
+    follow_dues(actor=Actor("alice"), organisation=invoice.organisation, day=invoice.due_date)
+    assert state(pro) == ("active", "")
+
+
+def test_nothing_begins_beside_what_rests_for_want_of_payment(invoice: Invoice, pro: Subscription, alice: Any) -> None:
+    """Else ending one and asking anew is a way around every bill."""
+    days_after(invoice, 30)
+    cancel_subscription(actor=Actor("alice"), subscription=pro)
+    Plan.objects.update(requires_approval=False)
+    with time_machine.travel(datetime.combine(invoice.due_date + timedelta(days=30), time(12), UTC), tick=False):
+        for ask in (Plan.objects.get(), Plan.objects.create(code="other", name="Other", requires_approval=False)):
+            try:
+                row = request_subscription(actor=Actor("alice"), plan=ask, organisation=invoice.organisation)
+            except DuesUnpaid:
+                continue
+            assert row.status == "pending", "it waits, as the one before it ended at rest"
+            with pytest.raises(DuesUnpaid, match="long overdue"):
+                approve_subscription(actor=FIN, subscription=row)
+    assert not Subscription.objects.filter(status__in=("active", "trial")).exists()
+
+
+def test_who_ends_what_rests_for_want_of_payment_gets_nothing_back(invoice: Invoice, pro: Subscription) -> None:
+    days_after(invoice, 30)
+    cancel_subscription(actor=Actor("alice"), subscription=pro)
+    assert not SubscriptionCharge.objects.filter(subscription=pro, kind="credit").exists()
 
 
 def test_others_are_left_alone(invoice: Invoice, pro: Subscription, alice: Any) -> None:

@@ -260,7 +260,7 @@ def test_one_that_ends_with_its_period_is_canceled_then_and_usable_until_then(ro
 def test_canceling_charges_what_had_begun(row: Subscription) -> None:
     with on("2027-03-31T00:00"):
         cancel_subscription(actor=ALICE, subscription=row)
-    assert [each[3] for each in fees(row)] == ["310", "310", "310", "-310"]
+    assert [each[3] for each in fees(row)] == ["310", "310", "310", "-299.67"], "one day of thirty is paid"
 
 
 # --- the next plan ------------------------------------------------------------------------

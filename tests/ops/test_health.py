@@ -273,7 +273,7 @@ def test_pages_say_that_the_database_does_not_answer(signed_in: Client, database
     answer = signed_in.get("/receipts/", headers={"accept-language": language, "x-request-id": "look-for-me-1"})
     assert (answer.status_code, answer["Retry-After"], answer["X-Request-ID"]) == (503, "10", "look-for-me-1")
     with translation.override(language):
-        assert translation.gettext("The database does not answer") in answer.content.decode()
+        assert translation.gettext("The database does not answer in time") in answer.content.decode()
     assert "look-for-me-1" in answer.content.decode(), "the number by which the log has it"
 
 

@@ -150,3 +150,20 @@ def test_a_wrong_host_is_answered_with_400_and_one_warning_without_a_traceback(
     about = [each for each in found if each["logger"] == "django.security.DisallowedHost"]
     assert [(each["level"], "elsewhere.example" in each["message"]) for each in about] == [("WARNING", True)] * lines
     assert ("Traceback" in told, "exception" in told) == (False, False)
+
+
+def test_a_form_of_too_much_is_one_warning_too(installed: dict[str, str], tmp_path: Path) -> None:
+    host = {
+        "Host": "billing.example.ac.th", "X-Forwarded-Proto": "https", "Origin": "https://billing.example.ac.th",
+        "Content-Type": "application/x-www-form-urlencoded", "Cookie": f"__Host-csrftoken={'a' * 32}",
+    }  # fmt: skip
+    with serving(installed, tmp_path / "log") as wire:
+        for body in ("a=1&" * 20_000, "script=" + "x" * 17_000_000):
+            wire.request("POST", "/playground/", body, host)
+            answer = wire.getresponse()
+            answer.read()
+            assert answer.status == 400
+    told = (tmp_path / "log").read_text()
+    found = [json.loads(line) for line in told.splitlines() if "django.security" in line]
+    assert [each["level"] for each in found] == ["WARNING"] * 2
+    assert "Traceback" not in told

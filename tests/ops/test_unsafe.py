@@ -58,7 +58,8 @@ UNSAFE = {
     "PAYMENT_WEBHOOK_TOLERANCE_SEC": [{"PAYMENT_WEBHOOK_TOLERANCE_SEC": "864000"}, {"PAYMENT_WEBHOOK_TOLERANCE_SEC": "3601"}],
     "WEBHOOK_ALLOWED_NETWORKS": [{"WEBHOOK_ALLOWED_NETWORKS": text}
                                  for text in ("0.0.0.0/0", "::/0", "10.20.0.0/16,0.0.0.0/0", "0.0.0.0/1,128.0.0.0/1", "::ffff:0:0/96",
-                                              "64:ff9b::/100", "2000::/8")],
+                                              "64:ff9b::/100", "2000::/8", "169.254.169.254/32", "fe80::/64")],
+    "AUTH_THROTTLE_MAX_FAILS": [{"AUTH_THROTTLE_MAX_FAILS": "21"}],
     **{name: [{name: address} for address in ("http://127.0.0.1:12111", "https://pay.example.ac.th")]
        for name in ("STRIPE_API_URL", "OMISE_API_URL", "RAZORPAY_API_URL")},
     "METRICS_TOKEN": [{"METRICS_ENABLED": "1", "METRICS_TOKEN": ""}, {"METRICS_TOKEN": "short"},

@@ -145,6 +145,13 @@ def test_the_token_is_in_no_link(client: Any, db: None) -> None:
     assert 'type="hidden" name="csrfmiddlewaretoken"' not in page.split('id="playground"')[1]
 
 
+def test_of_a_script_that_is_far_too_long_little_comes_back(client: Any, db: None) -> None:
+    """Anybody may ask; each ``<`` that was sent came back as four letters."""
+    page = client.post("/playground/", {"view": "script", "script": "<b>" * 700_000})
+    assert "at most 65,536 characters" in text(page)
+    assert len(page.content) < 10 * 65_536
+
+
 def test_a_script_beyond_all_headers_is_refused_in_words(client: Any, db: None) -> None:
     page = client.post("/playground/", {"view": "script", "script": "#" * 70_000})
     assert "65,536 characters" in text(page)

@@ -12,10 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext as _
 
 from audit import services as audit
 from billing.cycles import local_day, whole
 from billing.models import ChargeKind, SubscriptionCharge
+from billing.selectors.documents.dues import Dues, dues_of
 from billing.selectors.fees import (
     PARKED,
     PAUSES,
@@ -27,9 +29,9 @@ from billing.selectors.fees import (
     next_period,
     zone_of,
 )
-from core.clock import now_for
+from core.clock import now_for, today_for
 from core.context import Actor
-from core.errors import Busy
+from core.errors import Busy, Conflict
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.history import note
 
@@ -39,6 +41,10 @@ MOVED = (
     "next_billing_at", "updated_at",
 )  # fmt: skip
 _RUNS = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
+
+
+class DuesUnpaid(Conflict):
+    code = "dues_unpaid"
 
 
 @dataclass(slots=True)
@@ -202,7 +208,11 @@ def sums_of(fees: Iterable[SubscriptionCharge]) -> dict[str, str]:
 
 # --- the hooks of subscriptions ---------------------------------------------------------
 def on_start(*, actor: Actor, subscription: Subscription) -> None:
-    """The first fee falls due at once, or after the trial. Raises ``NoPrice`` where it would have no amount."""
+    """The first fee falls due at once, or after the trial.
+
+    Raises ``NoPrice`` where it would have no amount, and ``DuesUnpaid``.
+    """
+    _check_dues(subscription)
     first = subscription.trial_end_at or subscription.start_at
     assert first is not None  # noqa: S101 - it has just started
     plan, day = subscription.plan, local_day(first, zone_of(subscription))
@@ -213,6 +223,15 @@ def on_start(*, actor: Actor, subscription: Subscription) -> None:
     else:
         catch_up(actor=actor, rows=[subscription], now=now, why="start")
     subscription.refresh_from_db()
+
+
+def _check_dues(subscription: Subscription) -> None:
+    """What the hourly run would suspend for want of payment does not begin: a new one is no way around that."""
+    owner = subscription.organisation
+    if owner is not None and dues_of([owner.pk], today_for(owner)).get(owner.pk) == Dues.SUSPENDED:
+        raise DuesUnpaid(
+            _("%(name)s has bills that are long overdue; nothing begins until they are paid.") % {"name": owner}
+        )
 
 
 def on_suspend(*, actor: Actor, subscription: Subscription, cause: str) -> None:
