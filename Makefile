@@ -7,7 +7,7 @@ PORT   ?= 8000
 .PHONY: run demo fakes test drill test-pgbouncer cluster-test alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/$$(PORT)/$(PORT)/' | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..."; exit 1; }

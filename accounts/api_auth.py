@@ -74,6 +74,11 @@ class NoScope(exceptions.PermissionDenied):
     default_detail = _("This API key may not do that.")
 
 
+class NeedsPersonalKey(exceptions.PermissionDenied):
+    default_code = "personal_key_needed"
+    default_detail = _("The key of a project opens nothing of people; use a key of your own.")
+
+
 class KeyScope(permissions.BasePermission):
     """Says nothing about people."""
 
@@ -83,8 +88,9 @@ class KeyScope(permissions.BasePermission):
             return True
         scopes: dict[str, str] = getattr(view, "key_scopes", {})
         wanted = scopes.get("GET" if request.method in ("HEAD", "OPTIONS") else str(request.method))
-        open_to_it = key.project_id is None or getattr(view, "takes_project_keys", False)
-        if not open_to_it or (wanted not in key.scopes and Scope.ADMIN not in key.scopes):
+        if key.project_id is not None and not getattr(view, "takes_project_keys", False):
+            raise NeedsPersonalKey
+        if wanted not in key.scopes and Scope.ADMIN not in key.scopes:
             raise NoScope
         return True
 

@@ -38,6 +38,9 @@ BENCHMARKS = {
 
 
 def main(names: list[str]) -> int:
+    if {"-h", "--help"} & set(names):
+        print(f"{__doc__}\nThere are: {', '.join(BENCHMARKS)}.")
+        return 0
     if unknown := [name for name in names if name not in BENCHMARKS]:
         print(f"No such benchmark: {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
         return 2

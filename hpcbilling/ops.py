@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import ConnectionHandler
 from django.db.utils import Error as DatabaseTrouble
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -53,10 +54,20 @@ def readiness() -> dict[str, str]:
     return {"database": "ok", "migrations": f"not applied: {pending}" if missing else "ok"}
 
 
+def trouble(databases: ConnectionHandler = connections) -> str:
+    """What the database (or its driver) says when it cannot be reached, with host and user; empty when it answers."""
+    try:
+        with probe(databases) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseTrouble as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
+
+
 @contextmanager
-def probe() -> Iterator[BaseDatabaseWrapper]:
+def probe(databases: ConnectionHandler = connections) -> Iterator[BaseDatabaseWrapper]:
     """A connection of its own that gives up after two seconds, so that a hung server cannot hang the question."""
-    connection = connections.create_connection(DEFAULT_DB_ALIAS)
+    connection = databases.create_connection(DEFAULT_DB_ALIAS)
     options = {**connection.settings_dict.get("OPTIONS", {})}
     if connection.vendor == "postgresql":
         options |= {"connect_timeout": PROBE_SECONDS}

@@ -125,6 +125,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 # A pooler that gives a server to each transaction stands before the database; commands may go past it.
 DATABASE_POOLED: bool = env.bool("DATABASE_POOLED", default=False)
 DATABASE_DIRECT_URL: str = env.str("DATABASE_DIRECT_URL", default="")
+DATABASE_OF_THE_SITE: dict[str, Any] = DATABASES["default"].copy()  # what the web server asks; ``doctor`` tries it, too
 if DATABASE_DIRECT_URL and Path(sys.argv[0]).name == "manage.py":
     DATABASES["default"] = env.database("DATABASE_DIRECT_URL", default="sqlite:///unusable.sqlite3")
     DATABASE_POOLED = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core import checks
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, transaction
+from django.db.utils import ConnectionHandler
 
 from billing.documents import fonts
 from billing.selectors.documents.templates import standard_look
@@ -22,13 +24,14 @@ from core import registry
 from core.errors import AppError
 from hpcbilling.diagnosis import payments, site
 from hpcbilling.models import PeriodicTask
-from hpcbilling.ops import readiness
+from hpcbilling.ops import readiness, trouble
 from hpcbilling.upgrades import unknown
 from usage.services.opening import AUTO, further_sources, source_of
 from usage.sources import connections
 from usage.sources.base import SourceRequest, UsageSource
 
 SLURM_SECONDS = 10
+MAIL_SECONDS = 3
 # One second in which no job of any cluster ran: the whole way is walked, and the answer is short.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -64,10 +67,12 @@ def _site() -> Iterator[Finding]:
 
 def _database() -> Iterator[Finding]:
     state = readiness()
-    reachable = state["database"] == "ok"
-    words = f"The database {state['database']}; look at DATABASE_URL."
-    yield Finding("database", "ok", "The database answers.") if reachable else Finding("database", "problem", words)
-    if not reachable:
+    if settings.DATABASE_DIRECT_URL:
+        own = ConnectionHandler({DEFAULT_DB_ALIAS: settings.DATABASE_OF_THE_SITE})
+        yield _reached("database of the site", "DATABASE_URL", trouble(own))
+    name = "DATABASE_DIRECT_URL" if settings.DATABASE_DIRECT_URL else "DATABASE_URL"
+    yield _reached("database", name, trouble())
+    if state["database"] != "ok":
         return
     if state["migrations"] != "ok":
         yield Finding("migrations", "problem", f"Migrations {state['migrations']}. Run manage.py migrate.")
@@ -85,6 +90,11 @@ def _database() -> Iterator[Finding]:
         yield Finding("writable", "problem", f"The database refuses to write: {error}")
     else:
         yield Finding("writable", "ok", "The database can be written.")
+
+
+def _reached(name: str, variable: str, said: str) -> Finding:
+    words = f"The database cannot be reached; look at {variable}: {said}"
+    return Finding(name, "problem", words) if said else Finding(name, "ok", "The database answers.")
 
 
 def _sources() -> Iterator[Finding]:
@@ -178,8 +188,14 @@ def _address() -> Finding:
 
 
 def _mail() -> Finding:
-    """Not asked: a sign-in at the mail server is its own event there, and ``send_emails`` says what it answers."""
+    """Whether anybody listens there. No sign-in is tried: that is its own event at the mail server, and ``send_emails``
+    says what it answers."""
     if settings.EMAIL_HOST and settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend"):
+        try:
+            socket.create_connection((settings.EMAIL_HOST, settings.EMAIL_PORT), timeout=MAIL_SECONDS).close()
+        except OSError as error:
+            words = f"Nobody answers at {settings.EMAIL_HOST}, port {settings.EMAIL_PORT}; look at EMAIL_URL: {error}"
+            return Finding("e-mail", "note", words)
         return Finding("e-mail", "ok", f"E-mails go out by {settings.EMAIL_HOST} as {settings.DEFAULT_FROM_EMAIL}.")
     fate = _fate() if settings.DEBUG else "wait in the database"
     return Finding("e-mail", "note", f"No mail server: e-mails {fate}. Set EMAIL_URL to send them.")

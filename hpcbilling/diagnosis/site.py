@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import textwrap
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from accounts.services import stored_secrets
 from audit import heads
 from audit.models import AuditVerification
 from billing.models import RateVersion
+from billing.selectors.jobs.billable import OffLimits
 from core.errors import AppError
 from core.words.said import read
 from core.words.wording import moment_text
@@ -29,10 +31,12 @@ from hpcbilling import unsafe
 from hpcbilling.configuration.base import env
 from hpcbilling.dot_env import unread
 from hpcbilling.models import PeriodicTask
+from usage.models import Job
 
 Line = tuple[str, str, str]  # name, level, message
 RUNNER_LATE = timedelta(minutes=15)
 HEAD_LATE = timedelta(hours=3)
+LOOKED_AT, MOST_NAMES = 10_000, 5  # newest jobs; logins that are named
 CLOCK_OFF = timedelta(seconds=30)
 OF_COMPOSE = ("POSTGRES_PASSWORD",)  # asked by compose.yaml alone
 POOLER_PORTS = ("6432", "6543")
@@ -52,7 +56,7 @@ def examine(*, migrated: bool) -> Iterator[Line]:
     yield from _mail_wire()
     if not migrated:
         return
-    for look in (_wire, _people, _secrets, _rates, _runner, _proof, _clock):
+    for look in (_wire, _people, _users, _secrets, _rates, _runner, _proof, _clock):
         yield from _asked(look)
 
 
@@ -187,6 +191,17 @@ def _rates() -> Iterator[Line]:
         yield "rates", "note", words
 
 
+def _users() -> Iterator[Line]:
+    """Receipts are for users; a cluster's logins are none before somebody makes them."""
+    newest = Job.objects.unbilled().exclude(account__in=OffLimits.load().invoiced).order_by("-pk")
+    logins = set(newest.values_list("username", flat=True)[:LOOKED_AT])
+    strangers = sorted(logins - set(User.objects.filter(pk__in=logins).values_list("pk", flat=True)))
+    if strangers:
+        some = ", ".join(strangers[:MOST_NAMES])
+        words = f"No receipt takes the jobs of {len(strangers)} logins that have no user here, such as {some}."
+        yield "users", "note", f"{words} docs/operations.md (Users) says how they come to be."
+
+
 def _runner() -> Iterator[Line]:
     last = PeriodicTask.objects.order_by("-last_run_at").exclude(last_run_at=None).values_list("last_run_at", flat=True)
     newest = last.first()
@@ -198,7 +213,7 @@ def _runner() -> Iterator[Line]:
         yield "runner", "note", words
     failed = PeriodicTask.objects.filter(last_status="failed").order_by("name").values_list("name", "last_error")
     for name, error in failed:
-        yield f"task {name}", "note", f"The last run failed: {' '.join(read(error).split())[:200]}"
+        yield f"task {name}", "note", f"The last run failed: {textwrap.shorten(read(error), 200, placeholder=' …')}"
 
 
 def _proof() -> Iterator[Line]:

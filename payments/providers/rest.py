@@ -9,6 +9,7 @@ from decimal import Decimal
 from threading import local
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from payments.providers.errors import AmountNotAccepted, NotThere, ProviderError, Refused
 
@@ -95,7 +96,8 @@ class RestClient:
             )  # fmt: skip
             return _Answer(answer.status_code, answer.headers.get("Content-Type", ""), _body(answer.raw))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise ProviderError(f"The payment provider does not answer ({type(error).__name__}).") from error
+            host = urlsplit(url).hostname
+            raise ProviderError(f"The payment provider {host} does not answer ({type(error).__name__}).") from error
 
 
 def _body(raw: Any) -> bytes:

@@ -48,6 +48,18 @@ def test_a_second_run_makes_nothing() -> None:
     assert Receipt.objects.count() == 2
 
 
+def test_what_is_left_out_is_told_in_words() -> None:
+    for number in range(2):
+        make_job(username="nobody-here", job_id=f"9{number}")
+    for lines in ((2, "left out"), (0, "0 receipts made")):
+        out = StringIO()
+        call_command("create_receipts", "--all", *OCTOBER, stdout=out)
+        told = out.getvalue().splitlines()
+        assert len([line for line in told if line.startswith("receipt ")]) == lines[0]
+        assert any(line.startswith(lines[1]) for line in told)
+        assert any("2 jobs whose user has no account here" in line and "(no_user)" in line for line in told)
+
+
 def test_one_user_only() -> None:
     assert [row["username"] for row in run("--user", "bob", *OCTOBER)["receipts"]] == ["bob"]
 

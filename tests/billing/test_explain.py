@@ -21,6 +21,7 @@ from billing.selectors.documents.paper import paper_of
 from billing.services.pricing.rates import NewRates, set_rates
 from billing.services.receipts import create_receipts, void_receipt
 from core.context import Actor
+from tests.billing.invoicing import fee, finalized, make_customer
 from tests.factories import account_tier, make_job, make_jobs, make_run
 from usage.models import ImportRun, Job, QuarantinedRow
 
@@ -139,10 +140,22 @@ def test_a_job_id_that_several_have_is_asked_for_by_its_key() -> None:
     assert error.value.returncode == 2
 
 
-@pytest.mark.parametrize("what", ["job", "receipt"])
-@pytest.mark.parametrize("which", ["nothing", "0", "9" * 30, "٣"])
+def test_a_line_of_an_invoice_goes_back_to_what_it_sums() -> None:
+    project = make_customer()
+    fee(project, "100")
+    invoice = finalized(project)
+    for name in (str(invoice), f"#{invoice.pk}", str(invoice).lower()):
+        found = explain("invoice", f"{name}/1")
+        assert (found["invoice"], found["number"], Decimal(found["total"])) == (str(invoice), 1, 100)
+    out = StringIO()
+    call_command("explain", "invoice", f"{invoice}/1", stdout=out)
+    assert "total              100" in out.getvalue()
+
+
+@pytest.mark.parametrize("what", ["job", "receipt", "invoice"])
+@pytest.mark.parametrize("which", ["nothing", "0", "9" * 30, "٣", "INV-1/1", "#" + "9" * 30 + "/1", "1/٣"])
 def test_what_there_is_not_is_a_usage_error(what: str, which: str) -> None:
-    with pytest.raises(CommandError, match=r"no (job|receipt)") as error:
+    with pytest.raises(CommandError, match=r"no (job|receipt|line)|Name a line") as error:
         call_command("explain", what, which)
     assert error.value.returncode == 2
 

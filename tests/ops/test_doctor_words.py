@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from django.core.management import call_command
 
 from hpcbilling import diagnosis
+from tests.factories import make_job
 from tests.ops.test_configuration import GOOD
 from tests.starts import manage
 from tests.usage.conftest import Daemon, Sacct
@@ -128,6 +130,40 @@ def test_doctor_says_that_the_database_is_away() -> None:
     done = manage("doctor", **GOOD)
     assert done.returncode == 78
     assert "DATABASE_URL" in done.stdout
+
+
+@pytest.mark.django_db
+def test_doctor_tries_the_database_of_the_site_too_where_commands_go_past_it(settings: Any, tmp_path: Path) -> None:
+    settings.DATABASE_DIRECT_URL = "postgres://past@the.pooler/site"
+    code, findings = doctor()
+    assert findings["database of the site"]["level"] == "ok"
+    settings.DATABASE_OF_THE_SITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no" / "such.db")}
+    code, findings = doctor()
+    assert (code, findings["database"]["level"]) == (78, "ok")
+    told = findings["database of the site"]
+    assert told["level"] == "problem"
+    assert "look at DATABASE_URL: unable to open" in told["message"]
+
+
+@pytest.mark.django_db
+def test_doctor_notes_a_mail_server_at_which_nobody_answers(settings: Any) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        settings.EMAIL_PORT = listening.getsockname()[1]
+        assert doctor()[1]["e-mail"]["level"] == "ok"
+    found = doctor()[1]["e-mail"]
+    assert found["level"] == "note"
+    assert f"127.0.0.1, port {settings.EMAIL_PORT}; look at EMAIL_URL" in found["message"]
+
+
+@pytest.mark.django_db
+def test_doctor_notes_jobs_whose_users_have_no_account_here(alice: Any) -> None:
+    make_job(username="alice")
+    assert "users" not in doctor()[1]
+    make_job(username="nobody-here")
+    found = doctor()[1]["users"]
+    assert found["level"] == "note"
+    assert "the jobs of 1 logins that have no user here, such as nobody-here." in found["message"]
 
 
 @pytest.mark.django_db

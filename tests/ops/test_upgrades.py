@@ -145,5 +145,5 @@ def test_a_database_of_a_newer_version_is_known_for_one() -> None:
         recorder.record_unapplied("audit", "9999_of_tomorrow")
         recorder.record_unapplied("an_app_that_is_switched_off", "0001_initial")
     words = "A newer version has migrated this database; this code does not know audit.9999_of_tomorrow."
-    assert out.getvalue().splitlines() == ["None waits.", words]
+    assert out.getvalue().splitlines() == ["No migration waits.", words]
     assert (said.level, said.message.startswith(words)) == ("note", True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -64,6 +66,20 @@ def test_money_that_we_have_not_heard_of_is_a_difference_until_it_is_found(rig: 
     sync_open()
     (day,) = compare(rig.name)
     assert (day.difference_cents, day.unknown) == (0, [])
+
+
+def test_money_that_we_wait_for_is_named_as_ours_with_its_currency(rig: Any, receipt: Receipt) -> None:
+    payment = rig.start(receipt)
+    rig.pay(payment)
+    if not rig.captures:
+        return
+    out = StringIO()
+    with suppress(SystemExit):
+        call_command("reconcile_payments", "--dry-run", "--provider", rig.name, stdout=out)
+    told = out.getvalue()
+    assert f"payment {payment.pk}, here " in told or "not known here, or not yet" in told
+    assert "(THB\N{NO-BREAK SPACE}80.00)" in told
+    assert "nobody's" not in told
 
 
 def test_money_of_nobody_is_named(rig: Any, paid: Payment) -> None:

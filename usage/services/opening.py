@@ -86,6 +86,9 @@ def source_of(cluster: str) -> str:
     return chosen or AUTO
 
 
+SOURCE_HELP = "where the usage is read (default: auto, as docs/slurm.md says)"
+
+
 def choices() -> tuple[str, ...]:
     """What may be asked for by name."""
     return (AUTO, *settings.USAGE_SOURCES)

@@ -16,6 +16,19 @@ from core.commands import EXIT_PARTIAL, AppCommand, day
 from core.context import SYSTEM
 from core.errors import BadInput, UsageError
 
+# Why jobs are left out; docs/pricing.md has the same words.
+LEFT_OUT = {
+    "not_ended": "jobs that have not ended, or whose end is not known",
+    "free_state": "jobs that ended in a free state",
+    "zero_time": "jobs that ran zero seconds",
+    "runaway": "jobs held back as implausibly long",
+    "billed_by_invoice": "jobs of organisations that are billed by invoice",
+    "no_user": "jobs whose user has no account here: make one of that name in the console, or let people sign in",
+    "no_cpu_time": "jobs whose rate counts CPU time used, which the source did not tell",
+    "closed_month": "jobs of months that were closed before they arrived",
+    "failed_users": "users whose receipts failed",
+}
+
 
 class Command(AppCommand):
     help = "Create receipts for the unbilled jobs of a window, one receipt for each user and tier."
@@ -48,8 +61,13 @@ class Command(AppCommand):
             f"  {row['total']:>14} {row['currency']}"
             for row in result["receipts"]
         ]
-        lines += [f"left out: {number} {reason}" for reason, number in result["skipped"].items()]
-        return "\n".join(lines or ["Nothing to bill in this window."])
+        if not lines:
+            lines = ["0 receipts made: nothing to bill in this window."]
+        lines += [
+            f"left out: {number:>7} {LEFT_OUT.get(reason, '')} ({reason})"
+            for reason, number in result["skipped"].items()
+        ]
+        return "\n".join(lines)
 
 
 def _work(options: dict[str, Any]) -> Run:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Q
 
-from billing.models import Receipt
+from billing.models import InvoiceLine, Receipt
 from billing.selectors.documents.explain import explain_job, explain_receipt
 from billing.selectors.documents.genuine import numbers_like
+from billing.selectors.documents.invoice_explain import explain_line
 from billing.selectors.jobs.refused import explain_refused
 from core.commands import AppCommand
 from core.errors import UsageError
@@ -21,15 +23,19 @@ LONGEST_ID = 18
 
 
 class Command(AppCommand):
-    help = "Explain an amount back to the raw record: job KEY (or job id), or receipt ID (or document number)."
+    help = (
+        "Explain an amount back to the raw record: job KEY (or job id), receipt ID (or document number), or a line of"
+        " an invoice, NUMBER/LINE."
+    )
 
     def add_options(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=("job", "receipt"))
-        parser.add_argument("which", metavar="KEY", help="job key or job id; receipt id or document number")
+        parser.add_argument("what", choices=tuple(FINDERS))
+        parser.add_argument(
+            "which", metavar="KEY", help="job key or job id; receipt id or document number; invoice number/line"
+        )
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        find = _job if options["what"] == "job" else _receipt
-        return find(options["which"].strip())
+        return FINDERS[options["what"]](options["which"].strip())
 
     def describe(self, result: dict[str, Any]) -> str:
         return "\n".join(_lines(result))
@@ -57,6 +63,24 @@ def _receipt(which: str) -> dict[str, Any]:
     if receipt is None:
         raise UsageError(f"There is no receipt {which}; give its id or its document number.")
     return asdict(explain_receipt(receipt))
+
+
+def _invoice_line(which: str) -> dict[str, Any]:
+    number, slash, place = which.rpartition("/")
+    if not (slash and place.isascii() and place.isdecimal() and len(place) <= LONGEST_ID):
+        raise UsageError("Name a line of an invoice as NUMBER/LINE, such as INV-202610-00001/2.")
+    condition = Q(invoice__invoice_number__in=[number, number.upper()])
+    if (draft := number.removeprefix("#")).isascii() and draft.isdecimal() and len(draft) <= LONGEST_ID:
+        condition |= Q(invoice=int(draft))
+    line = InvoiceLine.objects.filter(condition, line_number=int(place)).select_related("invoice").first()
+    if line is None:
+        raise UsageError(
+            f"There is no line {place} of an invoice {number}; give its number (or #id of a draft) and a line."
+        )
+    return asdict(explain_line(line))
+
+
+FINDERS: dict[str, Callable[[str], dict[str, Any]]] = {"job": _job, "receipt": _receipt, "invoice": _invoice_line}
 
 
 def _lines(value: dict[str, Any], indent: str = "") -> list[str]:

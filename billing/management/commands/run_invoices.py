@@ -45,9 +45,8 @@ class Command(AppCommand):
         lines = []
         for row in result["invoices"]:
             name = row["number"] or f"draft {row['id']}"
-            lines.append(
-                f"{name:<18} {row['status']:<10} {row['organisation']:<30} {row['lines']:>5} lines"
-                f"  {row['total']:>16} {row['currency']}"
-            )
+            many = f"{row['lines']:>5} {'line ' if row['lines'] == 1 else 'lines'}"
+            total = f"{row['total']:>16} {row['currency']}"
+            lines.append(f"{name:<18} {row['status']:<10} {row['organisation']:<30} {many}  {total}")
             lines += [f"    {problem}" for problem in row["problems"]]
         return "\n".join(lines or [f"Nothing to bill in {result['month']}."])

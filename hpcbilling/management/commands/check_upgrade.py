@@ -22,7 +22,9 @@ class Command(AppCommand):
             return "\n".join(["Stop the web servers and the runner before migrate:", *result["stop_first"]])
         waiting, newer = result["pending"], result["unknown"]
         lines = [
-            f"{len(waiting)} migrations wait and may run while the former version serves." if waiting else "None waits."
+            f"{len(waiting)} migrations wait and may run while the former version serves."
+            if waiting
+            else "No migration waits."
         ]
         if newer:
             lines.append(f"A newer version has migrated this database; this code does not know {', '.join(newer)}.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
 from core.commands import AppCommand
 from hpcbilling.pages import morning
 
@@ -15,5 +17,12 @@ class Command(AppCommand):
         return morning.note()
 
     def describe(self, result: dict[str, Any]) -> str:
-        months = [f"{each['month'][:7]}: {'closed' if each['closed'] else each['done']}" for each in result["months"]]
-        return "\n".join([f"not billed: {result['jobs']} jobs, {result['cost']}", *months])
+        currency = settings.PAYMENT_CURRENCY
+        months = [
+            f"{each['month'][:7]}: {'closed' if each['closed'] else _done(each['done'])}" for each in result["months"]
+        ]
+        return "\n".join([f"not billed: {result['jobs']} jobs, {result['cost']} {currency}", *months])
+
+
+def _done(percent: int | None) -> str:
+    return "nothing to bill" if percent is None else f"{percent} % billed"

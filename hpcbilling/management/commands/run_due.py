@@ -16,6 +16,8 @@ from core.errors import UsageError
 from core.words.said import read
 from hpcbilling.periodic import look, run_due
 
+WIDTH = 24  # of the longest name of a task, nearly
+
 LOOK = 2.0  # seconds
 
 
@@ -80,8 +82,8 @@ class Command(AppCommand):
 
     def describe(self, result: dict[str, Any]) -> str:
         if "due" in result:
-            return "\n".join(f"{name:<16} due" for name in result["due"])
+            return "\n".join(f"{name:<{WIDTH}} due" for name in result["due"])
         return "\n".join(
-            f"{item['name']:<16} {item['status']}{': ' + item['error'] if item['error'] else ''}"
+            f"{item['name']:<{WIDTH}} {item['status']}{': ' + item['error'] if item['error'] else ''}"
             for item in result.get("ran", [])
         )

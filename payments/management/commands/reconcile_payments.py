@@ -6,19 +6,23 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from core.commands import EXIT_PARTIAL, AppCommand, day
 from core.database.locks import run_lock
 from core.errors import AppError, UsageError
 from core.money import from_minor
 from core.periods import today
+from core.words.wording import money_text
 from payments import providers
-from payments.models import ReconciliationDay
+from payments.models import Payment, ReconciliationDay
 from payments.services.reconciliation import compare_days, sync_open
 
 DAYS = 3
 
 
 class Command(AppCommand):
+    asked = True
     help = (
         "Read the provider's record of every payment, refund and dispute that may still move, and compare whole days"
         " with our books. Finds payments whose messages were all lost. Exit 3: a day differs, or something failed."
@@ -37,6 +41,7 @@ class Command(AppCommand):
             raise UsageError("--start lies after --end.")
         names = [options["provider"]] if options["provider"] else providers.in_use()
         with run_lock("reconcile_payments"):
+            self.asked = not options["dry_run"]
             result = {} if options["dry_run"] else sync_open(provider_names=names).as_json()
             errors = list(result.pop("errors", []))
             days: list[ReconciliationDay] = []
@@ -60,10 +65,23 @@ class Command(AppCommand):
         rows = [
             f"{row['day']}  {row['provider']:<9} {row['currency']}  theirs {row['provider_net']:>14}"
             f"  ours {row['our_net']:>14}  difference {row['difference']}"
-            + "".join(f"\n    nobody's: {each['id']} ({each['amount']} minor units)" for each in row["unknown"])
+            + "".join(
+                f"\n    {_whose(row['provider'], each, row['currency'], asked=self.asked)}" for each in row["unknown"]
+            )
             for row in result["days"]
         ]
         return "\n".join([*counts, *rows, *(f"not done: {error}" for error in result["errors"])])
+
+
+def _whose(provider: str, each: dict[str, Any], currency: str, *, asked: bool) -> str:
+    """A payment of the provider's day that ours does not count: known here all the same, or nobody's; before payments
+    were ``asked`` for, some are not known yet."""
+    ours = Payment.objects.filter(
+        Q(external_payment_id=each["id"]) | Q(external_charge_id=each["id"]), provider=provider
+    )
+    row = ours.only("pk", "status").first()
+    said = f"payment {row.pk}, here {row.status}" if row else "nobody's" if asked else "not known here, or not yet"
+    return f"{said}: {each['id']} ({money_text(from_minor(each['amount'], currency), currency)})"
 
 
 def _row(row: ReconciliationDay) -> dict[str, Any]:

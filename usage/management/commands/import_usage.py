@@ -11,14 +11,14 @@ from core.commands import EXIT_PARTIAL, AppCommand, first_instant, last_instant,
 from core.context import SYSTEM
 from core.progress import shown
 from usage.services.imports import import_usage
-from usage.services.opening import AUTO, choices
+from usage.services.opening import AUTO, SOURCE_HELP, choices
 
 
 class Command(AppCommand):
     help = "Import usage. Exit 3: done, but some rows were refused and are in quarantine."
 
     def add_options(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--source", choices=choices(), default=AUTO)
+        parser.add_argument("--source", choices=choices(), default=AUTO, help=SOURCE_HELP)
         parser.add_argument("--file", metavar="PATH", default="", help="accounting text, may be gzipped; - is stdin")
         parser.add_argument("--start", type=moment, metavar="D", help="jobs that ended on this day or later")
         parser.add_argument("--end", type=moment, metavar="D", help="the last day, included (an instant is not)")

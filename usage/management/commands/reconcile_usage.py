@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from core.commands import EXIT_PARTIAL, AppCommand, first_instant, last_instant, moment
 from core.context import SYSTEM
 from core.progress import shown
-from usage.services.opening import AUTO, choices
+from usage.services.opening import AUTO, SOURCE_HELP, choices
 from usage.services.reconcile import NAMES, reconcile_usage
 
 
@@ -24,7 +24,7 @@ class Command(AppCommand):
         parser.add_argument(
             "--end", type=moment, metavar="D", required=True, help="the last day, included (an instant is not)"
         )
-        parser.add_argument("--source", choices=choices(), default=AUTO)
+        parser.add_argument("--source", choices=choices(), default=AUTO, help=SOURCE_HELP)
         parser.add_argument("--file", metavar="PATH", default="", help="accounting text, may be gzipped; - is stdin")
         parser.add_argument("--cluster", metavar="C", default="", help="only this cluster; names rows that name none")
         parser.add_argument("--delimiter", metavar="S", default="", help="of the file, when it is not detected")
