@@ -1,4 +1,5 @@
-"""Texts of Django that its own Thai catalogue lacks, or leaves in English, and our pages show.
+"""Texts of Django that its own Thai catalogue lacks, leaves in English or writes with blanks that Thai has not,
+and our pages show.
 
 Never imported: naming them here makes ``make messages`` collect them, so that our
 catalogue, which is asked first, supplies the translation.
@@ -8,6 +9,12 @@ from django.utils.translation import gettext_noop as _
 from django.utils.translation import ngettext_lazy
 
 ADMIN = (
+    _("Add %s"),
+    _("Change %s"),
+    _("View %s"),
+    _("Select %s to change"),
+    _("Select %s to view"),
+    _("Add %(name)s"),
     _("Empty"),
     _("Not empty"),
     _("Added “%(object)s”."),
