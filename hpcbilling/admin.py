@@ -32,6 +32,7 @@ ODD = (ValueError, OverflowError, IndexError, DataError, ValidationError, Disall
 class FinanceAdminSite(admin.AdminSite):
     site_title = site_header = _("Finance console")
     index_title = _("What needs attention")
+    empty_value_display = "–"  # as the pages write it; Django's own is a hyphen
     enable_nav_sidebar = False  # wide tables need the room; the bar on top leads to the main lists
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
