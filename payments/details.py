@@ -7,13 +7,19 @@ read back: a text is held against what this app writes, and what it says is said
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import cache
 
 from django.utils.translation import gettext, gettext_noop
 
 from billing.models import InvoiceStatus, ReceiptStatus
+from core.money import places
+from core.words.wording import NARROW_SPACE, currency_sign, decimal_text
 from payments.models import PaymentStatus
 
+AMOUNT = gettext_noop("amount: expected %(ours)s, got %(theirs)s")
+REFUND = gettext_noop("refund %(refund)s: asked for %(ours)s, the provider has %(theirs)s")
+CURRENCY = gettext_noop("currency: expected %(ours)s, got %(theirs)s")
 # What ``settlement``, ``returns``, ``sync`` and ``webhooks`` write, why an attempt was ended, and why a call was not
 # believed.
 TEXTS = (
@@ -41,9 +47,9 @@ TEXTS = (
     gettext_noop("mode: expected %(ours)s, got %(theirs)s"),
     gettext_noop("id: expected %(ours)s, got %(theirs)s"),
     gettext_noop("charge: expected %(ours)s, got %(theirs)s"),
-    gettext_noop("amount: expected %(ours)s, got %(theirs)s"),
-    gettext_noop("currency: expected %(ours)s, got %(theirs)s"),
-    gettext_noop("refund %(refund)s: asked for %(ours)s, the provider has %(theirs)s"),
+    AMOUNT,
+    CURRENCY,
+    REFUND,
     gettext_noop("refund %(refund)s would give back more than came in"),
     gettext_noop("an event of no interest"),
     gettext_noop("no payment of ours has this id"),
@@ -66,6 +72,7 @@ TEXTS = (
     gettext_noop("this provider sends no calls"),
 )
 _STATES = {"receipt": ReceiptStatus, "invoice": InvoiceStatus, "payment": PaymentStatus}
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _NAME = re.compile(r"%\((\w+)\)s")
 
 
@@ -79,17 +86,43 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(found)
 
 
-def in_words(detail: str) -> str:
-    """``detail`` as it was written, in the active language; several are joined by semicolons."""
-    return "; ".join(_one(part) for part in detail.split("; "))
+def in_words(detail: str, currency: str = "") -> str:
+    """``detail`` as it was written, in the active language; several are joined by semicolons.
+
+    ``currency``: of the payment it is about. Sums are in it, unless the detail is that the currencies differ.
+    """
+    parts = [(part, *_read(part)) for part in detail.split("; ")]
+    if any(text == CURRENCY for _part, text, _values in parts):
+        currency = ""
+    return "; ".join(_said(text, values, currency) if text else part for part, text, values in parts)
 
 
-def _one(detail: str) -> str:
+def _read(part: str) -> tuple[str, dict[str, str]]:
+    """Which text it is, and the values in it; no text where the words are those of others."""
     for pattern, text in _patterns():
-        if match := pattern.fullmatch(detail):
-            values = {name: _state(name, value) for name, value in match.groupdict().items()}
-            return gettext(text) % values if values else gettext(text)
-    return detail
+        if match := pattern.fullmatch(part):
+            return text, match.groupdict()
+    return "", {}
+
+
+def _said(text: str, values: dict[str, str], currency: str) -> str:
+    if not values:
+        return gettext(text)
+    sums = {"ours", "theirs"} if text in (AMOUNT, REFUND) else set()
+    return gettext(text) % {
+        name: _sum(value, currency) if name in sums else _state(name, value) for name, value in values.items()
+    }
+
+
+def _sum(value: str, currency: str) -> str:
+    """As it was written, grouped; never rounded, for what differs by little must look different."""
+    if not _NUMBER.fullmatch(value):
+        return value
+    written = len(value.partition(".")[2])
+    if not currency:
+        return decimal_text(Decimal(value), written)
+    least = places(currency)
+    return f"{currency_sign(currency)}{NARROW_SPACE}{decimal_text(Decimal(value), least, max(least, written))}"
 
 
 def _state(name: str, value: str) -> str:

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 from core.console.admin import ConfirmedAction, PageActions, ReadOnlyAdmin
 from payments import attention
 from payments.admin import parts
-from payments.details import in_words
 from payments.models import EventOutcome, PaymentEvent
 from payments.services.webhooks import replay
 
@@ -112,7 +111,12 @@ REPLAY = ConfirmedAction(
     status=tuple(outcome for outcome in EventOutcome if outcome != EventOutcome.REJECTED),
     column="outcome",
     headers=(_("message"), _("event"), _("outcome"), _("detail")),
-    row=lambda event: (str(event), event.event_type, event.get_outcome_display(), in_words(event.detail)),
+    row=lambda event: (
+        str(event),
+        event.event_type,
+        event.get_outcome_display(),
+        parts.told(event.detail, event.payment),
+    ),
     advice=_(
         "Each message is worked on as if it came now: the provider's record is read and followed. What was done already"
         " is not done twice. Messages that were rejected are never believed."
@@ -120,7 +124,7 @@ REPLAY = ConfirmedAction(
     button=lambda n: ngettext("Work on %(n)d message", "Work on %(n)d messages", n) % {"n": n},
     done=lambda n: ngettext("%(n)d message worked on.", "%(n)d messages worked on.", n) % {"n": n},
     run=lambda actor, event, text: replay(actor=actor, event=event),
-    say=lambda event, result: f"{_outcome(result.outcome)} · {in_words(result.detail)}",
+    say=lambda event, result: f"{_outcome(result.outcome)} · {parts.told(result.detail, event.payment)}",
     most=parts.MOST,
 )
 

@@ -127,12 +127,17 @@ def provider_cell(name: str) -> Callable[..., str]:
     return cell
 
 
+def told(detail: str, payment: Payment | None) -> str:
+    """What was written down of a payment; its sums in its currency, where one is known."""
+    return in_words(detail, payment.currency if payment else "")
+
+
 def detail_cell(name: str, label: Any) -> Callable[..., str]:
     """A method of an admin class that shows what was written down, in the language of the reader."""
 
     @admin.display(description=label, ordering=name)
-    def cell(self: admin.ModelAdmin, row: object) -> str:
-        return in_words(getattr(row, name)) or NOTHING
+    def cell(self: admin.ModelAdmin, row: Any) -> str:
+        return told(getattr(row, name), row.payment) or NOTHING
 
     return cell
 

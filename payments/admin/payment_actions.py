@@ -12,7 +12,6 @@ from core.console.admin import MOST_ROWS, ConfirmedAction
 from core.context import Actor
 from core.errors import BadInput
 from payments.admin import parts
-from payments.details import in_words
 from payments.models import OPEN_STATUSES, AttemptOutcome, Payment, PaymentStatus
 from payments.services.retries import LIMIT, retry_payment, set_retries
 from payments.services.review import accept_payment, close_payment
@@ -36,7 +35,7 @@ def makes_sense(payment: Payment, name: str) -> bool:
 
 
 def _cells(payment: Payment) -> tuple[str, ...]:
-    return str(payment), str(payment.document), payment.username, in_words(payment.review_reason)
+    return str(payment), str(payment.document), payment.username, parts.told(payment.review_reason, payment)
 
 
 def _money(payment: Payment) -> tuple[Any, str]:
@@ -78,7 +77,7 @@ def _told(payment: Payment, synced: Synced) -> str:
         return gettext("the provider shows no record of it; it is %(status)s here") % {
             "status": synced.payment.get_status_display()
         }
-    names = {"status": synced.payment.get_status_display(), "detail": in_words(synced.applied.detail)}
+    names = {"status": synced.payment.get_status_display(), "detail": parts.told(synced.applied.detail, payment)}
     return gettext("%(status)s (%(detail)s)") % names
 
 

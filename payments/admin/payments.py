@@ -17,7 +17,6 @@ from core.console.admin import PageActions, ReadOnlyAdmin, console_day
 from payments import attention
 from payments.admin import parts, payment_actions, refund_page
 from payments.admin.inlines import AttemptInline, DisputeInline, EventInline, RefundInline
-from payments.details import in_words
 from payments.models import Payment, PaymentStatus
 
 
@@ -140,7 +139,7 @@ class PaymentAdmin(PageActions, ReadOnlyAdmin):
     def why(self, payment: Payment) -> str:
         if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.PENDING, PaymentStatus.AUTHORIZED):
             return gettext("outcome unknown") if payment.outcome_unknown else parts.NOTHING
-        return in_words(payment.review_reason or payment.failure) or parts.NOTHING
+        return parts.told(payment.review_reason or payment.failure, payment) or parts.NOTHING
 
     @admin.display(description=_("kind of money"))
     def mode(self, payment: Payment) -> str:

@@ -68,6 +68,30 @@ def test_it_is_read_in_thai_with_its_figures(detail: str, thai: str) -> None:
         assert figure in said
 
 
+@pytest.mark.parametrize(
+    ("detail", "currency", "english", "thai"),
+    [
+        ("amount: expected 44145.35, got 0.01", "THB", "expected THB 44,145.35, got THB 0.01", "฿ 44,145.35"),
+        ("amount: expected 44145.35, got 0.01", "", "expected 44,145.35, got 0.01", "44,145.35"),
+        ("amount: expected 44145.35, got 0.015", "THB", "got THB 0.015", "฿ 0.015"),
+        ("refund 7: asked for 1000.00, the provider has 900.00", "THB", "refund 7: asked for THB 1,000.00", "฿ 900.00"),
+        (
+            "amount: expected 4014.00, got 12; currency: expected THB, got USD",
+            "THB",
+            "expected 4,014.00, got 12;",
+            "USD",
+        ),
+        ("reference: expected 1234567, got 7654321", "THB", "expected 1234567, got 7654321", "7654321"),
+    ],
+)
+def test_a_sum_is_written_as_money_and_never_in_a_currency_that_is_in_doubt(
+    detail: str, currency: str, english: str, thai: str
+) -> None:
+    assert english in in_words(detail, currency).replace("\u00a0", " ")
+    with translation.override("th"):
+        assert thai in in_words(detail, currency).replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize("detail", ["", "Your card was declined.", "the receipt is", "amount: expected"])
 def test_words_of_others_stay_theirs(detail: str) -> None:
     with translation.override("th"):
