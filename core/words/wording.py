@@ -99,7 +99,7 @@ def moment_text(value: datetime | None) -> str:
         return ""
     local = timezone.localtime(value, timezone.get_default_timezone())
     clock = format_time(local, "HH:mm", locale=locale())
-    zone = _zone(local)
+    zone = zone_text(local)
     return f"{day_text(local)} {clock} น. ({zone})" if is_thai() else f"{day_text(local)}, {clock} {zone}"
 
 
@@ -113,10 +113,11 @@ def actor_text(actor: str) -> str:
 def site_zone_text() -> str:
     """``Asia/Bangkok (UTC+7)``: the zone whose days and months the site counts."""
     zone = timezone.get_default_timezone()
-    return f"{timezone.get_default_timezone_name()} ({_zone(timezone.localtime(timezone=zone))})"
+    return f"{timezone.get_default_timezone_name()} ({zone_text(timezone.localtime(timezone=zone))})"
 
 
-def _zone(local: datetime) -> str:
+def zone_text(local: datetime) -> str:
+    """``UTC+7``: how far the clock of an aware moment is from UTC."""
     offset = local.utcoffset() or timedelta()
     minutes = round(offset.total_seconds() / 60)
     if not minutes:
