@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PORT   ?= 8000
+# The files name everything with its hash: nothing is left to resolve, and what is imported compiles itself.
+PIP_FLAGS = -q --disable-pip-version-check --no-deps --no-compile --require-hashes
 
 .PHONY: run demo fakes test drill test-pgbouncer cluster-test alerts-test lint browser-test screenshots guide-pictures bench load soak storms guards faults docs lock messages clean help
 
@@ -14,11 +16,11 @@ $(PY):
 	@$(PYTHON) -m venv $(VENV) || { echo "Python lacks its venv module; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.runtime: requirements.txt | $(PY)
-	@echo "Installing what the program needs ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "Installing what the program needs ..." && $(PY) -m pip install $(PIP_FLAGS) -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(PY)
-	@echo "Installing what tests and lint need ..." && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Installing what tests and lint need ..." && $(PY) -m pip install $(PIP_FLAGS) -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
 locale/%.mo: locale/%.po | $(VENV)/.runtime

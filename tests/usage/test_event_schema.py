@@ -75,6 +75,8 @@ def test_a_cloud_event_too() -> None:
     [
         ('"k"', '"k\\u0000"', "idempotency_key", "control characters are not allowed"),
         ("}", ',"unit":"a\\n"}', "unit", "control characters are not allowed"),
+        ("}", ',"unit":"THB\\u202e"}', "unit", "control characters are not allowed"),
+        ("}", ',"model":"a\\u2028b"}', "model", "control characters are not allowed"),
         ("}", ',"model":"\\u007f"}', "model", "control characters are not allowed"),
         ('"a"', '"-a"', "metric_name", "letters"),
     ],

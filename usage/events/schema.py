@@ -19,8 +19,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*\Z"
-PRINTABLE = r"^[^\x00-\x1f\x7f]+\Z"
-_LINE = r"^[^\x00-\x1f\x7f]*\Z"
+# As in core.lines: control characters, breaks of lines, marks after which the writing goes another way.
+_UNSEEN = r"\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+PRINTABLE = rf"^[^{_UNSEEN}]+\Z"
+_LINE = rf"^[^{_UNSEEN}]*\Z"
 LARGEST_EXPONENT = 60
 TOO_MANY = "$too_many"
 _IN_WORDS = {  # what msgspec says with a pattern

@@ -187,8 +187,10 @@ def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, rec
         raise BadInput(_("That is more than an invoice can hold."), field="amount")
     if amount != round(amount, places(currency)):
         raise BadInput(_("More decimal places than the currency has."), field="amount")
-    if not reference or len(reference) > 255 or not reference.isprintable():  # noqa: PLR2004 - of the column
+    if not reference or len(reference) > 255:  # noqa: PLR2004 - of the column
         raise BadInput(_("Name the reference of the payment, 255 characters at most."), field="reference")
+    if not reference.isprintable():  # two that look alike would be two payments
+        raise BadInput(_("Write it without line breaks and characters that cannot be seen."), field="reference")
     if received_on > today_for(invoice.organisation):
         raise BadInput(_("That day has not come yet."), field="received_on")
     if received_on < invoice.first_day - EARLIEST:
