@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils import timezone
 
 from audit import keys, merkle
@@ -168,6 +169,16 @@ def is_lost(log: HeadLog | None) -> bool:
     return gone and path() is not None and AuditVerification.objects.filter(signed_id__isnull=False).exists()
 
 
+def fallen_back(log: HeadLog | None) -> tuple[int, int] | None:
+    """Rows under the newest head that is there and under the newest one that a verification has seen, where the former
+    are fewer: the file was cut off, or is an older copy."""
+    if path() is None:
+        return None
+    seen = AuditVerification.objects.aggregate(newest=Max("signed_id"))["newest"] or 0
+    newest = log.newest["id"] if log and log.newest else 0
+    return (newest, seen) if newest < seen else None
+
+
 def fault(log: HeadLog | None) -> str:
     """What is wrong with a file of heads, in words; empty where nothing is. Damaged lines among good ones are not."""
     if log and log.faults:
@@ -176,6 +187,10 @@ def fault(log: HeadLog | None) -> str:
         return f"{path()} held signed heads and is gone, empty or unreadable"
     if log and log.damaged and not log.lines:
         return f"no signed line is in the file of heads, {damaged_words(log.damaged)}: it was spoiled or is another one"
+    if back := fallen_back(log):
+        return (
+            f"{path()} ends with the head of row #{back[0]}, and held that of row #{back[1]}: put the whole file back"
+        )
     return ""
 
 
@@ -237,6 +252,8 @@ def sign(*, begin_anew: bool = False) -> list[Line]:
     with _open_for_append() as (log, handle, key):
         if is_lost(log) and not begin_anew:
             raise Conflict("Nothing was signed: AUDIT_HEADS_FILE held heads, and holds none now. Put it back.")
+        if not begin_anew and (back := fallen_back(log)):
+            raise Conflict(f"Nothing was signed: AUDIT_HEADS_FILE held the head of row #{back[1]}. Put it back.")
         newest = log.newest
         signed, since = (newest["id"], newest["hash"]) if newest else (0, GENESIS)
         if not chain.holds(signed, since):

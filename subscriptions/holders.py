@@ -11,10 +11,13 @@ from accounts.membership import BILLING, RIGHTS, USE, VIEW, Person, memberships,
 from accounts.models import Member, MemberRole, Organisation, User
 from core.context import Actor
 from core.errors import Conflict
-from subscriptions.models import Plan, Subscription, SubscriptionStatus
+from subscriptions.models import Plan, Subscription, SubscriptionChange, SubscriptionStatus, SuspendedFor
 
 # Whom the subscriptions of an organisation serve.
 USERS = tuple(role for role, rights in RIGHTS.items() if USE in rights)
+
+GRAVE = (SuspendedFor.STAFF, SuspendedFor.PAYMENT)
+AT_REST = "ended_at_rest"  # in the metadata of one that is over: for which of these it rested
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +82,34 @@ def same_holder(subscription: Subscription) -> QuerySet[Subscription]:
     return rows.exclude(pk=subscription.pk)
 
 
-def left_at_rest(subscription: Subscription) -> bool:
-    """Whether the one before it, to this plan or this AI model, ended while it was suspended: asking anew is no way
-    around that."""
-    plan = subscription.plan
+def still_held() -> Q:
+    """Of subscriptions: not those of members who have left their organisation, or may only look on by now."""
+    member = Member.objects.filter(organisation=OuterRef("organisation"), user=OuterRef("user"), role__in=USERS)
+    return Q(user__isnull=True) | Q(organisation__isnull=True) | Q(Exists(member))
+
+
+def is_at_rest(subscription: Subscription, plan: Plan) -> bool:
+    """Whether ``plan``, or another one of its AI model, rests for its holder by staff or for want of payment, or ended
+    so and nobody of the staff has approved one since: neither asking anew nor another plan is a way around that."""
     alike = Q(plan=plan) if plan.ai_model_id is None else Q(plan=plan) | Q(plan__ai_model=plan.ai_model_id)
-    before = same_holder(subscription).filter(alike, start_at__isnull=False).order_by("-pk").first()
-    if before is None:
+    rows = same_holder(subscription).filter(alike)
+    if rows.filter(status=SubscriptionStatus.SUSPENDED, suspended_for__in=GRAVE).exists():
+        return True
+    last = rows.filter(**{f"metadata__{AT_REST}__isnull": False}).order_by("-pk").first()
+    if last is None:
         return False
-    ended = before.changes.filter(to_status__in=(SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED))
-    last = ended.order_by("-pk").first()
-    return last is not None and last.from_status == SubscriptionStatus.SUSPENDED
+    since = SubscriptionChange.objects.filter(subscription__in=rows.filter(pk__gt=last.pk), action="approve")
+    return not since.exists()
 
 
 def manages(user: Person, subscription: Subscription) -> bool:
-    """May cancel it: one's own, or what belongs to an organisation whose bills one answers for."""
-    if subscription.user_id == user.pk:
-        return True
-    place = subscription.organisation_id
-    return place is not None and memberships(user, BILLING).filter(organisation=place).exists()
+    """May change and cancel it: one's own, while one may use what its organisation has, or what belongs to an
+    organisation whose bills one answers for."""
+    place, is_own = subscription.organisation_id, subscription.user_id == user.pk
+    if place is None:
+        return is_own
+    theirs = memberships(user, BILLING).filter(organisation=place)
+    return theirs.exists() or (is_own and memberships(user, USE).filter(organisation=place).exists())
 
 
 class OwnSubscription(Conflict):
@@ -107,7 +119,7 @@ class OwnSubscription(Conflict):
 def check_not_own(actor: Actor, subscription: Subscription) -> None:
     """Raises ``OwnSubscription`` for who has it, or answers for the bills of the organisation that has it."""
     user = User.objects.filter(pk=actor.name).first()
-    if user is not None and manages(user, subscription):
+    if user is not None and (subscription.user_id == user.pk or manages(user, subscription)):
         raise OwnSubscription(_("Somebody else must decide about your own subscription."))
 
 

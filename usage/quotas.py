@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from core.periods import next_month, period_start
-from subscriptions.models import LimitWindow, PlanLimit, Subscription
+from subscriptions.models import LimitWindow, PlanLimit, Subscription, SubscriptionStatus
 from usage.models import QuotaWindow
 
+OVER_STATES = (SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED)
 REQUESTS, TOKENS = "requests", "tokens"
+_Key = tuple[int, str, str, datetime]  # subscription, metric, window, start
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 _USED = """
@@ -38,15 +41,29 @@ JOIN usage_aggregates a ON a.subscription_id = {of}
         WHEN m.id IS NULL THEN a.meter_id IS NULL AND a.metric_name = w.metric
         WHEN m.value_path = '' THEN a.meter_id IS NULL AND a.metric_name = m.metric_name
         ELSE a.meter_id = m.id END
-WHERE w.id IN ({ids}) GROUP BY w.id
+WHERE w.id IN ({ids}) AND {alike} GROUP BY w.id
 """
-# Those of the same holder, over by now, to the same plan or AI model.
+# Those of the same holder that are over by now: what they used of the same plan or AI model, or within a window of the
+# same kind, which they had whatever their plan was in the end.
 _BEFORE = """
 JOIN plans p ON p.id = s.plan_id
-JOIN subscriptions b ON b.id < s.id AND b.status IN ('canceled', 'expired')
+JOIN subscriptions b ON b.id IN ({former}) AND b.id <> s.id
     AND COALESCE(b.username, '') = COALESCE(s.username, '')
     AND COALESCE(b.organisation_id, 0) = COALESCE(s.organisation_id, 0)
-JOIN plans q ON q.id = b.plan_id AND (q.id = p.id OR q.ai_model_id = p.ai_model_id)
+"""
+_ALIKE = """(b.plan_id = p.id OR a.model_id = p.ai_model_id OR ((p.ai_model_id IS NULL OR a.model_id = '') AND EXISTS (
+        SELECT 1 FROM quota_windows x WHERE x.subscription_id = b.id AND x.metric = w.metric
+        AND x.{window} = w.{window} AND x.starts_at = w.starts_at)))"""
+# What their calls that have not ended hold in windows of the same kind.
+_HELD = """
+SELECT w.id, {sum}(x.held)
+FROM quota_windows w
+JOIN subscriptions s ON s.id = w.subscription_id
+{whose}
+JOIN plans q ON q.id = b.plan_id AND (q.id = p.id OR p.ai_model_id IS NULL OR q.ai_model_id = p.ai_model_id)
+JOIN quota_windows x ON x.subscription_id = b.id AND x.metric = w.metric AND x.{window} = w.{window}
+    AND x.starts_at = w.starts_at
+WHERE w.id IN ({ids}) GROUP BY w.id
 """
 
 
@@ -95,11 +112,11 @@ def bounds(kind: str, subscription: Subscription, now: datetime) -> tuple[dateti
 
 def open_windows(subscriptions: Sequence[Subscription], now: datetime) -> list[QuotaWindow]:
     """The windows of now of every limit that these have, made where they are missing and brought in line with their
-    plans. Six statements at most, however many there are."""
+    plans. A constant number of statements, however many there are."""
     by_plan: dict[int, list[PlanLimit]] = {}
     for limit in PlanLimit.objects.filter(plan__in={each.plan_id for each in subscriptions}):
         by_plan.setdefault(limit.plan_id, []).append(limit)
-    wanted: dict[tuple[int, str, str, datetime], QuotaWindow] = {}
+    wanted: dict[_Key, QuotaWindow] = {}
     for subscription in subscriptions:
         for limit in by_plan.get(subscription.plan_id, ()):
             start, end = bounds(limit.window, subscription, now)
@@ -115,16 +132,22 @@ def open_windows(subscriptions: Sequence[Subscription], now: datetime) -> list[Q
             QuotaWindow.objects.bulk_create([wanted[key] for key in missing], ignore_conflicts=True)
             there = _there(wanted)
             carry([there[key] for key in missing if key in there])
+    _follow_plans(there, wanted)
+    return list(there.values())
+
+
+def _follow_plans(there: Mapping[_Key, QuotaWindow], wanted: Mapping[_Key, QuotaWindow]) -> None:
     stale = []
     for key, window in there.items():
         if (window.limit, window.is_hard) != (wanted[key].limit, wanted[key].is_hard):
             window.limit, window.is_hard = wanted[key].limit, wanted[key].is_hard
             stale.append(window)
-    QuotaWindow.objects.bulk_update(stale, ["limit", "is_hard"])
-    return list(there.values())
+    if stale:  # its plan changed, maybe to one that another had
+        QuotaWindow.objects.bulk_update(stale, ["limit", "is_hard"])
+        carry(stale)
 
 
-def _there(wanted: Iterable[tuple[int, str, str, datetime]]) -> dict[tuple[int, str, str, datetime], QuotaWindow]:
+def _there(wanted: Iterable[_Key]) -> dict[_Key, QuotaWindow]:
     wanted = set(wanted)
     rows = QuotaWindow.objects.filter(
         subscription__in={key[0] for key in wanted}, starts_at__in={key[3] for key in wanted}
@@ -140,25 +163,48 @@ def standings(windows: Sequence[QuotaWindow]) -> list[Standing]:
 
 
 def carry(windows: Sequence[QuotaWindow]) -> None:
-    """Bring ``carried`` in line with what earlier subscriptions have used, events that came late among it. Windows that
-    began after their subscription have nothing of the kind. Two statements."""
-    late = [each for each in windows if (each.subscription.start_at or each.subscription.created_at) > each.starts_at]
-    before = used_in([each.pk for each in late], before=True)
-    changed = [each for each in late if each.carried != before.get(each.pk, 0)]
+    """Bring ``carried`` in line with what earlier subscriptions of the holders have used, and hold for calls under way,
+    events that came late among it. One statement where there are no such subscriptions, else four."""
+    if not windows or not (former := _former(windows)):
+        before: dict[int, Decimal] = {}
+    else:
+        ids = [each.pk for each in windows]
+        before = _sums(_USED, ids, former)
+        for window, held in _sums(_HELD, ids, former).items():
+            before[window] = before.get(window, Decimal(0)) + held
+    changed = [each for each in windows if each.carried != before.get(each.pk, 0)]
     for each in changed:
         each.carried = before.get(each.pk, Decimal(0))
-    QuotaWindow.objects.bulk_update(changed, ["carried"])
+    if changed:
+        QuotaWindow.objects.bulk_update(changed, ["carried"])
 
 
-def used_in(ids: Sequence[int], *, before: bool = False) -> dict[int, Decimal]:
-    """By window: what its subscription has used in it; ``before``: what those before it have."""
-    if not ids:
-        return {}
-    statement = _USED.format(
-        sum="SUM" if connection.vendor == "postgresql" else "exact_sum", ids=", ".join(["%s"] * len(ids)),
-        window=connection.ops.quote_name("window"), whose=_BEFORE if before else "",
-        of="b.id" if before else "w.subscription_id",
+def _former(windows: Sequence[QuotaWindow]) -> list[int]:
+    """Subscriptions of the same holders that ended within one of the windows."""
+    holders = {(each.subscription.user_id, each.subscription.organisation_id) for each in windows}
+    theirs = Q(user__in={user for user, _place in holders if user}) | Q(
+        user__isnull=True, organisation__in={place for user, place in holders if not user}
+    )
+    over = Subscription.objects.filter(
+        theirs, status__in=OVER_STATES, end_at__gt=min(each.starts_at for each in windows)
+    )
+    return [pk for pk, *holder in over.values_list("pk", "user_id", "organisation_id") if tuple(holder) in holders]
+
+
+def used_in(ids: Sequence[int]) -> dict[int, Decimal]:
+    """By window: what its subscription has used in it."""
+    return _sums(_USED, ids) if ids else {}
+
+
+def _sums(statement: str, ids: Sequence[int], former: Sequence[int] = ()) -> dict[int, Decimal]:
+    """By window; of ``former`` subscriptions, where there are any, else of the window's own."""
+    marks = [", ".join(["%s"] * len(each)) for each in (former, ids)]
+    window = connection.ops.quote_name("window")
+    text = statement.format(
+        sum="SUM" if connection.vendor == "postgresql" else "exact_sum", window=window, ids=marks[1],
+        whose=_BEFORE.format(former=marks[0]) if former else "",
+        of="b.id" if former else "w.subscription_id", alike=_ALIKE.format(window=window) if former else "1 = 1",
     )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(statement, ids)
+        cursor.execute(text, [*former, *ids])
         return {window: Decimal(str(total)) for window, total in cursor.fetchall() if total is not None}

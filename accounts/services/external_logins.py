@@ -83,7 +83,8 @@ def _set_roles(user: User, person: Person) -> None:
         return
     present = set(user.groups.values_list("name", flat=True))
     wanted = (present - managed) | person.groups
-    role = Role.ADMIN if wanted else Role.USER
+    # a group that was given here does not bring back a role that was taken here
+    role = Role.ADMIN if person.groups else Role(user.role) if wanted else Role.USER
     if wanted == present and role == user.role:
         return
     user.groups.set(Group.objects.filter(name__in=wanted))

@@ -26,6 +26,7 @@ from accounts.sign_in.factors import CodeForm, PasswordForm, check_code, check_p
 from accounts.sign_in.qr_svg import qr_svg
 from accounts.sign_in.second_factor import DONE, has_one, is_required_of
 from accounts.sign_in.sessions import SINCE
+from accounts.sign_in.step_up import ask_again
 from accounts.sign_in.throttle import password_was_right
 from core import sealing
 from core.context import Actor, actor_of
@@ -46,7 +47,7 @@ class SetUpForm(PasswordForm):
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data)
-        if not user.has_usable_password():  # signed in by the identity provider alone
+        if not user.has_usable_password():  # signed in by the identity provider alone, and lately
             del self.fields["password"]
 
 
@@ -83,6 +84,8 @@ def challenge(request: HttpRequest) -> HttpResponse:
 
 def _who(request: HttpRequest) -> tuple[User | None, str]:
     """Who is between password and code here; or a session that began before its user had a second factor."""
+    if request.user.is_authenticated:  # somebody else's password was given first: that is over
+        request.session.pop(PENDING, None)
     pending = request.session.get(PENDING)
     if pending:
         user = User.objects.filter(pk=pending["username"], is_active=True).first()
@@ -124,6 +127,8 @@ def set_up(request: HttpRequest) -> HttpResponse:
     user = User.objects.get(pk=actor_of(request).name)
     if has_one(user):
         return _state(request, user)
+    if not user.has_usable_password() and (elsewhere := ask_again(request)):
+        return elsewhere
     secret = _proposed(request)
     form = SetUpForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():

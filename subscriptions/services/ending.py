@@ -15,7 +15,7 @@ from core.context import Actor
 from core.states import transition_all
 from subscriptions import hooks
 from subscriptions.models import LIVE, SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionStatus, SuspendedFor
-from subscriptions.services.history import OVER, note
+from subscriptions.services.history import OVER, note, with_rest
 
 BATCH = 200
 _S = SubscriptionStatus
@@ -61,6 +61,11 @@ def _move_some(actor: Actor, due: QuerySet[Subscription], to: str, action: str, 
         hooks.call("end", actor=actor, rows=rows, now=now)
     chosen = Subscription.objects.filter(pk__in=[row.pk for row in rows])
     transition_all(chosen, to, table=SUBSCRIPTION_TRANSITIONS, updated_at=timezone.now(), **values)
+    at_rest = [row for row in rows if to != _S.ACTIVE and with_rest(row) != row.metadata]
+    for row in at_rest:
+        row.metadata = with_rest(row)
+    if at_rest:
+        Subscription.objects.bulk_update(at_rest, ("metadata",))
     for row in rows:
         before, row.status, row.suspended_for = row.status, to, SuspendedFor.NONE
         note(actor, row, action=action, before=before, at=now)

@@ -14,7 +14,14 @@ from core.clock import now_for
 from core.context import Actor
 from core.states import Transitions, transition
 from subscriptions.announcements import tell_of_change
-from subscriptions.models import SUBSCRIPTION_TRANSITIONS, Subscription, SubscriptionChange, SuspendedFor
+from subscriptions.holders import AT_REST, GRAVE
+from subscriptions.models import (
+    SUBSCRIPTION_TRANSITIONS,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionStatus,
+    SuspendedFor,
+)
 from subscriptions.services.telling import tell
 
 LONGEST_REASON = 255
@@ -23,6 +30,12 @@ OVER: dict[str, Any] = {
     "suspended_for": SuspendedFor.NONE, "reset_at": None, "next_billing_at": None, "next_plan": None,
     "next_cycle": "",
 }  # fmt: skip
+
+
+def with_rest(subscription: Subscription) -> dict[str, Any]:
+    """The metadata of one that ends: for what it rested, where that was grave."""
+    rests = subscription.status == SubscriptionStatus.SUSPENDED and subscription.suspended_for in GRAVE
+    return {**subscription.metadata} | ({AT_REST: subscription.suspended_for} if rests else {})
 
 
 def lock(subscription: Subscription) -> Subscription:

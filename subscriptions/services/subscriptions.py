@@ -15,7 +15,7 @@ from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from subscriptions import hooks
-from subscriptions.holders import check_not_own, is_member, left_at_rest, same_holder
+from subscriptions.holders import check_not_own, is_at_rest, is_member, same_holder
 from subscriptions.models import (
     LIVE,
     USABLE,
@@ -26,7 +26,7 @@ from subscriptions.models import (
     SubscriptionStatus,
     SuspendedFor,
 )
-from subscriptions.services.history import LONGEST_REASON, OVER, lock, move, note
+from subscriptions.services.history import LONGEST_REASON, OVER, lock, move, note, with_rest
 
 _S = SubscriptionStatus
 # What rests for one reason and gets a graver one rests for that; what ends a lighter one does not wake it.
@@ -68,7 +68,7 @@ def request_subscription(
     if len(reason) > LONGEST_REASON:
         raise BadInput(_("At most %(n)d characters.") % {"n": LONGEST_REASON}, field="reason")
     check_plan(plan)
-    _check_holder(user, organisation)
+    check_holder(user, organisation)
     row = Subscription(
         plan=plan, user=user, organisation=organisation, billing_cycle=billing_cycle,
         currency=organisation.currency if organisation else settings.PAYMENT_CURRENCY,
@@ -80,7 +80,7 @@ def request_subscription(
         words = _("%(holder)s has a subscription to %(plan)s already.")
         raise AlreadySubscribed(words % {"holder": row.holder, "plan": plan.label}) from error
     note(actor, row, action="request", before="", reason=reason)
-    if not plan.requires_approval and not left_at_rest(row):
+    if not plan.requires_approval and not is_at_rest(row, plan):
         _start(actor, row, "start")
     return row
 
@@ -97,7 +97,7 @@ def approve_subscription(*, actor: Actor, subscription: Subscription) -> bool:
         subscription.refresh_from_db()
         return False
     if held.status == _S.PENDING:
-        _check_holder(held.user, held.organisation)
+        check_holder(held.user, held.organisation)
     return _start(actor, subscription, "approve", before=held.status)
 
 
@@ -176,7 +176,7 @@ def cancel_subscription(*, actor: Actor, subscription: Subscription, reason: str
     now = now_for(held.organisation)
     return move(
         actor, subscription, _S.CANCELED, action="cancel", leaving=LIVE, before=held.status, reason=reason,
-        end_at=max(now, held.start_at or now), **OVER,
+        end_at=max(now, held.start_at or now), metadata=with_rest(held), **OVER,
     )  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def check_plan(plan: Plan) -> None:
         raise PlanClosed(_("The model of %(plan)s is switched off.") % {"plan": plan.label})
 
 
-def _check_holder(user: User | None, organisation: Organisation | None) -> None:
+def check_holder(user: User | None, organisation: Organisation | None) -> None:
     for each in (user, organisation):
         if each is not None and not each.is_active:
             raise HolderGone(_("%(name)s is not active.") % {"name": each})

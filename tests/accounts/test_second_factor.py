@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.test import Client
 from accounts.models import RecoveryCode, SecondFactor, Session
 from accounts.roles import GROUPS
 from accounts.services import second_factors
+from accounts.sign_in.sessions import SINCE
 from audit.models import AuditLog
 from core.context import Actor
 from hpcbilling.environment import GROUP_NAMES
@@ -241,6 +243,29 @@ def test_a_role_that_needs_one_gets_no_further_without(finance: Any, alice: Any,
     assert client.post("/accounts/logout/").status_code == 302
     others, _answer = password_given("alice")
     assert others.get("/usage/").status_code == 200
+
+
+def test_nobody_passes_with_the_code_of_somebody_else(finance: Any, alice: Any, settings: Any) -> None:
+    """Two passwords in one browser: the code of the first one is none of the second one."""
+    settings.MFA_REQUIRED_ROLES = ["finance"]
+    _app, codes = enrol(alice)
+    client, answer = password_given("alice")
+    assert answer["Location"] == ASK
+    client.post(LOGIN, {"username": "fin", "password": PASSWORD})
+    assert client.post(ASK, {"code": codes[0]})["Location"] == LOGIN
+    assert client.get("/admin/")["Location"] == SETUP
+
+
+def test_an_old_session_alone_sets_none_up_where_there_is_no_password(alice: Any) -> None:
+    alice.set_unusable_password()
+    alice.save()
+    client = Client()
+    client.force_login(alice)
+    session = client.session
+    session[SINCE] = int(time.time()) - 7200
+    session.save()
+    assert "/accounts/again/" in client.get(SETUP)["Location"]
+    assert "/accounts/again/" in client.post(SETUP, {"code": "123456"})["Location"]
 
 
 def test_once_given_the_role_works_and_cannot_remove_it(finance: Any, settings: Any, clock: Any) -> None:

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from audit import heads, keys
+from audit.models import AuditVerification
 from hpcbilling.books import trail
 from hpcbilling.diagnosis import site as site_diagnosis
 from tests.audit.test_heads import sign, tool
@@ -77,6 +78,7 @@ def test_the_site_and_the_tool_say_the_same_of_every_odd_file(signed: Signed) ->
     signed.export()
     for name, (content, damaged) in odd_files(lines).items():
         signed.heads.write_bytes(content)
+        AuditVerification.objects.update(signed_id=1)  # the site knows hardly more than the tool
         code, words = verify()
         outside, told = tool("--log", signed.log, "--heads", signed.heads, "--key", signed.public)
         assert (code, outside) == ((1, 1) if damaged is None else (0, 0)), (name, words, told)

@@ -46,6 +46,23 @@ def last() -> int:
     return AuditLog.objects.order_by("-id").values_list("id", flat=True)[0]
 
 
+def test_a_file_that_was_cut_back_to_an_earlier_head_is_found_and_nothing_is_signed(signed: Signed) -> None:
+    """Rows after that head could be written anew, and signed as if they had been so."""
+    for _ in range(3):
+        write(3)
+        sign()
+    assert verify()[0] == 0
+    whole = signed.heads.read_bytes()
+    signed.heads.write_bytes(whole.splitlines(keepends=True)[0])
+    code, words = verify()
+    assert (code, "put the whole file back" in words) == (1, True)
+    with pytest.raises(CommandError, match="held the head of row"):
+        sign()
+    signed.heads.write_bytes(whole)
+    assert verify()[0] == 0
+    sign()
+
+
 def test_each_signing_appends_one_line_that_follows_the_one_before(signed: Signed) -> None:
     for _ in range(3):
         write(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,12 @@ from django.test import Client
 from accounts.models import Approval, Member, MemberRole
 from accounts.services.approvals import WaitsForSecond, approve
 from billing.debtors import OwnDebt
-from billing.models import CreditNote, Invoice, InvoicePayment, Receipt, ReceiptStatus
+from billing.models import CreditNote, Discount, Invoice, InvoicePayment, Receipt, ReceiptStatus
 from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.invoices.payments import record_payment_by_hand, reverse_payment
 from billing.services.invoices.write_offs import write_off_invoice
+from billing.services.pricing.discounts import create_discount, end_discount
+from billing.services.pricing.taxes import create_tax_rule
 from billing.services.receipts import create_receipts, mark_paid_by_hand
 from core.context import Actor
 from tests.billing.invoicing import fee, finalized, make_customer
@@ -103,6 +106,24 @@ def test_nobody_marks_the_own_receipt_as_paid(finance: Any, alice: Any) -> None:
         mark_paid_by_hand(actor=FIN, receipt=own, tx_ref="slip 1")
     assert mark_paid_by_hand(actor=FIN, receipt=anothers, tx_ref="slip 2")
     assert Receipt.objects.get(pk=own.pk).status == ReceiptStatus.PENDING
+
+
+def test_nor_do_they_set_what_it_alone_is_charged(invoice: Invoice, finance: Any) -> None:
+    belongs(invoice, finance, MemberRole.BILLING_MANAGER)
+    day = date(2026, 1, 1)
+    place = invoice.organisation
+    acts: list[Callable[[Actor], object]] = [
+        lambda actor: create_discount(
+            actor=actor, organisation=place, name="mine", percent=Decimal(100), effective_from=day
+        ),
+        lambda actor: create_tax_rule(actor=actor, tax="vat", organisation=place, effective_from=day),
+    ]
+    for act in acts:
+        with pytest.raises(OwnDebt):
+            act(FIN)
+    acts[0](Actor("other"))
+    with pytest.raises(OwnDebt):
+        end_discount(actor=FIN, discount=Discount.objects.get(), last_day=date(2026, 12, 31))
 
 
 def test_the_console_and_the_api_say_so(invoice: Invoice, finance: Any) -> None:

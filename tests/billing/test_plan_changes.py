@@ -269,17 +269,6 @@ def test_canceling_now_gives_the_rest_back_by_the_convention(
     assert renew("2027-06-01").renewed == 0
 
 
-@pytest.mark.parametrize(("convention", "back"), [("day", ["-300"]), ("second", ["-300"]), ("none", [])])
-def test_who_cancels_on_the_first_day_pays_for_it(
-    row: Subscription, settings: Any, convention: str, back: list[str]
-) -> None:
-    """Else a whole quota is had within a day for nothing."""
-    settings.BILLING_PRORATION = convention
-    with on("2027-01-01T00:20"):
-        assert cancel(actor=ALICE, subscription=row)
-    assert [each[3] for each in fees(row)[1:]] == back
-
-
 def test_canceling_with_the_period_costs_and_gives_nothing(row: Subscription) -> None:
     with on("2027-01-16"):
         assert cancel(actor=ALICE, subscription=row, at_period_end=True, reason="moved")

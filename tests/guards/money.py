@@ -30,6 +30,11 @@ MONEY = (
         ("tests/usage/test_quotas_carried.py::test_what_was_used_before_counts_in_windows_that_are_open",),
     ),
     Guard(
+        "who_has_left_changes_nothing", "billing/services/subscriptions/plan_changes.py",
+        "    check_holder(row.user, row.organisation)\n", "",
+        ("tests/billing/test_around_changes.py::test_who_has_left_the_organisation_changes_nothing_and_costs_it_nothing",),
+    ),
+    Guard(
         "one_trial_a_plan", "subscriptions/services/subscriptions.py",
         "Q(plan=plan) | Q(trial_plan=plan)", "Q(plan=plan)",
         ("tests/subscriptions/test_around.py::test_a_plan_that_was_tried_and_left_meanwhile_is_not_tried_again",),
@@ -37,7 +42,7 @@ MONEY = (
     Guard(
         "the_first_day_is_paid", "billing/selectors/fees.py",
         " if ends else moment", " if False else moment",
-        ("tests/billing/test_plan_changes.py::test_who_cancels_on_the_first_day_pays_for_it",),
+        ("tests/billing/test_around_changes.py::test_who_cancels_on_the_first_day_pays_for_it",),
     ),
     Guard(
         "what_waits_is_kept_under_its_key", "accounts/idempotency.py",

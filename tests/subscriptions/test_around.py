@@ -6,10 +6,12 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Member, Organisation
 from subscriptions.holders import OwnSubscription
-from subscriptions.models import Plan, Subscription, SuspendedFor
+from subscriptions.models import AiModel, Plan, Subscription, SuspendedFor
+from subscriptions.services.ending import end_due
 from subscriptions.services.subscriptions import (
     approve_subscription,
     cancel_subscription,
@@ -65,6 +67,46 @@ def test_who_ends_one_that_rests_waits_for_approval_of_the_next(open_plan: Plan,
     approve_subscription(actor=FIN, subscription=third)
     cancel_subscription(actor=ALICE, subscription=third)
     assert ask(open_plan, alice).status == "active", "it was forgiven"
+
+
+@pytest.fixture
+def two(db: None) -> tuple[Plan, Plan]:
+    """Two plans of one AI model, each open to all."""
+    model = AiModel.objects.create(id="gpt", name="gpt")
+    small, big = (
+        Plan.objects.create(code=code, name=code, ai_model=model, requires_approval=False) for code in ("small", "big")
+    )
+    return small, big
+
+
+def test_nor_does_another_plan_of_the_model_begin_meanwhile(two: tuple[Plan, Plan], alice: Any) -> None:
+    first = ask(two[0], alice)
+    suspend_subscription(actor=FIN, subscription=first, cause=SuspendedFor.STAFF, reason="misuse")
+    assert ask(two[1], alice).status == "pending"
+    cancel_subscription(actor=ALICE, subscription=first)
+    assert ask(two[0], alice).status == "pending"
+
+
+def test_a_younger_one_beside_it_is_no_way_around_either(two: tuple[Plan, Plan], alice: Any) -> None:
+    first, _beside = ask(two[0], alice), ask(two[1], alice)
+    suspend_subscription(actor=FIN, subscription=first, cause=SuspendedFor.STAFF, reason="misuse")
+    cancel_subscription(actor=ALICE, subscription=first)
+    assert ask(two[0], alice).status == "pending"
+
+
+def test_what_ran_out_while_it_rested_counts_as_ended_at_rest(open_plan: Plan, alice: Any) -> None:
+    first = ask(open_plan, alice)
+    suspend_subscription(actor=FIN, subscription=first, cause=SuspendedFor.STAFF, reason="misuse")
+    Subscription.objects.filter(pk=first.pk).update(end_at=timezone.now())
+    assert end_due(actor=FIN).expired == 1
+    assert ask(open_plan, alice).status == "pending"
+
+
+def test_what_rested_for_its_quota_may_be_asked_for_anew(open_plan: Plan, alice: Any) -> None:
+    first = ask(open_plan, alice)
+    suspend_subscription(actor=FIN, subscription=first, cause=SuspendedFor.QUOTA)
+    cancel_subscription(actor=ALICE, subscription=first)
+    assert ask(open_plan, alice).status == "active", "its quota goes with it"
 
 
 def test_a_plan_that_was_tried_and_left_meanwhile_is_not_tried_again(open_plan: Plan, alice: Any) -> None:

@@ -77,6 +77,55 @@ def test_nobody_carries_what_somebody_else_has_used(project: Project, alice: Any
     assert left(within) == {"requests/day": 5}, "within an organisation it is another contract"
 
 
+def limited(code: str, number: int, **fields: Any) -> Plan:
+    plan = Plan.objects.create(code=code, name=code, **fields)
+    PlanLimit.objects.create(plan=plan, metric="requests", window="month", limit=number)
+    return plan
+
+
+def change(row: Subscription, plan: Plan) -> None:
+    Subscription.objects.filter(pk=row.pk).update(plan=plan)
+    row.refresh_from_db()
+
+
+def test_neither_is_a_change_of_plans_before_the_end(project: Project) -> None:
+    gpt, other = (AiModel.objects.create(id=name, name=name) for name in ("gpt", "other"))
+    wanted, away = limited("wanted", 5, ai_model=gpt), limited("away", 5, ai_model=other)
+    row = subscribe(project, {"requests/month": 5}, ai_model=gpt)
+    change(row, wanted)
+    assert left(row) == {"requests/month": 5}
+    use(project, row, 5)
+    change(row, away)
+    assert left(again(row, plan=wanted)) == {"requests/month": 0}
+
+
+def test_nor_one_that_was_there_before_and_changes_into_it(project: Project) -> None:
+    wanted = limited("wanted", 5)
+    older = subscribe(project, {"requests/month": 7})
+    assert left(older) == {"requests/month": 7}
+    first = Subscription.objects.create(
+        plan=wanted, organisation=project.organisation, currency="THB", start_at=timezone.now(),
+        status=SubscriptionStatus.ACTIVE,
+    )  # fmt: skip
+    assert left(first) == {"requests/month": 5}
+    use(project, first, 5)
+    cancel_subscription(actor=SYSTEM, subscription=first)
+    change(older, wanted)
+    assert left(older) == {"requests/month": 0}
+
+
+def test_what_calls_under_way_hold_is_held_from_the_next_one_too(project: Project) -> None:
+    first = subscribe(project, {"requests/day": 5})
+    reserve_quota(subscription=first, amounts={"requests": Decimal(3)})
+    assert left(again(first)) == {"requests/day": 2}
+
+
+def test_a_dry_run_of_the_watch_writes_nothing(project: Project) -> None:
+    subscribe(project, {"requests/day": 5})
+    assert watch_quotas(actor=SYSTEM, dry_run=True).subscriptions == 1
+    assert not QuotaWindow.objects.exists()
+
+
 def test_one_that_runs_beside_it_is_counted_by_itself(project: Project) -> None:
     first = subscribe(project, {"requests/day": 5})
     use(project, first, 5)
@@ -99,9 +148,9 @@ def test_what_is_told_late_of_the_former_one_is_found_by_the_watch(project: Proj
     assert second.suspended_for == "quota"
 
 
-def test_windows_that_began_after_it_ask_for_nothing_more(project: Project) -> None:
+def test_whose_holder_had_none_before_asks_for_nothing_more(project: Project) -> None:
     mine = subscribe(project, {"requests/day": 4})
     with CaptureQueriesContext(connection) as asked:
         open_windows([mine], timezone.now())
-    assert [each for each in asked if "ai_model_id = p.ai_model_id" in each["sql"]] == []
+    assert [each for each in asked if "JOIN plans p" in each["sql"]] == []
     assert QuotaWindow.objects.get().carried == 0

@@ -21,6 +21,7 @@ from core.api.serializers import StrictSerializer, TextField, problems
 from core.clock import now_for
 from core.context import actor_of
 from core.errors import BadInput
+from subscriptions.holders import still_held
 from subscriptions.models import LIVE, AiModel, Subscription, SubscriptionKey
 from usage.models import QuotaReservation
 from usage.quotas import open_windows, standings
@@ -144,7 +145,7 @@ class QuotaView(APIView):
 def callable_by(request: Request) -> QuerySet[Subscription]:
     """Subscriptions on which this caller may make calls, whatever their state. A project's key: those of its
     organisation; a person: their own and their organisations'; a key bound to some: those alone."""
-    rows = Subscription.objects.all()
+    rows = Subscription.objects.filter(still_held())
     key = request.auth if isinstance(request.auth, ApiKey) else None
     user = request.user
     if key is not None and key.project is not None:

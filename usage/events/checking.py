@@ -161,7 +161,7 @@ class Checker:
         found = self.subscriptions.get(event.subscription)
         if found is None or not self._may_use(found, project):
             return Refused("unknown_subscription", "there is no such subscription", "subscription")
-        if found.status in ENDED:
+        if found.status in ENDED and not (found.end_at and event.timestamp < found.end_at):
             return Refused("subscription_ended", f"the subscription is {found.status}", "subscription")
         return found
 
@@ -169,7 +169,7 @@ class Checker:
         """A key that is bound may use what it is bound to; others those of the project's organisation, and a person
         the own ones."""
         if self.linked is not None:
-            return found.pk in self.linked
+            return found.pk in self.linked and found.organisation_id in (None, project.organisation_id)
         if self.sender.trusted:
             return found.organisation_id in (None, project.organisation_id)
         if found.user_id and found.user_id == self.sender.username:

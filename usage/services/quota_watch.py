@@ -47,6 +47,15 @@ def watch_quotas(
     """All subscriptions with limits, of these organisations, else of all real ones and of persons: a thousand at a
     time and in a constant number of statements each; then one more for each that needs somebody told."""
     now = now or timezone.now()
+    if not dry_run:
+        return _rounds(actor, now, organisations, dry_run=False)
+    with transaction.atomic():  # windows are made to be counted
+        done = _rounds(actor, now, organisations, dry_run=True)
+        transaction.set_rollback(True)
+    return done
+
+
+def _rounds(actor: Actor, now: datetime, organisations: Sequence[int] | None, *, dry_run: bool) -> Watched:
     done = Watched()
     if not dry_run:
         done.expired_reservations = expire_reservations(now=now, organisations=organisations)

@@ -177,6 +177,13 @@ def check_overpayment(invoice: Invoice, amount: Decimal, overpayment: Decimal) -
         raise BadInput(words % {"over": money_text(over, invoice.currency)}, field="overpayment")
 
 
+def _check_reference(reference: str) -> None:
+    if not reference or len(reference) > 255:  # noqa: PLR2004 - of the column
+        raise BadInput(_("Name the reference of the payment, 255 characters at most."), field="reference")
+    if not reference.isprintable():  # two that look alike would be two payments
+        raise BadInput(_("Write it without line breaks and characters that cannot be seen."), field="reference")
+
+
 def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, received_on: date) -> None:
     if currency != invoice.currency:
         words = _("The invoice is in %(wanted)s, not in %(currency)s.")
@@ -187,10 +194,7 @@ def _check(invoice: Invoice, amount: Decimal, currency: str, reference: str, rec
         raise BadInput(_("That is more than an invoice can hold."), field="amount")
     if amount != round(amount, places(currency)):
         raise BadInput(_("More decimal places than the currency has."), field="amount")
-    if not reference or len(reference) > 255:  # noqa: PLR2004 - of the column
-        raise BadInput(_("Name the reference of the payment, 255 characters at most."), field="reference")
-    if not reference.isprintable():  # two that look alike would be two payments
-        raise BadInput(_("Write it without line breaks and characters that cannot be seen."), field="reference")
+    _check_reference(reference)
     if received_on > today_for(invoice.organisation):
         raise BadInput(_("That day has not come yet."), field="received_on")
     if received_on < invoice.first_day - EARLIEST:

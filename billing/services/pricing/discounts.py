@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from audit import services as audit
+from billing.debtors import check_not_for_own
 from billing.models import Discount
 from billing.selectors.pricing.used_prices import last_use_of_discount
 from billing.services.pricing.endings import end_on
@@ -40,6 +41,7 @@ def create_discount(
         "effective_from": effective_from,
         "effective_to": effective_to,
     }
+    check_not_for_own(actor, organisation)
     check_discount(organisation=organisation, name=name, **given)
     row = Discount.objects.create(organisation=organisation, name=name.strip(), set_by=actor.name[:64], **given)
     extra = {"name": row.name, "currency": organisation.currency, **given}
@@ -69,6 +71,7 @@ def end_discount(*, actor: Actor, discount: Discount, last_day: date) -> bool:
     end, or before a month that is invoiced with it."""
     lock_for_transaction(LOCK)
     row = Discount.objects.select_for_update().get(pk=discount.pk)
+    check_not_for_own(actor, row.organisation)
     change = end_on(row, last_day, lambda: last_use_of_discount(row))
     if change is None:
         return False

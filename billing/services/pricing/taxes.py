@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from audit import services as audit
+from billing.debtors import check_not_for_own
 from billing.models import TaxCategory, TaxedKind, TaxRate, TaxRule
 from billing.models.taxes import CODE
 from billing.services.ledger.chart import ensure_tax_account
@@ -89,6 +90,7 @@ def create_tax_rule(
         "kind": kind, "metric_name": metric_name.strip(), "plan": plan, "reason": reason.strip(),
         "reason_th": reason_th.strip(),
     }  # fmt: skip
+    check_not_for_own(actor, organisation)
     lock_for_transaction(LOCK)
     check_tax_rule(**given)
     row = TaxRule.objects.create(set_by=actor.name[:64], **given)
@@ -128,6 +130,7 @@ def end_tax_rule(*, actor: Actor, rule: TaxRule, last_day: date) -> bool:
     never been. Raises ``BadInput`` for a day beyond its end or further back."""
     lock_for_transaction(LOCK)
     row = TaxRule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
+    check_not_for_own(actor, row.organisation)
     if row.effective_to == last_day:
         return False
     if last_day < row.effective_from - ONE_DAY or (row.effective_to is not None and last_day > row.effective_to):

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from audit import services as audit
+from billing.debtors import check_not_for_own
 from billing.models import PricingPlan, PricingStep
 from billing.selectors.pricing.usage_prices import in_force, steps_of
 from billing.selectors.pricing.used_prices import displaced_use, last_use
@@ -40,6 +41,7 @@ def create_price(*, actor: Actor, price: NewPrice) -> PricingPlan:
 
     A first day in the past is taken otherwise: that is how usage that nobody has priced is resolved.
     """
+    check_not_for_own(actor, price.organisation)
     check_price(price)
     row = PricingPlan(
         organisation=price.organisation, metric_name=price.metric_name, set_by=actor.name[:64],
@@ -72,6 +74,7 @@ def end_price(*, actor: Actor, plan: PricingPlan, last_day: date) -> bool:
     """
     lock_for_transaction(LOCK)
     row = _active(plan)
+    check_not_for_own(actor, row.organisation)
     change = end_on(row, last_day, lambda: last_use(row))
     if change is None:
         return False
@@ -93,6 +96,7 @@ def switch_off_price(*, actor: Actor, plan: PricingPlan, reason: str) -> bool:
         raise BadInput(_("Say why."), field="reason")
     lock_for_transaction(LOCK)
     row = PricingPlan.objects.select_for_update().get(pk=plan.pk)
+    check_not_for_own(actor, row.organisation)
     if not row.is_active:
         return False
     use = last_use(row)

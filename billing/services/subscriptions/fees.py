@@ -32,6 +32,7 @@ from billing.selectors.fees import (
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import Busy, Conflict
+from subscriptions.holders import still_held
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.history import note
 
@@ -79,7 +80,8 @@ def catch_up(*, actor: Actor, rows: Sequence[Subscription], now: datetime, why: 
     prefetch_related_objects(list(rows), *RELATED)
     plans = {row.plan_id for row in rows} | {row.next_plan_id for row in rows if row.next_plan_id}
     book, taken = Fees.of(plans), _taken(rows)
-    done = [advance(row, book, now, taken=taken, why=why) for row in rows]
+    gone = _gone(rows)
+    done = [advance(row, book, now, taken=taken, gone=gone, why=why) for row in rows]
     moved = [each for each in done if each.periods]
     found = Caught(parked=[each for each in done if each.trouble])
     found.renewed, found.plans = len(moved), sum(each.plan_before is not None for each in moved)
@@ -97,9 +99,11 @@ def catch_up(*, actor: Actor, rows: Sequence[Subscription], now: datetime, why: 
 
 
 def advance(
-    row: Subscription, book: Fees, now: datetime, *, taken: frozenset[tuple[Any, ...]] = frozenset(), why: str
-) -> Advance:
-    """Walk the periods of one subscription up to ``now``. It stops before one that has no price."""
+    row: Subscription, book: Fees, now: datetime, *, taken: frozenset[tuple[Any, ...]] = frozenset(),
+    gone: frozenset[int] = frozenset(), why: str,
+) -> Advance:  # fmt: skip
+    """Walk the periods of one subscription up to ``now``. It stops before one that has no price. ``gone``: those whose
+    holder has left the organisation."""
     done = Advance(row)
     if row.status not in _RUNS and (row.status != SubscriptionStatus.SUSPENDED or row.suspended_for in PAUSES):
         return done
@@ -107,7 +111,7 @@ def advance(
         ends = row.cancel_at_period_end and row.next_billing_at is not None
         if ends or (row.end_at is not None and row.end_at <= moment):
             break
-        if not _step(done, moment, book, taken, why):
+        if not _step(done, moment, book, taken, is_served=_served(row) and row.pk not in gone, why=why):
             break
     if not done.trouble and done.periods and PARKED in row.metadata:
         row.metadata = {name: value for name, value in row.metadata.items() if name != PARKED}
@@ -115,7 +119,9 @@ def advance(
     return done
 
 
-def _step(done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[Any, ...]], why: str) -> bool:
+def _step(
+    done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[Any, ...]], *, is_served: bool, why: str
+) -> bool:  # fmt: skip
     row = done.row
     plan: Plan = row.next_plan or row.plan
     cycle = row.next_cycle or row.billing_cycle
@@ -130,7 +136,7 @@ def _step(done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[An
         done.trouble = {"code": error.code, "plan": plan.code, "cycle": cycle, "currency": row.currency,
                         "day": days.start.isoformat()}  # fmt: skip
         return False
-    if price is not None and not _served(row):
+    if price is not None and not is_served:
         price = None
     if row.next_plan is not None:
         done.plan_before, row.plan, row.next_plan = row.plan, plan, None
@@ -150,6 +156,15 @@ def _step(done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[An
 def _served(row: Subscription) -> bool:
     """Nobody can use what an inactive user or organisation holds; its periods pass without a fee."""
     return all(each is None or each.is_active for each in (row.user, row.organisation))
+
+
+def _gone(rows: Sequence[Subscription]) -> frozenset[int]:
+    """Those of members who may not use what the organisation has any more."""
+    within = [row.pk for row in rows if row.user_id and row.organisation_id]
+    if not within:
+        return frozenset()
+    held = Subscription.objects.filter(still_held(), pk__in=within).values_list("pk", flat=True)
+    return frozenset(within) - set(held)
 
 
 def _taken(rows: Iterable[Subscription]) -> frozenset[tuple[Any, ...]]:

@@ -24,10 +24,10 @@ from billing.services.subscriptions.fees import catch_up, record_charges
 from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
-from subscriptions.holders import check_not_own
+from subscriptions.holders import check_not_own, is_at_rest
 from subscriptions.models import LIVE, USABLE, BillingCycle, Plan, PlanPrice, Subscription, SubscriptionStatus
 from subscriptions.services.history import lock, note
-from subscriptions.services.subscriptions import AlreadySubscribed, cancel_subscription, check_plan
+from subscriptions.services.subscriptions import AlreadySubscribed, cancel_subscription, check_holder, check_plan
 
 SHOWN_FOR = timedelta(minutes=15)  # how long amounts that were shown may be accepted
 _SALT = "billing.plan_change"
@@ -239,7 +239,8 @@ def _check(row: Subscription, plan: Plan, cycle: str, *, by: tuple[Actor, bool] 
             raise BadInput(_("It has this plan already."), field="plan")
         return
     check_plan(plan)
-    if plan.requires_approval and by is not None:
+    check_holder(row.user, row.organisation)
+    if by is not None and (plan.requires_approval or is_at_rest(row, plan)):
         actor, approved = by
         if not approved:
             raise NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
@@ -279,7 +280,7 @@ def _amounts(row: Subscription, plan: Plan, cycle: str, at: datetime) -> Change:
     price = book.price(plan, cycle, row.currency, local_day(at, zone))
     if cycle != row.billing_cycle:
         return _new_cycle(row, plan, cycle, price, at)
-    credit = credit_of(row, at)
+    credit = credit_of(row, at, ends=_is_less(row, price))
     if price is None or row.period_start is None or row.period_end is None or row.period_end <= at:
         return Change(credit, None, price)
     convention, within = settings.BILLING_PRORATION, Span(row.period_start, row.period_end)
@@ -306,7 +307,7 @@ def _new_cycle(row: Subscription, plan: Plan, cycle: str, price: PlanPrice | Non
     if row.period_start is not None and row.period_end is not None:
         start = begins(convention, Span(row.period_start, row.period_end), at, zone)
     within = Span(start, first_instant(period(day.day, day, cycle, 0).end, zone))
-    credit = credit_of(row, at)
+    credit = credit_of(row, at, ends=_is_less(row, price))
     if price is None:
         return Change(credit, None, None, within, day.day)
     # one fee a period: where one begins at this very moment already, this one is told from it by its kind
@@ -317,6 +318,11 @@ def _new_cycle(row: Subscription, plan: Plan, cycle: str, price: PlanPrice | Non
         period_end=within.end, due_at=at, explanation=explain(plan, price, within, zone, why="cycle"),
     )  # fmt: skip
     return Change(credit, charge, price, within, day.day)
+
+
+def _is_less(row: Subscription, price: PlanPrice | None) -> bool:
+    """What costs less, or nothing, takes the place of what was paid: as an end, it pays for the first day."""
+    return row.price is not None and (price is None or price.amount < row.price.amount)
 
 
 def _take(row: Subscription, plan: Plan, cycle: str, change: Change) -> None:

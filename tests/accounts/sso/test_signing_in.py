@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pyotp
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import Identity, User
@@ -158,6 +159,19 @@ def test_roles_come_from_the_list_alone_and_go_again(idp: Provider, settings: An
     assert roles("newcomer") == ("user", [])
     assert AuditLog.objects.filter(action="sso_roles").count() == 3
     assert not User.objects.get().is_superuser
+
+
+def test_a_role_that_was_taken_here_does_not_come_back_with_a_group_that_was_given_here(
+    idp: Provider, settings: Any
+) -> None:
+    settings.OIDC_GROUP_ROLES = {"hpc-finance": "Finance"}
+    sign_in(idp)
+    User.objects.get(pk="newcomer").groups.add(Group.objects.get(name="Operator"))
+    sign_in(idp)
+    assert roles("newcomer") == ("user", ["Operator"])
+    idp.claims["groups"] = ["hpc-finance"]
+    sign_in(idp)
+    assert roles("newcomer") == ("admin", ["Finance", "Operator"])
 
 
 def test_without_a_list_groups_of_theirs_give_nothing(idp: Provider) -> None:
