@@ -59,8 +59,18 @@ ACCESS = (
     ),
     Guard(
         "keys_have_scopes", "accounts/api_auth.py",
-        "if not open_to_it or (wanted not in key.scopes and Scope.ADMIN not in key.scopes):", "if False:",
+        "if wanted not in key.scopes and Scope.ADMIN not in key.scopes:", "if False:",
         ("tests/accounts/test_api_keys.py::test_a_users_key_reads_what_is_theirs_within_its_scopes",),
+    ),
+    Guard(
+        "projects_keys_open_nothing_of_people", "accounts/api_auth.py",
+        'if key.project_id is not None and not getattr(view, "takes_project_keys", False):', "if False:",
+        ("tests/accounts/test_api_keys.py::test_a_projects_key_is_nobody_at_peoples_addresses",),
+    ),
+    Guard(
+        "a_code_of_another_is_none", "accounts/views/second_factors.py",
+        "        request.session.pop(PENDING, None)\n", "        pass\n",
+        ("tests/accounts/test_second_factor.py::test_nobody_passes_with_the_code_of_somebody_else",),
     ),
     Guard(
         "keys_of_staff_are_no_staff", "accounts/api_auth.py",
