@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django import forms
-from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tier
@@ -35,10 +34,7 @@ class PlaygroundForm(forms.Form):
 class ScriptForm(forms.Form):
     """A job as one would hand it to sbatch. Without a tier, that of the one who asks."""
 
-    LONGEST = 65_536
-
     script = forms.CharField(
-        validators=[MaxLengthValidator(LONGEST, _("A script has at most 65,536 characters."))],
         label=_("Script header or sbatch command"),
         help_text=_(
             "Only the #SBATCH lines and the sbatch command count; nothing is run. The address of this page carries"

@@ -18,7 +18,7 @@ from accounts.tiers import TierResolver
 from billing import pricing
 from billing.forms.playground import PlaygroundForm, ScriptForm
 from billing.models import RateVersion
-from billing.selectors.jobs.quote import newest_account, quote
+from billing.selectors.jobs.quote import MAX_TEXT, newest_account, quote
 from billing.selectors.pricing.rates import MissingRate, version_at
 from core import money
 from core.context import actor_of
@@ -63,7 +63,7 @@ def _script(request: HttpRequest) -> HttpResponse:
     asked = "script" in given
     start = {"script": ScriptForm.EXAMPLE, "tier": "" if signed_in else settings.DEFAULT_TIER}
     # of one that is too long, no more than shows that it is
-    kept = {"script": given.get("script", "")[: ScriptForm.LONGEST + 1], "tier": given.get("tier", "")}
+    kept = {"script": given.get("script", "")[: MAX_TEXT + 1], "tier": given.get("tier", "")}
     form = ScriptForm(kept if asked else start)
     if not signed_in:
         form.ask_a_stranger()
