@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Approval
 from accounts.services.approvals import Act
 from billing.models import Invoice, InvoicePayment, Receipt
+from billing.services.invoices.credit_notes import write_credit_note
 from billing.services.invoices.payments import record_payment_by_hand, reverse_payment
 from billing.services.invoices.write_offs import write_off_invoice
 from billing.services.receipts import mark_paid_by_hand
@@ -65,3 +66,18 @@ def _write_off(approval: Approval) -> None:
 
 
 WRITE_OFF = Act(gettext_lazy("write an invoice off as bad debt"), "billing.write_off_invoice", _write_off)
+
+
+def _credit(approval: Approval) -> None:
+    details = approval.details
+    lines = details["lines"] and {
+        int(number): amount and Decimal(amount) for number, amount in details["lines"].items()
+    }  # fmt: skip
+    write_credit_note(
+        actor=Actor(approval.asked_by), invoice=Invoice.objects.get(pk=approval.target), reason=details["reason"],
+        lines=lines, cancel=details["cancel"], seen=Decimal(details["seen"]), seen_notes=details["seen_notes"],
+        second=approval,
+    )  # fmt: skip
+
+
+CREDIT_INVOICE = Act(gettext_lazy("write a credit note"), "billing.credit_invoice", _credit)

@@ -49,7 +49,12 @@ class ApprovalAdmin(PageActions, ReadOnlyAdmin):
 
     @admin.display(description=_("details"))
     def wanted(self, row: Approval) -> str:
-        return " · ".join(str(row.details[key]) for key in ("tx_ref", "reason", "note") if row.details.get(key))
+        found = [str(row.details[key]) for key in ("tx_ref", "reason", "note") if row.details.get(key)]
+        if lines := row.details.get("lines"):
+            found += [f"{_('line')} {number}: {amount or _('all')}" for number, amount in lines.items()]
+        if row.details.get("cancel"):
+            found.append(str(_("the invoice is canceled with it")))
+        return " · ".join(found)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Nobody is offered to confirm what they asked for themselves."""

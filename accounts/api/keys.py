@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from accounts.keys import manageable_keys, own_keys, own_projects
 from accounts.models import ApiKey, Project, Scope, User
 from accounts.services.api_keys import Issued, issue_key, revoke_key, rotate_key
+from accounts.sign_in.step_up import check_known
 from core.api.asking import read
 from core.api.paging import next_url, page
 from core.api.serializers import MomentField, PageQuery, StrictSerializer, TextField, page_of, problems
@@ -82,7 +83,11 @@ class KeysView(APIView):
         responses={201: IssuedSerializer, **problems(400, 401, 403)},
     )
     def post(self, request: Request) -> Response:
-        """Make a key. Its text is in this answer and nowhere else."""
+        """Make a key. Its text is in this answer and nowhere else.
+
+        403 `identity_unconfirmed`: the sign-in of the session is too long ago.
+        """
+        check_known(request)
         order = read(NewKeySerializer, request.data)
         project = _project(request, order["project"])
         issued = issue_key(
@@ -112,7 +117,11 @@ class RotateView(APIView):
         responses={201: IssuedSerializer, **problems(400, 401, 403, 404, 409)},
     )
     def post(self, request: Request, uuid: UUID) -> Response:
-        """A new key with the same rights; the old one works on for `overlap_hours`. 409 when it works no more."""
+        """A new key with the same rights; the old one works on for `overlap_hours`. 409 when it works no more.
+
+        403 `identity_unconfirmed`: the sign-in of the session is too long ago.
+        """
+        check_known(request)
         overlap = timedelta(hours=read(RotateSerializer, request.data)["overlap_hours"])
         return _once(rotate_key(actor=actor_of(request._request), key=_find(request, uuid, own=True), overlap=overlap))
 

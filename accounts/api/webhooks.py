@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.models import DeliveryStatus, Organisation, Scope, User, WebhookDelivery, WebhookEndpoint
 from accounts.services import webhooks as services
+from accounts.sign_in.step_up import check_known
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
 from core.api.asking import actor, read
 from core.api.paging import next_url, page
@@ -105,7 +106,11 @@ class WebhooksView(APIView):
         responses={201: SecretSerializer, **problems(400, 401, 403, 404, 409)},
     )
     def post(self, request: Request) -> Response:
-        """Add an address; only this answer holds its secret. 400 `address_refused`: it is not called from here."""
+        """Add an address; only this answer holds its secret. 400 `address_refused`: it is not called from here.
+
+        403 `identity_unconfirmed`: the sign-in of the session is too long ago.
+        """
+        check_known(request)
         order = read(NewEndpointSerializer, request.data)
         organisation = _organisation(request, order.pop("organisation"))
         user = None if organisation else User.objects.get(pk=actor(request).name)
@@ -127,9 +132,12 @@ class WebhookView(APIView):
         responses={200: EndpointSerializer, **problems(400, 401, 403, 404)},
     )
     def patch(self, request: Request, uuid: UUID) -> Response:
-        """Change what is named. Switching off gives up what waits."""
+        """Change what is named. Switching off gives up what waits. For another `url` or `kinds`, 403
+        `identity_unconfirmed` where the sign-in of the session is too long ago."""
         endpoint = find_endpoint(request.user, uuid)
         order = read(EndpointChangeSerializer, request.data)
+        if {"url", "kinds"} & order.keys():
+            check_known(request)
         active = order.pop("is_active", None)
         if order:
             kept = {"url": endpoint.url, "description": endpoint.description}
@@ -150,8 +158,12 @@ class RotateView(APIView):
         operation_id="webhooks_rotate", request=None, responses={200: SecretSerializer, **problems(401, 403, 404)}
     )
     def post(self, request: Request, uuid: UUID) -> Response:
-        """A new secret, in this answer alone. The former one signs beside it until `old_secret_until`."""
+        """A new secret, in this answer alone. The former one signs beside it until `old_secret_until`.
+
+        403 `identity_unconfirmed`: the sign-in of the session is too long ago.
+        """
         endpoint = find_endpoint(request.user, uuid)
+        check_known(request)
         services.rotate_secret(actor=actor(request), endpoint=endpoint)
         return Response(SecretSerializer(endpoint).data)
 

@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -22,6 +23,7 @@ from accounts.forms.organisations import refuse
 from accounts.keys import own_keys, own_projects
 from accounts.models import ApiKey, Scope, User
 from accounts.services.api_keys import FOR_PROJECTS, Issued, issue_key, revoke_key, rotate_key
+from accounts.sign_in.step_up import ask_again
 from core.context import actor_of
 from core.errors import AppError
 
@@ -78,6 +80,9 @@ def index(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def new(request: HttpRequest) -> HttpResponse:
+    """A key outlives the session that makes it: an open browser is not enough."""
+    if (question := ask_again(request)) is not None:
+        return question
     user = _user(request)
     form = KeyForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
@@ -105,6 +110,8 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @never_cache
 def rotate(request: HttpRequest, uuid: UUID) -> HttpResponse:
     key = _find(request, uuid)
+    if (question := ask_again(request, reverse("keys:detail", args=[uuid]))) is not None:
+        return question
     try:
         issued = rotate_key(actor=actor_of(request), key=key)
     except AppError as error:

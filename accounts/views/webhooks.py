@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -27,6 +28,7 @@ from accounts.services.webhooks import (
     switch_off,
     switch_on,
 )
+from accounts.sign_in.step_up import ask_again
 from accounts.webhook_reach import find_delivery, find_endpoint, own_endpoints, own_organisations
 from core.context import actor_of
 from core.errors import AppError
@@ -47,6 +49,8 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 def new(request: HttpRequest) -> HttpResponse:
     """After it is made, the answer itself shows the secret: no address shows it a second time."""
+    if (question := ask_again(request)) is not None:
+        return question
     form = NewEndpointForm(request.POST or None, organisations=list(own_organisations(request.user)))
     if request.method == "POST" and form.is_valid():
         organisation, actor = form.organisation, actor_of(request)
@@ -71,6 +75,8 @@ def _secret(request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> Htt
 @login_required
 def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     endpoint = find_endpoint(request.user, uuid)
+    if request.method == "POST" and (question := ask_again(request)) is not None:
+        return question
     stands = {"url": endpoint.url, "description": endpoint.description, "kinds": kinds_of(endpoint)}
     form = EndpointForm(request.POST or None, initial=stands)
     if request.method == "POST" and form.is_valid():
@@ -91,6 +97,8 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @never_cache
 def rotate(request: HttpRequest, uuid: UUID) -> HttpResponse:
     endpoint = find_endpoint(request.user, uuid)
+    if (question := ask_again(request, reverse("webhooks:detail", args=[uuid]))) is not None:
+        return question
     return _secret(request, endpoint, rotate_secret(actor=actor_of(request), endpoint=endpoint))
 
 

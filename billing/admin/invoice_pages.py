@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Organisation
+from accounts.services.approvals import WaitsForSecond
 from billing.invoicing.crediting import Left
 from billing.models import Invoice
 from billing.selectors.documents.credit_plans import offered, plan_credit
@@ -142,13 +143,17 @@ def credit_view(site: admin.ModelAdmin, request: HttpRequest, pk: int, context: 
 
 def _credit(site: admin.ModelAdmin, request: HttpRequest, invoice: Invoice, form: CreditForm) -> HttpResponse:
     data = form.cleaned_data
-    note = write_credit_note(
-        actor=actor_of(request), invoice=invoice, reason=data["reason"], lines=form.wanted, cancel=data["cancel"],
-        seen=data["seen"], seen_notes=data["seen_notes"],
-    )  # fmt: skip
-    words = _("Credit note %(number)s: %(sum)s was taken back.")
-    facts = {"number": note.number, "sum": money_text(note.total, note.currency)}
-    site.message_user(request, words % facts, messages.SUCCESS)
+    try:
+        note = write_credit_note(
+            actor=actor_of(request), invoice=invoice, reason=data["reason"], lines=form.wanted, cancel=data["cancel"],
+            seen=data["seen"], seen_notes=data["seen_notes"],
+        )  # fmt: skip
+    except WaitsForSecond as waits:
+        site.message_user(request, waits.message, messages.INFO)
+    else:
+        words = _("Credit note %(number)s: %(sum)s was taken back.")
+        facts = {"number": note.number, "sum": money_text(note.total, note.currency)}
+        site.message_user(request, words % facts, messages.SUCCESS)
     return redirect(reverse("admin:billing_invoice_change", args=[invoice.pk]))
 
 

@@ -99,12 +99,19 @@ class CreditNotesView(APIView):
         operation_id="invoices_credit",
         parameters=[KEY],
         request=CreditSerializer,
-        responses={201: CreditNoteSerializer, **problems(400, 401, 403, 404, 409, 422)},
+        responses={
+            201: CreditNoteSerializer,
+            (202, "application/problem+json"): ProblemSerializer,
+            **problems(400, 401, 403, 404, 409, 422),
+        },
     )
     @idempotent()
     def post(self, request: Request, uuid: UUID) -> Response:
         """Take an invoice back, in whole or by lines. Needs `billing.credit_invoice`. Send a key, or `seen`: without
-        either, a repeat takes back once more."""
+        either, a repeat takes back once more.
+
+        202 `waits_for_second`: above the site's limit, somebody else confirms it first.
+        """
         invoice = find_for(request, uuid, "billing.credit_invoice")
         order = scope.read(CreditSerializer, request.data)
         note = write_credit_note(

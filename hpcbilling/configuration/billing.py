@@ -108,6 +108,7 @@ APPROVAL_ACTS: dict[str, str] = {
     "pay_invoice": "billing.approvals.PAY_INVOICE",
     "reverse_payment": "billing.approvals.REVERSE_PAYMENT",
     "write_off": "billing.approvals.WRITE_OFF",
+    "credit_invoice": "billing.approvals.CREDIT_INVOICE",
 }
 # What makes entries of the journal, in the order in which it is posted.
 JOURNAL_SOURCES: dict[str, str] = {

@@ -8,6 +8,7 @@ from datetime import timedelta
 from io import StringIO
 from ipaddress import ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -260,8 +261,13 @@ def test_an_address_has_one_owner_and_its_changes_are_recorded_without_secrets(
     assert not webhooks.switch_off(actor=ME, endpoint=endpoint)
     actions = list(AuditLog.objects.filter(actor="alice").order_by("id").values_list("action", flat=True))
     assert actions == ["webhook_create", "webhook_change", "webhook_rotate", "webhook_off"]
-    kept = json.dumps(list(AuditLog.objects.values_list("changes", "extra")))
+    kept = json.dumps(list(AuditLog.objects.values_list("target", "changes", "extra")))
     assert "whsec_" not in kept
+    parts = urlsplit(there.url)
+    assert f"{parts.path}?" not in kept, "the path is where others put their secret"
+    old, new = AuditLog.objects.get(action="webhook_change").changes["url"]
+    assert old != new
+    assert {each.split("/…")[0] for each in (old, new)} == {f"{parts.scheme}://{parts.netloc}"}
 
 
 def test_nobody_collects_addresses_without_end(endpoint: WebhookEndpoint, there: Receiver, alice: Any) -> None:

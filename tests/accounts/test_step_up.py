@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
@@ -12,8 +14,10 @@ import time_machine
 from django.conf import settings as project
 from django.test import Client
 
-from accounts.models import Approval, ApprovalStatus, Session, User
+from accounts.models import ApiKey, Approval, ApprovalStatus, Session, User, WebhookEndpoint
 from accounts.services import second_factors
+from accounts.services.api_keys import issue_key
+from accounts.services.webhooks import create_endpoint
 from audit.models import AuditLog
 from core.context import Actor
 from tests.conftest import PASSWORD
@@ -137,3 +141,56 @@ def test_address_and_sessions_are_out_of_reach_of_an_open_browser(
     assert answer["Location"] == f"{ASK}?next=%2Faccount%2F"
     assert Session.objects.filter(user=finance).count() == 2
     assert not AuditLog.objects.filter(action__in=("email_change", "session_end")).exists()
+
+
+class TestWhatOutlivesASession:
+    """A key, and an address that gets copies, stay when the session is over."""
+
+    @pytest.fixture
+    def endpoint(self, finance: User) -> WebhookEndpoint:
+        return create_endpoint(actor=Actor(finance.username), user=finance, url="https://93.184.215.14/hook?key=1")
+
+    @pytest.fixture
+    def key(self, finance: User) -> ApiKey:
+        return issue_key(actor=Actor(finance.username), name="x", scopes=["usage:read"], user=finance).key
+
+    @pytest.mark.parametrize("page", ["/keys/new/", "/webhooks/new/"])
+    def test_is_not_made_by_an_open_browser(self, stale: Client, page: str) -> None:
+        for answer in (stale.get(page), stale.post(page, {"name": "x"})):
+            assert (answer.status_code, answer["Location"]) == (302, f"{ASK}?{urlencode({'next': page})}")
+        stale.post(ASK, {"password": PASSWORD})
+        assert stale.get(page).status_code == 200
+
+    def test_is_not_replaced_by_an_open_browser(self, stale: Client, key: ApiKey, endpoint: WebhookEndpoint) -> None:
+        for page, act in ((f"/keys/{key.pk}/", "rotate/"), (f"/webhooks/{endpoint.uuid}/", "secret/")):
+            answer = stale.post(page + act)
+            assert answer["Location"] == f"{ASK}?{urlencode({'next': page})}", "back to a page that can be asked for"
+        assert stale.post(f"/webhooks/{endpoint.uuid}/", {"url": "https://93.184.215.15/"})["Location"].startswith(ASK)
+        assert (ApiKey.objects.count(), WebhookEndpoint.objects.get().url) == (1, endpoint.url)
+        assert stale.post(f"/keys/{key.pk}/revoke/")["Location"] == "/keys/", "closing a door is always free"
+
+    def test_nor_by_its_calls(self, stale: Client, key: ApiKey, endpoint: WebhookEndpoint) -> None:
+        hook = f"/api/v1/webhooks/{endpoint.uuid}"
+        calls: list[tuple[str, str, Any]] = [
+            ("post", "/api/v1/keys", {"name": "x", "scopes": ["usage:read"]}),
+            ("post", f"/api/v1/keys/{key.pk}/rotate", {}),
+            ("post", "/api/v1/webhooks", {"url": endpoint.url}),
+            ("patch", hook, {"url": "https://93.184.215.15/"}),
+            ("patch", hook, {"kinds": []}),
+            ("post", f"{hook}/rotate", {}),
+        ]
+        for method, path, body in calls:
+            answer = getattr(stale, method)(path, json.dumps(body), content_type="application/json")
+            assert (answer.status_code, answer.json()["code"]) == (403, "identity_unconfirmed"), path
+        assert stale.patch(hook, json.dumps({"is_active": False}), content_type="application/json").status_code == 200
+        stale.post(ASK, {"password": PASSWORD})
+        made = stale.post("/api/v1/keys", json.dumps(calls[0][2]), content_type="application/json")
+        assert made.status_code == 201
+
+    def test_a_program_with_an_operators_key_is_not_asked(self, finance: User) -> None:
+        secret = issue_key(actor=Actor(finance.username), name="x", scopes=["admin:*"], user=finance).secret
+        made = Client().post(
+            "/api/v1/keys", json.dumps({"name": "y", "scopes": ["usage:read"]}), content_type="application/json",
+            headers={"Authorization": f"Bearer {secret}"},
+        )  # fmt: skip
+        assert made.status_code == 201

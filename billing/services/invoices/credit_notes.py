@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.models import Approval
+from accounts.services.approvals import ask_and_stop, count_alone, takes_second
 from audit import services as audit
 from billing.announcements import CANCELED, tell_of_invoice, tell_of_note
 from billing.debtors import check_not_own
@@ -32,6 +34,7 @@ from billing.services.invoices.dunning import follow_dues
 from billing.services.invoices.issue import settle_if_paid
 from billing.services.invoices.kept_credits import follow_note
 from billing.services.invoices.write_offs import take_back_write_off
+from billing.services.lone_acts import lone_act
 from billing.services.numbers import CREDIT_NOTES, document_number
 from billing.services.receipts import TotalChanged
 from core.clock import now_for, today_for
@@ -42,10 +45,9 @@ from core.states import transition
 CREDITABLE = (InvoiceStatus.FINALIZED, InvoiceStatus.PAID)
 
 
-@transaction.atomic
 def write_credit_note(
     *, actor: Actor, invoice: Invoice, reason: str, lines: Mapping[int, Decimal | None] | None = None,
-    cancel: bool = False, seen: Decimal | None = None, seen_notes: int | None = None,
+    cancel: bool = False, seen: Decimal | None = None, seen_notes: int | None = None, second: Approval | None = None,
 ) -> CreditNote:  # fmt: skip
     """Take back ``lines`` (number to amount as amounts stand on lines; None: what is left of it), or without it
     everything that is left.
@@ -53,15 +55,45 @@ def write_credit_note(
     What was paid and is not due any more goes to the organisation's balance. ``cancel``: with nothing left, the invoice
     is canceled, and its jobs and fees can be billed anew. ``seen`` is what somebody saw taken back so far and
     ``seen_notes`` by how many notes: a form that is sent twice takes back once. What is taken back of an invoice that
-    keeps a credit for the next one is kept, too. Raises ``BadInput``, ``NotCreditable``, ``TotalChanged``.
+    keeps a credit for the next one is kept, too. Above ``FOUR_EYES_ABOVE`` a second person confirms it first: without
+    ``second`` it is tried, undone, written down and ``WaitsForSecond`` raised. Raises ``BadInput``, ``NotCreditable``,
+    ``TotalChanged``.
     """
     reason = reason.strip()[:255]
     if not reason:
         raise BadInput(_("Say why it is taken back."), field="reason")
-    check_not_own(actor, invoice)
-    lock_organisations([invoice.organisation_id])
-    invoice.refresh_from_db()
-    _check(invoice, seen, seen_notes)
+    check_not_own(actor, invoice, second)
+    with transaction.atomic():
+        lock_organisations([invoice.organisation_id])
+        invoice.refresh_from_db()
+        _check(invoice, seen, seen_notes)
+        seen_now = {"seen": str(invoice.amount_credited), "seen_notes": invoice.credit_notes.count()}
+        note, given = _take_back(actor, invoice, reason, lines, cancel)
+        alone = lone_act(actor, "credit_invoice", invoice, given)
+        waits = second is None and takes_second(alone)
+        if waits:
+            transaction.set_rollback(True)
+        elif second is None:
+            count_alone(alone)
+    if waits:
+        invoice.refresh_from_db()
+        ask_and_stop(
+            actor=actor, act="credit_invoice", target=invoice.pk, label=str(invoice), amount=given,
+            currency=invoice.currency, details={"reason": reason, "lines": _plain(lines), "cancel": cancel, **seen_now},
+        )  # fmt: skip
+    return note
+
+
+def _plain(lines: Mapping[int, Decimal | None] | None) -> dict[str, str | None] | None:
+    if lines is None:
+        return None
+    return {str(number): None if amount is None else str(amount) for number, amount in lines.items()}
+
+
+def _take_back(
+    actor: Actor, invoice: Invoice, reason: str, lines: Mapping[int, Decimal | None] | None, cancel: bool
+) -> tuple[CreditNote, Decimal]:
+    """The note, and what it gives: where a credit is kept for the next invoice the note itself comes to less."""
     rows = {line.line_number: line for line in invoice.lines.order_by("line_number")}
     taken = plan_credit(invoice, list(rows.values()), lines)
     note = _write(actor, invoice, rows, taken, reason)
@@ -86,7 +118,8 @@ def write_credit_note(
         follow_dues(actor=actor, organisation=invoice.organisation)
     if not nothing_left:
         settle_if_paid(actor, invoice)
-    return note
+    kept = {number for number, line in rows.items() if is_kept(line)}
+    return note, abs(sum((each.net + each.tax for each in taken if each.number not in kept), Decimal(0)))
 
 
 def _check(invoice: Invoice, seen: Decimal | None, seen_notes: int | None) -> None:
