@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
-from django.utils.translation import get_language
+from django.utils.translation import override
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
@@ -40,25 +40,25 @@ class SchemaQuery(StrictSerializer):
 class SchemaView(SpectacularAPIView):
     """``?format=json`` or ``yaml``; without it what ``Accept`` prefers, YAML for whoever takes anything.
 
-    Making it takes the better part of a second, and nobody needs to sign in for it: each process makes it once for each
-    form and language.
+    It is in English whoever reads it: names of its components come from labels of choices, and programs are made from
+    it. Making it takes the better part of a second, and nobody needs to sign in for it: a process makes each form once.
     """
 
-    _made: ClassVar[dict[tuple[str, str], tuple[bytes, str]]] = {}
+    _made: ClassVar[dict[str, tuple[bytes, str]]] = {}
     _making = Lock()
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         renderer: Any = request.accepted_renderer
-        key = (renderer.media_type, get_language() or "")
-        with self._making:
+        key = renderer.media_type
+        with self._making, override("en"):
             if key not in self._made:
                 answer = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
                 content = renderer.render(answer.data, renderer.media_type, self.get_renderer_context())
                 self._made[key] = (content, answer.headers["Content-Disposition"])
         content, name = self._made[key]
         kind = f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
-        return HttpResponse(content, content_type=kind, headers={"Content-Disposition": name})
+        return HttpResponse(content, content_type=kind, headers={"Content-Disposition": name, "Content-Language": "en"})
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         query = SchemaQuery(data=request.query_params)

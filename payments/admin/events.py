@@ -37,7 +37,7 @@ class OutcomeFilter(parts.ConditionFilter):
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(PageActions, ReadOnlyAdmin):
     list_display = (
-        "id", "received", "sender", "event_type", "of_payment", "state", "told", "deliveries", "attempts", "next",
+        "id", "received", "sender", "event_type", "of_payment", "state", "told", "deliveries", "next",
     )  # fmt: skip
     list_filter = (OutcomeFilter, parts.ProviderFilter, "signature_ok", ("received_at", admin.DateFieldListFilter))
     search_fields = ("external_event_id", "event_type", "=payment__id", "=body_sha256")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.utils import translation
 
 from billing.api import jobs
 from core.api.paging import cursor_of
+from hpcbilling.api import SchemaView
 from tests.billing.test_api import JOBS, OCTOBER, RECEIPTS, post, problem, signed_in
 from tests.factories import account_tier, make_job
 
@@ -144,7 +146,19 @@ def test_format_is_no_parameter_but_of_the_description(alice: Any) -> None:
     assert '"/api/schema/?format=json"' in browser.get("/api/docs/").content.decode()
 
 
-def test_the_description_is_made_once_for_each_form_and_language(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_description_is_the_same_whatever_the_reader_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are made from it: in Thai a component had another name."""
+    found = []
+    for language in ("th", "en"):
+        monkeypatch.setattr(SchemaView, "_made", {})
+        found.append(Client().get("/api/schema/?format=json", headers={"Accept-Language": language}))
+    assert found[0].content == found[1].content
+    assert {each["Content-Language"] for each in found} == {"en"}
+    assert "BillingCycleEnum" in found[0].json()["components"]["schemas"]
+    assert not [name for name in found[0].json()["components"]["schemas"] if re.search(r"[0-9a-f]{3}Enum$", name)]
+
+
+def test_the_description_is_made_once_for_each_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """Making it takes most of a second, and nobody need sign in for it: strangers could keep the site busy with it."""
     browser, asked = Client(), [f"/api/schema/?format={each}" for each in ("json", "yaml")]
     first = [browser.get(each) for each in asked]
