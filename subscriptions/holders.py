@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -11,12 +12,14 @@ from accounts.membership import BILLING, RIGHTS, USE, VIEW, Person, memberships,
 from accounts.models import Member, MemberRole, Organisation, User
 from core.context import Actor
 from core.errors import Conflict
-from subscriptions.models import Plan, Subscription, SubscriptionChange, SubscriptionStatus, SuspendedFor
+from subscriptions.models import ENDED, Plan, Subscription, SubscriptionChange, SubscriptionStatus, SuspendedFor
 
 # Whom the subscriptions of an organisation serve.
 USERS = tuple(role for role, rights in RIGHTS.items() if USE in rights)
 
 GRAVE = (SuspendedFor.STAFF, SuspendedFor.PAYMENT)
+AGREED = "agreed_plan"  # in the metadata: id of a plan to come that the staff has agreed to
+TRIED = "tried_plans"  # in the metadata: ids of plans between the first and the last one of a trial
 AT_REST = "ended_at_rest"  # in the metadata of one that is over: for which of these it rested
 
 
@@ -89,17 +92,48 @@ def still_held() -> Q:
 
 
 def is_at_rest(subscription: Subscription, plan: Plan) -> bool:
-    """Whether ``plan``, or another one of its AI model, rests for its holder by staff or for want of payment, or ended
-    so and nobody of the staff has approved one since: neither asking anew nor another plan is a way around that."""
-    alike = Q(plan=plan) if plan.ai_model_id is None else Q(plan=plan) | Q(plan__ai_model=plan.ai_model_id)
-    rows = same_holder(subscription).filter(alike)
-    if rows.filter(status=SubscriptionStatus.SUSPENDED, suspended_for__in=GRAVE).exists():
-        return True
-    last = rows.filter(**{f"metadata__{AT_REST}__isnull": False}).order_by("-pk").first()
-    if last is None:
-        return False
-    since = SubscriptionChange.objects.filter(subscription__in=rows.filter(pk__gt=last.pk), action="approve")
-    return not since.exists()
+    return bool(at_rest([(subscription, plan)]))
+
+
+def at_rest(wanted: Sequence[tuple[Subscription, Plan]]) -> frozenset[tuple[int, int]]:
+    """Which plans (ids of subscription and plan) rest for their holders: the plan, or another one of its AI model, is
+    suspended by staff or for want of payment, or ended so and nobody of the staff has approved one since. Neither
+    asking anew nor another plan is a way around that. Two statements, however many are asked for."""
+    holders = {(each.user_id, each.organisation_id) for each, _plan in wanted}
+    theirs = Q(user__in={user for user, _place in holders if user}) | Q(
+        user__isnull=True, organisation__in={place for user, place in holders if not user}
+    )
+    held: dict[tuple[str | None, int | None], list[Subscription]] = {}
+    for row in Subscription.objects.filter(theirs).select_related("plan") if holders else ():
+        held.setdefault((row.user_id, row.organisation_id), []).append(row)
+    ended = {row.pk for rows in held.values() for row in rows if AT_REST in row.metadata}
+    over, approved = _ends_and_approvals([row.pk for rows in held.values() for row in rows]) if ended else ({}, {})
+    found = set()
+    for subscription, plan in wanted:
+        rows = held.get((subscription.user_id, subscription.organisation_id), ())
+        alike = [row for row in rows if row.pk != subscription.pk and _is_alike(row.plan, plan)]
+        rests = any(row.status == SubscriptionStatus.SUSPENDED and row.suspended_for in GRAVE for row in alike)
+        last = max((over.get(row.pk, 0) for row in alike if row.pk in ended), default=None)
+        if rests or (last is not None and all(approved.get(row.pk, 0) <= last for row in alike)):
+            found.add((subscription.pk, plan.pk))
+    return frozenset(found)
+
+
+def _is_alike(plan: Plan, other: Plan) -> bool:
+    return plan.pk == other.pk or (plan.ai_model_id is not None and plan.ai_model_id == other.ai_model_id)
+
+
+def _ends_and_approvals(subscriptions: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """By subscription the number in the history of its end, and of its last approval: they tell which came first."""
+    over: dict[int, int] = {}
+    approved: dict[int, int] = {}
+    rows = SubscriptionChange.objects.filter(subscription__in=subscriptions).order_by("pk")
+    for pk, subscription, action, to in rows.values_list("pk", "subscription_id", "action", "to_status"):
+        if to in ENDED:
+            over[subscription] = pk
+        if action == "approve":
+            approved[subscription] = pk
+    return over, approved
 
 
 def manages(user: Person, subscription: Subscription) -> bool:

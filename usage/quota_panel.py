@@ -23,7 +23,7 @@ def panel(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
             "metric": unit_text(each.window.metric),
             "within": each.window.get_window_display(),
             "used": quantity_text(each.used),
-            "held": quantity_text(each.window.held) if each.window.held else "",
+            "held": quantity_text(each.held) if each.held else "",
             "limit": quantity_text(each.window.limit or 0),
             "percent": min(int(each.percent), 100),
             "ends_at": each.window.ends_at,

@@ -13,10 +13,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from core.periods import next_month, period_start
-from subscriptions.models import LimitWindow, PlanLimit, Subscription, SubscriptionStatus
+from subscriptions.models import ENDED, LimitWindow, PlanLimit, Subscription
 from usage.models import QuotaWindow
 
-OVER_STATES = (SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED)
 REQUESTS, TOKENS = "requests", "tokens"
 _Key = tuple[int, str, str, datetime]  # subscription, metric, window, start
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -43,24 +42,25 @@ JOIN usage_aggregates a ON a.subscription_id = {of}
         ELSE a.meter_id = m.id END
 WHERE w.id IN ({ids}) AND {alike} GROUP BY w.id
 """
-# Those of the same holder that are over by now: what they used of the same plan or AI model, or within a window of the
-# same kind, which they had whatever their plan was in the end.
+# Those of the same holder that were over before this one had its plan (what ran beside it had a quota of its own): what
+# they used of the same plan or AI model, or within a window of the same kind, which they had whatever their plan was in
+# the end.
 _BEFORE = """
 JOIN plans p ON p.id = s.plan_id
 JOIN subscriptions b ON b.id IN ({former}) AND b.id <> s.id
     AND COALESCE(b.username, '') = COALESCE(s.username, '')
     AND COALESCE(b.organisation_id, 0) = COALESCE(s.organisation_id, 0)
+    AND b.end_at <= COALESCE(s.plan_since, s.start_at, s.created_at)
 """
 _ALIKE = """(b.plan_id = p.id OR a.model_id = p.ai_model_id OR ((p.ai_model_id IS NULL OR a.model_id = '') AND EXISTS (
         SELECT 1 FROM quota_windows x WHERE x.subscription_id = b.id AND x.metric = w.metric
         AND x.{window} = w.{window} AND x.starts_at = w.starts_at)))"""
-# What their calls that have not ended hold in windows of the same kind.
+# What their calls that have not ended hold in windows of the same kind, for a while and so of whatever model.
 _HELD = """
 SELECT w.id, {sum}(x.held)
 FROM quota_windows w
 JOIN subscriptions s ON s.id = w.subscription_id
 {whose}
-JOIN plans q ON q.id = b.plan_id AND (q.id = p.id OR p.ai_model_id IS NULL OR q.ai_model_id = p.ai_model_id)
 JOIN quota_windows x ON x.subscription_id = b.id AND x.metric = w.metric AND x.{window} = w.{window}
     AND x.starts_at = w.starts_at
 WHERE w.id IN ({ids}) GROUP BY w.id
@@ -70,15 +70,19 @@ WHERE w.id IN ({ids}) GROUP BY w.id
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A window with what was used in it, before the subscription, too. ``left`` is None without a limit, and never
-    below 0."""
+    below 0. What is ``held`` leaves less, and uses nothing up."""
 
     window: QuotaWindow
     used: Decimal
 
     @property
+    def held(self) -> Decimal:
+        return self.window.held + self.window.carried_held
+
+    @property
     def left(self) -> Decimal | None:
         limit = self.window.limit
-        return None if limit is None else max(limit - self.used - self.window.held, Decimal(0))
+        return None if limit is None else max(limit - self.used - self.held, Decimal(0))
 
     @property
     def percent(self) -> Decimal:
@@ -163,31 +167,31 @@ def standings(windows: Sequence[QuotaWindow]) -> list[Standing]:
 
 
 def carry(windows: Sequence[QuotaWindow]) -> None:
-    """Bring ``carried`` in line with what earlier subscriptions of the holders have used, and hold for calls under way,
-    events that came late among it. One statement where there are no such subscriptions, else four."""
-    if not windows or not (former := _former(windows)):
-        before: dict[int, Decimal] = {}
-    else:
+    """Bring what is carried in line with what earlier subscriptions of the holders have used, events that came late
+    among it, and hold. One statement where there are no such subscriptions, else four."""
+    used: dict[int, Decimal] = {}
+    held: dict[int, Decimal] = {}
+    if windows and (former := _former(windows)):
         ids = [each.pk for each in windows]
-        before = _sums(_USED, ids, former)
-        for window, held in _sums(_HELD, ids, former).items():
-            before[window] = before.get(window, Decimal(0)) + held
-    changed = [each for each in windows if each.carried != before.get(each.pk, 0)]
-    for each in changed:
-        each.carried = before.get(each.pk, Decimal(0))
+        used, held = _sums(_USED, ids, former), _sums(_HELD, ids, former)
+    changed = []
+    for each in windows:
+        found = used.get(each.pk, Decimal(0)), held.get(each.pk, Decimal(0))
+        if (each.carried, each.carried_held) != found:
+            each.carried, each.carried_held = found
+            changed.append(each)
     if changed:
-        QuotaWindow.objects.bulk_update(changed, ["carried"])
+        QuotaWindow.objects.bulk_update(changed, ["carried", "carried_held"])
 
 
 def _former(windows: Sequence[QuotaWindow]) -> list[int]:
-    """Subscriptions of the same holders that ended within one of the windows."""
+    """Subscriptions of the same holders that ended within one of the windows, or were found to have ended then."""
     holders = {(each.subscription.user_id, each.subscription.organisation_id) for each in windows}
     theirs = Q(user__in={user for user, _place in holders if user}) | Q(
         user__isnull=True, organisation__in={place for user, place in holders if not user}
     )
-    over = Subscription.objects.filter(
-        theirs, status__in=OVER_STATES, end_at__gt=min(each.starts_at for each in windows)
-    )
+    since = min(each.starts_at for each in windows)
+    over = Subscription.objects.filter(theirs, Q(end_at__gte=since) | Q(updated_at__gte=since), status__in=ENDED)
     return [pk for pk, *holder in over.values_list("pk", "user_id", "organisation_id") if tuple(holder) in holders]
 
 

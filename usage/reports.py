@@ -6,7 +6,7 @@ from core.database.sql_views import SqlViews
 
 # What is left follows from the sums of the hours in the window; a NULL means that nothing limits it, or that nobody
 # has asked yet in this window.
-_LEFT = """(SELECT MIN({limit} - {held} - COALESCE((
+_LEFT = """(SELECT MIN({limit} - {gone} - COALESCE((
         SELECT SUM({what}) FROM usage_aggregates a
         WHERE a.subscription_id = s.id AND a.meter_id IS NULL AND a.period_type = 'hour' {only}
             AND a.period_start >= w.starts_at AND (w.ends_at IS NULL OR a.period_start < w.ends_at)
@@ -21,8 +21,9 @@ def bodies(vendor: str) -> dict[str, str]:
     day = "date_trunc('day', e.timestamp)" if vendor == "postgresql" else "date(e.timestamp)"
 
     def left(metric: str, what: str, only: str = "") -> str:
-        limit, held = number.format('w."limit"'), number.format("w.held")
-        return _LEFT.format(limit=limit, held=held, what=what, only=only, metric=metric)
+        limit = number.format('w."limit"')
+        gone = " - ".join(number.format(f"w.{name}") for name in ("held", "carried", "carried_held"))
+        return _LEFT.format(limit=limit, gone=gone, what=what, only=only, metric=metric)
 
     return {
         "active_subscriptions": f"""

@@ -4,6 +4,7 @@ from subscriptions.models.ai_models import AiModel, AiModelPrice
 from subscriptions.models.plans import LimitWindow, Plan, PlanLimit
 from subscriptions.models.prices import PlanPrice
 from subscriptions.models.subscriptions import (
+    ENDED,
     LIVE,
     SUBSCRIPTION_TRANSITIONS,
     USABLE,
@@ -16,6 +17,7 @@ from subscriptions.models.subscriptions import (
 )
 
 __all__ = [
+    "ENDED",
     "LIVE",
     "SUBSCRIPTION_TRANSITIONS",
     "USABLE",

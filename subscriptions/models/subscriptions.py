@@ -37,6 +37,7 @@ SUBSCRIPTION_TRANSITIONS: Transitions = {
 }
 USABLE = (_S.TRIAL, _S.ACTIVE, _S.PAST_DUE)
 LIVE = (_S.PENDING, *USABLE, _S.SUSPENDED)
+ENDED = (_S.CANCELED, _S.EXPIRED)
 
 
 class BillingCycle(models.TextChoices):
@@ -79,6 +80,7 @@ class Subscription(models.Model):
         _("billing cycle"), max_length=10, choices=BillingCycle, default=BillingCycle.MONTHLY
     )
     currency = models.CharField(_("currency"), max_length=3)
+    plan_since = models.DateTimeField(_("has this plan since"), null=True, blank=True)  # None: since it began
     start_at = models.DateTimeField(_("from"), null=True, blank=True)
     end_at = models.DateTimeField(_("until"), null=True, blank=True)
     trial_end_at = models.DateTimeField(_("trial until"), null=True, blank=True)

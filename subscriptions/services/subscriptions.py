@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,7 +14,7 @@ from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
 from subscriptions import hooks
-from subscriptions.holders import check_not_own, is_at_rest, is_member, same_holder
+from subscriptions.holders import TRIED, check_not_own, is_at_rest, is_member, same_holder
 from subscriptions.models import (
     LIVE,
     USABLE,
@@ -197,8 +196,9 @@ def _has_trial(subscription: Subscription) -> bool:
     plan = subscription.plan
     if not plan.trial_days:
         return False
-    tried = same_holder(subscription).filter(Q(plan=plan) | Q(trial_plan=plan), trial_end_at__isnull=False)
-    return not tried.exists()
+    tried = same_holder(subscription).filter(trial_end_at__isnull=False)
+    rows = tried.values_list("plan_id", "trial_plan_id", "metadata")
+    return all(plan.pk not in (last, first, *facts.get(TRIED, ())) for last, first, facts in rows)
 
 
 def _end_of_trial(subscription: Subscription, now: datetime) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Member, Organisation
-from subscriptions.holders import OwnSubscription
+from subscriptions.holders import OwnSubscription, at_rest
 from subscriptions.models import AiModel, Plan, Subscription, SuspendedFor
 from subscriptions.services.ending import end_due
 from subscriptions.services.subscriptions import (
@@ -92,6 +92,43 @@ def test_a_younger_one_beside_it_is_no_way_around_either(two: tuple[Plan, Plan],
     suspend_subscription(actor=FIN, subscription=first, cause=SuspendedFor.STAFF, reason="misuse")
     cancel_subscription(actor=ALICE, subscription=first)
     assert ask(two[0], alice).status == "pending"
+
+
+def test_an_approval_of_before_is_none_of_what_rested_since(two: tuple[Plan, Plan], alice: Any) -> None:
+    """Which came first is told by the history, not by which subscription is the younger one."""
+    small, big = two
+    Plan.objects.filter(pk=big.pk).update(requires_approval=True)
+    big.refresh_from_db()
+    first, second = ask(small, alice), ask(big, alice)
+    approve_subscription(actor=FIN, subscription=second)
+    cancel_subscription(actor=ALICE, subscription=second)
+    suspend_subscription(actor=FIN, subscription=first, cause=SuspendedFor.STAFF, reason="misuse")
+    cancel_subscription(actor=ALICE, subscription=first)
+    assert ask(small, alice).status == "pending"
+
+
+def test_and_one_of_what_was_asked_for_before_counts_since_it_was_given(two: tuple[Plan, Plan], alice: Any) -> None:
+    small, big = two
+    Plan.objects.filter(pk=big.pk).update(requires_approval=True)
+    big.refresh_from_db()
+    waiting, running = ask(big, alice), ask(small, alice)
+    suspend_subscription(actor=FIN, subscription=running, cause=SuspendedFor.STAFF, reason="misuse")
+    cancel_subscription(actor=ALICE, subscription=running)
+    approve_subscription(actor=FIN, subscription=waiting)
+    assert ask(small, alice).status == "active"
+
+
+def test_whether_plans_rest_is_asked_for_many_at_once(
+    two: tuple[Plan, Plan], alice: Any, bob: Any, django_assert_num_queries: Any
+) -> None:
+    small, big = two
+    mine, theirs = ask(small, alice), ask(small, bob)
+    suspend_subscription(actor=FIN, subscription=mine, cause=SuspendedFor.STAFF, reason="misuse")
+    cancel_subscription(actor=ALICE, subscription=mine)
+    asked = [(Subscription(pk=-1, user=alice), big), (Subscription(pk=-2, user=bob), big)]
+    with django_assert_num_queries(2):
+        assert at_rest(asked) == {(-1, big.pk)}
+    assert theirs.status == "active"
 
 
 def test_what_ran_out_while_it_rested_counts_as_ended_at_rest(open_plan: Plan, alice: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -19,7 +22,7 @@ from tests.usage.test_quotas import left, subscribe, use
 from usage.models import QuotaWindow
 from usage.quotas import open_windows
 from usage.services.quota_watch import watch_quotas
-from usage.services.reservations import QuotaExhausted, reserve_quota
+from usage.services.reservations import NotUsable, QuotaExhausted, release_reservation, reserve_quota
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +87,7 @@ def limited(code: str, number: int, **fields: Any) -> Plan:
 
 
 def change(row: Subscription, plan: Plan) -> None:
-    Subscription.objects.filter(pk=row.pk).update(plan=plan)
+    Subscription.objects.filter(pk=row.pk).update(plan=plan, plan_since=timezone.now())
     row.refresh_from_db()
 
 
@@ -120,6 +123,62 @@ def test_what_calls_under_way_hold_is_held_from_the_next_one_too(project: Projec
     assert left(again(first)) == {"requests/day": 2}
 
 
+def test_nor_does_it_go_with_a_change_of_plans_before_the_end(project: Project) -> None:
+    gpt, other = (AiModel.objects.create(id=name, name=name) for name in ("gpt", "other"))
+    row = subscribe(project, {"requests/month": 5}, ai_model=gpt)
+    wanted = row.plan
+    reserve_quota(subscription=row, amounts={"requests": Decimal(5)})
+    change(row, limited("away", 5, ai_model=other))
+    assert left(again(row, plan=wanted)) == {"requests/month": 0}
+
+
+def test_what_is_only_held_warns_nobody_and_suspends_nothing(project: Project, mailoutbox: list[Any]) -> None:
+    first = subscribe(project, {"requests/month": 5})
+    held = reserve_quota(subscription=first, amounts={"requests": Decimal(5)})
+    second = again(first)
+    assert (left(second), watch_quotas(actor=SYSTEM).suspended) == ({"requests/month": 0}, 0)
+    with pytest.raises(QuotaExhausted) as error:
+        reserve_quota(subscription=second, amounts={"requests": Decimal(1)})
+    assert (error.value.details["used"], error.value.details["held"]) == ("0", "5")
+    release_reservation(subscription=first, uuid=held.uuid)
+    watch_quotas(actor=SYSTEM)
+    second.refresh_from_db()
+    assert (second.status, left(second)) == (SubscriptionStatus.ACTIVE, {"requests/month": 5})
+    reserve_quota(subscription=second, amounts={"requests": Decimal(5)})
+
+
+def test_a_call_that_came_before_the_end_sets_nothing_aside_after_it(project: Project) -> None:
+    first = subscribe(project, {"requests/month": 5})
+    as_loaded = Subscription.objects.select_related("organisation").get(pk=first.pk)
+    second = again(first)
+    reserve_quota(subscription=second, amounts={"requests": Decimal(5)})
+    with pytest.raises(NotUsable):
+        reserve_quota(subscription=as_loaded, amounts={"requests": Decimal(5)})
+    assert sum(QuotaWindow.objects.values_list("held", flat=True)) == 5
+
+
+def test_the_view_of_gateways_leaves_as_much(project: Project) -> None:
+    first = subscribe(project, {"requests/month": 10})
+    use(project, first, 6)
+    reserve_quota(subscription=first, amounts={"requests": Decimal(1)})
+    second = again(first)
+    assert left(second) == {"requests/month": 3}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT remaining_requests FROM active_subscriptions WHERE id = %s", [second.pk])
+        assert cursor.fetchone()[0] == 3
+
+
+def test_what_ends_where_a_window_begins_and_is_found_later_counts(project: Project) -> None:
+    """A period ends with its month; until the hourly run has said so, calls go on."""
+    zone = ZoneInfo("Asia/Bangkok")
+    first = subscribe(project, {"requests/month": 5})
+    with time_machine.travel(datetime(2027, 2, 1, 0, 10, tzinfo=zone), tick=False):
+        use(project, first, 5)
+        second = again(first)
+        Subscription.objects.filter(pk=first.pk).update(end_at=datetime(2027, 2, 1, tzinfo=zone))
+        assert left(second) == {"requests/month": 0}
+
+
 def test_a_dry_run_of_the_watch_writes_nothing(project: Project) -> None:
     subscribe(project, {"requests/day": 5})
     assert watch_quotas(actor=SYSTEM, dry_run=True).subscriptions == 1
@@ -134,6 +193,10 @@ def test_one_that_runs_beside_it_is_counted_by_itself(project: Project) -> None:
         start_at=timezone.now(), status=SubscriptionStatus.ACTIVE,
     )  # fmt: skip
     PlanLimit.objects.create(plan=beside.plan, metric="requests", window="day", limit=3)
+    assert left(beside) == {"requests/day": 3}
+    cancel_subscription(actor=SYSTEM, subscription=first)
+    assert (watch_quotas(actor=SYSTEM).suspended, left(beside)) == (0, {"requests/day": 3}), "nor when the other ends"
+    Subscription.objects.filter(pk=beside.pk).update(billing_cycle="yearly")
     assert left(beside) == {"requests/day": 3}
 
 

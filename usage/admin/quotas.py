@@ -58,4 +58,4 @@ class QuotaWindowAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("set aside"))
     def held_of(self, row: QuotaWindow) -> str:
-        return plain(row.held)
+        return plain(row.held + row.carried_held)

@@ -75,7 +75,7 @@ class QuotaStandingSerializer(serializers.Serializer):
     limit = serializers.DecimalField(max_digits=40, decimal_places=9, source="window.limit", allow_null=True)
     is_hard = serializers.BooleanField(source="window.is_hard")
     used = serializers.DecimalField(max_digits=40, decimal_places=9)
-    held = serializers.DecimalField(max_digits=40, decimal_places=9, source="window.held")
+    held = serializers.DecimalField(max_digits=40, decimal_places=9)
     left = serializers.DecimalField(max_digits=40, decimal_places=9, allow_null=True)
 
 

@@ -16,9 +16,10 @@ from subscriptions.models import LimitWindow, Subscription
 class QuotaWindow(models.Model):
     """One limit of one subscription in one window. ``limit`` and ``is_hard`` follow the plan while the window is open.
 
-    ``held`` is what reservations have set aside; ``carried`` what earlier subscriptions of the holder to the same plan
-    or AI model, over by now, have used within it: ending one and asking anew brings no other quota. What it used itself
-    is not here: it is the sum of the aggregates of the window, which events write, so that they touch no row here.
+    ``held`` is what reservations have set aside; ``carried`` and ``carried_held`` what earlier subscriptions of the
+    holder to the same plan or AI model, over by now, have used within it and hold for calls under way: ending one and
+    asking anew brings no other quota. What it used itself is not here: it is the sum of the aggregates of the window,
+    which events write, so that they touch no row here.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -33,6 +34,7 @@ class QuotaWindow(models.Model):
     is_hard = models.BooleanField(_("stops at the limit"), default=True)
     held = ExactDecimalField(_("set aside"), default=0)
     carried = ExactDecimalField(_("used before"), default=0, db_default=0)
+    carried_held = ExactDecimalField(_("set aside before"), default=0, db_default=0)
     warned_percent = models.PositiveSmallIntegerField(_("warned at (%)"), default=0)
     exhausted_at = models.DateTimeField(_("used up"), null=True, blank=True)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from core.clock import now_for, of
 from core.database.decimals import plain
 from core.errors import AppError, BadInput, Conflict
-from subscriptions.models import Subscription, SubscriptionStatus, SuspendedFor
+from subscriptions.models import ENDED, Subscription, SubscriptionStatus, SuspendedFor
 from usage.models import QuotaReservation, QuotaWindow, ReservationStatus
 from usage.quotas import Standing, open_windows, standings
 
@@ -63,6 +63,8 @@ def reserve_quota(
         if short and _give_back_expired(subscription, now):
             found = _lock(subscription, amounts, now)
             short = _short(found, amounts)
+        if found:
+            _refuse_ended(subscription)
         if not short:
             return _set_aside(subscription, found, amounts, now)
     raise _exhausted(short)
@@ -123,6 +125,14 @@ def _refuse_unusable(subscription: Subscription, now: datetime) -> None:
             subscription_status=subscription.status,
             suspended_for=subscription.suspended_for,
         )
+
+
+def _refuse_ended(subscription: Subscription) -> None:
+    """The row is kept from ending until what is set aside stands: whoever asks anew carries it, or it is not there."""
+    state = Subscription.objects.select_for_update(no_key=True).values_list("status", flat=True)
+    subscription.status = state.get(pk=subscription.pk)
+    if subscription.status in ENDED:
+        raise NotUsable(_unusable_words(subscription), subscription_status=subscription.status, suspended_for="")
 
 
 def _unusable_words(subscription: Subscription) -> str:
@@ -204,11 +214,11 @@ def _exhausted(short: list[Standing]) -> QuotaExhausted:
     ends = window.ends_at
     words = _("%(metric)s: %(used)s of %(limit)s are used and %(held)s set aside.") % {
         "metric": window.metric, "used": plain(last.used), "limit": plain(window.limit or Decimal(0)),
-        "held": plain(window.held),
+        "held": plain(last.held),
     }  # fmt: skip
     return QuotaExhausted(
         words, metric=window.metric, window=window.window, limit=plain(window.limit or Decimal(0)),
-        used=plain(last.used), held=plain(window.held), reset_at=_moment(ends) if ends else None,
+        used=plain(last.used), held=plain(last.held), reset_at=_moment(ends) if ends else None,
     )  # fmt: skip
 
 

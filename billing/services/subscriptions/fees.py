@@ -32,14 +32,14 @@ from billing.selectors.fees import (
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import Busy, Conflict
-from subscriptions.holders import still_held
+from subscriptions.holders import AGREED, at_rest, still_held
 from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
 from subscriptions.services.history import note
 
 RELATED = ("plan", "next_plan", "organisation", "user")
 MOVED = (
-    "plan", "next_plan", "billing_cycle", "next_cycle", "price", "anchor_day", "period_start", "period_end",
-    "next_billing_at", "updated_at",
+    "plan", "plan_since", "next_plan", "billing_cycle", "next_cycle", "price", "anchor_day", "period_start",
+    "period_end", "next_billing_at", "updated_at",
 )  # fmt: skip
 _RUNS = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
@@ -59,6 +59,11 @@ class Advance:
     trouble: dict[str, str] | None = None
     error: NoPrice | None = None
     unparked: bool = False
+
+    @property
+    def rests(self) -> bool:
+        """The plan that was to begin rests for the holder."""
+        return bool(self.trouble and self.trouble["code"] == "needs_approval")
 
 
 @dataclass(slots=True)
@@ -80,8 +85,8 @@ def catch_up(*, actor: Actor, rows: Sequence[Subscription], now: datetime, why: 
     prefetch_related_objects(list(rows), *RELATED)
     plans = {row.plan_id for row in rows} | {row.next_plan_id for row in rows if row.next_plan_id}
     book, taken = Fees.of(plans), _taken(rows)
-    gone = _gone(rows)
-    done = [advance(row, book, now, taken=taken, gone=gone, why=why) for row in rows]
+    gone, resting = _gone(rows), _resting(rows)
+    done = [advance(row, book, now, taken=taken, gone=gone, resting=resting, why=why) for row in rows]
     moved = [each for each in done if each.periods]
     found = Caught(parked=[each for each in done if each.trouble])
     found.renewed, found.plans = len(moved), sum(each.plan_before is not None for each in moved)
@@ -100,10 +105,10 @@ def catch_up(*, actor: Actor, rows: Sequence[Subscription], now: datetime, why: 
 
 def advance(
     row: Subscription, book: Fees, now: datetime, *, taken: frozenset[tuple[Any, ...]] = frozenset(),
-    gone: frozenset[int] = frozenset(), why: str,
+    gone: frozenset[int] = frozenset(), resting: frozenset[int] = frozenset(), why: str,
 ) -> Advance:  # fmt: skip
     """Walk the periods of one subscription up to ``now``. It stops before one that has no price. ``gone``: those whose
-    holder has left the organisation."""
+    holder has left the organisation; ``resting``: those whose next plan rests for their holder."""
     done = Advance(row)
     if row.status not in _RUNS and (row.status != SubscriptionStatus.SUSPENDED or row.suspended_for in PAUSES):
         return done
@@ -111,7 +116,10 @@ def advance(
         ends = row.cancel_at_period_end and row.next_billing_at is not None
         if ends or (row.end_at is not None and row.end_at <= moment):
             break
-        if not _step(done, moment, book, taken, is_served=_served(row) and row.pk not in gone, why=why):
+        if row.next_plan is not None and row.pk in resting:
+            done.trouble = {"code": "needs_approval", "plan": row.next_plan.code}
+            break
+        if not _step(done, moment, now, book, taken, is_served=_served(row) and row.pk not in gone, why=why):
             break
     if not done.trouble and done.periods and PARKED in row.metadata:
         row.metadata = {name: value for name, value in row.metadata.items() if name != PARKED}
@@ -120,7 +128,8 @@ def advance(
 
 
 def _step(
-    done: Advance, moment: datetime, book: Fees, taken: frozenset[tuple[Any, ...]], *, is_served: bool, why: str
+    done: Advance, moment: datetime, now: datetime, book: Fees, taken: frozenset[tuple[Any, ...]], *, is_served: bool,
+    why: str,
 ) -> bool:  # fmt: skip
     row = done.row
     plan: Plan = row.next_plan or row.plan
@@ -139,7 +148,7 @@ def _step(
     if price is not None and not is_served:
         price = None
     if row.next_plan is not None:
-        done.plan_before, row.plan, row.next_plan = row.plan, plan, None
+        done.plan_before, row.plan, row.next_plan, row.plan_since = row.plan, plan, None, now
     row.billing_cycle, row.next_cycle = cycle, ""
     row.price, row.anchor_day = price, anchor
     row.period_start, row.period_end, row.next_billing_at = within.start, within.end, within.end
@@ -165,6 +174,13 @@ def _gone(rows: Sequence[Subscription]) -> frozenset[int]:
         return frozenset()
     held = Subscription.objects.filter(still_held(), pk__in=within).values_list("pk", flat=True)
     return frozenset(within) - set(held)
+
+
+def _resting(rows: Iterable[Subscription]) -> frozenset[int]:
+    """Those whose next plan, by the holder's own wish, rests for them by now."""
+    wishes = [(row, row.next_plan) for row in rows if row.next_plan is not None]
+    own = [(row, plan) for row, plan in wishes if row.metadata.get(AGREED) != plan.pk]
+    return frozenset(row for row, _plan in at_rest(own)) if own else frozenset()
 
 
 def _taken(rows: Iterable[Subscription]) -> frozenset[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core import signing
@@ -24,7 +25,7 @@ from billing.services.subscriptions.fees import catch_up, record_charges
 from core.clock import now_for
 from core.context import Actor
 from core.errors import BadInput, Conflict
-from subscriptions.holders import check_not_own, is_at_rest
+from subscriptions.holders import AGREED, TRIED, check_not_own, is_at_rest
 from subscriptions.models import LIVE, USABLE, BillingCycle, Plan, PlanPrice, Subscription, SubscriptionStatus
 from subscriptions.services.history import lock, note
 from subscriptions.services.subscriptions import AlreadySubscribed, cancel_subscription, check_holder, check_plan
@@ -117,7 +118,7 @@ def change_plan(
     if expected and _read(expected)[4:] != found.sums:
         raise _over()
     before = (row.plan.code, row.billing_cycle)
-    _take(row, plan, cycle, found)
+    _take(row, plan, cycle, found, now)
     subscription.refresh_from_db()
     for each in found.fees:
         each.save(force_insert=True)
@@ -197,9 +198,11 @@ def _later(
         _check(row, plan, cycle, by=(actor, approved))
         Fees.of([plan.pk]).price(plan, cycle, row.currency, local_day(ends, zone_of(row)))
     before = row.next_plan
+    facts = {**row.metadata, AGREED: wanted.pk if wanted is not None and approved else None}
     Subscription.objects.filter(pk=row.pk).update(
-        next_plan=wanted, next_cycle=wanted_cycle, cancel_at_period_end=False, updated_at=timezone.now()
-    )
+        next_plan=wanted, next_cycle=wanted_cycle, cancel_at_period_end=False, updated_at=timezone.now(),
+        metadata={name: value for name, value in facts.items() if value is not None},
+    )  # fmt: skip
     subscription.refresh_from_db()
     changes = {"next_plan": [before.code if before else None, wanted.code if wanted else None]}
     if (row.next_cycle, wanted_cycle) != ("", ""):
@@ -243,13 +246,17 @@ def _check(row: Subscription, plan: Plan, cycle: str, *, by: tuple[Actor, bool] 
     if by is not None and (plan.requires_approval or is_at_rest(row, plan)):
         actor, approved = by
         if not approved:
-            raise NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
+            raise _needs_approval(plan)
         check_not_own(actor, row)
     same = Subscription.objects.filter(
         plan=plan, user=row.user_id, organisation=row.organisation_id, status__in=LIVE
     ).exclude(pk=row.pk)
     if same.exists():
         raise _has_it(row, plan)
+
+
+def _needs_approval(plan: Plan) -> NeedsApproval:
+    return NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
 
 
 def _has_it(row: Subscription, plan: Plan) -> AlreadySubscribed:
@@ -268,7 +275,8 @@ def _on_trial(row: Subscription, at: datetime) -> bool:
 def _caught_up(actor: Actor, row: Subscription, at: datetime) -> None:
     """The period that runs at this moment is charged first. Raises ``NoPrice`` where that cannot be."""
     for each in catch_up(actor=actor, rows=[row], now=at).parked:
-        raise each.error or _has_it(row, row.next_plan or row.plan)
+        plan = row.next_plan or row.plan
+        raise each.error or (_needs_approval(plan) if each.rests else _has_it(row, plan))
 
 
 def _amounts(row: Subscription, plan: Plan, cycle: str, at: datetime) -> Change:
@@ -280,7 +288,7 @@ def _amounts(row: Subscription, plan: Plan, cycle: str, at: datetime) -> Change:
     price = book.price(plan, cycle, row.currency, local_day(at, zone))
     if cycle != row.billing_cycle:
         return _new_cycle(row, plan, cycle, price, at)
-    credit = credit_of(row, at, ends=_is_less(row, price))
+    credit = credit_of(row, at, ends=_is_less(row, price, zone))
     if price is None or row.period_start is None or row.period_end is None or row.period_end <= at:
         return Change(credit, None, price)
     convention, within = settings.BILLING_PRORATION, Span(row.period_start, row.period_end)
@@ -307,7 +315,7 @@ def _new_cycle(row: Subscription, plan: Plan, cycle: str, price: PlanPrice | Non
     if row.period_start is not None and row.period_end is not None:
         start = begins(convention, Span(row.period_start, row.period_end), at, zone)
     within = Span(start, first_instant(period(day.day, day, cycle, 0).end, zone))
-    credit = credit_of(row, at, ends=_is_less(row, price))
+    credit = credit_of(row, at, ends=_is_less(row, price, zone, within))
     if price is None:
         return Change(credit, None, None, within, day.day)
     # one fee a period: where one begins at this very moment already, this one is told from it by its kind
@@ -320,16 +328,30 @@ def _new_cycle(row: Subscription, plan: Plan, cycle: str, price: PlanPrice | Non
     return Change(credit, charge, price, within, day.day)
 
 
-def _is_less(row: Subscription, price: PlanPrice | None) -> bool:
-    """What costs less, or nothing, takes the place of what was paid: as an end, it pays for the first day."""
-    return row.price is not None and (price is None or price.amount < row.price.amount)
+def _is_less(row: Subscription, price: PlanPrice | None, zone: ZoneInfo, within: Span | None = None) -> bool:
+    """What costs less a day, or nothing, takes the place of what was paid: as an end, it pays for the first day.
+    ``within``: the period of another cycle."""
+    if row.price is None or price is None:
+        return row.price is not None
+    had, gets = 1, 1
+    if within is not None and row.period_start is not None and row.period_end is not None:
+        had, gets = _days(Span(row.period_start, row.period_end), zone), _days(within, zone)
+    return price.amount * had < row.price.amount * gets
 
 
-def _take(row: Subscription, plan: Plan, cycle: str, change: Change) -> None:
+def _days(within: Span, zone: ZoneInfo) -> int:
+    return (local_day(within.end, zone) - local_day(within.start, zone)).days
+
+
+def _take(row: Subscription, plan: Plan, cycle: str, change: Change, now: datetime) -> None:
     """It is set where the row still is what it was; a wish for the next period is over with it."""
     as_read: dict[str, Any] = {"plan": row.plan_id, "period_end": row.period_end, "billing_cycle": row.billing_cycle}
     unchanged = Subscription.objects.filter(pk=row.pk, status__in=USABLE, **as_read)
     values: dict[str, Any] = {"plan": plan, "billing_cycle": cycle, "price": change.price}
+    if plan.pk != row.plan_id:
+        values["plan_since"] = now
+        if row.trial_end_at is not None:
+            values["metadata"] = {**row.metadata, TRIED: sorted({*row.metadata.get(TRIED, ()), row.plan_id})}
     if change.within is not None:
         values |= {"period_start": change.within.start, "period_end": change.within.end,
                    "next_billing_at": change.within.end, "anchor_day": change.anchor}  # fmt: skip
