@@ -20,8 +20,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -78,35 +79,56 @@ def line_hash(content: bytes) -> str:
 
 def read(file: BinaryIO, trusted: Mapping[str, bytes]) -> HeadLog:
     """Every line with its link and its signature looked at."""
-    log = HeadLog()
-    trusted = dict(trusted)
-    for number, raw in _lines(file):
-        line = _parsed(raw)
-        if line is None:
-            log.damaged += 1
-            continue
-        if line["prev"] != log.last:
-            log.faults.append(f"line {number} does not follow the line before: lines are missing or changed")
-        elif (key := line["key"]) not in trusted:
-            log.strangers.append(key[:16])
-            log.faults.append(
-                f"line {number} is signed by the key {key[:16]}, which is not trusted: if it was yours, put its public"
-                " key into AUDIT_PUBLIC_KEYS; if not, somebody else wrote the line"
-            )
-        elif not keys.is_signed(PURPOSE, line, trusted):
-            log.faults.append(f"the signature of line {number} is wrong: it was changed after it was signed")
-        else:
-            log.lines.append(line)
-            if line["kind"] == "rotation":
-                new = bytes.fromhex(line["new"])
-                trusted[keys.key_id(new)] = new
-        log.last = line_hash(raw)
-    return log
+    reading = _Reading(dict(trusted))
+    reading.go_on(file)
+    return reading.log
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Number and content of each line that is not empty; of one that is too long, its beginning."""
-    number = 0
+@dataclass(slots=True)
+class _Reading:
+    """How far a file was read; ``trusted`` with the keys that follow by rotation."""
+
+    trusted: dict[str, bytes]
+    log: HeadLog = field(default_factory=HeadLog)
+    number: int = 0  # of the last line
+
+    def copy(self) -> _Reading:
+        was = self.log
+        log = replace(was, lines=[*was.lines], faults=[*was.faults], strangers=[*was.strangers])
+        return _Reading(dict(self.trusted), log, self.number)
+
+    def go_on(self, file: BinaryIO) -> None:
+        """Read from where ``file`` stands to its end."""
+        for number, raw in _lines(file, self.number):
+            _take(raw, number, self.log, self.trusted)
+            self.number = number
+
+
+def _take(raw: bytes, number: int, log: HeadLog, trusted: dict[str, bytes]) -> None:
+    line = _parsed(raw)
+    if line is None:
+        log.damaged += 1
+        return
+    if line["prev"] != log.last:
+        log.faults.append(f"line {number} does not follow the line before: lines are missing or changed")
+    elif (key := line["key"]) not in trusted:
+        log.strangers.append(key[:16])
+        log.faults.append(
+            f"line {number} is signed by the key {key[:16]}, which is not trusted: if it was yours, put its public"
+            " key into AUDIT_PUBLIC_KEYS; if not, somebody else wrote the line"
+        )
+    elif not keys.is_signed(PURPOSE, line, trusted):
+        log.faults.append(f"the signature of line {number} is wrong: it was changed after it was signed")
+    else:
+        log.lines.append(line)
+        if line["kind"] == "rotation":
+            new = bytes.fromhex(line["new"])
+            trusted[keys.key_id(new)] = new
+    log.last = line_hash(raw)
+
+
+def _lines(file: BinaryIO, number: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each line after ``number`` that is not empty; of one that is too long, its beginning."""
     while raw := file.readline(LONGEST + 1):
         number += 1
         rest = raw
@@ -142,6 +164,14 @@ def configured() -> bool:
     return bool(settings.AUDIT_HEADS_FILE and settings.AUDIT_SIGNING_KEY)
 
 
+def _open(file: Path, mode: str = "rb") -> BinaryIO:
+    """Raises ``OSError``; also for what is there and no file: a pipe would be waited for without end."""
+    if file.exists() and not file.is_file():
+        raise OSError(f"{file} is no regular file")
+    handle: BinaryIO = file.open(mode)  # type: ignore[assignment]
+    return handle
+
+
 def load() -> HeadLog | None:
     """The log of ``AUDIT_HEADS_FILE``; None where there is none, or none that we may read."""
     file = path()
@@ -149,18 +179,64 @@ def load() -> HeadLog | None:
         return None
     trusted = keys.trusted_keys()
     try:
-        with file.open("rb") as handle:
+        with _open(file) as handle:
             return read(handle, trusted)
     except OSError:
         return None
 
 
 def peek() -> HeadLog | None:
-    """The same for pages and numbers, which go on without it whatever is wrong; ``doctor`` says what that is."""
+    """The same for pages and numbers, which go on without it whatever is wrong; ``doctor`` says what that is.
+
+    Of a file that begins as it did when this process last read it, only what was appended is verified: signatures of
+    years would take seconds, and anybody may ask for a proof. Not to be changed: others hold the same one.
+    """
+    file = path()
     try:
-        return load()
-    except AppError:
+        return _PEEKED.read(file, keys.trusted_keys()) if file is not None else None
+    except (AppError, OSError):
         return None
+
+
+class _Peeked:
+    """What was read of a file, with the hash of those bytes: nothing but the bytes says that they are the same."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._asked: tuple[Path, Mapping[str, bytes]] | None = None
+        self._reading = _Reading({})
+        self._size, self._hash = 0, ""
+
+    def read(self, file: Path, trusted: Mapping[str, bytes]) -> HeadLog:
+        with self._lock, _open(file) as handle:
+            digest, reading = hashlib.sha256(), _Reading(dict(trusted))
+            _feed(digest, handle, self._size)
+            if self._asked == (file, trusted) and digest.hexdigest() == self._hash:
+                if os.fstat(handle.fileno()).st_size == self._size:
+                    return self._reading.log
+                reading = self._reading.copy()
+            else:
+                digest = hashlib.sha256()
+                handle.seek(0)
+            start = handle.tell()
+            reading.go_on(handle)
+            size = handle.tell()
+            handle.seek(max(size - 1, 0))
+            if handle.read(1) == b"\n":  # else somebody is writing, and the line is read again
+                handle.seek(start)
+                _feed(digest, handle, size - start)
+                self._asked, self._reading = (file, dict(trusted)), reading
+                self._size, self._hash = size, digest.hexdigest()
+            return reading.log
+
+
+_PEEKED = _Peeked()
+
+
+def _feed(digest: Any, handle: BinaryIO, size: int) -> None:
+    while size > 0 and (some := handle.read(min(size, LONGEST))):
+        digest.update(some)
+        size -= len(some)
 
 
 def is_lost(log: HeadLog | None) -> bool:
@@ -205,7 +281,7 @@ def _open_for_append() -> Iterator[tuple[HeadLog, BinaryIO, keys.SigningKey]]:
     if file is None or key is None:
         raise Misconfigured("Set AUDIT_HEADS_FILE and AUDIT_SIGNING_KEY_FILE; audit_key --new FILE makes a key.")
     try:
-        handle = file.open("a+b")
+        handle = _open(file, "a+b")
     except OSError as error:
         raise Misconfigured(f"AUDIT_HEADS_FILE cannot be written: {error}") from error
     try:

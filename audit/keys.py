@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 
-from audit import ed25519
-from core.errors import BadInput, UsageError
+from core.errors import AppError, BadInput, UsageError
 
 PRIVATE = bytes.fromhex("302e020100300506032b657004220420")  # DER of PKCS#8 before the 32 bytes of the seed
 PUBLIC = bytes.fromhex("302a300506032b6570032100")
 ALGORITHM = "Ed25519"
+SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class SigningKey:
 
     @property
     def public(self) -> bytes:
-        return ed25519.public_key(self.seed)
+        return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
 
     @property
     def id(self) -> str:
@@ -46,7 +48,19 @@ class SigningKey:
     def signed(self, purpose: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The body with ``algorithm``, ``key`` and ``signature``, which covers all the rest and the purpose."""
         whole = {**body, "algorithm": ALGORITHM, "key": self.id}
-        return {**whole, "signature": ed25519.sign(self.seed, message(purpose, whole)).hex()}
+        return {**whole, "signature": self.sign(message(purpose, whole)).hex()}
+
+    def sign(self, text: bytes) -> bytes:
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(text)
+
+
+def verify(public: bytes, text: bytes, signature: bytes) -> bool:
+    """Whether the signature is that of the text by the holder of the key; malformed input is False."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, text)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def key_id(public: bytes) -> str:
@@ -70,7 +84,7 @@ def is_signed(purpose: str, whole: Mapping[str, Any], trusted: Mapping[str, byte
         signature = bytes.fromhex(str(whole.get("signature")))
     except ValueError:
         return False
-    return public is not None and ed25519.verify(public, message(purpose, body), signature)
+    return public is not None and verify(public, message(purpose, body), signature)
 
 
 def signing_key() -> SigningKey | None:
@@ -110,7 +124,7 @@ def _key_in(text: str, beginning: bytes) -> bytes | None:
         der = base64.b64decode(armour, validate=True)
     except binascii.Error:
         return None
-    return der[len(beginning) :] if len(der) == len(beginning) + ed25519.SIZE and der.startswith(beginning) else None
+    return der[len(beginning) :] if len(der) == len(beginning) + SIZE and der.startswith(beginning) else None
 
 
 def pem(kind: str, beginning: bytes, key: bytes) -> str:
@@ -123,7 +137,7 @@ def public_pem(public: bytes) -> str:
 
 def make_key(path: Path) -> SigningKey:
     """A new key in a new file that only its owner may read. Raises ``UsageError`` when the file is there already."""
-    key = SigningKey(secrets.token_bytes(ed25519.SIZE))
+    key = SigningKey(secrets.token_bytes(SIZE))
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -135,7 +149,7 @@ def make_key(path: Path) -> SigningKey:
             os.fsync(file.fileno())
     except OSError as error:  # a full disk: what is half a key must not stand in the way of a whole one
         path.unlink(missing_ok=True)
-        raise UsageError(f"The key cannot be written to {path}: {error.strerror}") from error
+        raise AppError(f"The key cannot be written to {path}: {error.strerror}") from error
     return key
 
 

@@ -6,6 +6,7 @@ warning of ``manage.py check --deploy`` (``hpcbilling.checks``) or of ``manage.p
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -54,16 +55,17 @@ OFFICIAL = {
     "OMISE_API_URL": "https://api.omise.co",
     "RAZORPAY_API_URL": "https://api.razorpay.com",
 }
-LIVE_KEYS = {
-    "STRIPE_SECRET_KEY": ("sk_live_", "rk_live_"),
-    "RAZORPAY_KEY_ID": ("rzp_live_",),
-    "OMISE_SECRET_KEY": ("skey_live_",),
-}
-# How each key begins that may move money; a publishable one (pk_, pkey_) is another thing.
+# How each key begins that may move money; a publishable one (pk_, pkey_) is another thing. What is no test key is for
+# real money: Omise's live ones have no word of their own.
 KEYS = {
     "STRIPE_SECRET_KEY": ("sk_", "rk_"),
     "RAZORPAY_KEY_ID": ("rzp_",),
     "OMISE_SECRET_KEY": ("skey_",),
+}
+TEST_KEYS = {
+    "STRIPE_SECRET_KEY": ("sk_test_", "rk_test_"),
+    "RAZORPAY_KEY_ID": ("rzp_test_",),
+    "OMISE_SECRET_KEY": ("skey_test_",),
 }
 Settings = Mapping[str, Any]
 
@@ -99,7 +101,11 @@ def _with_debug(found: Settings) -> Iterator[str]:
         signs.append("DATABASE_URL is on another machine")
     if any("*" in host for host in found["ALLOWED_HOSTS"]):
         signs.append("ALLOWED_HOSTS allows every name")
-    signs += [f"{name} is a key for real money" for name, starts in LIVE_KEYS.items() if found[name].startswith(starts)]
+    signs += [
+        f"{name} is a key for real money"
+        for name, starts in KEYS.items()
+        if found[name].startswith(starts) and not found[name].startswith(TEST_KEYS[name])
+    ]
     if signs:
         yield f"DEBUG: is on, and this looks like production ({'; '.join(signs)}); set DEBUG=0"
 
@@ -228,6 +234,8 @@ def _messages(found: Settings) -> Iterator[str]:
         if given and (len(secret) < WEBHOOK_SECRET_LENGTH or is_plain(secret)):
             words = f"set {WEBHOOK_SECRET_LENGTH} random characters or more, here and at the provider"
             yield f"{name}: {words}; whoever guesses it can say that a bill was paid"
+        elif given and name.startswith("OMISE_") and not _is_base64(given):
+            yield f"{name}: copy it from Omise's dashboard as it is; this is no base64, and no message would pass"
     if found["PAYMENT_WEBHOOK_TOLERANCE_SEC"] > TOLERANCE_SECONDS:
         words = f"set {TOLERANCE_SECONDS} seconds or fewer"
         yield f"PAYMENT_WEBHOOK_TOLERANCE_SEC: {words}; so long can a recorded message be sent again"
@@ -235,6 +243,13 @@ def _messages(found: Settings) -> Iterator[str]:
         yield "WEBHOOK_ALLOWED_NETWORKS: leave out link-local addresses; there a cloud gives its keys to whoever asks"
     elif any(map(_is_everybody, found["WEBHOOK_ALLOWED_NETWORKS"])):
         yield "WEBHOOK_ALLOWED_NETWORKS: name your own networks; one of these is every machine there is, or nearly"
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
 
 
 def _is_everybody(network: IPv4Network | IPv6Network) -> bool:

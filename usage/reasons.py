@@ -22,6 +22,7 @@ REASONS: dict[str, str | Promise] = {
     "bad_time": _("a time cannot be read"),
     "bad_duration": _("its elapsed time cannot be read"),
     "bad_clock": _("more time elapsed than lies between its start and its end"),
+    "in_future": _("it ends in the future: a clock or a time zone is wrong"),
     "bad_tres": _("its resources cannot be read"),
     "bad_count": _("a number cannot be read"),
     "bad_encoding": _("a name is not valid text"),

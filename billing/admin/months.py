@@ -104,12 +104,9 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         """The proof of one month, with the buttons that its state offers."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        try:
-            month = date(year, number, 1)
-        except ValueError as error:
-            raise Http404 from error
-        if not 1990 <= year <= 2199:  # noqa: PLR2004 - outside these a day may have no instant in UTC
+        if not (1990 <= year <= 2199 and 1 <= number <= 12):  # noqa: PLR2004 - outside a day may have no instant in UTC
             raise Http404
+        month = date(year, number, 1)
         if request.method == "POST":
             return self._act(request, month) or redirect(month_url(month))
         closed = find(month)

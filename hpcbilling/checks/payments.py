@@ -12,15 +12,9 @@ from django.core.checks import CheckMessage, Error, Warning
 from core.errors import AppError
 from core.money import places
 from hpcbilling.diagnosis import payments
-from hpcbilling.unsafe import OFFICIAL
+from hpcbilling.unsafe import OFFICIAL, TEST_KEYS
 from payments import providers
 from payments.providers.limits import Method
-
-TEST_KEYS = {
-    "STRIPE_SECRET_KEY": ("sk_test_", "rk_test_"),
-    "OMISE_SECRET_KEY": ("skey_test_",),
-    "RAZORPAY_KEY_ID": ("rzp_test_",),
-}
 
 
 def always() -> Iterator[CheckMessage]:

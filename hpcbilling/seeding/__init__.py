@@ -6,6 +6,7 @@ import gzip
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,6 +25,7 @@ from accounts.models import (
     TierRule,
     User,
 )
+from accounts.services.approvals import WaitsForSecond
 from accounts.services.members import add_member
 from accounts.services.organisations import create_organisation, create_project
 from accounts.services.users import DemoUser, create_demo_users
@@ -210,7 +212,8 @@ def _bill_and_pay(month: date) -> None:
 
 def _pay_old(number: int, receipt: Receipt) -> None:
     if number % 3 == 2:  # noqa: PLR2004 - every third came by bank transfer
-        mark_paid_by_hand(actor=Actor("finance"), receipt=receipt, tx_ref=f"bank transfer {receipt.pk:06d}")
+        with suppress(WaitsForSecond):  # a site that wants two has it under Second signatures, as ever
+            mark_paid_by_hand(actor=Actor("finance"), receipt=receipt, tx_ref=f"bank transfer {receipt.pk:06d}")
     else:
         _pay_online(receipt, "payment.succeeded")
 
@@ -235,7 +238,8 @@ def _give_back(receipt: Receipt, *, part: bool) -> None:
     payment = Payment.objects.get(receipt=receipt)
     amount = payment.amount_cents // 2 if part else payment.amount_cents
     reason = "Half of the jobs were lost to a cooling failure" if part else "Paid from the wrong fund; paid again by it"
-    refund_payment(actor=Actor("finance"), payment=payment, amount_minor=max(amount, 1), reason=reason)
+    with suppress(WaitsForSecond):
+        refund_payment(actor=Actor("finance"), payment=payment, amount_minor=max(amount, 1), reason=reason)
 
 
 def _pay_online(receipt: Receipt, event_type: str, **changes: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -10,6 +12,7 @@ from django.views.decorators.http import require_POST
 from core.errors import Misconfigured
 from payments.services.webhooks import receive
 
+logger = logging.getLogger(__name__)
 WEBHOOK_BODY_MAX_BYTES = 256 * 1024
 
 
@@ -25,5 +28,6 @@ def webhook(request: HttpRequest, provider_name: str = "") -> HttpResponse:
     try:
         received = receive(provider_name=name, body=body, headers=request.headers)
     except Misconfigured as error:
+        logger.error("no message of %s can be taken: %s", name, error)
         raise Http404 from error
     return JsonResponse({"status": received.outcome}, status=received.http_status)

@@ -126,8 +126,9 @@ def test_a_head_and_an_export_that_are_there_outlive_a_full_disk(tmp_path: Any, 
 
     monkeypatch.setattr(os, "fsync", full)
     for name, out in (("seal_audit", head), ("export_audit", log)):
-        with pytest.raises(CommandError, match="No space left"):
+        with pytest.raises(CommandError, match="No space left") as failed:
             call_command(name, out=str(out), stdout=StringIO())
+        assert failed.value.returncode == 1, "the arguments were right"
     with pytest.raises(CommandError, match="No space left"):
         call_command("audit_key", new=str(tmp_path / "key.pem"), stdout=StringIO())
     assert (head.read_bytes(), log.read_bytes()) == former

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Tier
+from accounts.models import Approval, Tier
 from billing import triggers as rate_triggers
 from billing.models import RateVersion, Receipt
 from billing.services.pricing.rates import NewRates, set_rates
@@ -84,3 +84,11 @@ def test_the_demo_world_cannot_be_made_in_production(settings: Any) -> None:
         call_command("seed_demo")
     assert error.value.returncode == 78
     assert not Job.objects.exists()
+
+
+def test_a_site_that_wants_two_people_has_its_demo_world_too(settings: Any) -> None:
+    """What one of finance may not do alone waits there for a second one, as ever."""
+    settings.FOUR_EYES_ABOVE = Decimal(1)
+    call_command("seed_demo", stdout=StringIO())
+    assert Approval.objects.filter(act="pay_invoice").exists()
+    call_command("check_books", stdout=StringIO())

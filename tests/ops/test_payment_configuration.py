@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from hpcbilling.checks import payments as payment_checks
 from hpcbilling.diagnosis import payments as payment_diagnosis
-from hpcbilling.unsafe import LIVE_KEYS, OFFICIAL
+from hpcbilling.unsafe import OFFICIAL
 from payments.models import PaymentEvent
 from tests.ops.test_configuration import GOOD
 from tests.starts import manage
@@ -20,8 +20,9 @@ NEEDS = [(name, needed) for name, all_needed in project.PAYMENT_PROVIDER_NEEDS.i
 REAL = [name for name in project.PAYMENT_PROVIDERS if name != "dummy"]
 RANDOM = "b2Nk81hdYQwm4Tq9ZbX2vKd7"
 BANK = {"ORG_BANK_NAME": "Bank", "ORG_BANK_ACCOUNT": "123"}
+LIVE = {"STRIPE_SECRET_KEY": "sk_live_", "RAZORPAY_KEY_ID": "rzp_live_", "OMISE_SECRET_KEY": "skey_"}
 # As for real money: each begins as its provider's own do.
-KEYS = {needed: LIVE_KEYS.get(needed, ("",))[0] + RANDOM for _provider, needed in NEEDS} | BANK
+KEYS = {needed: LIVE.get(needed, "") + RANDOM for _provider, needed in NEEDS} | BANK
 OWN = {**OFFICIAL, "SITE_BASE_URL": "https://billing.example.ac.th"}
 
 

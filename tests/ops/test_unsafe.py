@@ -49,7 +49,9 @@ UNSAFE = {
     "PAYMENT_PROVIDER": [{"PAYMENT_PROVIDER": "dummy"}, {"PAYMENT_PROVIDER": "stripe,dummy", **LIVE_STRIPE}],
     "STRIPE_WEBHOOK_SECRET": [{"PAYMENT_PROVIDER": "stripe", **LIVE_STRIPE, "STRIPE_WEBHOOK_SECRET": word}
                               for word in ("", " ", "changeme", "x", "whsec_", " whsec_ ", "whsec_x", "w" * 40, "abc", "whsec_whsec_whsec_whsec")],
-    "OMISE_WEBHOOK_SECRET_OLD": [{"OMISE_WEBHOOK_SECRET_OLD": word} for word in ("k9", "correct-horse-battery-staple")],
+    "OMISE_WEBHOOK_SECRET": [{"OMISE_WEBHOOK_SECRET": word} for word in ("q9Zr4TtLmB2xV7kPs1Wd8Y", "c2VjcmV0!c2VjcmV0c2VjcmV0")],
+    "OMISE_WEBHOOK_SECRET_OLD": [{"OMISE_WEBHOOK_SECRET_OLD": word}
+                                 for word in ("k9", "correct-horse-battery-staple", "q9Zr4TtLmB2xV7kPs1Wd8Y")],
     "STRIPE_SECRET_KEY": [{"STRIPE_SECRET_KEY": word}
                           for word in ("x", "changeme", "pk_live_m4Tq9ZbX2v")],
     "OMISE_SECRET_KEY": [{"OMISE_SECRET_KEY": "pkey_m4Tq9ZbX2v"}],
@@ -150,6 +152,7 @@ def test_gunicorn_refuses_with_the_same_message_and_code_and_does_not_try_again(
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
         ({"STRIPE_SECRET_KEY": "sk_live_123"}, "STRIPE_SECRET_KEY"),
         ({"RAZORPAY_KEY_ID": "rzp_live_123"}, "RAZORPAY_KEY_ID"),
+        ({"OMISE_SECRET_KEY": "skey_5xk2mQ9zLp8vB3n"}, "OMISE_SECRET_KEY"),
     ],
 )
 def test_debug_is_refused_where_it_looks_like_production(sign: dict[str, str], word: str) -> None:

@@ -75,6 +75,17 @@ def test_a_wrong_signature_is_400_and_changes_nothing(payment: Payment, tamper: 
     assert "data" not in row.raw_payload
 
 
+def test_a_secret_that_cannot_be_read_is_told_in_the_log(settings: Any, caplog: Any, client: Any) -> None:
+    """The provider sees that nothing is there; ops see why."""
+    settings.PAYMENT_PROVIDERS = {
+        **settings.PAYMENT_PROVIDERS,
+        "omise": "payments.providers.omise.provider.OmiseProvider",
+    }
+    settings.OMISE_SECRET_KEY, settings.OMISE_WEBHOOK_SECRET = "skey_test_1", "no base64!"
+    assert client.post("/payments/webhooks/omise/", b"{}", content_type="application/json").status_code == 404
+    assert "no message of omise can be taken: OMISE_WEBHOOK_SECRET is not base64" in caplog.text
+
+
 @pytest.mark.parametrize("age", [301, -301])
 def test_an_old_or_future_signature_is_refused(payment: Payment, age: int) -> None:
     with time_machine.travel(time.time(), tick=False):

@@ -6,15 +6,19 @@ import gzip
 import hashlib
 import io
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.context import Actor
 from core.errors import BadInput, Misconfigured, UsageError
 from tests.usage.helpers import HEADER, LIVE, keys, row, run_import, write
 from usage.models import Cluster, ImportRun, Job, QuarantinedRow
+from usage.services.quarantine import release_row
 from usage.sources import lines
 from usage.sources.csvfile import CsvSource
 
@@ -118,6 +122,20 @@ def test_a_row_that_cannot_be_read_whole_is_refused_with_its_reason(file: Path, 
     assert (result.imported, result.by_reason) == (1, {reason: 1})
     refused = QuarantinedRow.objects.get()
     assert (refused.raw, refused.line_no, refused.reason) == (text.replace("\0", "\\x00"), 2, reason)
+
+
+def test_what_ends_after_now_is_refused_and_neither_billed_nor_taken_for_how_far_usage_is_known(file: Path) -> None:
+    """A clock, or the zone that the import was told, is wrong: nobody pays before they have used."""
+    now = int(time.time())
+    result = run_import(write(file, row(1), row(2, End=now + 7200), row(3, End=now - 60), row(4, End=now + 1800)))
+    assert (result.imported, result.by_reason) == (3, {"in_future": 1})
+    refused = QuarantinedRow.objects.get()
+    assert (refused.job_id_display, ImportRun.objects.get().quarantined) == ("2", 1)
+    with pytest.raises(BadInput, match="ends in the future"):
+        release_row(actor=Actor("finance"), row=refused, text=refused.raw)
+    with time_machine.travel(now + 7200):
+        assert release_row(actor=Actor("finance"), row=refused, text=refused.raw)
+    assert Job.objects.count() == 4
 
 
 def test_bytes_that_are_not_utf8_are_refused_in_a_user_and_replaced_in_a_job_name(file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +11,7 @@ from django.conf import settings
 
 from usage.batches import frame_of
 from usage.models import Hold
-from usage.records import BadRow
+from usage.records import CLOCK_SLACK, BadRow
 from usage.sources.base import SourceRequest
 
 DAY = 86_400
@@ -39,6 +40,16 @@ def _keep(jobs: pa.Table, mask: pa.ChunkedArray, why_not: str, left_out: Counter
     if len(kept) < len(jobs):
         left_out[why_not] += len(jobs) - len(kept)
     return kept
+
+
+def ended_by(jobs: pa.Table, now: datetime) -> tuple[pa.Table, list[BadRow]]:
+    """What has ended by ``now``, or has not ended, and as refused what says that it ends later: a clock or a time zone
+    is wrong there, and nothing is billed before it was used."""
+    latest = int(now.timestamp()) + CLOCK_SLACK
+    later = pc.fill_null(pc.greater(jobs["end_at"], latest), False)
+    if not pc.any(later).as_py():
+        return jobs, []
+    return jobs.filter(pc.invert(later)), as_refusals(jobs.filter(later), "in_future")
 
 
 def values(jobs: pa.Table, name: str) -> set[str]:

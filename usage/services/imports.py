@@ -195,12 +195,13 @@ class _Import:
 
         verdicts: Counter[str] = Counter(steps=batch.steps)
         jobs = choosing.wanted(batch.jobs, self.request, self.tally.left_out)
+        jobs, later = choosing.ended_by(jobs, timezone.now())
         jobs, repeats = choosing.last_of_each(jobs)
         verdicts.update(repeats)
         self._lock(choosing.values(jobs, "cluster"))
         self.tally.strange_states |= choosing.values(jobs, "state") - KNOWN_STATES
         self.tally.last_end = choosing.last_end(jobs, self.tally.last_end)
-        refused, changes = list(batch.refused), adjustments.Noted()
+        refused, changes = [*batch.refused, *later], adjustments.Noted()
         with transaction.atomic():
             lock_for_transaction("usage-import")
             frozen = frozen_windows()

@@ -19,7 +19,7 @@ from core.errors import BadInput
 from usage.models import ImportRun, ImportStatus, QuarantinedRow, ReviewStatus
 from usage.raws import split_line
 from usage.reasons import detail_in_words, in_words
-from usage.records import BadRow, JobRecord, clean
+from usage.records import CLOCK_SLACK, BadRow, JobRecord, clean
 from usage.services.frozen import frozen_windows
 from usage.services.opening import zones
 from usage.services.reviews import decide, required
@@ -107,6 +107,10 @@ def parse(row: QuarantinedRow, text: str) -> JobRecord:
         reader = RowReader(columns, cluster=cluster, zone_of=zones(row.run.timezone))
         item = reader.read(split_line(line, delimiter), line, row.line_no)
     if isinstance(item, JobRecord):
+        if item.end_at is not None and item.end_at > timezone.now().timestamp() + CLOCK_SLACK:
+            raise BadInput(
+                _("Not released: %(why)s") % {"why": in_words("in_future")}, field="text", reason="in_future"
+            )
         return item
     if isinstance(item, BadRow):
         why = f"{in_words(item.reason)}. {detail_in_words(item.detail)}".strip()

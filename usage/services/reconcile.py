@@ -202,11 +202,12 @@ class _Reconcile:
         read = _Read()
         for batch in self.opened.batches:
             jobs = choosing.wanted(batch.jobs, self.opened.source.request, read.left_out)
+            jobs, later = choosing.ended_by(jobs, timezone.now())
             ended = jobs.filter(pc.is_valid(jobs["end_at"]))
             comparing.load(ended, read.compared)
             read.rows += len(batch)
             read.compared += len(ended)
-            read.refused += len(batch.refused)
+            read.refused += len(batch.refused) + len(later)
             if self.on_progress:
                 self.on_progress(read.rows, batch.where, batch.done)
         if not self.opened.source.whole:

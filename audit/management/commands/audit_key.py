@@ -9,7 +9,7 @@ from typing import Any
 from audit import heads, keys, services
 from core.commands import AppCommand, file_name
 from core.context import SYSTEM
-from core.errors import Misconfigured, UsageError
+from core.errors import AppError, Misconfigured, UsageError
 from core.files import ORDINARY, whole_file
 
 
@@ -38,7 +38,7 @@ class Command(AppCommand):
                 with whole_file(Path(options["out"]), mode=ORDINARY) as file:
                     file.write(keys.public_pem(own.public).encode())
             except OSError as error:
-                raise UsageError(f"The public key cannot be written: {error}") from error
+                raise AppError(f"The public key cannot be written: {error}") from error
         return self._shown(own)
 
     def _rotate(self, own: keys.SigningKey, new: keys.SigningKey) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from audit import ndjson, services
 from audit.models import AuditLog
 from core.commands import AppCommand, file_name, printing
 from core.context import SYSTEM
-from core.errors import UsageError
+from core.errors import AppError
 from core.files import whole_file
 
 
@@ -45,7 +45,7 @@ class Command(AppCommand):
                     write(line)
                     count += 1
         except OSError as error:
-            raise UsageError(f"The export cannot be written: {error}") from error
+            raise AppError(f"The export cannot be written: {error}") from error
         services.record(
             actor=SYSTEM, action="export", target="audit_log", status="done", extra={**asked, "rows": count}
         )

@@ -10,7 +10,7 @@ from typing import Any
 from audit import chain, heads, services
 from core.commands import AppCommand, file_name
 from core.context import SYSTEM
-from core.errors import UsageError
+from core.errors import AppError, UsageError
 from core.files import ORDINARY, whole_file
 
 
@@ -36,7 +36,7 @@ class Command(AppCommand):
                 with whole_file(out, mode=ORDINARY) as file:
                     file.write((json.dumps(sealed, indent=1) + "\n").encode())
             except OSError as error:
-                raise UsageError(f"The head cannot be written: {error}") from error
+                raise AppError(f"The head cannot be written: {error}") from error
             services.record(
                 actor=SYSTEM, action="audit_seal", target=f"#{sealed['id']}", extra={"hash": sealed["hash"]}
             )
