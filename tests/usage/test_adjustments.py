@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -79,7 +80,8 @@ def test_after_a_void_accepting_writes_the_new_record(receipt: Receipt, change: 
 
 
 def test_an_accepted_record_that_is_implausibly_long_is_held(receipt: Receipt, tmp_path: Path) -> None:
-    bring(tmp_path, row(1, ElapsedRaw=100 * 86_400, End=1_790_000_000 + 100 * 86_400))
+    with time_machine.travel(1_790_000_000 + 101 * 86_400):
+        bring(tmp_path, row(1, ElapsedRaw=100 * 86_400, End=1_790_000_000 + 100 * 86_400))
     newest = Adjustment.objects.get(after__elapsed_seconds=100 * 86_400)
     void_receipt(actor=FIN, receipt=receipt, reason="changed")
     accept_adjustment(actor=FIN, adjustment=newest)

@@ -132,8 +132,8 @@ def test_of_one_key_twice_in_one_input_the_last_wins_wherever_it_is_cut(
 
 
 def test_a_job_id_that_comes_back_after_years_is_another_job(file: Path) -> None:
-    later = row(1, User="bob", Submit=1889999000, Start=1890000000, End=1890000100)
-    assert run_import(write(file, row(1), later, row(1, Cluster="c2"))).imported == 3
+    earlier = row(1, User="bob", Submit=1689999000, Start=1690000000, End=1690000100)
+    assert run_import(write(file, earlier, row(1), row(1, Cluster="c2"))).imported == 3
 
 
 # --- two kinds of key ---------------------------------------------------------------
