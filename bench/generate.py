@@ -13,9 +13,9 @@ HEADER = (
     "JobIDRaw|JobID|Cluster|User|Account|Partition|QOS|JobName|Submit|Start|End|ElapsedRaw|TotalCPU|ReqTRES|AllocTRES|"
     "NNodes|NCPUS|State|ExitCode|Timelimit"
 )
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)  # all of it has ended
 USERS, ACCOUNTS = 400, 60
-SEED = 20260101
+SEED = 20250101
 REPEATED = 100  # one line in so many comes twice
 _STATES = ("COMPLETED",) * 80 + ("FAILED",) * 9 + ("TIMEOUT",) * 5 + ("CANCELLED",) * 5 + ("OUT_OF_MEMORY",)
 _PARTITIONS = (("normal", "normal"), ("long", "normal"), ("debug", "high"), ("gpu", "gpu"))
