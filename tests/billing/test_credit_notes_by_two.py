@@ -19,6 +19,7 @@ from billing.services.receipts import TotalChanged
 from core.context import Actor
 from core.errors import BadInput
 from tests.billing.invoicing import FIN, fee, finalized, make_customer
+from tests.billing.test_finance_api import twice
 from tests.pages.conftest import text
 from tests.races import at_once
 
@@ -116,6 +117,14 @@ def test_the_console_says_that_it_waits_and_shows_what_for(invoice: Invoice, cli
     shown = text(client.get(f"/admin/accounts/approval/{Approval.objects.get().pk}/change/"))
     assert "write a credit note" in shown
     assert "outage · line 1: 60.00" in shown
+
+
+def test_a_program_is_told_that_it_waits_and_asks_once(invoice: Invoice, client: Client) -> None:
+    client.force_login(User.objects.get(pk="fin"))
+    told = twice(client, f"invoices/{invoice.uuid}/credit-notes", {"reason": "outage", "seen": "0"}, 202)
+    assert told["code"] == "waits_for_second"
+    approve(actor=SECOND, approval=Approval.objects.get())
+    assert CreditNote.objects.get().total == 100
 
 
 @pytest.mark.django_db(transaction=True)
