@@ -100,8 +100,9 @@ class _Reading:
     def go_on(self, file: BinaryIO) -> None:
         """Read from where ``file`` stands to its end."""
         for number, raw in _lines(file, self.number):
-            _take(raw, number, self.log, self.trusted)
             self.number = number
+            if raw:
+                _take(raw, number, self.log, self.trusted)
 
 
 def _take(raw: bytes, number: int, log: HeadLog, trusted: dict[str, bytes]) -> None:
@@ -128,14 +129,13 @@ def _take(raw: bytes, number: int, log: HeadLog, trusted: dict[str, bytes]) -> N
 
 
 def _lines(file: BinaryIO, number: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Number and content of each line after ``number`` that is not empty; of one that is too long, its beginning."""
+    """Number and content of each line after ``number``; of one that is too long, its beginning."""
     while raw := file.readline(LONGEST + 1):
         number += 1
         rest = raw
         while len(rest) > LONGEST and not rest.endswith(b"\n"):
             rest = file.readline(LONGEST + 1)
-        if content := raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw:
-            yield number, content
+        yield number, raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw
 
 
 def _parsed(raw: bytes) -> Line | None:

@@ -95,7 +95,9 @@ def is_at_rest(subscription: Subscription, plan: Plan) -> bool:
     return bool(at_rest([(subscription, plan)]))
 
 
-def at_rest(wanted: Sequence[tuple[Subscription, Plan]]) -> frozenset[tuple[int, int]]:
+def at_rest(
+    wanted: Sequence[tuple[Subscription, Plan]], causes: Sequence[str] = GRAVE
+) -> frozenset[tuple[int, int]]:  # fmt: skip
     """Which plans (ids of subscription and plan) rest for their holders: the plan, or another one of its AI model, is
     suspended by staff or for want of payment, or ended so and nobody of the staff has approved one since. Neither
     asking anew nor another plan is a way around that. Two statements, however many are asked for."""
@@ -106,14 +108,15 @@ def at_rest(wanted: Sequence[tuple[Subscription, Plan]]) -> frozenset[tuple[int,
     held: dict[tuple[str | None, int | None], list[Subscription]] = {}
     for row in Subscription.objects.filter(theirs).select_related("plan") if holders else ():
         held.setdefault((row.user_id, row.organisation_id), []).append(row)
-    ended = {row.pk for rows in held.values() for row in rows if AT_REST in row.metadata}
+    ended = {row.pk for rows in held.values() for row in rows if row.metadata.get(AT_REST) in causes}
     over, approved = _ends_and_approvals([row.pk for rows in held.values() for row in rows]) if ended else ({}, {})
     found = set()
     for subscription, plan in wanted:
         rows = held.get((subscription.user_id, subscription.organisation_id), ())
-        alike = [row for row in rows if row.pk != subscription.pk and _is_alike(row.plan, plan)]
-        rests = any(row.status == SubscriptionStatus.SUSPENDED and row.suspended_for in GRAVE for row in alike)
-        last = max((over.get(row.pk, 0) for row in alike if row.pk in ended), default=None)
+        alike = [row for row in rows if _is_alike(row.plan, plan)]
+        others = [row for row in alike if row.pk != subscription.pk]
+        rests = any(row.status == SubscriptionStatus.SUSPENDED and row.suspended_for in causes for row in others)
+        last = max((over.get(row.pk, 0) for row in others if row.pk in ended), default=None)
         if rests or (last is not None and all(approved.get(row.pk, 0) <= last for row in alike)):
             found.add((subscription.pk, plan.pk))
     return frozenset(found)

@@ -141,14 +141,17 @@ def open_windows(subscriptions: Sequence[Subscription], now: datetime) -> list[Q
 
 
 def _follow_plans(there: Mapping[_Key, QuotaWindow], wanted: Mapping[_Key, QuotaWindow]) -> None:
-    stale = []
+    stale, moved = [], []
     for key, window in there.items():
         if (window.limit, window.is_hard) != (wanted[key].limit, wanted[key].is_hard):
             window.limit, window.is_hard = wanted[key].limit, wanted[key].is_hard
             stale.append(window)
-    if stale:  # its plan changed, maybe to one that another had
+        since = wanted[key].subscription.plan_since
+        if since is not None and since >= window.starts_at:  # maybe to a plan that another had
+            moved.append(window)
+    if stale:
         QuotaWindow.objects.bulk_update(stale, ["limit", "is_hard"])
-        carry(stale)
+    carry(moved)
 
 
 def _there(wanted: Iterable[_Key]) -> dict[_Key, QuotaWindow]:

@@ -104,11 +104,6 @@ def trouble_words(facts: object) -> str:
         return no_price_words(facts["plan"], facts["cycle"], facts["currency"], day)
     if facts.get("code") == Busy.code:
         return _("Somebody else changes it at this moment; the next run tries again.")
-    if facts.get("code") == "needs_approval":
-        words = _(
-            "%(plan)s was to begin, but needs approval: it, or another plan of its model, is suspended or ended so."
-        )
-        return words % {"plan": facts.get("plan", "")}
     return _("The holder has another subscription to %(plan)s, which was to begin.") % {"plan": facts.get("plan", "")}
 
 

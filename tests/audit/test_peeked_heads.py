@@ -80,6 +80,14 @@ def test_it_is_what_a_whole_reading_finds(signed: Signed, lines: list[bytes], ap
             assert heads.peek() == heads.load(), name
 
 
+def test_lines_have_the_same_numbers(signed: Signed, lines: list[bytes]) -> None:
+    signed.heads.write_bytes(b"".join(lines[:2]) + b"\n\n")
+    heads.peek()
+    signed.heads.write_bytes(b"".join(lines[:2]) + b"\n\n" + lines[1])
+    assert heads.peek().faults == heads.load().faults  # type: ignore[union-attr]
+    assert "line 5" in heads.peek().faults[0]  # type: ignore[union-attr]
+
+
 def test_a_line_that_is_being_written_is_read_again(signed: Signed, lines: list[bytes]) -> None:
     signed.heads.write_bytes(b"".join(lines[:-1]) + lines[-1][:40])
     assert heads.peek().damaged == 1  # type: ignore[union-attr]

@@ -9,10 +9,16 @@ import pytest
 
 from accounts.models import Member
 from billing.selectors.fees import parked_words
-from billing.services.subscriptions.plan_changes import NeedsApproval, cancel, change_plan, keep
+from billing.services.subscriptions.plan_changes import NeedsApproval, cancel, change_plan
 from subscriptions.holders import manages
 from subscriptions.models import AiModel, Plan, Subscription
-from subscriptions.services.subscriptions import HolderGone, request_subscription, suspend_subscription
+from subscriptions.services.subscriptions import (
+    HolderGone,
+    approve_subscription,
+    request_subscription,
+    resume_subscription,
+    suspend_subscription,
+)
 from tests.billing.subscribers import ALICE, FIN, fees, on, place, plan, price, renew, subscribe
 from tests.billing.test_plan_changes import change
 
@@ -84,30 +90,78 @@ class TestAPlanToComeThatRestsByThen:
         model = AiModel.objects.create(id="gpt", name="gpt")
         return plan("misused", None, ai_model=model), plan("wanted", None, ai_model=model)
 
-    def renewed(self, row: Subscription, plans: tuple[Plan, Plan], alice: Any, **wish: Any) -> Subscription:
+    def renewed(self, row: Subscription, plans: tuple[Plan, Plan], alice: Any, *, agreed: bool = False) -> Subscription:
         misused, wanted = plans
         beside = subscribe(misused, "2027-01-01", user=alice)
-        change(row, wanted, "2027-01-10", at_period_end=True, **wish)
+        change(row, wanted, "2027-01-10", at_period_end=True)
         with on("2027-01-11"):
             suspend_subscription(actor=FIN, subscription=beside, cause="staff", reason="misuse")
+        if agreed:
+            assert change(row, wanted, "2027-01-12", at_period_end=True, actor=FIN, approved=True)
         renew("2027-02-02")
         row.refresh_from_db()
         return row
 
-    def test_does_not_begin_and_says_why(self, row: Subscription, plans: tuple[Plan, Plan], alice: Any) -> None:
+    def test_does_not_begin_and_the_present_one_goes_on(
+        self, row: Subscription, plans: tuple[Plan, Plan], alice: Any
+    ) -> None:
         found = self.renewed(row, plans, alice)
-        assert (found.plan.code, found.next_plan) == ("pro", plans[1])
-        assert "wanted was to begin, but needs approval" in parked_words(found)
-        with pytest.raises(NeedsApproval):
-            change(found, plan("else"), "2027-02-02")
-        with on("2027-02-02"):
-            keep(actor=ALICE, subscription=found)
-        renew("2027-02-03")
-        found.refresh_from_db()
-        assert (found.plan.code, parked_words(found)) == ("pro", ""), "it goes on with the plan that it has"
+        assert (found.plan.code, found.next_plan, parked_words(found)) == ("pro", None, "")
+        assert [each[3] for each in fees(found)] == ["310", "310"], "and nothing runs for nothing meanwhile"
+        assert found.changes.filter(action="keep", reason="wanted: needs approval").exists()
 
-    def test_begins_where_the_staff_has_agreed(self, row: Subscription, plans: tuple[Plan, Plan], alice: Any) -> None:
-        assert self.renewed(row, plans, alice, actor=FIN, approved=True).plan == plans[1]
+    def test_begins_where_the_staff_has_agreed_since(
+        self, row: Subscription, plans: tuple[Plan, Plan], alice: Any
+    ) -> None:
+        assert self.renewed(row, plans, alice, agreed=True).plan == plans[1]
+
+    def test_is_nobodys_trouble_where_all_rested_for_want_of_payment(self, plans: tuple[Plan, Plan]) -> None:
+        """Each is resumed by itself, while the others still rest."""
+        one, other = plans
+        lab = place()
+        rows = [subscribe(each, "2027-01-01", organisation=lab) for each in plans]
+        third, fourth = plan("third", None, ai_model=one.ai_model), plan("fourth", None, ai_model=other.ai_model)
+        for each, wish in zip(rows, (third, fourth), strict=True):
+            change(each, wish, "2027-01-10", at_period_end=True)
+        with on("2027-01-20"):
+            for each in rows:
+                suspend_subscription(actor=FIN, subscription=each, cause="payment", reason="overdue")
+        with on("2027-02-10"):
+            for each in rows:
+                assert resume_subscription(actor=FIN, subscription=each, cause="payment")
+        assert {Subscription.objects.get(pk=each.pk).plan.code for each in rows} == {"third", "fourth"}
+
+
+def test_a_plan_that_was_paid_for_after_the_trial_of_another_was_not_tried(alice: Any) -> None:
+    first, second, third = (plan(name, None, trial_days=14) for name in ("first", "second", "third"))
+    with on("2027-01-01"):
+        row = request_subscription(actor=ALICE, plan=first, user=alice)
+    renew("2027-01-16")
+    for each, day in ((second, "2027-03-01"), (third, "2027-04-01")):
+        renew(day)
+        row.refresh_from_db()
+        assert change(row, each, day)
+    with on("2027-04-02"):
+        assert request_subscription(actor=ALICE, plan=second, user=alice).status == "trial"
+
+
+def test_what_the_staff_has_approved_since_may_change_to_its_like(
+    plans_of_one_model: tuple[Plan, Plan], alice: Any
+) -> None:
+    small, big = plans_of_one_model
+    former = subscribe(small, "2027-01-01", user=alice)
+    with on("2027-01-02"):
+        suspend_subscription(actor=FIN, subscription=former, cause="staff", reason="misuse")
+        cancel(actor=ALICE, subscription=former)
+        row = request_subscription(actor=ALICE, plan=small, user=alice)
+        assert approve_subscription(actor=FIN, subscription=row)
+    assert change(row, big, "2027-01-03")
+
+
+@pytest.fixture
+def plans_of_one_model(db: None) -> tuple[Plan, Plan]:
+    model = AiModel.objects.create(id="gpt", name="gpt")
+    return plan("small", None, ai_model=model), plan("large", None, ai_model=model)
 
 
 def test_a_plan_that_rests_is_not_had_by_a_change(row: Subscription, big: Plan, alice: Any) -> None:

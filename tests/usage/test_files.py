@@ -18,7 +18,7 @@ from core.context import Actor
 from core.errors import BadInput, Misconfigured, UsageError
 from tests.usage.helpers import HEADER, LIVE, keys, row, run_import, write
 from usage.models import Cluster, ImportRun, Job, QuarantinedRow
-from usage.services.quarantine import release_row
+from usage.services.quarantine import dismiss_row, release_row
 from usage.sources import lines
 from usage.sources.csvfile import CsvSource
 
@@ -136,6 +136,20 @@ def test_what_ends_after_now_is_refused_and_neither_billed_nor_taken_for_how_far
     with time_machine.travel(now + 7200):
         assert release_row(actor=Actor("finance"), row=refused, text=refused.raw)
     assert Job.objects.count() == 4
+
+
+def test_what_somebody_decided_about_it_stands_when_its_moment_has_come(file: Path) -> None:
+    now = int(time.time())
+    run_import(write(file, *(row(number, End=now + 7200) for number in (1, 2, 3))))
+    ours, typed, waits = QuarantinedRow.objects.order_by("pk")
+    dismiss_row(actor=Actor("finance"), row=ours, note="not ours")
+    release_row(actor=Actor("finance"), row=typed, text=typed.raw.replace(str(now + 7200), str(now - 60)))
+    with time_machine.travel(now + 9000):
+        result = run_import(file)
+    assert (result.imported, result.updated, result.duplicate) == (1, 0, 2)
+    ends = {job.job_id: int(job.end_at.timestamp()) for job in Job.objects.all() if job.end_at}
+    assert ends == {2: now - 60, 3: now + 7200}
+    assert waits.job_id_display == "3"
 
 
 def test_bytes_that_are_not_utf8_are_refused_in_a_user_and_replaced_in_a_job_name(file: Path) -> None:

@@ -117,6 +117,16 @@ def test_nor_one_that_was_there_before_and_changes_into_it(project: Project) -> 
     assert left(older) == {"requests/month": 0}
 
 
+def test_nor_where_the_other_plan_has_the_same_limit(project: Project) -> None:
+    first = subscribe(project, {"requests/month": 5})
+    older = subscribe(project, {"requests/month": 5})
+    assert left(older) == {"requests/month": 5}
+    use(project, first, 5)
+    cancel_subscription(actor=SYSTEM, subscription=first)
+    change(older, first.plan)
+    assert left(older) == {"requests/month": 0}
+
+
 def test_what_calls_under_way_hold_is_held_from_the_next_one_too(project: Project) -> None:
     first = subscribe(project, {"requests/day": 5})
     reserve_quota(subscription=first, amounts={"requests": Decimal(3)})

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from django.conf import settings
 
 from usage.batches import frame_of
-from usage.models import Hold
-from usage.records import CLOCK_SLACK, BadRow
+from usage.models import Hold, QuarantinedRow, ReviewStatus
+from usage.records import CLOCK_SLACK, BadRow, clean
+from usage.services.quarantine import digest
 from usage.sources.base import SourceRequest
 
 DAY = 86_400
@@ -50,6 +51,21 @@ def ended_by(jobs: pa.Table, now: datetime) -> tuple[pa.Table, list[BadRow]]:
     if not pc.any(later).as_py():
         return jobs, []
     return jobs.filter(pc.invert(later)), as_refusals(jobs.filter(later), "in_future")
+
+
+def without_decided(jobs: pa.Table, source: str) -> pa.Table:
+    """Without records that somebody decided about while they ended in the future: alone of all reasons that one passes
+    by itself, and the decision stands."""
+    decided = QuarantinedRow.objects.filter(reason="in_future").exclude(status=ReviewStatus.OPEN)
+    names = dict(decided.values_list("raw_sha256", "job_id_display"))
+    if not names:
+        return jobs
+    maybe = pc.is_in(jobs["job_id_display"], pa.array(sorted(set(names.values()))))
+    there = [
+        is_one and digest(source, clean(raw.as_py())) in names
+        for is_one, raw in zip(maybe.to_pylist(), jobs["raw"], strict=True)
+    ]
+    return jobs.filter(pc.invert(pa.array(there, pa.bool_()))) if any(there) else jobs
 
 
 def values(jobs: pa.Table, name: str) -> set[str]:

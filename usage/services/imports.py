@@ -196,7 +196,9 @@ class _Import:
         verdicts: Counter[str] = Counter(steps=batch.steps)
         jobs = choosing.wanted(batch.jobs, self.request, self.tally.left_out)
         jobs, later = choosing.ended_by(jobs, timezone.now())
-        jobs, repeats = choosing.last_of_each(jobs)
+        undecided = choosing.without_decided(jobs, self.source.key)
+        verdicts["duplicate"] += len(jobs) - len(undecided)
+        jobs, repeats = choosing.last_of_each(undecided)
         verdicts.update(repeats)
         self._lock(choosing.values(jobs, "cluster"))
         self.tally.strange_states |= choosing.values(jobs, "state") - KNOWN_STATES

@@ -46,6 +46,11 @@ def keep(refused: list[BadRow], *, run: ImportRun) -> list[BadRow]:
     return [bad for bad, row in zip(refused, rows, strict=True) if row.raw_sha256 not in decided]
 
 
+def digest(source: str, text: str) -> str:
+    """By which the same refused text of a source is known again."""
+    return hashlib.sha256(f"{source}\n{text}".encode()).hexdigest()
+
+
 @transaction.atomic
 def release_row(*, actor: Actor, row: QuarantinedRow, text: str, note: str = "") -> str:
     """Store the row as a job by the path of an import, from ``text`` (its own, or corrected). Returns the job's key.
@@ -175,7 +180,7 @@ def _row(bad: BadRow, run: ImportRun) -> QuarantinedRow:
         reason=bad.reason[:40],
         detail=clean(bad.detail)[:255],
         raw=text,
-        raw_sha256=hashlib.sha256(f"{run.source}\n{text}".encode()).hexdigest(),
+        raw_sha256=digest(run.source, text),
         job_id_display=clean(bad.job_id)[:80],
         username=clean(bad.username)[:120],
     )

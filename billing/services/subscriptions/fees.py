@@ -27,13 +27,14 @@ from billing.selectors.fees import (
     due,
     explain,
     next_period,
+    trouble_words,
     zone_of,
 )
 from core.clock import now_for, today_for
 from core.context import Actor
 from core.errors import Busy, Conflict
 from subscriptions.holders import AGREED, at_rest, still_held
-from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus
+from subscriptions.models import LIVE, Plan, Subscription, SubscriptionStatus, SuspendedFor
 from subscriptions.services.history import note
 
 RELATED = ("plan", "next_plan", "organisation", "user")
@@ -59,11 +60,7 @@ class Advance:
     trouble: dict[str, str] | None = None
     error: NoPrice | None = None
     unparked: bool = False
-
-    @property
-    def rests(self) -> bool:
-        """The plan that was to begin rests for the holder."""
-        return bool(self.trouble and self.trouble["code"] == "needs_approval")
+    refused: Plan | None = None  # which was to begin, and rests for the holder
 
 
 @dataclass(slots=True)
@@ -98,6 +95,10 @@ def catch_up(*, actor: Actor, rows: Sequence[Subscription], now: datetime, why: 
             pair = {"plan": [each.plan_before.code, each.row.plan.code]}
             words = f"{each.plan_before.code} → {each.row.plan.code}"
             note(actor, each.row, action="new_plan", before=each.row.status, reason=words, changes=pair)
+        if each.refused is not None:
+            gone_wish: dict[str, Any] = {"next_plan": [each.refused.code, None]}
+            words = f"{each.refused.code}: needs approval"
+            note(actor, each.row, action="keep", before=each.row.status, reason=words, changes=gone_wish)
     if found.fees:
         record_charges(actor, found.fees, rows)
     return found
@@ -108,7 +109,8 @@ def advance(
     gone: frozenset[int] = frozenset(), resting: frozenset[int] = frozenset(), why: str,
 ) -> Advance:  # fmt: skip
     """Walk the periods of one subscription up to ``now``. It stops before one that has no price. ``gone``: those whose
-    holder has left the organisation; ``resting``: those whose next plan rests for their holder."""
+    holder has left the organisation; ``resting``: those whose next plan rests for their holder, which go on with
+    the plan that they have."""
     done = Advance(row)
     if row.status not in _RUNS and (row.status != SubscriptionStatus.SUSPENDED or row.suspended_for in PAUSES):
         return done
@@ -117,8 +119,7 @@ def advance(
         if ends or (row.end_at is not None and row.end_at <= moment):
             break
         if row.next_plan is not None and row.pk in resting:
-            done.trouble = {"code": "needs_approval", "plan": row.next_plan.code}
-            break
+            done.refused, row.next_plan, row.next_cycle = row.next_plan, None, ""
         if not _step(done, moment, now, book, taken, is_served=_served(row) and row.pk not in gone, why=why):
             break
     if not done.trouble and done.periods and PARKED in row.metadata:
@@ -148,7 +149,12 @@ def _step(
     if price is not None and not is_served:
         price = None
     if row.next_plan is not None:
-        done.plan_before, row.plan, row.next_plan, row.plan_since = row.plan, plan, None, now
+        done.plan_before, row.plan, row.next_plan, row.plan_since = (
+            row.plan,
+            plan,
+            None,
+            max(now, now_for(row.organisation)),
+        )
     row.billing_cycle, row.next_cycle = cycle, ""
     row.price, row.anchor_day = price, anchor
     row.period_start, row.period_end, row.next_billing_at = within.start, within.end, within.end
@@ -177,10 +183,11 @@ def _gone(rows: Sequence[Subscription]) -> frozenset[int]:
 
 
 def _resting(rows: Iterable[Subscription]) -> frozenset[int]:
-    """Those whose next plan, by the holder's own wish, rests for them by now."""
+    """Those whose next plan, by the holder's own wish, the staff has let rest by now. What rests for want of payment
+    does so for the whole organisation, and is over when it has paid."""
     wishes = [(row, row.next_plan) for row in rows if row.next_plan is not None]
     own = [(row, plan) for row, plan in wishes if row.metadata.get(AGREED) != plan.pk]
-    return frozenset(row for row, _plan in at_rest(own)) if own else frozenset()
+    return frozenset(row for row, _plan in at_rest(own, (SuspendedFor.STAFF,))) if own else frozenset()
 
 
 def _taken(rows: Iterable[Subscription]) -> frozenset[tuple[Any, ...]]:
@@ -284,7 +291,7 @@ def on_resume(*, actor: Actor, subscription: Subscription, cause: str) -> None:
     subscription.next_billing_at = now
     found = catch_up(actor=actor, rows=[subscription], now=now, why="resume")
     for each in found.parked:
-        raise each.error or NoPrice("")
+        raise each.error or NoPrice(trouble_words(each.trouble))
     subscription.refresh_from_db()
 
 

@@ -118,7 +118,7 @@ def change_plan(
     if expected and _read(expected)[4:] != found.sums:
         raise _over()
     before = (row.plan.code, row.billing_cycle)
-    _take(row, plan, cycle, found, now)
+    _take(row, plan, cycle, found)
     subscription.refresh_from_db()
     for each in found.fees:
         each.save(force_insert=True)
@@ -184,7 +184,9 @@ def _later(
     """Plan and cycle of the next period; those that it has take an earlier wish back. The last wish counts."""
     wanted = None if plan.pk == row.plan_id else plan
     wanted_cycle = "" if cycle == row.billing_cycle else cycle
+    agreed = wanted.pk if wanted is not None and approved else row.metadata.get(AGREED)
     as_it_is = (row.next_plan_id, row.next_cycle) == (wanted.pk if wanted else None, wanted_cycle)
+    as_it_is = as_it_is and agreed == row.metadata.get(AGREED)
     if as_it_is and not row.cancel_at_period_end:
         subscription.refresh_from_db()
         return False
@@ -246,17 +248,13 @@ def _check(row: Subscription, plan: Plan, cycle: str, *, by: tuple[Actor, bool] 
     if by is not None and (plan.requires_approval or is_at_rest(row, plan)):
         actor, approved = by
         if not approved:
-            raise _needs_approval(plan)
+            raise NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
         check_not_own(actor, row)
     same = Subscription.objects.filter(
         plan=plan, user=row.user_id, organisation=row.organisation_id, status__in=LIVE
     ).exclude(pk=row.pk)
     if same.exists():
         raise _has_it(row, plan)
-
-
-def _needs_approval(plan: Plan) -> NeedsApproval:
-    return NeedsApproval(_("%(plan)s needs approval: request it as a new subscription.") % {"plan": plan.label})
 
 
 def _has_it(row: Subscription, plan: Plan) -> AlreadySubscribed:
@@ -275,8 +273,7 @@ def _on_trial(row: Subscription, at: datetime) -> bool:
 def _caught_up(actor: Actor, row: Subscription, at: datetime) -> None:
     """The period that runs at this moment is charged first. Raises ``NoPrice`` where that cannot be."""
     for each in catch_up(actor=actor, rows=[row], now=at).parked:
-        plan = row.next_plan or row.plan
-        raise each.error or (_needs_approval(plan) if each.rests else _has_it(row, plan))
+        raise each.error or _has_it(row, row.next_plan or row.plan)
 
 
 def _amounts(row: Subscription, plan: Plan, cycle: str, at: datetime) -> Change:
@@ -343,14 +340,14 @@ def _days(within: Span, zone: ZoneInfo) -> int:
     return (local_day(within.end, zone) - local_day(within.start, zone)).days
 
 
-def _take(row: Subscription, plan: Plan, cycle: str, change: Change, now: datetime) -> None:
+def _take(row: Subscription, plan: Plan, cycle: str, change: Change) -> None:
     """It is set where the row still is what it was; a wish for the next period is over with it."""
     as_read: dict[str, Any] = {"plan": row.plan_id, "period_end": row.period_end, "billing_cycle": row.billing_cycle}
     unchanged = Subscription.objects.filter(pk=row.pk, status__in=USABLE, **as_read)
     values: dict[str, Any] = {"plan": plan, "billing_cycle": cycle, "price": change.price}
     if plan.pk != row.plan_id:
-        values["plan_since"] = now
-        if row.trial_end_at is not None:
+        now = values["plan_since"] = now_for(row.organisation)  # as late as can be: what ended before counts
+        if _on_trial(row, now):
             values["metadata"] = {**row.metadata, TRIED: sorted({*row.metadata.get(TRIED, ()), row.plan_id})}
     if change.within is not None:
         values |= {"period_start": change.within.start, "period_end": change.within.end,
