@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -85,6 +85,13 @@ def same_holder(subscription: Subscription) -> QuerySet[Subscription]:
     return rows.exclude(pk=subscription.pk)
 
 
+def held_by(holders: Iterable[tuple[str | None, int | None]]) -> Q:
+    """Of subscriptions: those of these users and organisations, together with what their users hold elsewhere."""
+    holders = list(holders)
+    people, places = {user for user, _place in holders if user}, {place for user, place in holders if not user}
+    return Q(user__in=people) | Q(user__isnull=True, organisation__in=places)
+
+
 def still_held() -> Q:
     """Of subscriptions: not those of members who have left their organisation, or may only look on by now."""
     member = Member.objects.filter(organisation=OuterRef("organisation"), user=OuterRef("user"), role__in=USERS)
@@ -102,11 +109,8 @@ def at_rest(
     suspended by staff or for want of payment, or ended so and nobody of the staff has approved one since. Neither
     asking anew nor another plan is a way around that. Two statements, however many are asked for."""
     holders = {(each.user_id, each.organisation_id) for each, _plan in wanted}
-    theirs = Q(user__in={user for user, _place in holders if user}) | Q(
-        user__isnull=True, organisation__in={place for user, place in holders if not user}
-    )
     held: dict[tuple[str | None, int | None], list[Subscription]] = {}
-    for row in Subscription.objects.filter(theirs).select_related("plan") if holders else ():
+    for row in Subscription.objects.filter(held_by(holders)).select_related("plan") if holders else ():
         held.setdefault((row.user_id, row.organisation_id), []).append(row)
     ended = {row.pk for rows in held.values() for row in rows if row.metadata.get(AT_REST) in causes}
     over, approved = _ends_and_approvals([row.pk for rows in held.values() for row in rows]) if ended else ({}, {})

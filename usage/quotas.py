@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from core.periods import next_month, period_start
+from subscriptions.holders import held_by
 from subscriptions.models import ENDED, LimitWindow, PlanLimit, Subscription
 from usage.models import QuotaWindow
 
@@ -190,11 +191,10 @@ def carry(windows: Sequence[QuotaWindow]) -> None:
 def _former(windows: Sequence[QuotaWindow]) -> list[int]:
     """Subscriptions of the same holders that ended within one of the windows, or were found to have ended then."""
     holders = {(each.subscription.user_id, each.subscription.organisation_id) for each in windows}
-    theirs = Q(user__in={user for user, _place in holders if user}) | Q(
-        user__isnull=True, organisation__in={place for user, place in holders if not user}
-    )
     since = min(each.starts_at for each in windows)
-    over = Subscription.objects.filter(theirs, Q(end_at__gte=since) | Q(updated_at__gte=since), status__in=ENDED)
+    over = Subscription.objects.filter(
+        held_by(holders), Q(end_at__gte=since) | Q(updated_at__gte=since), status__in=ENDED
+    )
     return [pk for pk, *holder in over.values_list("pk", "user_id", "organisation_id") if tuple(holder) in holders]
 
 

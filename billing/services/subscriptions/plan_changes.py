@@ -185,8 +185,8 @@ def _later(
     wanted = None if plan.pk == row.plan_id else plan
     wanted_cycle = "" if cycle == row.billing_cycle else cycle
     agreed = wanted.pk if wanted is not None and approved else row.metadata.get(AGREED)
-    as_it_is = (row.next_plan_id, row.next_cycle) == (wanted.pk if wanted else None, wanted_cycle)
-    as_it_is = as_it_is and agreed == row.metadata.get(AGREED)
+    now_wanted = (row.next_plan_id, row.next_cycle, row.metadata.get(AGREED))
+    as_it_is = now_wanted == (wanted.pk if wanted else None, wanted_cycle, agreed)
     if as_it_is and not row.cancel_at_period_end:
         subscription.refresh_from_db()
         return False
